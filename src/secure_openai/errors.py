@@ -1,0 +1,291 @@
+"""The exceptions of the framework, each with its HTTP status and problem type.
+
+    SecureOpenAIError
+    ├── ConfigurationError              the process does not start
+    │   ├── SettingsError
+    │   ├── PolicyError
+    │   └── StartError                  a taken port, a missing model, an unwritable folder
+    ├── RequestError                    400  what was sent is wrong
+    │   ├── NotFound                    404
+    │   ├── PreconditionFailed          412
+    │   ├── TooLarge                    413
+    │   └── UnsupportedMediaType        415
+    ├── IdentityError
+    │   ├── Unauthenticated             401
+    │   ├── SignInFailed                400
+    │   └── Forbidden                   403
+    ├── Refused                         403, 413 or 429 by its decision
+    ├── ModelError                      502
+    │   ├── ContentFiltered             400
+    │   ├── ModelThrottled              429
+    │   ├── ModelRejected               400  the model refuses the request itself
+    │   ├── ModelTimeout                504
+    │   └── ModelUnavailable            503
+    └── StoreError                      503
+        ├── AuditUnavailable
+        └── StorageFull                 507
+
+Every foreign exception is translated into this tree by the adapter that meets it. `detail` is
+written for the person who asked: it never carries a secret, a prompt, an answer or our insides.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from secure_openai.types import Decision, Reason
+
+
+class SecureOpenAIError(Exception):
+    """The root of the tree.
+
+    Attributes:
+        status: HTTP status.
+        slug: Last part of the problem type, stable.
+        title: What kind of problem it is, the same for every occurrence (RFC 9457, 3.1.3).
+        detail: What happened this time and what to do about it.
+        retry_after: Seconds to wait, where waiting helps.
+    """
+
+    status: ClassVar[int] = 500
+    slug: ClassVar[str] = "internal"
+    title: ClassVar[str] = "Something went wrong on our side"
+
+    def __init__(self, detail: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(detail or self.title)
+        self.detail = detail
+        self.retry_after = retry_after
+
+    @property
+    def http_status(self) -> int:
+        """Return the status of this occurrence."""
+        return self.status
+
+    @property
+    def problem_type(self) -> str:
+        """Return the problem type as a URI (RFC 9457, 3.1.1)."""
+        return f"urn:secure-openai:problem:{self.slug}"
+
+
+class ConfigurationError(SecureOpenAIError):
+    """The process cannot start as it is configured.
+
+    Attributes:
+        problems: Every problem found, each one sentence that says what to write instead.
+    """
+
+    slug = "configuration"
+    title = "The configuration is not usable"
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class SettingsError(ConfigurationError):
+    """A setting is missing, contradictory or out of range."""
+
+
+class PolicyError(ConfigurationError):
+    """The policy file is not usable; each problem begins with its line number."""
+
+
+class StartError(ConfigurationError):
+    """Something that the process needs from the machine is not there."""
+
+
+class RequestError(SecureOpenAIError):
+    """The request itself is wrong.
+
+    Attributes:
+        pointer: JSON pointer (RFC 6901) to the member at fault, where there is one.
+    """
+
+    status = 400
+    slug = "bad-request"
+    title = "The request is not valid"
+
+    def __init__(self, detail: str = "", *, pointer: str | None = None) -> None:
+        super().__init__(detail)
+        self.pointer = pointer
+
+
+class NotFound(RequestError):
+    """It does not exist, or it belongs to someone else: the two are never told apart."""
+
+    status = 404
+    slug = "not-found"
+    title = "Not found"
+
+
+class PreconditionFailed(RequestError):
+    """The item changed since it was read (RFC 9110, 13.1.1)."""
+
+    status = 412
+    slug = "precondition-failed"
+    title = "It was changed by someone else meanwhile"
+
+
+class TooLarge(RequestError):
+    """The body is over the limit."""
+
+    status = 413
+    slug = "too-large"
+    title = "The request is too large"
+
+
+class UnsupportedMediaType(RequestError):
+    """The body is not of a type that the route reads."""
+
+    status = 415
+    slug = "unsupported-media-type"
+    title = "The body is not of a type that is read here"
+
+
+class IdentityError(SecureOpenAIError):
+    """Who asks is unknown, or may not."""
+
+
+class Unauthenticated(IdentityError):
+    """No credential, or one that does not hold (RFC 6750, 3.1).
+
+    `detail` names the rule that failed, never the token.
+    """
+
+    status = 401
+    slug = "unauthenticated"
+    title = "Sign in first"
+
+
+class SignInFailed(IdentityError):
+    """The answer of the identity provider does not belong to a sign-in that began here."""
+
+    status = 400
+    slug = "sign-in-failed"
+    title = "The sign-in did not succeed"
+
+
+class Forbidden(IdentityError):
+    """The principal is known and its roles do not reach."""
+
+    status = 403
+    slug = "forbidden"
+    title = "Your roles do not allow this"
+
+
+class Refused(SecureOpenAIError):
+    """Policy refused the request before the model was called.
+
+    Attributes:
+        decision: The refusal with its reason.
+    """
+
+    slug = "refused"
+    title = "Policy does not allow this request"
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.detail, retry_after=decision.retry_after)
+        self.decision = decision
+
+    @property
+    def http_status(self) -> int:
+        """Return the status that fits the reason."""
+        return _REFUSAL_STATUS.get(self.decision.reason, 403)
+
+    @property
+    def problem_type(self) -> str:
+        """Return the problem type: the reason itself."""
+        return f"urn:secure-openai:problem:{self.decision.reason.replace('_', '-')}"
+
+
+_REFUSAL_STATUS = {
+    Reason.UNKNOWN_DEPLOYMENT: 404,
+    Reason.FIELD_NOT_ALLOWED: 400,
+    Reason.PROMPT_TOO_LARGE: 413,
+    Reason.ANSWER_TOO_LARGE: 400,
+    Reason.REQUESTS_PER_MINUTE: 429,
+    Reason.TOKENS_PER_MINUTE: 429,
+    Reason.TOKENS_PER_DAY: 429,
+    Reason.CONCURRENT_STREAMS: 429,
+    Reason.AUDIT_UNAVAILABLE: 503,
+}
+
+
+class ModelError(SecureOpenAIError):
+    """The model failed after the request was admitted."""
+
+    status = 502
+    slug = "model-failed"
+    title = "The model failed"
+
+
+class ContentFiltered(ModelError):
+    """The content filter blocked the prompt.
+
+    Attributes:
+        categories: The categories that blocked it, as Azure OpenAI names them
+            (`hate`, `jailbreak`, `self_harm`, `sexual`, `violence` …).
+    """
+
+    status = 400
+    slug = "content-filtered"
+    title = "The content filter blocked the prompt"
+
+    def __init__(self, detail: str = "", *, categories: tuple[str, ...] = ()) -> None:
+        super().__init__(detail)
+        self.categories = categories
+
+
+class ModelRejected(ModelError):
+    """The model does not accept the request: a parameter it refuses, a prompt over its window."""
+
+    status = 400
+    slug = "model-rejected"
+    title = "The model does not accept this request"
+
+
+class ModelThrottled(ModelError):
+    """The model is over its own quota."""
+
+    status = 429
+    slug = "model-throttled"
+    title = "The model is busy"
+
+
+class ModelTimeout(ModelError):
+    """The model did not answer in time."""
+
+    status = 504
+    slug = "model-timeout"
+    title = "The model did not answer in time"
+
+
+class ModelUnavailable(ModelError):
+    """The model cannot be reached."""
+
+    status = 503
+    slug = "model-unavailable"
+    title = "The model cannot be reached"
+
+
+class StoreError(SecureOpenAIError):
+    """What has to be kept cannot be kept."""
+
+    status = 503
+    slug = "store-unavailable"
+    title = "The store is not available"
+
+
+class AuditUnavailable(StoreError):
+    """The audit cannot be written, so nothing that must be audited is done."""
+
+    slug = "audit-unavailable"
+    title = "The audit cannot be written"
+
+
+class StorageFull(StoreError):
+    """The disk or the store is full."""
+
+    status = 507
+    slug = "storage-full"
+    title = "There is no room left to keep this"

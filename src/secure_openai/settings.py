@@ -1,0 +1,232 @@
+"""The only place where the environment is read.
+
+Every setting is one field: its name, its default, its help. `Settings.load()` reads the environment
+once, finds every problem and raises them together.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from secure_openai.errors import SettingsError
+
+PREFIX = "SECURE_OPENAI_"
+
+AZURE_HOST_VARIABLES = (
+    "WEBSITE_INSTANCE_ID",
+    "WEBSITE_SITE_NAME",
+    "FUNCTIONS_WORKER_RUNTIME",
+    "IDENTITY_ENDPOINT",
+    "CONTAINER_APP_NAME",
+    "AZ_BATCH_NODE_ID",
+)
+"""Environment variables that only an Azure host sets; any of them means: not a laptop.
+
+Source: Azure App Service, "Environment variables and app settings reference"; Azure Container
+Apps, "Built-in environment variables".
+"""
+
+
+class ModelSource(StrEnum):
+    """Where completions come from."""
+
+    URL = "url"
+    SCRIPTED = "scripted"
+
+
+class Settings(BaseSettings):
+    """Everything that differs between one installation and another."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="forbid", frozen=True, str_strip_whitespace=True
+    )
+
+    public_url: str = Field(
+        description="Origin that people type, without a path. Redirect addresses and cookies come "
+        "from it and never from a request header.",
+    )
+    listen_host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    listen_port: int = Field(default=8400, ge=0, le=65535, description="Port to listen on.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Further Host values to answer to, separated by commas; the host of "
+        "public_url is always one.",
+    )
+
+    authority: str = Field(
+        description="Issuer that signs people in: https://login.microsoftonline.com/TENANT/v2.0 "
+        "in Azure, the laptop's own issuer locally.",
+    )
+    tenant_id: str = Field(description="The only tenant whose principals are accepted.")
+    client_id: str = Field(description="Client id of the web application.")
+    audience: str = Field(
+        default="",
+        description="`aud` of access tokens for our API; the client id unless set (Entra's v2.0 "
+        "access tokens carry the client id).",
+    )
+    scope: str = Field(default="access_as_user", description="`scp` that a person's token needs.")
+    contact: str = Field(
+        default="your administrator",
+        description="Whom a person without a role is told to ask.",
+    )
+
+    session_idle_minutes: int = Field(default=60, ge=1, description="A session unused ends.")
+    session_absolute_hours: int = Field(default=12, ge=1, description="A session used ends.")
+    roles_check_minutes: int = Field(
+        default=60, ge=1, description="How long roles are believed before they are asked again."
+    )
+
+    data: Path = Field(default=Path(".data"), description="Folder of the embedded stores.")
+    policy: Path | None = Field(
+        default=None, description="The policy file; the one that ships with the package unless set."
+    )
+
+    model_source: ModelSource = Field(
+        default=ModelSource.URL, description="`url`, or `scripted` for tests and demonstrations."
+    )
+    model_url: str = Field(
+        default="", description="OpenAI-compatible address, such as http://127.0.0.1:8402/v1."
+    )
+    model_deployments: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("local",),
+        description="Deployment names that model_url serves, separated by commas.",
+    )
+    model_name: str = Field(default="", description="The model behind them, for people to read.")
+
+    body_limit_bytes: int = Field(
+        default=1_048_576, ge=1024, description="Largest request body that is read."
+    )
+
+    azure_host: bool = Field(
+        default=False,
+        description="Set by load(): whether the environment says that this is an Azure host.",
+    )
+
+    @field_validator("allowed_hosts", "model_deployments", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("public_url", "authority", "model_url")
+    @classmethod
+    def _plain_url(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("write an absolute http or https address")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("write the address without user, query or fragment")
+        return value.rstrip("/")
+
+    @field_validator("public_url")
+    @classmethod
+    def _origin_only(cls, value: str) -> str:
+        if urlsplit(value).path:
+            raise ValueError("write the origin only, without a path")
+        return value
+
+    @model_validator(mode="after")
+    def _laptop_only_on_loopback(self) -> Self:
+        """Refuse an http authority anywhere but on a laptop whose listeners are all on loopback."""
+        if self.model_source is ModelSource.URL and not self.model_url:
+            raise ValueError("model_url is missing: write the address of an OpenAI-compatible API")
+        if urlsplit(self.authority).scheme == "https":
+            if urlsplit(self.public_url).scheme != "https" and not is_loopback(self.public_url):
+                raise ValueError("public_url must be https unless its host is loopback")
+            return self
+        if self.azure_host:
+            raise ValueError(
+                "authority is http and the environment says that this is an Azure host: "
+                "write the https authority of your tenant"
+            )
+        for name in ("authority", "public_url"):
+            if not is_loopback(getattr(self, name)):
+                raise ValueError(f"authority is http, so {name} must be on loopback")
+        if not is_loopback_host(self.listen_host):
+            raise ValueError("authority is http, so listen_host must be a loopback address")
+        return self
+
+    @property
+    def token_audience(self) -> str:
+        """Return the `aud` that access tokens must carry."""
+        return self.audience or self.client_id
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Return whether cookies carry `__Host-` and Secure: always, on https."""
+        return urlsplit(self.public_url).scheme == "https"
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Return the Host values that are answered, lower-case, with port where one is written."""
+        return frozenset(
+            host.lower() for host in (urlsplit(self.public_url).netloc, *self.allowed_hosts)
+        )
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+        """Read the environment once.
+
+        Args:
+            environment: What to read instead of the process's own.
+            overrides: Fields that the caller decides, stronger than the environment.
+
+        Raises:
+            SettingsError: Every problem found, one sentence each.
+        """
+        source = os.environ if environment is None else environment
+        values: dict[str, object] = {
+            key[len(PREFIX) :].lower(): value
+            for key, value in source.items()
+            if key.startswith(PREFIX)
+        }
+        values |= overrides
+        values["azure_host"] = any(source.get(name) for name in AZURE_HOST_VARIABLES)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise SettingsError(*(_sentence(item) for item in error.errors())) from None
+
+    @classmethod
+    def settings_customise_sources(cls, *_: object, **sources: object) -> tuple[()]:  # type: ignore[override]
+        """Leave no source but `load`'s arguments, so that nothing is read behind its back."""
+        return ()
+
+
+def is_loopback_host(host: str) -> bool:
+    """Return whether a host name or address can only mean this machine."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether an address's host can only mean this machine."""
+    return is_loopback_host(urlsplit(url).hostname or "")
+
+
+def _sentence(item: Mapping[str, object]) -> str:
+    location = item.get("loc")
+    name = str(location[0]) if isinstance(location, tuple) and location else ""
+    message = str(item.get("msg", "")).removeprefix("Value error, ")
+    kind = item.get("type")
+    if kind == "missing":
+        return f"{PREFIX}{name.upper()} is missing: {Settings.model_fields[name].description}"
+    if kind == "extra_forbidden":
+        return f"{PREFIX}{name.upper()} is not a setting: check its spelling"
+    return f"{PREFIX}{name.upper()}: {message}" if name else message

@@ -1,0 +1,272 @@
+"""The vocabulary that every other module imports.
+
+One term per idea: a *principal* asks, the *policy* allows, a *decision* carries its reason, a
+*deployment* answers, and what was said is kept as *messages* of a *conversation*.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Generic, NewType, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+JsonObject: TypeAlias = dict[str, Any]
+Clock: TypeAlias = Callable[[], datetime]
+ConversationId = NewType("ConversationId", str)
+MessageId = NewType("MessageId", str)
+ReservationId = NewType("ReservationId", str)
+
+
+def utc_now() -> datetime:
+    """Return the current time, aware, in UTC. Pass another `Clock` where a test needs one."""
+    return datetime.now(UTC)
+
+
+class PrincipalKind(enum.StrEnum):
+    """Whether a person or an application asks."""
+
+    PERSON = "person"
+    APPLICATION = "application"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PrincipalId:
+    """Who a principal is: the tenant and the object id in it, never a name and never `sub`.
+
+    Source: Microsoft identity platform, "Access token claims reference": `oid` with `tid` is the
+    immutable identifier of a principal across applications.
+    """
+
+    tid: str
+    oid: str
+
+    @property
+    def key(self) -> str:
+        """Return `tid/oid`: the partition key of everything a principal owns."""
+        return f"{self.tid}/{self.oid}"
+
+    @classmethod
+    def parse(cls, key: str) -> PrincipalId:
+        """Read `tid/oid` back.
+
+        Raises:
+            ValueError: `key` is not two non-empty parts joined by one slash.
+        """
+        tid, slash, oid = key.partition("/")
+        if not (tid and slash and oid) or "/" in oid:
+            raise ValueError("a principal is written tid/oid")
+        return cls(tid, oid)
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person or an application that has proved who it is.
+
+    Attributes:
+        id: Tenant and object id.
+        kind: Person or application.
+        roles: Application roles as the identity provider granted them.
+        name: Display name, for pages only.
+        username: `preferred_username`, for pages only.
+        client_id: `azp`: the client that obtained the token, where there is one.
+    """
+
+    id: PrincipalId
+    kind: PrincipalKind
+    roles: frozenset[str]
+    name: str | None = None
+    username: str | None = None
+    client_id: str | None = None
+
+
+class Reason(enum.StrEnum):
+    """Why a request was admitted or refused; written to the audit record and shown to people."""
+
+    ADMITTED = "admitted"
+    NO_ROLE = "no_role"
+    UNKNOWN_DEPLOYMENT = "unknown_deployment"
+    DEPLOYMENT_NOT_ALLOWED = "deployment_not_allowed"
+    FIELD_NOT_ALLOWED = "field_not_allowed"
+    PROMPT_TOO_LARGE = "prompt_too_large"
+    ANSWER_TOO_LARGE = "answer_too_large"
+    REQUESTS_PER_MINUTE = "requests_per_minute"
+    TOKENS_PER_MINUTE = "tokens_per_minute"
+    TOKENS_PER_DAY = "tokens_per_day"
+    CONCURRENT_STREAMS = "concurrent_streams"
+    AUDIT_UNAVAILABLE = "audit_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Allowed or refused, always with the reason.
+
+    Attributes:
+        allowed: Whether the request may go on.
+        reason: The rule that decided.
+        detail: One sentence for the person who asked; never prompt text.
+        retry_after: Seconds until the same request may be admitted, where waiting helps.
+    """
+
+    allowed: bool
+    reason: Reason
+    detail: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a role may use of one deployment; `None` nowhere: every limit is stated.
+
+    Attributes:
+        requests_per_minute: Requests in one UTC minute.
+        tokens_per_minute: Prompt and answer tokens in one UTC minute.
+        tokens_per_day: Prompt and answer tokens in one UTC day.
+        prompt_tokens: Largest prompt, estimated.
+        answer_tokens: Largest answer asked for, over all choices.
+        concurrent_streams: Requests in flight at once.
+    """
+
+    requests_per_minute: int
+    tokens_per_minute: int
+    tokens_per_day: int
+    prompt_tokens: int
+    answer_tokens: int
+    concurrent_streams: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a completion took, as the model reported them or as we estimated them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    estimated: bool = False
+
+    @property
+    def total_tokens(self) -> int:
+        """Return prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a deployment takes: a reasoning model refuses some of what others need.
+
+    Attributes:
+        window_tokens: Context window, prompt and answer together.
+        answer_tokens: Largest answer the model gives.
+        max_tokens_field: Name of the field that bounds the answer.
+        temperature: Whether `temperature` and `top_p` are accepted.
+        reasoning_effort: The accepted values of `reasoning_effort`; empty where it is refused.
+    """
+
+    window_tokens: int = 8192
+    answer_tokens: int = 1024
+    max_tokens_field: str = "max_completion_tokens"
+    temperature: bool = True
+    reasoning_effort: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A model made available under a name.
+
+    Attributes:
+        name: What requests say in `model`.
+        model: The model behind it, for people to read.
+        parameters: What it takes.
+    """
+
+    name: str
+    model: str
+    parameters: Parameters = field(default_factory=Parameters)
+
+
+class Author(enum.StrEnum):
+    """Who wrote a message."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class MessageStatus(enum.StrEnum):
+    """How a message stands.
+
+    `STREAMING` holds only while its lease does: see `Message.status_at`.
+    """
+
+    COMPLETE = "complete"
+    STREAMING = "streaming"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation.
+
+    Attributes:
+        id: Unguessable identifier, unique in the store.
+        conversation_id: The conversation it belongs to.
+        author: Who wrote it.
+        text: What was said; empty for an answer that has not begun.
+        created: When it was stored, aware UTC.
+        status: As last written; read it through `status_at`.
+        lease_expires: While streaming, when the answer counts as cut off.
+        deployment: The deployment that answered.
+        usage: Tokens of the answer, once settled.
+        finish_reason: `stop`, `length`, `content_filter` … as the model said.
+        note: One sentence for the reader: why it stopped, or what was left out of the window.
+        etag: Changes with every write.
+    """
+
+    id: MessageId
+    conversation_id: ConversationId
+    author: Author
+    text: str
+    created: datetime
+    status: MessageStatus = MessageStatus.COMPLETE
+    lease_expires: datetime | None = None
+    deployment: str | None = None
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    note: str | None = None
+    etag: str = ""
+
+    def status_at(self, now: datetime) -> MessageStatus:
+        """Return the status, with a stream whose lease ran out read as interrupted.
+
+        A process that dies cannot mark its answers; the lease it stopped renewing does.
+        """
+        lapsed = self.lease_expires is None or self.lease_expires <= now
+        if self.status is MessageStatus.STREAMING and lapsed:
+            return MessageStatus.INTERRUPTED
+        return self.status
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A titled sequence of messages that one principal owns."""
+
+    id: ConversationId
+    owner: PrincipalId
+    title: str
+    created: datetime
+    updated: datetime
+    etag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Part of a list, and where the rest begins.
+
+    Attributes:
+        items: At most as many as were asked for.
+        continuation: Opaque; `None` at the end.
+    """
+
+    items: Sequence[T]
+    continuation: str | None = None
