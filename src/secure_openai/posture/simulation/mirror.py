@@ -1,0 +1,76 @@
+"""A copy of a Terraform folder made of links, in which Terraform can work and leave nothing behind.
+
+Terraform writes its state beside the configuration and insists on the declared backend. In the
+mirror both are ours: the files are links to the real ones, the state is a file of the mirror's, and
+an override file names the local backend. What lies around the folder is linked too, as far up as the
+repository, so that `../modules` leads where it should.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from secure_openai.posture.simulation.diagnostics import SimulationError
+
+OVERRIDE: Final = "zz_simulation_override.tf"
+STATE: Final = "terraform.tfstate"
+
+_BACKEND: Final = 'terraform {\n  backend "local" {}\n}\n'
+_LEVELS: Final = 6
+_LEFT_OUT: Final = (".terraform", ".terraform.lock.hcl", "terraform.tfstate", OVERRIDE)
+
+
+def configuration_files(folder: Path) -> list[Path]:
+    """Return the Terraform files that stand in a folder itself."""
+    return sorted([*folder.glob("*.tf"), *folder.glob("*.tf.json")])
+
+
+def make(folder: Path, target: Path) -> Path:
+    """Mirror a folder below a target; return where its mirror is.
+
+    Raises:
+        SimulationError: It is no folder, or no Terraform is in it.
+    """
+    folder = folder.resolve()
+    if not folder.is_dir():
+        raise SimulationError(f"{folder} is not a folder: name the one that holds the .tf files.")
+    if not configuration_files(folder):
+        raise SimulationError(f"{folder} holds no .tf files: name the folder that does.")
+    levels = _ancestors(folder)
+    mirror = target
+    for level, below in zip(levels, [*levels[1:], None], strict=True):
+        mirror.mkdir(exist_ok=True)
+        _link(level, mirror, below)
+        if below:
+            mirror /= below.name
+    (mirror / OVERRIDE).write_text(_BACKEND, encoding="utf-8")
+    return mirror
+
+
+def _ancestors(folder: Path) -> list[Path]:
+    """Return the folders from the repository's root down to this one."""
+    levels = [folder]
+    while len(levels) < _LEVELS and not (levels[0] / ".git").exists():
+        above = levels[0].parent
+        if above == levels[0] or above.parent == above:
+            break
+        levels.insert(0, above)
+    return levels
+
+
+def _link(level: Path, mirror: Path, below: Path | None) -> None:
+    try:
+        with os.scandir(level) as entries:
+            for entry in entries:
+                skipped = below.name == entry.name if below else entry.name in _LEFT_OUT
+                if not skipped and not entry.name.endswith((".tfstate", ".tfstate.backup")):
+                    (mirror / entry.name).symlink_to(entry.path)
+    except PermissionError:
+        if below is None:
+            raise SimulationError(f"{level} cannot be read: its owner has to allow it.") from None
+    except OSError as error:
+        raise SimulationError(
+            f"{level} cannot be mirrored ({error.strerror}): this needs the right to make links."
+        ) from error
