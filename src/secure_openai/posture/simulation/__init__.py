@@ -7,7 +7,7 @@
 """
 
 from secure_openai.posture.simulation.diagnostics import Diagnostic, SimulationError
-from secure_openai.posture.simulation.invention import SECRET_PREFIX
+from secure_openai.posture.simulation.marks import SECRET_PREFIX
 from secure_openai.posture.simulation.simulation import Simulation, simulate
 from secure_openai.posture.simulation.workspace import (
     Plan,

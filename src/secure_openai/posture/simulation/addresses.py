@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from secure_openai.posture.simulation.planning import Path
+from secure_openai.posture.simulation.marks import Path
 from secure_openai.posture.simulation.schema import PROVIDERS, load
 
 

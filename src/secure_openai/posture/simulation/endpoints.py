@@ -27,7 +27,11 @@ def address(cloud: Cloud, kind: str, attribute: str, state: Object) -> str | Non
     """
     rule = _RULES.get(kind, {}).get(attribute)
     if rule:
-        return rule(cloud, state)
+        try:
+            return rule(cloud, state)
+        except KeyError:
+            # A data source of the same name need not have what the resource has.
+            return None
     if kind == "azurerm_storage_account":
         return _storage(cloud, attribute, state)
     return None
@@ -60,7 +64,8 @@ def _openai(cloud: Cloud, state: Object) -> str:
     if not subdomain:
         # Without a subdomain of its own an account shares its region's address.
         region = str(state.get("location", "")).lower().replace(" ", "")
-        return f"https://{region}.{cloud.host('cognitive').replace('cognitiveservices', 'api.cognitive')}/"
+        shared = cloud.host("cognitive").replace("cognitiveservices", "api.cognitive")
+        return f"https://{region}.{shared}/"
     return f"https://{subdomain}.{suffix}/"
 
 

@@ -13,11 +13,12 @@ _REPLACED: Final[Mapping[str, Any]] = {"force_new": True}
 _TRUE: Final[Mapping[str, Any]] = {"default": True}
 _FALSE: Final[Mapping[str, Any]] = {"default": False}
 
+_DRAWN: Final[Mapping[str, Any]] = {"default": True, **_REPLACED}
+_LEAST: Final[Mapping[str, Any]] = {"default": 0, **_REPLACED}
+
 _CHARACTERS: Final[Mapping[str, Any]] = {
-    **dict.fromkeys(("lower", "number", "numeric", "special", "upper"), {"default": True, **_REPLACED}),
-    **dict.fromkeys(
-        ("min_lower", "min_numeric", "min_special", "min_upper"), {"default": 0, **_REPLACED}
-    ),
+    **dict.fromkeys(("lower", "number", "numeric", "special", "upper"), _DRAWN),
+    **dict.fromkeys(("min_lower", "min_numeric", "min_special", "min_upper"), _LEAST),
     **dict.fromkeys(("keepers", "length", "override_special"), _REPLACED),
 }
 

@@ -12,14 +12,14 @@ from secure_openai.posture.simulation.ids import segments
 from secure_openai.posture.simulation.values import Value, dynamic, plain
 
 
-class FunctionFailed(ValueError):
+class FunctionArgumentError(ValueError):
     """An argument is not what the function takes; the text is shown to the user."""
 
 
 def _checked(identifier: str) -> list[tuple[str, str]]:
     pairs = segments(identifier)
     if not identifier.startswith("/") or not all(value for _, value in pairs):
-        raise FunctionFailed(f'"{identifier}" is not a resource ID')
+        raise FunctionArgumentError(f'"{identifier}" is not a resource ID')
     return pairs
 
 
@@ -89,7 +89,9 @@ def _below(scope: str, resource_type: str, names: list[str]) -> str:
     namespace, _, path = resource_type.partition("@")[0].partition("/")
     collections = path.split("/")
     if len(collections) != len(names):
-        raise FunctionFailed(f'"{resource_type}" takes {len(collections)} names, not {len(names)}')
+        raise FunctionArgumentError(
+            f'"{resource_type}" takes {len(collections)} names, not {len(names)}'
+        )
     pairs = "".join(f"/{key}/{name}" for key, name in zip(collections, names, strict=True))
     return f"{scope}/providers/{namespace}{pairs}"
 

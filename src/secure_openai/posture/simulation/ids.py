@@ -54,6 +54,7 @@ def identify(cloud: Cloud, kind: str, template: str, state: Object, seed: str) -
     """Return the id of a resource.
 
     Args:
+        cloud: Where it is created.
         kind: The resource's type.
         template: The example id of its type; empty if there is none.
         state: Its arguments.
@@ -193,7 +194,7 @@ def _below(owner: str, middle: str) -> Rule:
 def _joined(one: str, other: str) -> Rule:
     """Return the rule for the id of an association: `ONE|OTHER`."""
 
-    def rule(_: Cloud, state: Object, seed: str) -> str:
+    def rule(_: Cloud, state: Object, __: str) -> str:
         return f"{_text(state, one)}|{_text(state, other)}"
 
     return rule
@@ -202,7 +203,7 @@ def _joined(one: str, other: str) -> Rule:
 def _fixed(owner: str, rest: str) -> Rule:
     """Return the rule for the only child of its kind: `OWNER/REST`."""
 
-    def rule(_: Cloud, state: Object, seed: str) -> str:
+    def rule(_: Cloud, state: Object, __: str) -> str:
         return f"{_text(state, owner)}/{rest}"
 
     return rule
@@ -235,12 +236,12 @@ def _vault_object(collection: str) -> Rule:
     return rule
 
 
-def _blob(cloud: Cloud, state: Object, seed: str) -> str:
+def _blob(cloud: Cloud, state: Object, _: str) -> str:
     container = _text(state, "storage_container_id") or _text(state, "storage_container_name")
-    parts = container.split("/")
-    account = _text(state, "storage_account_name") or (parts[8] if len(parts) > 8 else "simulated")  # noqa: PLR2004
+    held = dict(segments(container))
+    account = _text(state, "storage_account_name") or held.get("storageAccounts", "simulated")
     host = f"{account}.blob.{cloud.host('storage')}"
-    return f"https://{host}/{parts[-1]}/{_text(state, 'name')}"
+    return f"https://{host}/{container.rpartition('/')[2]}/{_text(state, 'name')}"
 
 
 def _management_group(_: Cloud, state: Object, seed: str) -> str:

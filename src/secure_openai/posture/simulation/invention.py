@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from secure_openai.posture.simulation.cloud import Cloud, guid
 from secure_openai.posture.simulation.endpoints import INVALID, address, site
 from secure_openai.posture.simulation.ids import identify, object_id, segments
-from secure_openai.posture.simulation.planning import Path
+from secure_openai.posture.simulation.marks import SECRET_PREFIX, Path
 from secure_openai.posture.simulation.schema import Attribute, Block, Type
 from secure_openai.posture.simulation.values import Value, is_unknown, normal
-
-SECRET_PREFIX: Final = "simulated-secret-"  # noqa: S105
-"""How every invented key begins. What holds one elsewhere has copied it from there."""
 
 _NAMES: Final = frozenset(
     {"display_name", "name", "principal_display_name", "resource_display_name"}
@@ -76,6 +73,7 @@ class Invention:
         """Replace every unknown in a state, in place.
 
         Args:
+            state: What was planned.
             overrides: Values that are known to belong there, by attribute.
         """
         for name, value in (overrides or {}).items():
@@ -168,12 +166,9 @@ class Invention:
         name = attribute.name
         if attribute.facts.get("guid") and (not attribute.optional or name in _OPTIONAL_GUIDS):
             return self._guid(*path, name)
-        if name == "id":
-            return self._id(state, root, path)
-        if name in {"tenant_id", "application_tenant_id"}:
-            return self._identity(state, self.cloud.tenant_id)
-        if name == "subscription_id":
-            return self.cloud.subscription_id
+        rule = self._FIXED.get(name)
+        if rule:
+            return rule(self, state, root, path)
         known = None if path else address(self.cloud, self.type.name, name, root)
         if known is not None:
             return known or None
@@ -191,16 +186,18 @@ class Invention:
         self, attribute: Attribute, state: dict[str, Value], root: dict[str, Value], path: Path
     ) -> str | None:
         name = attribute.name
-        if name == "object_id" and isinstance(root.get("id"), str) and not path:
-            return object_id(root["id"])
         if name in _IDENTIFIERS:
-            return self._guid(*path, name)
+            own = name == "object_id" and not path
+            return object_id(root["id"]) if own else self._guid(*path, name)
         if attribute.sensitive:
             return self._secret(name, root, path)
         if name == "principal_id":
             return self._identity(state, self._guid(*path, name))
         if name in _NAMES:
             return self._label()
+        return self._place(name, root, path)
+
+    def _place(self, name: str, root: dict[str, Value], path: Path) -> str | None:
         if name.endswith("ip_address"):
             return self._ip(path)
         # Below the top an address is a setting, and so is every address of an Entra object.
@@ -212,20 +209,28 @@ class Invention:
     def _identity(self, state: dict[str, Value], value: str) -> str | None:
         """Return an identity's value: Azure gives one only to an identity that it makes itself."""
         kind = state.get("type")
-        assigned_only = isinstance(kind, str) and "identity_ids" in state
-        return None if assigned_only and "SystemAssigned" not in kind else value
+        if "identity_ids" in state and isinstance(kind, str) and "SystemAssigned" not in kind:
+            return None
+        return value
 
     def _id(self, state: dict[str, Value], root: dict[str, Value], path: Path) -> str:
         if not path:
-            return identify(
-                self.cloud, self.type.name, self.type.id_template, state, self.seed
-            )
+            return identify(self.cloud, self.type.name, self.type.id_template, state, self.seed)
         if path[-1] == "network_interface":
             group = "/".join(f"{key}/{value}" for key, value in segments(str(root["id"]))[:2])
             return f"/{group}/providers/Microsoft.Network/networkInterfaces/{self._label()}"
         words = str(next(part for part in reversed(path) if isinstance(part, str))).split("_")
         collection = words[0] + "".join(map(str.capitalize, words[1:]))
         return f"{root.get('id')}/{collection}/{state.get('name') or self._guid(*path)}"
+
+    _FIXED: ClassVar[Mapping[str, Callable[..., str | None]]] = {
+        "application_tenant_id": lambda self, state, *_: self._identity(
+            state, self.cloud.tenant_id
+        ),
+        "id": _id,
+        "subscription_id": lambda self, *_: self.cloud.subscription_id,
+        "tenant_id": lambda self, state, *_: self._identity(state, self.cloud.tenant_id),
+    }
 
     def _secret(self, name: str, root: dict[str, Value], path: Path) -> str | None:
         # An account without local authentication has no keys to list.

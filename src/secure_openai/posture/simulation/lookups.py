@@ -77,7 +77,7 @@ def _subscription(cloud: Cloud, config: Object) -> Object:
     }
 
 
-def _role(cloud: Cloud, config: Object) -> Object:
+def _role(_: Cloud, config: Object) -> Object:
     identifier = config.get("role_definition_id") or guid("role", config.get("name"))
     scope = config.get("scope") or ""
     path = f"/providers/Microsoft.Authorization/roleDefinitions/{identifier}"

@@ -1,7 +1,7 @@
-"""Terraform with its stand-in providers, ready to run commands; kept from one workspace to the next.
+"""Terraform with its stand-in providers, ready to run commands; kept between workspaces.
 
-Terraform reads the address of its providers once, when it loads, and a provider's schema once in its
-life. So the pair is kept and lent out, and the cloud behind it is new each time.
+Terraform reads the address of its providers once, when it loads, and a provider's schema once in
+its life. So the pair is kept and lent out, and the cloud behind it is new each time.
 """
 
 from __future__ import annotations
@@ -42,9 +42,7 @@ class Machine:
         """
         self.chosen = chosen
         self._stack = contextlib.ExitStack()
-        folder = Path(
-            self._stack.enter_context(tempfile.TemporaryDirectory(prefix="simulation-"))
-        )
+        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="simulation-")))
         (folder / "empty").mkdir()
         configuration = folder / "terraform.rc"
         configuration.write_text(_CLI_CONFIGURATION.format(empty=(folder / "empty").as_posix()))

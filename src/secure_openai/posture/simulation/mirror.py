@@ -1,14 +1,13 @@
 """A copy of a Terraform folder made of links, in which Terraform can work and leave nothing behind.
 
 Terraform writes its state beside the configuration and insists on the declared backend. In the
-mirror both are ours: the files are links to the real ones, the state is a file of the mirror's, and
-an override file names the local backend. What lies around the folder is linked too, as far up as the
-repository, so that `../modules` leads where it should.
+mirror both are ours: the files are links to the real ones, the state is a file of the mirror's,
+and an override file names the local backend. What lies around the folder is linked too, as far up
+as the repository, so that `../modules` leads where it should.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -62,14 +61,15 @@ def _ancestors(folder: Path) -> list[Path]:
 
 def _link(level: Path, mirror: Path, below: Path | None) -> None:
     try:
-        with os.scandir(level) as entries:
-            for entry in entries:
-                skipped = below.name == entry.name if below else entry.name in _LEFT_OUT
-                if not skipped and not entry.name.endswith((".tfstate", ".tfstate.backup")):
-                    (mirror / entry.name).symlink_to(entry.path)
+        entries = sorted(level.iterdir())
     except PermissionError:
-        if below is None:
-            raise SimulationError(f"{level} cannot be read: its owner has to allow it.") from None
+        # What may not be listed above the folder is not needed by who may read the folder.
+        entries = []
+    try:
+        for entry in entries:
+            skipped = below == entry if below else entry.name in _LEFT_OUT
+            if not skipped and not entry.name.endswith((".tfstate", ".tfstate.backup")):
+                (mirror / entry.name).symlink_to(entry)
     except OSError as error:
         raise SimulationError(
             f"{level} cannot be mirrored ({error.strerror}): this needs the right to make links."

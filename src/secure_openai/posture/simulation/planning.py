@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from secure_openai.posture.simulation.marks import Path
 from secure_openai.posture.simulation.schema import Attribute, Block, NestedBlock
 from secure_openai.posture.simulation.values import (
     OWN_UNKNOWN,
@@ -18,7 +19,6 @@ from secure_openai.posture.simulation.values import (
     same,
 )
 
-Path = tuple[str | int, ...]
 Object = dict[str, Any]
 
 
@@ -26,8 +26,9 @@ def plan(block: Block, prior: Object | None, proposed: Object) -> Object:
     """Return what an object will be: the proposal with defaults, and unknown where Azure decides.
 
     Args:
+        block: Its schema.
         prior: What it is now; None when it is to be created.
-        proposed: What Terraform proposes: the configuration, with what the provider computed before.
+        proposed: What Terraform proposes: the configuration, and what was computed before.
     """
     planned: Object = {}
     for name, attribute in block.attributes.items():
@@ -61,8 +62,8 @@ def _blocks(nested: NestedBlock, prior: Object | None, value: Value) -> Value:
 def _objects(block: Block, nesting: str, prior: Value, value: Value) -> Value:
     if isinstance(value, dict):
         if nesting == "map":
-            known = prior if isinstance(prior, dict) else {}
-            return {key: plan(block, known.get(key), part) for key, part in value.items()}
+            before = prior if isinstance(prior, dict) else {}
+            return {key: plan(block, before.get(key), part) for key, part in value.items()}
         return plan(block, prior if isinstance(prior, dict) else None, value)
     if not isinstance(value, list):
         return value
@@ -103,9 +104,7 @@ def matches(block: Block, prior: Object, proposed: Object) -> bool:
             continue
         if len(before) != len(after):
             return False
-        if not all(
-            any(matches(nested.block, one, other) for one in before) for other in after
-        ):
+        if not all(any(matches(nested.block, one, other) for one in before) for other in after):
             return False
     return True
 
@@ -124,7 +123,9 @@ def replacements(block: Block, prior: Object, planned: Object, path: Path = ()) 
         yield from _block_replacements(nested, prior.get(name), planned.get(name), (*path, name))
 
 
-def _block_replacements(nested: NestedBlock, prior: Value, planned: Value, path: Path) -> Iterator[Path]:
+def _block_replacements(
+    nested: NestedBlock, prior: Value, planned: Value, path: Path
+) -> Iterator[Path]:
     if planned is OWN_UNKNOWN:
         return
     before, after = list(blocks_in(prior)), list(blocks_in(planned))

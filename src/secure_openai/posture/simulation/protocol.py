@@ -1,8 +1,8 @@
 """The messages of Terraform's plugin protocol 6 that the stand-ins speak, and their methods.
 
 The table gives the field numbers that the protocol fixes (`docs/plugin-protocol/tfplugin6.proto` of
-Terraform, version 6.10), for the part in use; protobuf skips the rest. Classes are made from it when
-the module loads, so no generated code is kept and no compiler is needed.
+Terraform, version 6.10), for the part in use; protobuf skips the rest. Classes are made from it
+when the module loads, so no generated code is kept and no compiler is needed.
 """
 
 from __future__ import annotations

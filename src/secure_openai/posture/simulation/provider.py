@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any
 
-from secure_openai.posture.simulation import azapi, lookups, random_values
+from secure_openai.posture.simulation import azapi, lookups, marks, random_values
 from secure_openai.posture.simulation.cloud import Cloud
-from secure_openai.posture.simulation.functions import FUNCTIONS, FunctionFailed
+from secure_openai.posture.simulation.functions import FUNCTIONS, FunctionArgumentError
 from secure_openai.posture.simulation.invention import Invention, seed_of
-from secure_openai.posture.simulation.planning import Path, plan, replacements
+from secure_openai.posture.simulation.marks import Path
+from secure_openai.posture.simulation.planning import plan, replacements
 from secure_openai.posture.simulation.protocol import MESSAGES, attribute_path, diagnostic
 from secure_openai.posture.simulation.schema import ProviderSchema, Type
 from secure_openai.posture.simulation.validation import Problem, problems
@@ -23,16 +24,6 @@ from secure_openai.posture.simulation.values import (
     holds_unknown,
 )
 from secure_openai.posture.simulation.wire import provider_schema
-
-# Terraform hands these bytes back unread, and keeps them beside the resource in its state.
-_INVENTED: Final = "invented"
-
-
-def marks_in(private: bytes) -> list[Path]:
-    """Return the paths that a resource's private data names as invented."""
-    if not private:
-        return []
-    return [tuple(path) for path in json.loads(private).get(_INVENTED, [])]
 
 
 class Provider:
@@ -70,7 +61,7 @@ class Provider:
         arguments = [decode(argument) for argument in request.arguments]
         try:
             result = FUNCTIONS[self.schema.name][request.name](*arguments)
-        except FunctionFailed as error:
+        except FunctionArgumentError as error:
             return MESSAGES["CallFunctionResponse"](
                 error=MESSAGES["FunctionError"](text=str(error))
             )
@@ -161,16 +152,15 @@ class Provider:
         config = decode(request.config) or {}
         invention = Invention(self.cloud, kind, self._seed(kind, config, created=created))
         if not created:
-            invention.marks += marks_in(request.planned_private)
+            invention.marks += marks.read(request.planned_private)
         invention.complete(planned, self._derived(kind, planned, invention.seed))
         if created and _collides(kind) and not self.cloud.take(kind.name, planned["id"]):
             response.diagnostics.append(_exists(kind.name, planned["id"]))
             response.new_state.CopyFrom(encode(None))
             return response
         self._remember(kind, planned)
-        marks = sorted(set(invention.marks), key=repr)
         response.new_state.CopyFrom(encode(planned))
-        response.private = json.dumps({_INVENTED: marks}).encode()
+        response.private = marks.written(invention.marks)
         return response
 
     def _seed(self, kind: Type, config: dict[str, Value], *, created: bool) -> str:
@@ -221,7 +211,9 @@ class Provider:
 
     @staticmethod
     def _drawn(_: Cloud, kind: str, config: dict[str, Value]) -> dict[str, Value]:
-        return random_values.draw(kind, config, kind) if kind.startswith("random_") else {}
+        if kind.startswith("random_"):
+            return random_values.draw(kind, config, kind)
+        return {"value": f"{marks.SECRET_PREFIX}{kind}-{config.get('name')}"}
 
     def _answered(self, kind: Type, config: dict[str, Value], answer: Any) -> dict[str, Value]:
         state = plan(kind.block, None, {**empty(kind.block), **config})

@@ -11,7 +11,7 @@ import json
 import lzma
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -61,19 +61,12 @@ class NestedBlock:
     facts: Mapping[str, Any]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """The attributes and blocks at one level."""
 
     attributes: Mapping[str, Attribute]
     blocks: Mapping[str, NestedBlock]
-
-    @cached_property
-    def constrained(self) -> bool:
-        """Return whether any fact stands here or below; blocks without need no checking."""
-        return any(a.facts for a in self.attributes.values()) or any(
-            b.facts or b.block.constrained for b in self.blocks.values()
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,17 +1,18 @@
 """The stand-ins as running providers: gRPC servers in this process, which Terraform attaches to.
 
-Terraform finds them by `TF_REATTACH_PROVIDERS`, which is meant for debugging providers: it starts no
-plugin, checks no version and writes no lock entry (Terraform, "Debugging Providers").
+Terraform finds them by `TF_REATTACH_PROVIDERS`, which is meant for debugging providers: it starts
+no plugin, checks no version and writes no lock entry (Terraform, "Debugging Providers").
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -60,6 +61,16 @@ class Servers:
             for registry in _REGISTRIES:
                 self._attached[f"{registry}/{provider.schema.source}"] = entry
         return self
+
+    @contextlib.contextmanager
+    def elsewhere(self) -> Iterator[None]:
+        """Work on an empty cloud for a while."""
+        before = self._providers[0].cloud
+        self.reset(Cloud())
+        try:
+            yield
+        finally:
+            self.reset(before)
 
     def reset(self, cloud: Cloud) -> None:
         """Work on another cloud from here on."""
@@ -132,7 +143,8 @@ def _guarded(answer: Callable[[Any], Any], method: str) -> Callable[[Any, Any], 
     def handle(request: Any, _: Any) -> Any:
         try:
             return answer(request)
-        except Exception as error:  # noqa: BLE001 - a fault must reach Terraform, whatever it is
+        # A fault must reach Terraform, whatever it is.
+        except Exception as error:
             if "diagnostics" not in kind.DESCRIPTOR.fields_by_name:
                 raise
             where = getattr(request, "type_name", "") or "provider"

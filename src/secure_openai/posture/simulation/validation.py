@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from secure_openai.posture.simulation.ids import fits
-from secure_openai.posture.simulation.planning import Path
+from secure_openai.posture.simulation.marks import Path
 from secure_openai.posture.simulation.schema import Attribute, Block, NestedBlock
 from secure_openai.posture.simulation.values import Value, is_unknown
 
@@ -36,10 +36,15 @@ def problems(block: Block, config: dict[str, Value]) -> Iterator[Problem]:
 def _block(
     block: Block, value: dict[str, Value], root: dict[str, Value], path: Path
 ) -> Iterator[Problem]:
-    if not block.constrained:
-        return
     for name, attribute in block.attributes.items():
         held = value.get(name)
+        if attribute.computed and not attribute.optional and held is not None:
+            yield Problem(
+                "Value for unconfigurable attribute",
+                f'Can\'t configure a value for "{name}": its value will be decided automatically '
+                "based on the result of applying this configuration.",
+                (*path, name),
+            )
         if attribute.facts:
             yield from _together(attribute, held, root, (*path, name))
             yield from _allowed(attribute, held, (*path, name))

@@ -55,7 +55,7 @@ def holds_unknown(value: Value) -> bool:
 
 def is_dynamic(value: Value) -> bool:
     """Return whether a value is a pair of type and value."""
-    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], bytes)
+    return isinstance(value, list) and bool(value) and isinstance(value[0], bytes)
 
 
 def plain(value: Value) -> Value:

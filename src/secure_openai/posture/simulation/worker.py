@@ -1,8 +1,8 @@
 """The process that holds Terraform as a library, so that it is loaded, and reads schemas, once.
 
-It is started as a script, with nothing of this package on its path. A line of JSON on standard input
-is one command, `{"arguments": […], "folder": "…"}`; the answer is one line of JSON for each line that
-Terraform prints, and at last `{"code": …, "errors": "…"}`.
+It is started as a script. A line of JSON on standard input is one command,
+`{"arguments": […], "folder": "…"}`; the answer is one line of JSON for each line that Terraform
+prints, and at last `{"code": …, "errors": "…"}`.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
-"""A configuration with its simulated cloud, to be planned, applied, changed and destroyed in steps."""
+"""A configuration with its simulated cloud, to be planned, applied and changed in steps."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
 import json
+import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from secure_openai.posture.simulation import mirror
 from secure_openai.posture.simulation.addresses import address_of, every_data_path
@@ -23,9 +24,11 @@ from secure_openai.posture.simulation.diagnostics import (
     diagnostics_in,
     messages,
 )
-from secure_openai.posture.simulation.machine import borrowed
-from secure_openai.posture.simulation.planning import Path as AttributePath
-from secure_openai.posture.simulation.provider import marks_in
+from secure_openai.posture.simulation.marks import Path as AttributePath
+from secure_openai.posture.simulation.marks import read as marks_in
+
+if TYPE_CHECKING:
+    from secure_openai.posture.simulation.machine import Machine
 
 Json = dict[str, Any]
 Progress = Callable[[str], None]
@@ -40,7 +43,9 @@ LIMIT: Final = 600.0
 _PLAN: Final = "simulation.tfplan"
 _VARIABLES: Final = "simulation.tfvars.json"
 _CHANGED: Final = 2
-_UNDECLARED: Final = "Value for undeclared variable"
+_UNDECLARED: Final = re.compile(
+    r'variable named "(?P<name>[^"]+)" but a value was found in file "' + re.escape(_VARIABLES)
+)
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -149,7 +154,7 @@ class Workspace:
             SimulationError: There is no Terraform, no configuration, or it cannot be initialised.
         """
         try:
-            self._machine = self._stack.enter_context(borrowed(self._core))
+            self._machine = self._stack.enter_context(_borrowed(self._core))
             target = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="estate-"))
             self._place = mirror.make(self.folder, Path(target) / "mirror")
             self._run("init", "-input=false", "-json", "-no-color")
@@ -234,11 +239,14 @@ class Workspace:
     def test(self, *filters: str) -> TestReport:
         """Run the folder's `.tftest.hcl` files, or those named; failures are in the report.
 
+        They have a cloud and variables of their own.
+
         Raises:
             SimulationError: The tests could not be run at all.
         """
         chosen = [f"-filter={name}" for name in filters]
-        completed = self._command("test", "-json", *chosen, *self._variable_files())
+        with self._machine.servers.elsewhere():
+            completed = self._command("test", "-json", *chosen)
         found = messages(completed.lines)
         runs = tuple(
             TestRun(run["path"], run["run"], run["status"])
@@ -267,7 +275,7 @@ class Workspace:
             for instance in resource["instances"]:
                 address = address_of(resource, instance)
                 if resource["mode"] == "data":
-                    paths = every_data_path(resource["type"], instance["attributes"])
+                    paths = list(every_data_path(resource["type"], instance["attributes"]))
                 else:
                     paths = marks_in(base64.b64decode(instance.get("private") or ""))
                 found.update((address, path) for path in paths)
@@ -292,12 +300,10 @@ class Workspace:
         """Run a command that answers in messages; return its warnings."""
         completed = self._command(*arguments)
         said = diagnostics_in(messages(completed.lines))
-        wrong = [one for one in said if one.summary == _UNDECLARED and _VARIABLES in one.detail]
-        if completed.code or wrong:
-            if not any(one.is_error for one in said):
-                said += [Diagnostic("error", one.summary, one.detail) for one in wrong] or [
-                    Diagnostic("error", f"terraform {arguments[0]} failed", completed.errors)
-                ]
+        said += _undeclared(said)
+        if completed.code and not any(one.is_error for one in said):
+            said.append(Diagnostic("error", f"terraform {arguments[0]} failed", completed.errors))
+        if any(one.is_error for one in said):
             raise SimulationError.of(said)
         return tuple(said)
 
@@ -308,3 +314,28 @@ class Workspace:
     def _listen(self, line: str) -> None:
         if '"type":"apply_complete"' in line or '"type":"planned_change"' in line:
             self._progress(json.loads(line)["@message"])
+
+
+def _borrowed(core: str | None) -> contextlib.AbstractContextManager[Machine]:
+    try:
+        # The packages behind it belong to the extra.
+        from secure_openai.posture.simulation.machine import borrowed  # noqa: PLC0415
+    except ImportError as error:
+        raise SimulationError(
+            f"The package {error.name} is missing: install the extra with "
+            "`pip install 'azure-secure-openai[simulation]'`."
+        ) from error
+    return borrowed(core)
+
+
+def _undeclared(said: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Return an error for each value that no variable takes: Terraform itself only warns."""
+    return [
+        Diagnostic(
+            "error",
+            f'The configuration declares no variable "{found["name"]}"',
+            "Leave its value out, or correct its name.",
+        )
+        for found in (_UNDECLARED.search(one.detail) for one in said)
+        if found
+    ]
