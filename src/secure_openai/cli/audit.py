@@ -46,6 +46,8 @@ def verify(data: DataOption = DEFAULT_DATA) -> None:
         report = verify_database(folder.database, seals.seals(keys))
     for found in report.found:
         err.print(f"[red]✗[/red] {found.kind.value}: {found.sentence}", soft_wrap=True)
+    if report.unnamed:
+        err.print(f"  … and {report.unnamed} more")
     if report.found:
         raise typer.Exit(NEGATIVE)
     out.print(
