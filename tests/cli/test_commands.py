@@ -161,7 +161,7 @@ def test_tampering_is_named(system: System, tmp_path: Path) -> None:
     assert cli("audit", "seal", "--data", str(system.data)).returncode == 0
     for number, statement in enumerate(
         (
-            "UPDATE audit SET document = replace(document, 'allowed', 'refused') WHERE sequence = 1",
+            "UPDATE audit SET document = document || ' ' WHERE sequence = 1",
             "DELETE FROM audit WHERE sequence > 1",
         )
     ):
