@@ -13,6 +13,7 @@ from secure_openai.jobs.seal import seal
 
 logger = logging.getLogger(__name__)
 
+MINUTE_SECONDS = 60.0
 PURGE_SECONDS = 600.0
 
 
@@ -20,7 +21,9 @@ PURGE_SECONDS = 600.0
 async def scheduled(assembly: Assembly) -> AsyncIterator[None]:
     """Seal the audit now and then and at the end, and drop sessions that have ended."""
     tasks = [
-        asyncio.ensure_future(_repeat(assembly.settings.seal_minutes * 60.0, _seal, assembly)),
+        asyncio.ensure_future(
+            _repeat(assembly.settings.seal_minutes * MINUTE_SECONDS, _seal, assembly)
+        ),
         asyncio.ensure_future(_repeat(PURGE_SECONDS, _purge, assembly)),
     ]
     try:

@@ -82,7 +82,7 @@ class ModelContract:
         assert "jailbreak" in caught.value.detail
 
     async def test_rejected(self, model: Model) -> None:
-        """What the model does not take is the request's fault, and its own text is not passed on."""
+        """What the model does not take is the request's fault; its own text stays here."""
         with pytest.raises(ModelRejected) as caught:
             await model.open(request("reject"))
         assert "secret" not in caught.value.detail
