@@ -285,8 +285,9 @@ async def test_jobs_run_by_themselves(
 ) -> None:
     """The scheduler seals and purges while the process runs, and survives a failing job."""
     from secure_openai.jobs import scheduler
+    from secure_openai.jobs.seal import seal as real
 
-    real, calls = scheduler.seal, []
+    calls = []
 
     async def sometimes(*arguments: Any) -> Any:
         calls.append(1)
@@ -295,7 +296,7 @@ async def test_jobs_run_by_themselves(
         return await real(*arguments)
 
     monkeypatch.setattr(scheduler, "PURGE_SECONDS", 0.01)
-    monkeypatch.setattr(scheduler, "seal", sometimes)
+    monkeypatch.setattr("secure_openai.jobs.scheduler.seal", sometimes)
     monkeypatch.setattr(scheduler, "MINUTE_SECONDS", 0.0002)
     async with running_world(tmp_path, identity_folder) as world, asyncio.timeout(5):
         while len(calls) < 3:

@@ -23,6 +23,9 @@ QUEUE = 8
 
 PASSED_ON = ("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty")
 
+BASE_MODEL_SAMPLING = {"temperature": 0.0, "repeat_penalty": 1.1}
+"""Unless the request says otherwise: a small base model wanders and repeats itself."""
+
 
 class Busy(Exception):
     """Too many generations wait already."""
@@ -128,6 +131,7 @@ class Engine:
             return
         self._server.handle_completions(
             {
+                **BASE_MODEL_SAMPLING,
                 **common,
                 "prompt": transcript(body["messages"]),
                 "n_predict": min(int(asked), ANSWER_TOKENS),
