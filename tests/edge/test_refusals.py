@@ -127,6 +127,9 @@ async def test_roles_are_demanded(world: World) -> None:
         assert (me["roles"], me["deployments"]) == ([], [])
         path = f"/api/admin/principals/{world.settings.tenant_id}/x/sessions"
         problem(await http.delete(path, headers=uma), 403)
+        refused = [event for event in await world.events() if event.action == "route.refused"]
+        assert len(refused) == 3
+        assert {event.reason for event in refused} == {"no_role"}
         assert (await http.delete(path, headers=world.bearer("Ada"))).json() == {"sessions": 0}
         foreign = path.replace(world.settings.tenant_id, "another")
         problem(await http.delete(foreign, headers=world.bearer("Ada")), 404)
@@ -253,6 +256,7 @@ GATEWAY_ATTACKS: dict[str, tuple[dict[str, Any], int, str]] = {
     "too long an answer": ({"max_tokens": 100_000}, 400, "4096"),
     "too long an answer by choices": ({"max_tokens": 4096, "n": 2}, 400, "2048"),
     "two limits that differ": ({"max_tokens": 1, "max_completion_tokens": 2}, 400, "differ"),
+    "effort of a model that does not reason": ({"reasoning_effort": "low"}, 400, "leave it out"),
     "temperature": ({"temperature": 3}, 400, "from 0 to 2"),
     "remote tool": ({"tools": [{"type": "mcp", "server_url": "x"}]}, 400, "function"),
     "unknown role": ({"messages": [{"role": "root", "content": "x"}]}, 400, "system"),
@@ -303,6 +307,7 @@ async def test_requests_that_policy_does_not_admit_never_reach_the_model(world: 
     assert "completion.admitted" not in {event.action for event in events}
     assert {event.reason for event in events if event.action == "completion.refused"} == {
         "unknown_deployment",
+        "field_not_allowed",
         "answer_too_large",
         "prompt_too_large",
     }

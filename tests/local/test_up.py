@@ -11,7 +11,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import psutil
 import pytest
 
 from secure_openai.local.folder import Folder
-from tests.system import System, environment, free_ports, running, wait_ready
+from tests.system import System, environment, free_ports, running
 
 pytestmark = pytest.mark.process
 
@@ -262,11 +261,14 @@ def test_the_screen_says_what_one_needs(tmp_path: Path) -> None:
         text=True,
         env=environment(COLUMNS="200"),
     )
-    wait_ready(f"http://localhost:{port}", process)
-    while not (data / "run.json").exists():
-        time.sleep(0.02)
+    assert process.stdout is not None
+    output = ""
+    while "Ctrl-C stops everything" not in output:
+        line = process.stdout.readline()
+        assert line, output
+        output += line
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=20)
+    process.communicate(timeout=20)
 
     for part in (f"http://localhost:{port}", "Ada Admin", "Nora Norole", "scripted", str(data)):
         assert part in output

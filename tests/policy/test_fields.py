@@ -15,6 +15,7 @@ from secure_openai.policy.estimate import (
 from secure_openai.policy.fields import check_chat_completions
 from secure_openai.policy.json_text import parse_json
 from secure_openai.policy.text import check_text
+from secure_openai.types import Parameters
 
 FULL: dict[str, Any] = {
     "model": "m",
@@ -200,3 +201,38 @@ def test_estimates_err_upwards_and_count_everything() -> None:
     assert IMAGE_TOKENS <= estimate_prompt_tokens(with_image) < IMAGE_TOKENS + 20
     assert estimate_prompt_tokens(plain | {"tools": [{"a": "x" * 350}]}) > 200
     assert estimate_prompt_tokens({"messages": [{"content": 1.5}]}) > 0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "change", "said"),
+    [
+        (Parameters(temperature=False), {"temperature": 1}, "does not take temperature"),
+        (Parameters(temperature=False), {"top_p": 1}, "does not take top_p"),
+        (Parameters(), {"reasoning_effort": "low"}, "leave it out"),
+        (
+            Parameters(reasoning_effort=("low", "high")),
+            {"reasoning_effort": "medium"},
+            "low, high",
+        ),
+    ],
+)
+def test_what_a_deployment_does_not_take_is_said(
+    parameters: Parameters, change: dict[str, Any], said: str
+) -> None:
+    """A reasoning model refuses what others need, and the reverse; the sentence says which."""
+    hello = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+    with pytest.raises(RequestError, match=said):
+        check_chat_completions(hello | change).require_taken(parameters)
+
+
+def test_an_answer_is_bounded_in_the_field_that_the_deployment_reads() -> None:
+    """The client's own bound and `store` are replaced; everything else stays."""
+    hello = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+    checked = check_chat_completions(hello | {"max_tokens": 5, "store": False, "temperature": 1})
+    checked.require_taken(Parameters(reasoning_effort=("low",)))
+
+    assert checked.bounded(Parameters(max_tokens_field="max_tokens"), 3) == hello | {
+        "max_tokens": 3,
+        "temperature": 1,
+    }
+    assert checked.bounded(Parameters(), 3)["max_completion_tokens"] == 3

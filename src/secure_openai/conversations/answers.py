@@ -7,11 +7,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from secure_openai.completion import Completion
 from secure_openai.conversations.draft import CHECKPOINT_SECONDS, Draft, lease_from
 from secure_openai.conversations.window import Window, newest_that_fit, prompt_budget
 from secure_openai.errors import ModelError, NotFound, SecureOpenAIError, StoreError
 from secure_openai.model.interface import ServerSentEvent
-from secure_openai.pipeline import Completion, Pipeline
+from secure_openai.pipeline import Pipeline
 from secure_openai.policy.fields import check_chat_completions
 from secure_openai.store.conversations import ConversationStore
 from secure_openai.streams import Background, with_pauses
@@ -103,7 +104,9 @@ class Answers:
         """
         owner = principal.id
         await self._conversations.get(owner, conversation_id)
-        window = await self._window(principal, conversation_id, text, deployment)
+        window = await self._window(
+            principal, conversation_id, text, deployment, request_id=request_id
+        )
         request = check_chat_completions(
             {"model": deployment, "messages": window.messages, "stream": True}
         )
@@ -124,9 +127,15 @@ class Answers:
                     self._background.spawn(_close(completion, draft, None))
 
     async def _window(
-        self, principal: Principal, conversation_id: ConversationId, text: str, deployment: str
+        self,
+        principal: Principal,
+        conversation_id: ConversationId,
+        text: str,
+        deployment: str,
+        *,
+        request_id: str,
     ) -> Window:
-        allowed = self._pipeline.allowance(principal, deployment)
+        allowed = self._pipeline.allowance(principal, deployment, request_id=request_id)
         page = await self._conversations.messages(
             principal.id, conversation_id, limit=HISTORY_TURNS, newest_first=True
         )

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 
 from secure_openai.edge.authentication import authenticate
+from secure_openai.edge.recording import record
 from secure_openai.errors import ConfigurationError, Forbidden, Unauthenticated
 from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES, Principal
 
@@ -97,7 +98,11 @@ class SecuredRoute(APIRoute):
             if access.public:
                 return await handler(request)
             principal = await authenticate(request)
-            access.admit(principal)
+            try:
+                access.admit(principal)
+            except Forbidden:
+                record(request, "route.refused", principal, decision="refused", reason="no_role")
+                raise
             request.state.principal = principal
             return await handler(request)
 

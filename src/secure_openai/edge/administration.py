@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from secure_openai.edge.access import ADMIN, SecuredRoute, principal_of, requires
 from secure_openai.edge.authentication import assembly_of
-from secure_openai.edge.problems import request_id_of
+from secure_openai.edge.recording import record
 from secure_openai.errors import NotFound
-from secure_openai.store.audit import AuditEvent
 from secure_openai.types import PrincipalId
 
 router = APIRouter(route_class=SecuredRoute, prefix="/api/admin", tags=["administration"])
@@ -27,15 +24,11 @@ async def revoke_sessions(request: Request, tid: str, oid: str) -> Response:
         raise NotFound("There is no such tenant here.")
     assembly.audit.ensure_writable()
     ended = await assembly.sessions.revoke(PrincipalId(tid, oid))
-    assembly.audit.append(
-        AuditEvent(
-            action="session.revoked",
-            at=datetime.now(UTC),
-            principal=principal_of(request).id,
-            decision="allowed",
-            reason="administrator",
-            request_id=request_id_of(request),
-            facts={"of": PrincipalId(tid, oid).key, "sessions": ended},
-        )
+    record(
+        request,
+        "session.revoked",
+        principal_of(request),
+        reason="administrator",
+        facts={"of": PrincipalId(tid, oid).key, "sessions": ended},
     )
     return JSONResponse({"sessions": ended})

@@ -10,14 +10,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from secure_openai.completion import Completion
 from secure_openai.edge.access import EVERYONE, SecuredRoute, principal_of, requires
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import json_of
 from secure_openai.edge.event_stream import EventStreamResponse, while_present
 from secure_openai.edge.problems import headers_of, request_id_of
 from secure_openai.errors import ContentFiltered, ModelError, RequestError, SecureOpenAIError
-from secure_openai.pipeline import Completion
-from secure_openai.policy.fields import ChatCompletions, check_chat_completions
+from secure_openai.policy.fields import ChatCompletions
 from secure_openai.types import JsonObject
 
 PREFIX = "/openai/v1"
@@ -75,12 +75,12 @@ async def models(request: Request) -> Response:
 @requires(*EVERYONE)
 async def chat_completions(request: Request) -> Response:
     """Answer a chat completion, streamed or not, under policy, quota and audit."""
-    checked = check_chat_completions(await json_of(request))
+    pipeline, principal = assembly_of(request).pipeline, principal_of(request)
+    request_id = request_id_of(request)
+    checked = pipeline.checked(principal, await json_of(request), request_id=request_id)
     async with AsyncExitStack() as stack:
         completion = await stack.enter_async_context(
-            assembly_of(request).pipeline.run(
-                principal_of(request), checked, request_id=request_id_of(request)
-            )
+            pipeline.run(principal, checked, request_id=request_id)
         )
         if not checked.stream:
             body = await while_present(request.receive, completion.read())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -12,10 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from secure_openai.edge.access import SecuredRoute, public
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.cookies import delete_cookie, session_cookie, set_cookie, sign_in_cookie
-from secure_openai.edge.problems import request_id_of
+from secure_openai.edge.recording import record
 from secure_openai.errors import SignInFailed
-from secure_openai.store.audit import AuditEvent
-from secure_openai.types import PrincipalId
 
 CALLBACK_PATH = "/auth/callback"
 SIGN_IN_SECONDS = 600
@@ -62,7 +59,7 @@ async def callback(request: Request) -> Response:
     earlier = request.cookies.get(session_cookie(settings))
     if earlier is not None:
         await assembly.sessions.end(earlier)
-    _record(request, "session.started", session.principal.id)
+    record(request, "session.started", session.principal, reason="signed_in")
     response = RedirectResponse(return_to, status_code=303)
     set_cookie(response, settings, session_cookie(settings), value)
     # The pre-sign-in cookie stays until it expires: other tabs may still be on their way back.
@@ -80,21 +77,8 @@ async def sign_out(request: Request) -> Response:
         principal = await assembly.sessions.principal(value)
         await assembly.sessions.end(value)
         if principal is not None:
-            _record(request, "session.ended", principal.id)
+            record(request, "session.ended", principal, reason="signed_out")
     address = await assembly.sessions.sign_out_address()
     response = RedirectResponse(address, status_code=303)
     delete_cookie(response, settings, session_cookie(settings))
     return response
-
-
-def _record(request: Request, action: str, principal: PrincipalId) -> None:
-    assembly_of(request).audit.append(
-        AuditEvent(
-            action=action,
-            at=datetime.now(UTC),
-            principal=principal,
-            decision="allowed",
-            reason="signed_in" if action == "session.started" else "signed_out",
-            request_id=request_id_of(request),
-        )
-    )

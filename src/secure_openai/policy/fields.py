@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from secure_openai.errors import Refused, RequestError
 from secure_openai.policy.text import check_text
-from secure_openai.types import Decision, JsonObject, Reason
+from secure_openai.types import Decision, JsonObject, Parameters, Reason
 
 _TABLE: JsonObject = json.loads(
     (files("secure_openai") / "tables" / "chat_completions.json").read_text()
@@ -42,6 +42,36 @@ class ChatCompletions:
     answer_tokens: int | None
     choices: int
     include_usage: bool
+
+    def require_taken(self, parameters: Parameters) -> None:
+        """Return if a deployment takes every parameter asked for.
+
+        Raises:
+            RequestError: It does not: a reasoning model refuses what others need.
+        """
+        for name in ("temperature", "top_p"):
+            if self.body.get(name) is not None and not parameters.temperature:
+                raise RequestError(
+                    f"{self.deployment} does not take {name}: leave it out.", pointer=f"/{name}"
+                )
+        effort = self.body.get("reasoning_effort")
+        if effort is not None and effort not in parameters.reasoning_effort:
+            known = ", ".join(parameters.reasoning_effort)
+            raise RequestError(
+                f"{self.deployment} does not take this effort: "
+                + (f"write one of {known}." if known else "leave it out."),
+                pointer="/reasoning_effort",
+            )
+
+    def bounded(self, parameters: Parameters, answer_tokens: int) -> JsonObject:
+        """Return the body with the answer bounded, in the field that the deployment reads."""
+        body = {
+            name: value
+            for name, value in self.body.items()
+            if name not in {"max_tokens", "max_completion_tokens", "store"}
+        }
+        body[parameters.max_tokens_field] = answer_tokens
+        return body
 
 
 def check_chat_completions(body: object) -> ChatCompletions:
