@@ -13,6 +13,7 @@
     ├── IdentityError
     │   ├── Unauthenticated             401
     │   ├── SignInFailed                400
+    │   ├── IdentityProviderUnavailable 503
     │   └── Forbidden                   403
     ├── Refused                         403, 413 or 429 by its decision
     ├── ModelError                      502
@@ -163,6 +164,14 @@ class SignInFailed(IdentityError):
     status = 400
     slug = "sign-in-failed"
     title = "The sign-in did not succeed"
+
+
+class IdentityProviderUnavailable(IdentityError):
+    """The identity provider cannot be reached, or does not answer as one."""
+
+    status = 503
+    slug = "identity-provider-unavailable"
+    title = "The sign-in service cannot be reached"
 
 
 class Forbidden(IdentityError):

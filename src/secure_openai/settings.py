@@ -11,11 +11,17 @@ import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from secure_openai.errors import SettingsError
 
@@ -43,12 +49,10 @@ class ModelSource(StrEnum):
     SCRIPTED = "scripted"
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that differs between one installation and another."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="forbid", frozen=True, str_strip_whitespace=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
     public_url: str = Field(
         description="Origin that people type, without a path. Redirect addresses and cookies come "
@@ -56,7 +60,7 @@ class Settings(BaseSettings):
     )
     listen_host: str = Field(default="127.0.0.1", description="Address to listen on.")
     listen_port: int = Field(default=8400, ge=0, le=65535, description="Port to listen on.")
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_hosts: tuple[str, ...] = Field(
         default=(),
         description="Further Host values to answer to, separated by commas; the host of "
         "public_url is always one.",
@@ -86,6 +90,9 @@ class Settings(BaseSettings):
     )
 
     data: Path = Field(default=Path(".data"), description="Folder of the embedded stores.")
+    seal_minutes: int = Field(
+        default=60, ge=1, description="How often this process seals the audit; also at its end."
+    )
     policy: Path | None = Field(
         default=None, description="The policy file; the one that ships with the package unless set."
     )
@@ -96,11 +103,18 @@ class Settings(BaseSettings):
     model_url: str = Field(
         default="", description="OpenAI-compatible address, such as http://127.0.0.1:8402/v1."
     )
-    model_deployments: Annotated[tuple[str, ...], NoDecode] = Field(
+    model_deployments: tuple[str, ...] = Field(
         default=("local",),
         description="Deployment names that model_url serves, separated by commas.",
     )
     model_name: str = Field(default="", description="The model behind them, for people to read.")
+
+    model_window_tokens: int = Field(
+        default=8192, ge=256, description="Context window of those deployments."
+    )
+    model_answer_tokens: int = Field(
+        default=1024, ge=16, description="Largest answer that those deployments give."
+    )
 
     body_limit_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest request body that is read."
@@ -193,16 +207,22 @@ class Settings(BaseSettings):
             if key.startswith(PREFIX)
         }
         values |= overrides
-        values["azure_host"] = any(source.get(name) for name in AZURE_HOST_VARIABLES)
+        values["azure_host"] = azure_host(source)
         try:
             return cls.model_validate(values)
         except ValidationError as error:
             raise SettingsError(*(_sentence(item) for item in error.errors())) from None
 
-    @classmethod
-    def settings_customise_sources(cls, *_: object, **sources: object) -> tuple[()]:  # type: ignore[override]
-        """Leave no source but `load`'s arguments, so that nothing is read behind its back."""
-        return ()
+
+def child_environment(chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for a child: ours, with `chosen` settings over those we were given."""
+    return {**os.environ, **chosen}
+
+
+def azure_host(environment: Mapping[str, str] | None = None) -> bool:
+    """Return whether the environment says that this is an Azure host."""
+    source = os.environ if environment is None else environment
+    return any(source.get(name) for name in AZURE_HOST_VARIABLES)
 
 
 def is_loopback_host(host: str) -> bool:

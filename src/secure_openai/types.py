@@ -33,6 +33,13 @@ class PrincipalKind(enum.StrEnum):
     APPLICATION = "application"
 
 
+PEOPLE_ROLES = frozenset({"user", "admin"})
+"""The application roles that a person may hold."""
+
+APPLICATION_ROLES = frozenset({"service"})
+"""The application roles that an application may hold; `admin` is none of them."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class PrincipalId:
     """Who a principal is: the tenant and the object id in it, never a name and never `sub`.

@@ -91,7 +91,8 @@ class AuditStore(Protocol):
         """Queue an event; it is written within 100 ms, in the order of the calls.
 
         Raises:
-            AuditUnavailable: The last write failed, or the queue is full.
+            AuditUnavailable: The last write failed, the queue is full, or the event holds what JSON
+                does not know.
         """
         ...
 
@@ -107,8 +108,6 @@ class AuditStore(Protocol):
         """Return the last written record's place."""
         ...
 
-    async def records(
-        self, *, after: int = 0, limit: int = 500
-    ) -> Page[AuditRecord]:
+    async def records(self, *, after: int = 0, limit: int = 500) -> Page[AuditRecord]:
         """Return records in order of sequence, those after `after`."""
         ...

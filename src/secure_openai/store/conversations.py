@@ -82,7 +82,7 @@ class ConversationStore(Protocol):
         ...
 
     async def replace(self, owner: PrincipalId, message: Message) -> Message:
-        """Write a message over itself, if `message.etag` still stands; return it with its next etag.
+        """Write a message over itself, if its etag still stands; return it with its next.
 
         Raises:
             NotFound: The owner has no such message.

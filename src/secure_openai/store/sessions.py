@@ -1,4 +1,4 @@
-"""Sessions and pending sign-ins, server-side: the browser holds an opaque value and nothing else."""
+"""Sessions and pending sign-ins, server-side: the browser holds an opaque value only."""
 
 from __future__ import annotations
 

@@ -73,12 +73,12 @@ class UsageStore(Protocol):
 
         Raises:
             Refused: Over a limit; the decision names which, and `retry_after` says when the window
-                turns.
+                turns, one second for requests under way; `None` where waiting cannot help.
         """
         ...
 
     async def renew(self, reservation: Reservation, *, expires: datetime) -> None:
-        """Keep a reservation alive for longer; nothing happens if it is gone."""
+        """Keep a reservation alive for longer; nothing happens if it was settled or released."""
         ...
 
     async def settle(self, reservation: Reservation, usage: Usage) -> None:

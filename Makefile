@@ -1,0 +1,65 @@
+# The verbs of this project; `make help` lists them. Works with GNU make 3.81 and later.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check format bench lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+up: $(VENV)/.up ## Install what the system needs and start it; options: make up ARGS='--port 9000'
+	@exec $(BIN)/secure-openai up $(ARGS)
+
+test: $(VENV)/.test ## Install what the tests need and run everything that CI runs
+	@sh tests/chromium.sh
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+check: $(VENV)/.test ## Lint, format, types and layers, without running a test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.test ## Format the code
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+bench: $(VENV)/.test ## Measure, and print tables
+	@$(BIN)/python bench/laptop.py $(ARGS)
+
+lock: ## Lock every dependency with its hashes, for all platforms; needs uv
+	@set -e; for set in base local test; do \
+	  case $$set in base) more="" ;; local) more="--extra local -c requirements/base.txt" ;; \
+	    test) more="--extra local --group test -c requirements/base.txt" ;; esac; \
+	  uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+	    --no-emit-find-links --python-version 3.11 pyproject.toml --group build $$more \
+	    -o requirements/$$set.txt; done
+
+clean: ## Remove what was installed and cached here; data stays
+	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed: name one with make PYTHON=python3.12 …" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "venv is missing: sudo apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.up: $(VENV)/bin/python requirements/local.txt pyproject.toml
+	@echo "Installing (once) …"
+	@$(PIP) install --require-hashes -r requirements/local.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/python requirements/test.txt pyproject.toml
+	@echo "Installing what the tests need (once) …"
+	@$(PIP) install --require-hashes -r requirements/test.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@

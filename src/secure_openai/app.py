@@ -1,0 +1,95 @@
+"""The application: the assembly behind the edge.
+
+create_app(settings)
+  RequestIdMiddleware          an id that logs, audit and error pages share
+  SecurityHeadersMiddleware    what a browser may do with our pages
+  HostsMiddleware              only our own names are answered
+  LimitsMiddleware             bodies bounded in size and time
+  OriginMiddleware             a cookie alone proves nothing
+    SecuredRoute               who calls, and whether they may: declared beside every route
+      sign_in  pages  chat  gateway  administration  health
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from secure_openai.assembly import assemble
+from secure_openai.edge import administration, chat, gateway, health, pages, problems, sign_in
+from secure_openai.edge.access import check_declared
+from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
+from secure_openai.edge.middleware.hosts import HostsMiddleware
+from secure_openai.edge.middleware.limits import LimitsMiddleware
+from secure_openai.edge.middleware.origin import OriginMiddleware
+from secure_openai.edge.middleware.request_id import RequestIdMiddleware
+from secure_openai.errors import SecureOpenAIError
+from secure_openai.jobs.scheduler import scheduled
+from secure_openai.settings import Settings
+
+STATIC_PATH = "/static"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application as an ASGI callable; its lifespan opens and closes the assembly.
+
+    Raises:
+        ConfigurationError: A route does not say who may call it.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with assemble(settings) as assembly, scheduled(assembly):
+            app.state.assembly = assembly
+            yield
+
+    app = FastAPI(
+        title="Azure Secure OpenAI",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        exception_handlers={
+            SecureOpenAIError: _error,
+            HTTPException: problems.http_error,
+            ClientDisconnect: problems.client_left,
+            Exception: problems.unexpected_error,
+        },
+        middleware=[
+            Middleware(RequestIdMiddleware),
+            Middleware(
+                SecurityHeadersMiddleware,
+                authority=settings.authority,
+                https=settings.secure_cookies,
+            ),
+            Middleware(HostsMiddleware, hosts=settings.hosts),
+            Middleware(LimitsMiddleware, body_bytes=settings.body_limit_bytes),
+            Middleware(OriginMiddleware, public_url=settings.public_url),
+        ],
+    )
+    for room in (sign_in, pages, chat, gateway, administration, health):
+        # Not include_router: it hides the routes from whoever checks what they declare.
+        app.router.routes.extend(room.router.routes)
+    static = StaticFiles(directory=str(files("secure_openai.edge") / "static"))
+    app.mount(STATIC_PATH, static, name="static")
+    check_declared(app, public_mounts=frozenset({STATIC_PATH}))
+    return app
+
+
+async def _error(request: Request, error: Exception) -> Response:
+    """Translate our errors for whoever asked: a page, an OpenAI client, or the JSON API."""
+    assert isinstance(error, SecureOpenAIError)  # noqa: S101 - registered for this class only
+    if request.url.path.startswith("/openai/"):
+        return gateway.error_response(error)
+    if pages.wants_page(request):
+        return await pages.error_page(request, error)
+    return await problems.our_error(request, error)

@@ -1,0 +1,35 @@
+"""`secure-openai serve`: the application alone, as it runs in Azure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from secure_openai.app import create_app
+from secure_openai.cli.console import told_clearly
+from secure_openai.local.server import serve as serve_app
+from secure_openai.settings import Settings
+
+GRACE_SECONDS = 5
+
+
+def serve(
+    parent_pipe: Annotated[int | None, typer.Option("--parent-pipe", hidden=True)] = None,
+) -> None:
+    """Serve the application with the settings of the environment.
+
+    [bold]Example[/bold]
+
+      SECURE_OPENAI_PUBLIC_URL=https://chat.contoso.com … secure-openai serve
+    """
+    with told_clearly():
+        settings = Settings.load()
+        app = create_app(settings)
+    serve_app(
+        app,
+        host=settings.listen_host,
+        port=settings.listen_port,
+        parent_pipe=parent_pipe,
+        grace_seconds=GRACE_SECONDS,
+    )

@@ -1,0 +1,135 @@
+"""`secure-openai up`: everything, on this machine."""
+
+from __future__ import annotations
+
+import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from secure_openai.cli.console import DEFAULT_DATA, NEGATIVE, DataOption, err, out, told_clearly
+from secure_openai.errors import ConfigurationError
+from secure_openai.local.identity_provider.directory import PEOPLE
+from secure_openai.local.up import (
+    DEFAULT_PORT,
+    SCRIPTED,
+    Options,
+    Stopped,
+    System,
+    stopping_on_signals,
+)
+
+
+def up(
+    port: Annotated[
+        int, typer.Option("--port", help="Of the application; the two ports after it are used too.")
+    ] = DEFAULT_PORT,
+    data: DataOption = DEFAULT_DATA,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="A GGUF file, the http address of an OpenAI-compatible API, or scripted. "
+            "The small local model unless given.",
+            envvar="SECURE_OPENAI_MODEL",
+        ),
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the application in a browser.")
+    ] = True,
+) -> None:
+    """Start the whole system on this machine: sign-in, model and application.
+
+    [bold]Examples[/bold]
+
+      secure-openai up
+      secure-openai up --port 9000 --data ~/secure-chat
+      secure-openai up --model ~/models/qwen3-4b.gguf
+      secure-openai up --model scripted --no-browser
+    """
+    system = System(Options(port, Path(data), model))
+    with told_clearly(), stopping_on_signals():
+        try:
+            with _shown(system):
+                system.start()
+            out.print(_ready(system))
+            if browser:
+                webbrowser.open(system.options.url)
+            _watch(system)
+        except Stopped:
+            out.print("Stopping …")
+        finally:
+            system.stop()
+    out.print("Stopped. What you wrote is kept in the data folder.")
+
+
+def _watch(system: System) -> None:
+    try:
+        system.watch()
+    except ConfigurationError as error:
+        err.print(f"[red]✗[/red] {escape(str(error))}", soft_wrap=True)
+        raise typer.Exit(NEGATIVE) from None
+
+
+@contextmanager
+def _shown(system: System) -> Iterator[None]:
+    """Show progress: a bar in a terminal, a line for each step elsewhere."""
+    if not out.is_terminal:
+        said: set[str] = set()
+
+        def say(what: str, done: float | None) -> None:  # noqa: ARG001 - a line has no bar
+            if what not in said:
+                said.add(what)
+                out.print(f"{what} …")
+
+        system.tell(say)
+        yield
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24))
+    with Progress(*columns, console=out, transient=True) as progress:
+        task = progress.add_task("Starting", total=None)
+
+        def show(what: str, done: float | None) -> None:
+            progress.update(
+                task, description=what, total=None if done is None else 1.0, completed=done or 0.0
+            )
+
+        system.tell(show)
+        yield
+
+
+def _ready(system: System) -> Panel:
+    options = system.options
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim")
+    facts.add_column(overflow="fold")
+    facts.add_row("Open", Text(options.url, style="bold link " + options.url))
+    people = Table.grid(padding=(0, 2))
+    for person in PEOPLE:
+        people.add_row(person.name, Text(", ".join(person.roles) or "no role", style="dim"))
+    facts.add_row("Sign in as", people)
+    small = options.model is None
+    about = " (very small: it shows the way, not what a model can do)" if small else ""
+    facts.add_row("Model", Text(system.model_name + about))
+    facts.add_row("Data", Text(str(system.folder.path)))
+    facts.add_row("OpenAI clients", Text(f"{options.url}/openai/v1"))
+    facts.add_row("A token for them", Text("secure-openai token"))
+    if options.model == SCRIPTED:
+        facts.add_row("", Text("The model answers by script.", style="dim"))
+    return Panel(
+        Group(facts, Text("\nCtrl-C stops everything.", style="dim")),
+        title="Ready",
+        title_align="left",
+        border_style="green",
+        expand=False,
+        padding=(1, 2),
+    )

@@ -1,0 +1,171 @@
+"""An admitted request on its way: open the model, read the answer, know what it took."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass
+
+from secure_openai.errors import ContentFiltered, ModelError
+from secure_openai.model.interface import (
+    Model,
+    ModelRequest,
+    ModelResponse,
+    ServerSentEvent,
+    usage_of,
+)
+from secure_openai.policy.estimate import estimate_text_tokens
+from secure_openai.store.usage import Reservation
+from secure_openai.types import Deployment, JsonObject, Limits, Principal, Usage
+
+_WITH_FACTS = re.compile(rb'"usage":\s*\{|"finish_reason":\s*"')
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A request that may go to the model.
+
+    Attributes:
+        principal: Who asks.
+        deployment: Which deployment answers.
+        limits: What bounds it.
+        reservation: The quota set aside.
+        prompt_tokens: The prompt's estimate.
+        request: What goes to the model.
+    """
+
+    principal: Principal
+    deployment: Deployment
+    limits: Limits
+    reservation: Reservation
+    prompt_tokens: int
+    request: ModelRequest
+
+
+class Completion:
+    """An admitted request on its way: open the model, read the answer, know what it took."""
+
+    def __init__(self, admission: Admission, model: Model) -> None:
+        self.admission = admission
+        self.finish_reason: str | None = None
+        self.usage: Usage | None = None
+        self.failure: ModelError | None = None
+        self._model = model
+        self._response: ModelResponse | None = None
+        self._output_tokens = 0
+        self._asked = False
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        """Return whether the model came to the end of its answer."""
+        return self._ended
+
+    async def open(self) -> None:
+        """Send the request; return when the answer has begun.
+
+        Raises:
+            ModelError: As `Model.open` does.
+        """
+        self._asked = True
+        with self._noting():
+            self._response = await self._model.open(self.admission.request)
+
+    async def events(self) -> AsyncGenerator[ServerSentEvent, None]:
+        """Yield the answer's events as they come, opening the model first if need be.
+
+        Raises:
+            ModelError: As `Model.open` and `ModelResponse.events` do.
+        """
+        if self._response is None:
+            await self.open()
+        assert self._response is not None  # noqa: S101 - open() has set it or raised
+        with self._noting():
+            async for event in self._response.events():
+                self._note(event)
+                yield event
+
+    async def read(self) -> bytes:
+        """Return the body of an answer that is not streamed, opening the model first if need be.
+
+        Raises:
+            ModelError: As `Model.open` and `ModelResponse.read` do.
+        """
+        if self._response is None:
+            await self.open()
+        assert self._response is not None  # noqa: S101 - open() has set it or raised
+        with self._noting():
+            body = await self._response.read()
+        payload = json.loads(body)
+        # Half of the JSON around a short answer is framing; a model that reports is believed.
+        self._output_tokens = estimate_text_tokens(body.decode(errors="replace")) // 2
+        self.usage = usage_of(payload)
+        self.finish_reason = finish_reason_of(payload)
+        self._ended = True
+        return body
+
+    def _note(self, event: ServerSentEvent) -> None:
+        if event.is_done:
+            self._ended = True
+            return
+        if not event.data:
+            return
+        self._output_tokens += 1
+        # Looking for a word is cheap, reading JSON is not: most events carry neither.
+        if _WITH_FACTS.search(event.data):
+            with contextlib.suppress(ValueError):
+                self.usage = usage_of(event.parsed) or self.usage
+                self.finish_reason = finish_reason_of(event.parsed) or self.finish_reason
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except ModelError as error:
+            self.failure = error
+            raise
+
+    async def aclose(self) -> None:
+        """Stop the model's work at once."""
+        if self._response is not None:
+            await self._response.aclose()
+
+    @property
+    def outcome(self) -> str:
+        """Return how it ended, for the audit: `completed`, `interrupted`, or a problem's slug."""
+        if self.failure is not None:
+            return self.failure.slug
+        return "completed" if self._ended else "interrupted"
+
+    @property
+    def charge(self) -> Usage | None:
+        """Return what to charge, or `None` where the model did no work.
+
+        What the model reported is charged as it stands. A stream cut off is charged its estimated
+        prompt and one token for each event seen; a call that was not streamed and whose client
+        left, its whole reservation; a model that failed before it began, nothing. A prompt that
+        the content filter blocked was processed, and Azure bills it.
+        """
+        if self.usage is not None:
+            return self.usage
+        prompt = self.admission.prompt_tokens
+        if isinstance(self.failure, ContentFiltered):
+            return Usage(prompt, 0, estimated=True)
+        if self._output_tokens:
+            return Usage(prompt, self._output_tokens, estimated=True)
+        if self.failure is not None or not self._asked:
+            return None
+        if self.admission.request.stream:
+            return Usage(prompt, 0, estimated=True)
+        return Usage(prompt, self.admission.reservation.tokens - prompt, estimated=True)
+
+
+def finish_reason_of(payload: JsonObject) -> str | None:
+    """Return the first choice's finish reason, or `None`."""
+    choices = payload.get("choices")
+    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
+        return None
+    reason = choices[0].get("finish_reason")
+    return reason if isinstance(reason, str) else None

@@ -1,0 +1,72 @@
+"""Which turns of a conversation go to the model: the newest that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from secure_openai.policy.estimate import estimate_text_tokens
+from secure_openai.types import Author, JsonObject, Message, Parameters
+
+TURN_OVERHEAD_TOKENS = 4
+"""What the frame around one turn costs, by the published shape of chat formats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The turns to send, oldest first.
+
+    Attributes:
+        messages: In the shape of the chat-completions API.
+        left_out: How many earlier turns did not fit.
+    """
+
+    messages: list[JsonObject]
+    left_out: int
+
+    @property
+    def note(self) -> str | None:
+        """Return the sentence that tells the reader what the model did not see."""
+        if not self.left_out:
+            return None
+        turns = "message was" if self.left_out == 1 else "messages were"
+        return (
+            f"The conversation is longer than the model's window: {self.left_out} earlier "
+            f"{turns} left out."
+        )
+
+
+def newest_that_fit(
+    text: str, earlier_newest_first: Iterable[Message], *, budget_tokens: int, total: int
+) -> Window:
+    """Choose the turns to send.
+
+    Args:
+        text: What the user asks now; always sent, however long (policy bounds it).
+        earlier_newest_first: Stored turns, newest first; empty ones are skipped.
+        budget_tokens: How many prompt tokens there are.
+        total: How many earlier turns exist.
+    """
+    spent = estimate_text_tokens(text) + TURN_OVERHEAD_TOKENS
+    turns: list[JsonObject] = [{"role": "user", "content": text}]
+    seen = 0
+    for message in earlier_newest_first:
+        cost = estimate_text_tokens(message.text) + TURN_OVERHEAD_TOKENS if message.text else 0
+        if spent + cost > budget_tokens:
+            break
+        seen += 1
+        spent += cost
+        if message.text:
+            role = "user" if message.author is Author.USER else "assistant"
+            turns.append({"role": role, "content": message.text})
+    turns.reverse()
+    # A window that begins with an answer to a question left out confuses models.
+    if len(turns) > 1 and turns[0]["role"] == "assistant" and seen < total:
+        turns.pop(0)
+        seen -= 1
+    return Window(turns, total - seen)
+
+
+def prompt_budget(parameters: Parameters, *, prompt_limit: int, answer_tokens: int) -> int:
+    """Return how many prompt tokens policy and the model's window leave."""
+    return max(0, min(prompt_limit, parameters.window_tokens - answer_tokens))

@@ -1,0 +1,145 @@
+"""Who may call a route, declared beside it; a route that does not say stops the application.
+
+@router.get("/api/conversations")
+@requires(*EVERYONE)
+async def ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount
+
+from secure_openai.edge.authentication import authenticate
+from secure_openai.edge.recording import record
+from secure_openai.errors import ConfigurationError, Forbidden, Unauthenticated
+from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES, Principal
+
+ADMIN = "admin"
+PEOPLE = tuple(PEOPLE_ROLES)
+EVERYONE = tuple(PEOPLE_ROLES | APPLICATION_ROLES)
+
+_ATTRIBUTE = "__secure_openai_access__"
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a route asks of who calls it.
+
+    Attributes:
+        roles: Any one of these; empty together with `public` false means: signed in, whatever role.
+        public: Whether no one is asked at all.
+    """
+
+    roles: frozenset[str]
+    public: bool = False
+
+    def admit(self, principal: Principal | None) -> None:
+        """Return if the principal may call the route.
+
+        Raises:
+            Unauthenticated: No one is signed in.
+            Forbidden: The principal has none of the roles.
+        """
+        if self.public:
+            return
+        if principal is None:
+            raise Unauthenticated
+        if self.roles and not self.roles & principal.roles:
+            needed = " or ".join(sorted(self.roles))
+            raise Forbidden(f"This needs the role {needed}.")
+
+
+def requires(*roles: str) -> Callable[[Endpoint], Endpoint]:
+    """Declare that a route needs any one of `roles`."""
+    if not roles:
+        raise ValueError("name at least one role, or use signed_in or public")
+    return _declare(Access(frozenset(roles)))
+
+
+def signed_in(endpoint: Endpoint) -> Endpoint:
+    """Declare that a route is for everyone who is signed in, with or without a role."""
+    return _declare(Access(frozenset()))(endpoint)
+
+
+def public(endpoint: Endpoint) -> Endpoint:
+    """Declare that a route is for everyone."""
+    return _declare(Access(frozenset(), public=True))(endpoint)
+
+
+def _declare(access: Access) -> Callable[[Endpoint], Endpoint]:
+    def declare(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, _ATTRIBUTE, access)
+        return endpoint
+
+    return declare
+
+
+class SecuredRoute(APIRoute):
+    """Authenticates and authorises before anything of the request is read."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap the endpoint's handler in its declared access."""
+        handler = super().get_route_handler()
+        access = getattr(self.endpoint, _ATTRIBUTE, None)
+
+        async def secured(request: Request) -> Response:
+            if access is None:
+                raise Forbidden
+            if access.public:
+                return await handler(request)
+            principal = await authenticate(request)
+            try:
+                access.admit(principal)
+            except Forbidden:
+                record(request, "route.refused", principal, decision="refused", reason="no_role")
+                raise
+            request.state.principal = principal
+            return await handler(request)
+
+        return secured
+
+
+def access_of(route: BaseRoute) -> Access | None:
+    """Return what a route declares, or `None`."""
+    if not isinstance(route, SecuredRoute):
+        return None
+    access = getattr(route.endpoint, _ATTRIBUTE, None)
+    return access if isinstance(access, Access) else None
+
+
+def check_declared(app: FastAPI, *, public_mounts: frozenset[str]) -> None:
+    """Return if every route says who may call it.
+
+    Args:
+        app: With all its routes.
+        public_mounts: Paths under which only files that are ours are served.
+
+    Raises:
+        ConfigurationError: Each route that does not, by name.
+    """
+    problems = [
+        f"the route {getattr(route, 'path', route)!r} names no role and is not public: "
+        "declare it with requires(...), signed_in or public"
+        for route in app.routes
+        if access_of(route) is None
+        and not (isinstance(route, Mount) and route.path in public_mounts)
+    ]
+    if problems:
+        raise ConfigurationError(*problems)
+
+
+def principal_of(request: Request) -> Principal:
+    """Return who calls; only behind a route that is not public."""
+    principal = request.state.principal
+    assert isinstance(principal, Principal)  # noqa: S101 - SecuredRoute has set it or refused
+    return principal

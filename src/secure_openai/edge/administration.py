@@ -1,0 +1,34 @@
+"""What an administrator may do; every act is audited. Never the text of a conversation."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from secure_openai.edge.access import ADMIN, SecuredRoute, principal_of, requires
+from secure_openai.edge.authentication import assembly_of
+from secure_openai.edge.recording import record
+from secure_openai.errors import NotFound
+from secure_openai.types import PrincipalId
+
+router = APIRouter(route_class=SecuredRoute, prefix="/api/admin", tags=["administration"])
+
+
+@router.delete("/principals/{tid}/{oid}/sessions")
+@requires(ADMIN)
+async def revoke_sessions(request: Request, tid: str, oid: str) -> Response:
+    """End every session of a principal at once."""
+    assembly = assembly_of(request)
+    if tid != assembly.settings.tenant_id:
+        raise NotFound("There is no such tenant here.")
+    assembly.audit.ensure_writable()
+    ended = await assembly.sessions.revoke(PrincipalId(tid, oid))
+    record(
+        request,
+        "session.revoked",
+        principal_of(request),
+        reason="administrator",
+        facts={"of": PrincipalId(tid, oid).key, "sessions": ended},
+    )
+    return JSONResponse({"sessions": ended})

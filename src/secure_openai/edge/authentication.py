@@ -1,0 +1,69 @@
+"""Turn what a request carries into a principal, or refuse.
+
+Two kinds of credential are read: our session cookie and a bearer access token. No header that a
+proxy or a client could set names a principal. Credentials that differ are refused: a request that
+says two things is either broken or an attack.
+"""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from secure_openai.assembly import Assembly
+from secure_openai.edge.cookies import session_cookie
+from secure_openai.errors import Unauthenticated
+from secure_openai.types import Principal
+
+API_KEY_HEADER = "api-key"
+
+
+def assembly_of(request: Request) -> Assembly:
+    """Return what the application is made of."""
+    assembly = request.app.state.assembly
+    assert isinstance(assembly, Assembly)  # noqa: S101 - the lifespan has set it
+    return assembly
+
+
+def bearer_of(request: Request) -> str | None:
+    """Return the access token that the request carries, or `None` if it carries none.
+
+    `api-key` may carry the same token for clients that can send nothing else.
+
+    Raises:
+        Unauthenticated: Another scheme, a second token, or two that differ.
+    """
+    tokens: set[str] = set()
+    for value in request.headers.getlist("authorization"):
+        scheme, _, token = value.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthenticated("Send Authorization: Bearer and an access token.")
+        tokens.add(token.strip())
+    tokens.update(value.strip() for value in request.headers.getlist(API_KEY_HEADER))
+    if len(tokens) > 1:
+        raise Unauthenticated("The request carries two credentials that differ.")
+    return tokens.pop() if tokens else None
+
+
+async def authenticate(request: Request) -> Principal | None:
+    """Return who asks, or `None` if the request carries no credential.
+
+    Raises:
+        Unauthenticated: A credential that does not hold, or two that differ.
+    """
+    assembly = assembly_of(request)
+    token = bearer_of(request)
+    cookie = request.cookies.get(session_cookie(assembly.settings))
+    if token is None and cookie is None:
+        return None
+    if token is None:
+        assert cookie is not None  # noqa: S101 - one of the two is there
+        principal = await assembly.sessions.principal(cookie)
+        if principal is None:
+            raise Unauthenticated("The session has ended. Sign in again.")
+        return principal
+    principal = await assembly.tokens.access_token(token)
+    if cookie is not None:
+        other = await assembly.sessions.principal(cookie)
+        if other is None or other.id != principal.id:
+            raise Unauthenticated("The request carries two credentials that differ.")
+    return principal

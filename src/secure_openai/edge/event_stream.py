@@ -1,0 +1,124 @@
+"""A response of server-sent events that ends its source the moment the client goes.
+
+Source: WHATWG HTML, 9.2 "Server-sent events".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from secure_openai.streams import with_pauses
+from secure_openai.types import JsonObject
+
+T = TypeVar("T")
+
+HEARTBEAT_SECONDS = 15.0
+HEARTBEAT = b": heartbeat\n\n"
+
+
+def event(name: str, data: JsonObject) -> bytes:
+    """Return one event; JSON has no line breaks, so one data line is enough."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return f"event: {name}\ndata: {text}\n\n".encode()
+
+
+class EventStreamResponse(Response):
+    """Sends each piece as it comes, and a comment when nothing came for a while.
+
+    Args:
+        pieces: What to send.
+        on_end: Awaited once, however the response ends, also when `pieces` was never begun: an
+            asynchronous generator that has not started cannot clean up by itself.
+        heartbeat_seconds: How long nothing may come before a comment is sent; `None` for never.
+        headers: Further response headers.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        pieces: AsyncGenerator[bytes, None],
+        *,
+        on_end: Callable[[], Awaitable[None]],
+        heartbeat_seconds: float | None = HEARTBEAT_SECONDS,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        # `no-transform` keeps proxies from compressing, which would hold events back.
+        kept = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
+        super().__init__(None, headers={**kept, **(headers or {})})
+        del self.headers["content-length"]
+        self._pieces = pieces
+        self._on_end = on_end
+        self._heartbeat_seconds = heartbeat_seconds
+
+    async def __call__(
+        self,
+        scope: Scope,  # noqa: ARG002 - ASGI gives it
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Send until the pieces end or the client leaves, whichever is first."""
+        sending = asyncio.ensure_future(self._send(send))
+        leaving = asyncio.ensure_future(_left(receive))
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            if not sending.done():
+                sending.cancel()
+            await asyncio.gather(leaving, sending, return_exceptions=True)
+            await self._on_end()
+        if not sending.cancelled() and (error := sending.exception()) is not None:
+            raise error
+
+    async def _send(self, send: Send) -> None:
+        await send(
+            {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        )
+        async with aclosing(self._source()) as source:
+            async for piece in source:
+                body = HEARTBEAT if piece is None else piece
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _source(self) -> AsyncGenerator[bytes | None, None]:
+        async with aclosing(self._pieces) as pieces:
+            if self._heartbeat_seconds is None:
+                async for own in pieces:
+                    yield own
+                return
+            async with aclosing(with_pauses(pieces, self._heartbeat_seconds)) as watched:
+                async for piece in watched:
+                    yield piece
+
+
+async def while_present(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """Await `work`, and cancel it the moment the client leaves.
+
+    Raises:
+        ClientDisconnect: The client left first; nobody reads an answer.
+    """
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ClientDisconnect
+    finally:
+        leaving.cancel()
+        working.cancel()
+        await asyncio.gather(leaving, working, return_exceptions=True)
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,34 @@
+"""Whether the process lives, and whether it can do its work."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from secure_openai.edge.access import SecuredRoute, public
+from secure_openai.edge.authentication import assembly_of
+from secure_openai.errors import StoreError
+
+router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
+
+
+@router.get("/healthz")
+@public
+async def alive(request: Request) -> Response:  # noqa: ARG001 - every endpoint takes it
+    """Answer as long as the process does; says nothing about anything else."""
+    return JSONResponse({"status": "ok"})
+
+
+@router.get("/readyz")
+@public
+async def ready(request: Request) -> Response:
+    """Answer 200 when a signed-in person would be served, 503 when not; no details to strangers."""
+    assembly = assembly_of(request)
+    try:
+        assembly.audit.ensure_writable()
+    except StoreError:
+        return JSONResponse({"status": "not ready"}, status_code=503)
+    if not await assembly.model.ready():
+        return JSONResponse({"status": "not ready"}, status_code=503)
+    return JSONResponse({"status": "ready"})

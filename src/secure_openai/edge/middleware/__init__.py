@@ -1,0 +1,1 @@
+"""What every request passes, outermost first, one file each: see `app.create_app`."""

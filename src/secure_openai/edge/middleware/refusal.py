@@ -1,0 +1,20 @@
+"""How a middleware refuses: it stands outside the application's exception handlers."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from secure_openai.edge.problems import our_error
+from secure_openai.errors import SecureOpenAIError
+
+
+async def refuse(error: SecureOpenAIError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with the problem instead of calling the application."""
+    response = await our_error(Request(scope), error)
+    await response(scope, receive, send)
+
+
+def header_values(scope: Scope, name: bytes) -> list[str]:
+    """Return every value of a header; `name` in lower case."""
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]

@@ -1,0 +1,37 @@
+"""Append what happened at the edge to the audit."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from secure_openai.edge.authentication import assembly_of
+from secure_openai.edge.problems import request_id_of
+from secure_openai.store.audit import AuditEvent
+from secure_openai.types import JsonObject, Principal, utc_now
+
+
+def record(
+    request: Request,
+    action: str,
+    principal: Principal | None,
+    *,
+    decision: str = "allowed",
+    reason: str,
+    facts: JsonObject | None = None,
+) -> None:
+    """Queue an audit record of this request.
+
+    Raises:
+        AuditUnavailable: It cannot be written.
+    """
+    assembly_of(request).audit.append(
+        AuditEvent(
+            action=action,
+            at=utc_now(),
+            principal=None if principal is None else principal.id,
+            decision=decision,
+            reason=reason,
+            request_id=request_id_of(request),
+            facts=facts,
+        )
+    )

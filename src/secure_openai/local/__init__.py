@@ -1,0 +1,1 @@
+"""The laptop's Azure: identity provider, model server, and `up`."""

@@ -1,0 +1,219 @@
+"""Sign a person in on the command line.
+
+By loopback code with PKCE (RFC 8252), or by device code (RFC 8628). The command line is a public
+client: it has no secret, and its redirect address is a port on loopback that is open only while it
+waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import aiohttp
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
+
+from secure_openai.errors import IdentityProviderUnavailable, SignInFailed
+from secure_openai.identity.keys import KeySource
+
+WAIT_SECONDS = 300.0
+DONE = b"You are signed in. You may close this window and go back to the command line."
+FAILED = b"The sign-in did not succeed. Go back to the command line."
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A public client of an authority.
+
+    Attributes:
+        authority: The issuer.
+        client_id: The command line's.
+        scope: Our API's.
+    """
+
+    authority: str
+    client_id: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a sign-in gave.
+
+    Attributes:
+        access_token: For our API.
+        expires: Seconds since the epoch.
+        refresh_token: To get the next one.
+    """
+
+    access_token: str
+    expires: float
+    refresh_token: str | None
+
+
+async def sign_in_by_browser(
+    client: Client, open_address: Callable[[str], None], *, again: bool = False
+) -> Tokens:
+    """Sign in with a browser on this machine.
+
+    Args:
+        client: Who asks.
+        open_address: Told where the person goes.
+        again: Whether to ask who it is even if the authority remembers.
+
+    Raises:
+        SignInFailed: The person or the authority refused, or nobody came.
+        IdentityProviderUnavailable: The authority cannot be reached.
+    """
+    state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+    answer: asyncio.Future[dict[str, list[str]]] = asyncio.get_running_loop().create_future()
+
+    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = (await reader.readline()).decode("latin-1").split(" ")
+        query = parse_qs(urlsplit(line[1]).query) if len(line) > 1 else {}
+        ours = query.get("state") == [state]
+        text = DONE if ours and "code" in query else FAILED
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+            + f"Content-Length: {len(text)}\r\n\r\n".encode()
+            + text
+        )
+        await writer.drain()
+        writer.close()
+        if ours and not answer.done():
+            answer.set_result(query)
+
+    server = await asyncio.start_server(receive, "127.0.0.1", 0)
+    redirect_uri = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with aiohttp.ClientSession() as http, server:
+        metadata = await KeySource(client.authority, http=http).metadata()
+        parameters = {
+            "client_id": client.client_id,
+            "response_type": "code",
+            "redirect_uri": redirect_uri,
+            "scope": f"openid profile offline_access {client.scope}",
+            "state": state,
+            "code_challenge": create_s256_code_challenge(verifier),
+            "code_challenge_method": "S256",
+        }
+        if again:
+            parameters["prompt"] = "select_account"
+        open_address(f"{metadata.authorization_endpoint}?{urlencode(parameters)}")
+        try:
+            query = await asyncio.wait_for(answer, WAIT_SECONDS)
+        except TimeoutError:
+            raise SignInFailed("Nobody signed in within five minutes.") from None
+        if "code" not in query:
+            raise SignInFailed("The sign-in was refused.")
+        return await _exchange(
+            http,
+            metadata.token_endpoint,
+            {
+                "grant_type": "authorization_code",
+                "client_id": client.client_id,
+                "code": query["code"][0],
+                "redirect_uri": redirect_uri,
+                "code_verifier": verifier,
+            },
+        )
+
+
+async def sign_in_by_device(client: Client, tell: Callable[[str], None]) -> Tokens:
+    """Sign in with a browser somewhere else.
+
+    Args:
+        client: Who asks.
+        tell: Told what the person has to do.
+
+    Raises:
+        SignInFailed: The person or the authority refused, or the code expired.
+        IdentityProviderUnavailable: The authority cannot be reached.
+    """
+    async with aiohttp.ClientSession() as http:
+        metadata = await KeySource(client.authority, http=http).metadata()
+        if metadata.device_authorization_endpoint is None:
+            raise SignInFailed("This authority signs nobody in by device code.")
+        asked = await _post(
+            http,
+            metadata.device_authorization_endpoint,
+            {
+                "client_id": client.client_id,
+                "scope": f"openid profile offline_access {client.scope}",
+            },
+        )
+        if "device_code" not in asked:
+            raise SignInFailed("The sign-in was refused.")
+        tell(str(asked.get("message", "")))
+        interval = float(asked.get("interval", 5))
+        end = time.monotonic() + float(asked.get("expires_in", 900))
+        form = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
+            "client_id": client.client_id,
+            "device_code": str(asked["device_code"]),
+        }
+        while time.monotonic() < end:
+            await asyncio.sleep(interval)
+            answer = await _post(http, metadata.token_endpoint, form)
+            error = answer.get("error")
+            if error is None:
+                return _tokens(answer)
+            if error == "slow_down":
+                interval += 5
+            elif error != "authorization_pending":
+                break
+        raise SignInFailed("The code was refused or has expired.")
+
+
+async def refresh(client: Client, refresh_token: str) -> Tokens:
+    """Get the next access token.
+
+    Raises:
+        SignInFailed: The person must sign in again.
+        IdentityProviderUnavailable: The authority cannot be reached.
+    """
+    async with aiohttp.ClientSession() as http:
+        metadata = await KeySource(client.authority, http=http).metadata()
+        return await _exchange(
+            http,
+            metadata.token_endpoint,
+            {
+                "grant_type": "refresh_token",
+                "client_id": client.client_id,
+                "refresh_token": refresh_token,
+            },
+        )
+
+
+async def _exchange(http: aiohttp.ClientSession, address: str, form: dict[str, str]) -> Tokens:
+    answer = await _post(http, address, form)
+    if "error" in answer:
+        raise SignInFailed("The sign-in was refused.")
+    return _tokens(answer)
+
+
+def _tokens(answer: dict[str, Any]) -> Tokens:
+    token = answer.get("access_token")
+    if not isinstance(token, str):
+        raise SignInFailed("The authority gave no access token.")
+    refresh_token = answer.get("refresh_token")
+    return Tokens(
+        access_token=token,
+        expires=time.time() + float(answer.get("expires_in", 0)),
+        refresh_token=refresh_token if isinstance(refresh_token, str) else None,
+    )
+
+
+async def _post(http: aiohttp.ClientSession, address: str, form: dict[str, str]) -> dict[str, Any]:
+    try:
+        async with http.post(address, data=form, allow_redirects=False) as response:
+            answer = await response.json(content_type=None)
+    except (aiohttp.ClientError, OSError, ValueError, TimeoutError):
+        raise IdentityProviderUnavailable("The sign-in service cannot be reached.") from None
+    if not isinstance(answer, dict):
+        raise IdentityProviderUnavailable("The sign-in service does not answer as one.")
+    return answer

@@ -1,0 +1,1 @@
+"""An Entra-shaped OpenID Connect issuer for the laptop, bound to loopback."""

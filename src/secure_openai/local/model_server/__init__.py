@@ -1,0 +1,1 @@
+"""A small model that answers on the laptop, with an OpenAI-compatible address on loopback."""

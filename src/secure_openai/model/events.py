@@ -1,0 +1,72 @@
+"""Server-sent events from bytes, each kept exactly as it came (WHATWG HTML, 9.2.6)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from secure_openai.errors import ModelError
+from secure_openai.model.interface import ServerSentEvent
+
+LARGEST_EVENT_BYTES = 1_048_576
+
+
+_LINES = re.compile(rb"\r\n|\r|\n")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class EventReader:
+    """Takes bytes however they are cut, gives events."""
+
+    def __init__(self, *, largest_bytes: int = LARGEST_EVENT_BYTES) -> None:
+        self._held = b""
+        self._largest = largest_bytes
+
+    def feed(self, chunk: bytes) -> Iterator[ServerSentEvent]:
+        """Yield every event that is complete now.
+
+        Raises:
+            ModelError: An event is larger than the limit.
+        """
+        held = self._held + chunk
+        begin = 0
+        while (end := _end(held, begin)) is not None:
+            yield _event(held[begin:end])
+            begin = end
+        self._held = held[begin:]
+        if len(self._held) > self._largest:
+            raise ModelError("The model sent an event that is too large.")
+
+    @property
+    def rest(self) -> bytes:
+        """Return what came after the last complete event."""
+        return self._held
+
+
+def _end(held: bytes, begin: int) -> int | None:
+    """Return where the event that begins at `begin` ends, after its blank line, or `None`.
+
+    A CR at the very end may be half of a CRLF: the event waits for the next byte, so that its raw
+    bytes are the same however the stream is cut.
+    """
+    position = begin
+    while (found := _LINES.search(held, position)) is not None:
+        if found.group() == b"\r" and found.end() == len(held):
+            return None
+        if found.start() == position and position > begin:
+            return found.end()
+        if found.start() == position:
+            # A blank line before any field belongs to the event that follows.
+            begin = position = found.end()
+            continue
+        position = found.end()
+    return None
+
+
+def _event(raw: bytes) -> ServerSentEvent:
+    data = []
+    for line in _LINES.split(raw.removeprefix(_BYTE_ORDER_MARK)):
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            data.append(value.removeprefix(b" "))
+    return ServerSentEvent(raw, b"\n".join(data))

@@ -1,0 +1,268 @@
+"""The way of every request to a model: admit, complete, settle.
+
+    async with pipeline.run(principal, request, request_id=...) as completion:
+        async for event in completion.events():
+            ...
+
+*admit* decides, reserves quota and queues the audit record; a refusal never reaches the model and
+leaves a record with its reason and without its text. *complete* opens the model and hands its
+events on. *settle* charges what was used in place of what was reserved and records the end; it
+happens however the block is left, and finishes even when the client has gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from secure_openai.completion import Admission, Completion
+from secure_openai.errors import ContentFiltered, Refused, SecureOpenAIError, StoreError
+from secure_openai.model.interface import Model, ModelRequest
+from secure_openai.policy.decision import Admittance, Policy
+from secure_openai.policy.estimate import estimate_prompt_tokens
+from secure_openai.policy.fields import ChatCompletions, check_chat_completions
+from secure_openai.store.audit import AuditEvent, AuditStore
+from secure_openai.store.usage import Reservation, UsageStore
+from secure_openai.streams import Background
+from secure_openai.types import (
+    Clock,
+    Deployment,
+    JsonObject,
+    Principal,
+    Reason,
+    utc_now,
+)
+
+logger = logging.getLogger(__name__)
+
+RESERVATION_SECONDS = 60.0
+"""How long quota stays reserved for a process that died."""
+
+
+class Pipeline:
+    """Joins policy, usage, audit and model; both doors go through it."""
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        usage: UsageStore,
+        audit: AuditStore,
+        model: Model,
+        background: Background,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._policy = policy
+        self._usage = usage
+        self._audit = audit
+        self._model = model
+        self._background = background
+        self._clock = clock
+        self._alive: dict[str, Reservation] = {}
+
+    def deployments_for(self, principal: Principal) -> Sequence[Deployment]:
+        """Return the deployments that the principal may use."""
+        return self._policy.deployments_for(principal, self._model.deployments)
+
+    def checked(self, principal: Principal, body: object, *, request_id: str) -> ChatCompletions:
+        """Return a request's body checked against the allow-list of fields.
+
+        Raises:
+            RequestError: It does not fit.
+            Refused: A field is not on the list; the refusal is recorded.
+            AuditUnavailable: The refusal cannot be recorded.
+        """
+        with self._recording_refusals(principal, None, request_id):
+            return check_chat_completions(body)
+
+    def allowance(self, principal: Principal, deployment: str, *, request_id: str) -> Admittance:
+        """Return what policy allows the principal of a deployment, without reserving anything.
+
+        Raises:
+            Refused: The principal may not use it; the refusal is recorded.
+            AuditUnavailable: The refusal cannot be recorded.
+        """
+        with self._recording_refusals(principal, deployment, request_id):
+            return self._policy.admit(
+                principal, deployment, self._model.deployments, prompt_tokens=0, answer_tokens=None
+            )
+
+    @asynccontextmanager
+    async def run(
+        self, principal: Principal, request: ChatCompletions, *, request_id: str
+    ) -> AsyncIterator[Completion]:
+        """Admit, hand out the completion, and settle however the block is left.
+
+        Raises:
+            Refused: Policy or quota refuses.
+            AuditUnavailable: Nothing that must be audited may happen now.
+        """
+        admission = await self.admit(principal, request, request_id=request_id)
+        completion = Completion(admission, self._model)
+        started = time.monotonic()
+        try:
+            yield completion
+        finally:
+            self._alive.pop(admission.reservation.id, None)
+            settlement = self._settle(completion, time.monotonic() - started)
+            await self._background.finish(settlement)
+
+    async def admit(
+        self, principal: Principal, request: ChatCompletions, *, request_id: str
+    ) -> Admission:
+        """Decide, reserve, and queue the audit record.
+
+        Raises:
+            Refused: Policy or quota refuses; the refusal is recorded.
+            AuditUnavailable: The audit cannot be written.
+        """
+        self._audit.ensure_writable()
+        prompt_tokens = estimate_prompt_tokens(request.body)
+        with self._recording_refusals(principal, request.deployment, request_id, prompt_tokens):
+            admittance = self._policy.admit(
+                principal,
+                request.deployment,
+                self._model.deployments,
+                prompt_tokens=prompt_tokens,
+                answer_tokens=request.answer_tokens,
+                choices=request.choices,
+            )
+            request.require_taken(admittance.deployment.parameters)
+            reservation = await self._usage.reserve(
+                principal.id,
+                admittance.deployment.name,
+                tokens=prompt_tokens + admittance.answer_tokens * request.choices,
+                limits=admittance.limits,
+                now=self._clock(),
+                lifetime=RESERVATION_SECONDS,
+            )
+        admission = Admission(
+            principal=principal,
+            deployment=admittance.deployment,
+            limits=admittance.limits,
+            reservation=reservation,
+            prompt_tokens=prompt_tokens,
+            request=ModelRequest(
+                deployment=admittance.deployment.name,
+                body=request.bounded(admittance.deployment.parameters, admittance.answer_tokens),
+                stream=request.stream,
+                request_id=request_id,
+            ),
+        )
+        try:
+            self._record(
+                "completion.admitted",
+                principal,
+                admittance.deployment.name,
+                request_id,
+                decision="allowed",
+                reason=Reason.ADMITTED,
+                facts={"tokens_reserved": reservation.tokens},
+            )
+        except SecureOpenAIError:
+            await self._background.finish(self._usage.release(reservation))
+            raise
+        self._alive[reservation.id] = reservation
+        return admission
+
+    async def keep_reservations(self) -> None:
+        """Renew what is alive, for ever; one task for all requests. Cancel it to stop."""
+        while True:
+            await asyncio.sleep(RESERVATION_SECONDS / 3)
+            expires = self._clock() + timedelta(seconds=RESERVATION_SECONDS)
+            for reservation in tuple(self._alive.values()):
+                try:
+                    await self._usage.renew(reservation, expires=expires)
+                except StoreError:
+                    logger.warning("a reservation could not be renewed")
+
+    async def _settle(self, completion: Completion, seconds: float) -> None:
+        await completion.aclose()
+        admission = completion.admission
+        charge = completion.charge
+        try:
+            if charge is None:
+                await self._usage.release(admission.reservation)
+            else:
+                await self._usage.settle(admission.reservation, charge)
+        except StoreError:
+            # The reservation stands until it expires: counted too much for a minute, never lost.
+            logger.exception("usage could not be settled")
+        facts: JsonObject = {
+            "latency_ms": round(seconds * 1000),
+            "ended": completion.ended,
+            "finish_reason": completion.finish_reason,
+        }
+        if charge is not None:
+            facts |= {
+                "prompt_tokens": charge.prompt_tokens,
+                "completion_tokens": charge.completion_tokens,
+                "estimated": charge.estimated,
+            }
+        if isinstance(completion.failure, ContentFiltered):
+            facts["content_filter"] = list(completion.failure.categories)
+        with contextlib.suppress(StoreError):
+            self._record(
+                "completion.settled",
+                admission.principal,
+                admission.deployment.name,
+                admission.request.request_id,
+                decision="allowed",
+                reason=completion.outcome,
+                facts=facts,
+            )
+
+    @contextlib.contextmanager
+    def _recording_refusals(
+        self,
+        principal: Principal,
+        deployment: str | None,
+        request_id: str,
+        prompt_tokens: int | None = None,
+    ) -> Iterator[None]:
+        """Record a refusal with its reason, and let it pass on."""
+        try:
+            yield
+        except Refused as refusal:
+            self._record(
+                "completion.refused",
+                principal,
+                deployment,
+                request_id,
+                decision="refused",
+                reason=refusal.decision.reason,
+                facts={} if prompt_tokens is None else {"prompt_tokens_estimated": prompt_tokens},
+            )
+            raise
+
+    def _record(
+        self,
+        action: str,
+        principal: Principal,
+        deployment: str | None,
+        request_id: str,
+        *,
+        decision: str,
+        reason: str,
+        facts: JsonObject,
+    ) -> None:
+        facts = {**facts, "kind": principal.kind.value}
+        if principal.client_id is not None:
+            facts["client_id"] = principal.client_id
+        self._audit.append(
+            AuditEvent(
+                action=action,
+                at=self._clock(),
+                principal=principal.id,
+                decision=decision,
+                reason=str(reason),
+                deployment=deployment,
+                request_id=request_id,
+                facts=facts,
+            )
+        )

@@ -1,0 +1,1 @@
+"""What may be asked: roles, deployments, limits, fields and characters."""

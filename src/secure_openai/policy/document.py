@@ -1,0 +1,250 @@
+"""Read the policy file: every problem at once, each with its line and what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+from secure_openai.errors import PolicyError
+from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES, Limits, PrincipalKind
+
+VERSION = 1
+EVERY_DEPLOYMENT = "*"
+ROLES: Mapping[PrincipalKind, tuple[str, ...]] = MappingProxyType(
+    {
+        PrincipalKind.PERSON: tuple(sorted(PEOPLE_ROLES, reverse=True)),
+        PrincipalKind.APPLICATION: tuple(sorted(APPLICATION_ROLES)),
+    }
+)
+TABLES = MappingProxyType(
+    {"people": PrincipalKind.PERSON, "applications": PrincipalKind.APPLICATION}
+)
+LIMIT_FIELDS = MappingProxyType(
+    {
+        "requests_per_minute": "requests_per_minute",
+        "tokens_per_minute": "tokens_per_minute",
+        "tokens_per_day": "tokens_per_day",
+        "largest_prompt_tokens": "prompt_tokens",
+        "largest_answer_tokens": "answer_tokens",
+        "concurrent_streams": "concurrent_streams",
+    }
+)
+"""What the file calls a limit, and what `Limits` does."""
+
+LARGEST_LIMIT = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one role may use.
+
+    Attributes:
+        deployments: Names, or `*` alone.
+        limits: For every deployment.
+        overrides: Limits of single deployments.
+    """
+
+    deployments: tuple[str, ...]
+    limits: Limits
+    overrides: Mapping[str, Limits] = field(default_factory=dict)
+
+    def allows(self, deployment: str) -> bool:
+        """Return whether the role may use a deployment."""
+        return EVERY_DEPLOYMENT in self.deployments or deployment in self.deployments
+
+    def limits_of(self, deployment: str) -> Limits:
+        """Return the limits for a deployment."""
+        return self.overrides.get(deployment, self.limits)
+
+
+Grants = Mapping[tuple[PrincipalKind, str], Grant]
+
+
+def read_policy(text: str, *, source: str) -> Grants:
+    """Return what each role may use.
+
+    Args:
+        text: The file's content.
+        source: What problems call the file.
+
+    Raises:
+        PolicyError: Every problem found, each beginning with `source:line:`.
+    """
+    return _Reading(text, source).grants()
+
+
+class _Reading:
+    """One reading of one file; gathers problems."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self._source = source
+        self._lines = text.splitlines()
+        self._text = text
+        self._problems: list[tuple[int, str]] = []
+
+    def grants(self) -> Grants:
+        try:
+            document = tomllib.loads(self._text)
+        except tomllib.TOMLDecodeError as error:
+            found = re.search(r"line (\d+)", str(error))
+            line = int(found.group(1)) if found else len(self._lines)
+            self._problems.append((line, f"this is not TOML: {error}."))
+            raise self._error() from None
+        self._known((), document, ("version", *TABLES))
+        if document.get("version") != VERSION:
+            self._wrong(("version",), f"write version = {VERSION}")
+        grants = {
+            (kind, role): grant
+            for table, kind in TABLES.items()
+            for role, grant in self._roles(document.get(table, {}), table, kind)
+        }
+        if not grants and not self._problems:
+            self._wrong((), "no role may use anything: write at least [people.user]")
+        if self._problems:
+            raise self._error()
+        return MappingProxyType(grants)
+
+    def _roles(self, table: object, name: str, kind: PrincipalKind) -> Iterator[tuple[str, Grant]]:
+        if not isinstance(table, dict):
+            self._wrong((name,), f"write a table, such as [{name}.{ROLES[kind][0]}]")
+            return
+        for role, content in table.items():
+            path = (name, role)
+            if role == "admin" and kind is PrincipalKind.APPLICATION:
+                self._wrong(path, "an application is never admin: write [applications.service]")
+            elif role not in ROLES[kind]:
+                self._wrong(path, f"there is no role {role!r} here" + _near(role, ROLES[kind]))
+            elif not isinstance(content, dict):
+                self._wrong(path, f"write a table [{name}.{role}]")
+            elif (grant := self._grant(content, path)) is not None:
+                yield role, grant
+
+    def _grant(self, content: dict[str, Any], path: tuple[str, ...]) -> Grant | None:
+        before = len(self._problems)
+        self._known(path, content, ("deployments", "deployment", *LIMIT_FIELDS))
+        deployments = self._deployments(content.get("deployments"), path)
+        values = self._limits(content, path, complete=True)
+        overrides = self._overrides(content.get("deployment", {}), path, values, deployments)
+        if len(self._problems) > before:
+            return None
+        return Grant(deployments, Limits(**values), overrides)
+
+    def _deployments(self, value: object, path: tuple[str, ...]) -> tuple[str, ...]:
+        here = (*path, "deployments")
+        if (
+            not isinstance(value, list)
+            or not value
+            or not all(isinstance(item, str) and item for item in value)
+        ):
+            self._wrong(here, 'write deployments = ["*"], or a list of names')
+            return ()
+        if len(set(value)) != len(value):
+            self._wrong(here, "a deployment is named twice: write each once")
+        if EVERY_DEPLOYMENT in value and len(value) > 1:
+            self._wrong(here, 'write ["*"] alone, or names without "*"')
+        return tuple(value)
+
+    def _limits(
+        self, content: dict[str, Any], path: tuple[str, ...], *, complete: bool
+    ) -> dict[str, int]:
+        values: dict[str, int] = {}
+        for name, attribute in LIMIT_FIELDS.items():
+            value = content.get(name)
+            if value is None:
+                if complete:
+                    self._wrong(path, f"{name} is missing: write {name} = and a number")
+            elif not isinstance(value, int) or isinstance(value, bool):
+                self._wrong((*path, name), f"write {name} as a whole number")
+            elif not 1 <= value <= LARGEST_LIMIT:
+                self._wrong((*path, name), f"write {name} from 1 to {LARGEST_LIMIT}")
+            else:
+                values[attribute] = value
+        return values
+
+    def _overrides(
+        self,
+        table: object,
+        path: tuple[str, ...],
+        values: dict[str, int],
+        deployments: tuple[str, ...],
+    ) -> Mapping[str, Limits]:
+        here = (*path, "deployment")
+        if not isinstance(table, dict):
+            self._wrong(here, f"write a table [{'.'.join(here)}.NAME]")
+            return {}
+        overrides: dict[str, Limits] = {}
+        for name, content in table.items():
+            place = (*here, name)
+            if not isinstance(content, dict):
+                self._wrong(place, f"write a table [{'.'.join(place)}]")
+                continue
+            if EVERY_DEPLOYMENT not in deployments and name not in deployments:
+                self._wrong(place, f"the role may not use {name!r}: add it to deployments")
+            self._known(place, content, tuple(LIMIT_FIELDS))
+            merged = values | self._limits(content, place, complete=False)
+            if len(merged) == len(fields(Limits)):
+                overrides[name] = Limits(**merged)
+        return overrides
+
+    def _known(
+        self, path: tuple[str, ...], content: dict[str, Any], names: tuple[str, ...]
+    ) -> None:
+        for name in content:
+            if name not in names:
+                self._wrong((*path, name), f"{name!r} is not known here" + _near(name, names))
+
+    def _wrong(self, path: tuple[str, ...], sentence: str) -> None:
+        self._problems.append((line_of(self._lines, path), f"{sentence}."))
+
+    def _error(self) -> PolicyError:
+        return PolicyError(
+            *(f"{self._source}:{line}: {sentence}" for line, sentence in sorted(self._problems))
+        )
+
+
+def _near(name: str, names: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    return f": did you mean {close[0]!r}?" if close else f": known are {', '.join(names)}"
+
+
+_HEADER = re.compile(r"\s*\[\s*(?P<keys>[^\[\]]+?)\s*\]\s*(#.*)?$")
+_KEY = re.compile(
+    r"""\s*(?P<keys>(?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*="""
+)
+_PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
+
+
+def line_of(lines: list[str], path: tuple[str, ...]) -> int:
+    """Return the line, from 1, on which a key stands; that of its nearest table otherwise.
+
+    `tomllib` gives no positions; the file is small, and reading headers and keys is enough.
+    """
+    best_line, best_length = 1, 0
+    table: tuple[str, ...] = ()
+    for number, line in enumerate(lines, start=1):
+        header = _HEADER.match(line)
+        found = header or _KEY.match(line)
+        if found is None:
+            continue
+        keys = tuple(part.strip("\"'") for part in _PART.findall(found.group("keys")))
+        here = keys if header else table + keys
+        if header:
+            table = keys
+        shared = _shared(here, path)
+        if shared > best_length and (shared == len(path) or shared == len(here)):
+            best_line, best_length = number, shared
+    return best_line
+
+
+def _shared(here: tuple[str, ...], path: tuple[str, ...]) -> int:
+    count = 0
+    for mine, theirs in zip(here, path, strict=False):
+        if mine != theirs:
+            break
+        count += 1
+    return count

@@ -1,0 +1,69 @@
+"""Read JSON strictly (RFC 8259 as profiled by I-JSON, RFC 7493): one text, one meaning."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from secure_openai.errors import RequestError
+
+LARGEST_DEPTH = 64
+LARGEST_INTEGER = 2**53 - 1
+"""RFC 7493, 2.2: beyond it, readers disagree about the number."""
+
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+def parse_json(text: bytes, *, largest_depth: int = LARGEST_DEPTH) -> object:
+    """Return the value.
+
+    Raises:
+        RequestError: It is not UTF-8, not JSON, too deep, repeats a member, or holds a number that
+            readers would disagree about. The message never repeats what was sent.
+    """
+    _check_depth(text, largest_depth)
+    try:
+        return json.loads(
+            text.decode("utf-8"),
+            object_pairs_hook=_members,
+            parse_constant=_constant,
+            parse_int=_integer,
+        )
+    except UnicodeDecodeError as error:
+        raise RequestError(f"The body is not UTF-8 at byte {error.start}.") from None
+    except json.JSONDecodeError as error:
+        raise RequestError(
+            f"The body is not JSON: line {error.lineno}, column {error.colno}."
+        ) from None
+
+
+def _check_depth(text: bytes, largest: int) -> None:
+    """Count brackets outside strings before any parser recurses into them."""
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        token = found.group()
+        if token in (b"[", b"{"):
+            depth += 1
+            if depth > largest:
+                raise RequestError(f"The body is nested deeper than {largest} levels.")
+        elif token in (b"]", b"}"):
+            depth -= 1
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise RequestError("The body repeats a member of an object: write each once.")
+    return members
+
+
+def _constant(name: str) -> NoReturn:
+    raise RequestError(f"{name} is not a JSON number.")
+
+
+def _integer(digits: str) -> int:
+    # The length first: converting a million digits takes quadratic time.
+    if len(digits) > 17 or abs(int(digits)) > LARGEST_INTEGER:  # noqa: PLR2004
+        raise RequestError(f"A number is larger than {LARGEST_INTEGER}.")
+    return int(digits)

@@ -1,0 +1,33 @@
+"""Which characters text may hold.
+
+NUL and the C0 controls other than tab, line feed and carriage return have no meaning in a prompt
+and are used to hide one; lone surrogates cannot be written as UTF-8.
+"""
+
+from __future__ import annotations
+
+import re
+
+from secure_openai.errors import RequestError
+
+_REFUSED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+
+
+def check_text(text: str, *, pointer: str) -> str:
+    """Return `text` as it is.
+
+    Args:
+        text: What was sent.
+        pointer: Where, as a JSON pointer (RFC 6901).
+
+    Raises:
+        RequestError: It holds a character that is not accepted; the message names its code point.
+    """
+    found = _REFUSED.search(text)
+    if found is not None:
+        code = f"U+{ord(found.group()):04X}"
+        raise RequestError(
+            f"The character {code} at position {found.start()} is not accepted: remove it.",
+            pointer=pointer,
+        )
+    return text

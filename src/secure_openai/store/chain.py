@@ -1,0 +1,71 @@
+"""The hash chain of the audit: how a record's hash is made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+
+from secure_openai.store.audit import AuditEvent, AuditRecord
+from secure_openai.types import JsonObject, PrincipalId
+
+GENESIS = "0" * 64
+"""What the first record names as the hash before it."""
+
+
+def event_document(event: AuditEvent) -> JsonObject:
+    """Return an event as stored; members without a value are left out."""
+    document: JsonObject = {
+        "action": event.action,
+        "at": event.at.astimezone(UTC).isoformat(),
+        "principal": event.principal.key if event.principal else None,
+        "decision": event.decision,
+        "reason": event.reason,
+        "deployment": event.deployment,
+        "request_id": event.request_id,
+        "facts": event.facts or None,
+    }
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def event_of(document: JsonObject) -> AuditEvent:
+    """Return a stored event."""
+    principal = document.get("principal")
+    return AuditEvent(
+        action=document["action"],
+        at=datetime.fromisoformat(document["at"]),
+        principal=None if principal is None else PrincipalId.parse(principal),
+        decision=document["decision"],
+        reason=document["reason"],
+        deployment=document.get("deployment"),
+        request_id=document.get("request_id"),
+        facts=document.get("facts"),
+    )
+
+
+def canonical(document: JsonObject) -> str:
+    """Return a document's one spelling: sorted keys, no spaces, UTF-8.
+
+    For the values that audit events hold (no floats outside the safe range) this equals the JSON
+    Canonicalization Scheme (RFC 8785) except for the order of keys beyond the Basic Multilingual
+    Plane, which event members do not use.
+
+    Raises:
+        ValueError: It holds NaN, an infinity, or half of a surrogate pair.
+        TypeError: It holds what JSON does not know.
+    """
+    text = json.dumps(
+        document, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+    )
+    text.encode()
+    return text
+
+
+def record_hash(sequence: int, document_text: str, previous: str) -> str:
+    """Return a record's hash: SHA-256 of the hash before, the sequence and the document."""
+    return hashlib.sha256(f"{previous}\n{sequence}\n{document_text}".encode()).hexdigest()
+
+
+def record_of(sequence: int, document_text: str, previous: str, digest: str) -> AuditRecord:
+    """Return a stored record."""
+    return AuditRecord(sequence, event_of(json.loads(document_text)), previous, digest)

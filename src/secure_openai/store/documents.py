@@ -1,0 +1,117 @@
+"""Stored documents: versioned JSON that keeps what the reading program does not know."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from secure_openai.types import (
+    Author,
+    Conversation,
+    ConversationId,
+    JsonObject,
+    Message,
+    MessageId,
+    MessageStatus,
+    PrincipalId,
+    Usage,
+)
+
+VERSION = 1
+
+
+def dumps(document: JsonObject) -> str:
+    """Return a document as stored."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def loads(text: str) -> JsonObject:
+    """Return a stored document."""
+    document: JsonObject = json.loads(text)
+    return document
+
+
+def merged(stored: JsonObject, written: JsonObject) -> JsonObject:
+    """Return what to store: ours over theirs, with the members that only a later version knows.
+
+    The version stays the higher one, so that the later program knows its own members are complete.
+    """
+    return {**stored, **written, "version": max(stored.get("version", VERSION), VERSION)}
+
+
+def time_text(value: datetime | None) -> str | None:
+    """Return a time as stored: ISO 8601, UTC."""
+    return None if value is None else value.astimezone(UTC).isoformat()
+
+
+def time_of(text: str | None) -> datetime | None:
+    """Return a stored time."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def conversation_document(conversation: Conversation) -> JsonObject:
+    """Return a conversation as stored."""
+    return {
+        "version": VERSION,
+        "title": conversation.title,
+        "created": time_text(conversation.created),
+        "updated": time_text(conversation.updated),
+    }
+
+
+def conversation_of(
+    owner: PrincipalId, conversation_id: str, etag: str, document: JsonObject
+) -> Conversation:
+    """Return a stored conversation."""
+    return Conversation(
+        id=ConversationId(conversation_id),
+        owner=owner,
+        title=document["title"],
+        created=datetime.fromisoformat(document["created"]),
+        updated=datetime.fromisoformat(document["updated"]),
+        etag=etag,
+    )
+
+
+def message_document(message: Message) -> JsonObject:
+    """Return a message as stored."""
+    usage = message.usage
+    return {
+        "version": VERSION,
+        "author": message.author.value,
+        "text": message.text,
+        "created": time_text(message.created),
+        "status": message.status.value,
+        "lease_expires": time_text(message.lease_expires),
+        "deployment": message.deployment,
+        "usage": None
+        if usage is None
+        else {
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "estimated": usage.estimated,
+        },
+        "finish_reason": message.finish_reason,
+        "note": message.note,
+    }
+
+
+def message_of(conversation_id: str, message_id: str, etag: str, document: JsonObject) -> Message:
+    """Return a stored message."""
+    usage = document.get("usage")
+    return Message(
+        id=MessageId(message_id),
+        conversation_id=ConversationId(conversation_id),
+        author=Author(document["author"]),
+        text=document["text"],
+        created=datetime.fromisoformat(document["created"]),
+        status=MessageStatus(document["status"]),
+        lease_expires=time_of(document.get("lease_expires")),
+        deployment=document.get("deployment"),
+        usage=None
+        if usage is None
+        else Usage(usage["prompt_tokens"], usage["completion_tokens"], usage["estimated"]),
+        finish_reason=document.get("finish_reason"),
+        note=document.get("note"),
+        etag=etag,
+    )

@@ -1,0 +1,68 @@
+"""Connections to a database file, and SQLite's errors in our tree."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+
+from secure_openai.errors import StorageFull, StoreError
+
+BUSY_MILLISECONDS = 10_000
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection with our settings.
+
+    Raises:
+        StoreError: The file cannot be opened or is no database.
+    """
+    try:
+        # mode=rw: opening must not make a file, which would not be private.
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw",
+            isolation_level=None,
+            check_same_thread=False,
+            uri=True,
+        )
+    except sqlite3.Error as error:
+        raise translated(error) from error
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+        _enter_wal(connection)
+        # FULL: what a person typed survives a power cut, not only the death of the process.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+    except sqlite3.Error as error:
+        connection.close()
+        raise translated(error) from error
+    return connection
+
+
+def _enter_wal(connection: sqlite3.Connection) -> None:
+    """Make the file one with a write-ahead log, which it then stays.
+
+    Two that do so at once would wait for each other, so SQLite tells one of them at once that the
+    file is busy, whatever its timeout (SQLite, "sqlite3_busy_handler"): it has to try again.
+    """
+    until = time.monotonic() + BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if result_code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.005)
+        else:
+            return
+
+
+def translated(error: Exception) -> StoreError:
+    """Return SQLite's error in our tree; SQLite's own text stays in the cause."""
+    return StorageFull() if result_code(error) == sqlite3.SQLITE_FULL else StoreError()
+
+
+def result_code(error: BaseException | None) -> int:
+    """Return SQLite's primary result code of an error, 0 where it has none."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

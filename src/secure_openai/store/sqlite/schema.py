@@ -1,0 +1,141 @@
+"""The tables, and how an older file becomes a current one.
+
+A file says its version in `PRAGMA user_version`. Migrations only add: the program before opens the
+file of the program after, and ignores what it does not know. Documents carry a version of their
+own and keep members that the reading program does not know.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterator
+
+MIGRATIONS = (
+    """
+    CREATE TABLE conversation (
+        owner TEXT NOT NULL,
+        id TEXT NOT NULL,
+        updated REAL NOT NULL,
+        next_position INTEGER NOT NULL DEFAULT 1,
+        etag TEXT NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (owner, id)
+    ) WITHOUT ROWID;
+    CREATE INDEX conversation_by_time ON conversation (owner, updated DESC, id DESC);
+    CREATE TABLE message (
+        owner TEXT NOT NULL,
+        conversation_id TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        etag TEXT NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (owner, conversation_id, position),
+        UNIQUE (owner, conversation_id, id),
+        FOREIGN KEY (owner, conversation_id) REFERENCES conversation (owner, id) ON DELETE CASCADE
+    ) WITHOUT ROWID;
+    CREATE TABLE usage_window (
+        owner TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        starts TEXT NOT NULL,
+        requests INTEGER NOT NULL DEFAULT 0,
+        tokens INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (owner, deployment, starts)
+    ) WITHOUT ROWID;
+    CREATE INDEX usage_window_by_time ON usage_window (starts);
+    CREATE TABLE reservation (
+        id TEXT NOT NULL PRIMARY KEY,
+        owner TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        minute TEXT NOT NULL,
+        day TEXT NOT NULL,
+        tokens INTEGER NOT NULL,
+        expires REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX reservation_by_owner ON reservation (owner, deployment);
+    CREATE TABLE audit (
+        sequence INTEGER NOT NULL PRIMARY KEY,
+        document TEXT NOT NULL,
+        previous TEXT NOT NULL,
+        hash TEXT NOT NULL
+    );
+    CREATE TABLE audit_chain (id TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE pending_sign_in (
+        state_hash TEXT NOT NULL PRIMARY KEY,
+        expires REAL NOT NULL,
+        document TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE session (
+        id_hash TEXT NOT NULL PRIMARY KEY,
+        owner TEXT NOT NULL,
+        last_seen REAL NOT NULL,
+        expires REAL NOT NULL,
+        document TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX session_by_owner ON session (owner);
+    """,
+    # No statement of this program changes a record; the triggers refuse one written by mistake.
+    """
+    CREATE TRIGGER audit_keeps_records BEFORE UPDATE ON audit
+    BEGIN
+        SELECT RAISE(ABORT, 'the audit is append-only');
+    END;
+    CREATE TRIGGER audit_loses_no_record BEFORE DELETE ON audit
+    BEGIN
+        SELECT RAISE(ABORT, 'the audit is append-only');
+    END;
+    """,
+)
+
+APPLICATION_ID = 0x5EC0A1
+"""Marks a file as ours in its header (SQLite, "PRAGMA application_id")."""
+
+
+class ForeignFile(sqlite3.DatabaseError):
+    """The file is a database of another program."""
+
+    sqlite_errorcode = sqlite3.SQLITE_NOTADB
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file up to date; two processes that try at once do it once.
+
+    Raises:
+        ForeignFile: The file is a database of another program.
+        sqlite3.Error: The file cannot be written or is no database.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        _check_ours(connection, version)
+        for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+        if connection.execute("SELECT count(*) FROM audit_chain").fetchone() == (0,):
+            connection.execute("INSERT INTO audit_chain VALUES (?)", (secrets.token_hex(16),))
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _check_ours(connection: sqlite3.Connection, version: int) -> None:
+    """Refuse another program's database rather than add our tables to it."""
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if mark == APPLICATION_ID:
+        return
+    if version or mark or tables:
+        raise ForeignFile
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield a script's statements; a semicolon inside a trigger ends none."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

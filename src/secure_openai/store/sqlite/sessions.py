@@ -1,0 +1,208 @@
+"""Sessions and pending sign-ins in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from secure_openai.store.documents import VERSION, dumps, loads, merged, time_text
+from secure_openai.store.sessions import PendingSignIn, Session
+from secure_openai.store.sqlite.database import Database
+from secure_openai.types import (
+    Clock,
+    JsonObject,
+    Principal,
+    PrincipalId,
+    PrincipalKind,
+    utc_now,
+)
+
+
+class SqliteSessionStore:
+    """Implements `SessionStore`."""
+
+    def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def begin_sign_in(self, pending: PendingSignIn) -> None:
+        """Remember a pending sign-in."""
+        document = {
+            "version": VERSION,
+            "browser_hash": pending.browser_hash,
+            "nonce": pending.nonce,
+            "code_verifier": pending.code_verifier,
+            "return_to": pending.return_to,
+        }
+
+        def work(connection: sqlite3.Connection) -> None:
+            # Whoever only begins sign-ins cannot fill the disk.
+            connection.execute(
+                "DELETE FROM pending_sign_in WHERE expires <= ?", (self._clock().timestamp(),)
+            )
+            connection.execute(
+                "INSERT INTO pending_sign_in VALUES (?, ?, ?)",
+                (pending.state_hash, pending.expires.timestamp(), dumps(document)),
+            )
+
+        await self._database.write(work)
+
+    async def take_sign_in(self, state_hash: str, *, now: datetime) -> PendingSignIn | None:
+        """Return a pending sign-in and forget it, in one step."""
+
+        def work(connection: sqlite3.Connection) -> tuple[float, str] | None:
+            row: tuple[float, str] | None = connection.execute(
+                "DELETE FROM pending_sign_in WHERE state_hash = ? RETURNING expires, document",
+                (state_hash,),
+            ).fetchone()
+            return row
+
+        row = await self._database.write(work)
+        if row is None or row[0] <= now.timestamp():
+            return None
+        document = loads(row[1])
+        return PendingSignIn(
+            state_hash=state_hash,
+            browser_hash=document["browser_hash"],
+            nonce=document["nonce"],
+            code_verifier=document["code_verifier"],
+            return_to=document["return_to"],
+            expires=datetime.fromtimestamp(row[0], tz=UTC),
+        )
+
+    async def put(self, session: Session) -> None:
+        """Store a session under its `id_hash`."""
+        await self._database.write(
+            lambda connection: (
+                connection.execute(
+                    "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?)",
+                    (
+                        session.id_hash,
+                        session.principal.id.key,
+                        session.last_seen.timestamp(),
+                        session.expires.timestamp(),
+                        dumps(_document(session)),
+                    ),
+                ).rowcount
+            )
+        )
+
+    async def get(self, id_hash: str) -> Session | None:
+        """Return the session, expired or not, or `None`."""
+        stored = await self._database.read(lambda connection: _stored(connection, id_hash))
+        return None if stored is None else _session_of(id_hash, stored)
+
+    async def touch(self, id_hash: str, *, last_seen: datetime) -> None:
+        """Record use."""
+        await self._database.write(
+            lambda connection: (
+                connection.execute(
+                    "UPDATE session SET last_seen = ?,"
+                    " document = json_set(document, '$.last_seen', ?) WHERE id_hash = ?",
+                    (last_seen.timestamp(), time_text(last_seen), id_hash),
+                ).rowcount
+            )
+        )
+
+    async def update_roles(
+        self,
+        id_hash: str,
+        principal: Principal,
+        *,
+        roles_checked: datetime,
+        refresh_token: str | None,
+    ) -> None:
+        """Record what the identity provider confirmed."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            stored = _stored(connection, id_hash)
+            if stored is None:
+                return
+            written = replace(
+                _session_of(id_hash, stored),
+                principal=principal,
+                roles_checked=roles_checked,
+                refresh_token=refresh_token,
+            )
+            connection.execute(
+                "UPDATE session SET document = ? WHERE id_hash = ?",
+                (dumps(merged(stored, _document(written))), id_hash),
+            )
+
+        await self._database.write(work)
+
+    async def delete(self, id_hash: str) -> None:
+        """End a session."""
+        await self._database.write(
+            lambda connection: (
+                connection.execute("DELETE FROM session WHERE id_hash = ?", (id_hash,)).rowcount
+            )
+        )
+
+    async def revoke(self, principal: PrincipalId) -> int:
+        """End every session of a principal at once."""
+        return await self._database.write(
+            lambda connection: (
+                connection.execute("DELETE FROM session WHERE owner = ?", (principal.key,)).rowcount
+            )
+        )
+
+    async def purge(self, *, now: datetime, idle_since: datetime) -> int:
+        """Drop what has ended."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            connection.execute("DELETE FROM pending_sign_in WHERE expires <= ?", (now.timestamp(),))
+            return connection.execute(
+                "DELETE FROM session WHERE expires <= ? OR last_seen < ?",
+                (now.timestamp(), idle_since.timestamp()),
+            ).rowcount
+
+        return await self._database.write(work)
+
+
+def _stored(connection: sqlite3.Connection, id_hash: str) -> JsonObject | None:
+    row = connection.execute(
+        "SELECT document FROM session WHERE id_hash = ?", (id_hash,)
+    ).fetchone()
+    return None if row is None else loads(row[0])
+
+
+def _document(session: Session) -> JsonObject:
+    principal = session.principal
+    return {
+        "version": VERSION,
+        "principal": {
+            "id": principal.id.key,
+            "kind": principal.kind.value,
+            "roles": sorted(principal.roles),
+            "name": principal.name,
+            "username": principal.username,
+            "client_id": principal.client_id,
+        },
+        "created": time_text(session.created),
+        "last_seen": time_text(session.last_seen),
+        "expires": time_text(session.expires),
+        "roles_checked": time_text(session.roles_checked),
+        "refresh_token": session.refresh_token,
+    }
+
+
+def _session_of(id_hash: str, document: JsonObject) -> Session:
+    principal = document["principal"]
+    return Session(
+        id_hash=id_hash,
+        principal=Principal(
+            id=PrincipalId.parse(principal["id"]),
+            kind=PrincipalKind(principal["kind"]),
+            roles=frozenset(principal["roles"]),
+            name=principal["name"],
+            username=principal["username"],
+            client_id=principal["client_id"],
+        ),
+        created=datetime.fromisoformat(document["created"]),
+        last_seen=datetime.fromisoformat(document["last_seen"]),
+        expires=datetime.fromisoformat(document["expires"]),
+        roles_checked=datetime.fromisoformat(document["roles_checked"]),
+        refresh_token=document["refresh_token"],
+    )

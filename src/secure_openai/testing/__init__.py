@@ -1,0 +1,1 @@
+"""Public fakes and contract suites for whoever implements an interface."""

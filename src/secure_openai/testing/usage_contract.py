@@ -1,0 +1,208 @@
+"""What every `UsageStore` promises; subclass it and provide the fixture `store`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from secure_openai.errors import Refused
+from secure_openai.store.usage import Reservation, UsageStore, UsageTotals
+from secure_openai.types import Limits, PrincipalId, Reason, Usage
+
+ANNA = PrincipalId("tenant", "anna")
+BEN = PrincipalId("tenant", "ben")
+NOON = datetime(2030, 1, 2, 12, 0, 15, tzinfo=UTC)
+LIMITS = Limits(
+    requests_per_minute=100,
+    tokens_per_minute=1_000,
+    tokens_per_day=5_000,
+    prompt_tokens=500,
+    answer_tokens=500,
+    concurrent_streams=50,
+)
+
+
+async def reserve(
+    store: UsageStore,
+    tokens: int = 100,
+    *,
+    principal: PrincipalId = ANNA,
+    deployment: str = "gpt",
+    limits: Limits = LIMITS,
+    now: datetime = NOON,
+    lifetime: float = 60.0,
+) -> Reservation:
+    """Reserve with the values of these tests."""
+    return await store.reserve(
+        principal, deployment, tokens=tokens, limits=limits, now=now, lifetime=lifetime
+    )
+
+
+class UsageStoreContract:
+    """The promises of `UsageStore`."""
+
+    @pytest.mark.parametrize(
+        ("limit", "tokens", "reason", "retry_after"),
+        [
+            ({"requests_per_minute": 1}, 1, Reason.REQUESTS_PER_MINUTE, 45.0),
+            ({"tokens_per_minute": 199}, 100, Reason.TOKENS_PER_MINUTE, 45.0),
+            ({"tokens_per_day": 199}, 100, Reason.TOKENS_PER_DAY, 12 * 3600 - 15.0),
+            ({"concurrent_streams": 1}, 1, Reason.CONCURRENT_STREAMS, 1.0),
+            ({"tokens_per_minute": 100}, 101, Reason.TOKENS_PER_MINUTE, None),
+            ({"tokens_per_day": 100}, 101, Reason.TOKENS_PER_DAY, None),
+        ],
+    )
+    async def test_over_a_limit(
+        self,
+        store: UsageStore,
+        limit: dict[str, int],
+        tokens: int,
+        reason: Reason,
+        retry_after: float | None,
+    ) -> None:
+        """A request over a limit is refused, with the reason and how long to wait."""
+        await reserve(store, 100)
+        before = await store.totals(ANNA, "gpt", now=NOON)
+
+        with pytest.raises(Refused) as raised:
+            await reserve(store, tokens, limits=replace(LIMITS, **limit))
+
+        decision = raised.value.decision
+        assert (decision.allowed, decision.reason) == (False, reason)
+        assert decision.retry_after == retry_after
+        assert decision.detail.endswith(".")
+        assert await store.totals(ANNA, "gpt", now=NOON) == before
+
+    @pytest.mark.parametrize(
+        ("limit", "reason"),
+        [
+            ({"requests_per_minute": 0}, Reason.REQUESTS_PER_MINUTE),
+            ({"concurrent_streams": 0}, Reason.CONCURRENT_STREAMS),
+        ],
+    )
+    async def test_limit_of_nothing(
+        self, store: UsageStore, limit: dict[str, int], reason: Reason
+    ) -> None:
+        """A limit of zero refuses, and does not tell anyone to wait."""
+        with pytest.raises(Refused) as raised:
+            await reserve(store, limits=replace(LIMITS, **limit))
+        assert (raised.value.decision.reason, raised.value.retry_after) == (reason, None)
+
+    @pytest.mark.parametrize(
+        ("limit", "allowed"),
+        [
+            ({"requests_per_minute": 7}, 7),
+            ({"tokens_per_minute": 999}, 9),
+            ({"tokens_per_day": 300}, 3),
+            ({"concurrent_streams": 11, "tokens_per_minute": 50_000}, 11),
+        ],
+    )
+    async def test_two_hundred_at_once(
+        self, store: UsageStore, limit: dict[str, int], allowed: int
+    ) -> None:
+        """Two hundred callers at once never get past a limit, and all of it is given out."""
+        limits = replace(LIMITS, **limit)
+        results = await asyncio.gather(
+            *(reserve(store, 100, limits=limits) for _ in range(200)), return_exceptions=True
+        )
+
+        granted = [result for result in results if isinstance(result, Reservation)]
+        refused = [result for result in results if isinstance(result, Refused)]
+        assert (len(granted), len(refused)) == (allowed, 200 - allowed)
+        assert len({reservation.id for reservation in granted}) == allowed
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(
+            allowed, allowed * 100, allowed * 100, allowed
+        )
+
+    async def test_kept_apart(self, store: UsageStore) -> None:
+        """One principal's use of one deployment is no other's."""
+        await reserve(store)
+
+        assert await store.totals(BEN, "gpt", now=NOON) == UsageTotals(0, 0, 0, 0)
+        assert await store.totals(ANNA, "other", now=NOON) == UsageTotals(0, 0, 0, 0)
+
+    async def test_settle(self, store: UsageStore) -> None:
+        """Settling puts what was used in the place of what was reserved."""
+        reservation = await reserve(store, 500)
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 500, 500, 1)
+
+        await store.settle(reservation, Usage(20, 30))
+
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 50, 50, 0)
+
+    async def test_settle_twice(self, store: UsageStore) -> None:
+        """Settling many times, also at once, charges once."""
+        reservation = await reserve(store, 500)
+
+        await asyncio.gather(*(store.settle(reservation, Usage(20, 30)) for _ in range(20)))
+
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 50, 50, 0)
+
+    async def test_settle_in_the_window_of_made(self, store: UsageStore) -> None:
+        """What is settled in a later minute is charged to the minute of the reservation."""
+        reservation = await reserve(store, 500, lifetime=600)
+        later = NOON + timedelta(minutes=1)
+
+        assert await store.totals(ANNA, "gpt", now=later) == UsageTotals(0, 0, 500, 1)
+        await store.settle(reservation, Usage(20, 30))
+        assert await store.totals(ANNA, "gpt", now=later) == UsageTotals(0, 0, 50, 0)
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 50, 50, 0)
+
+    async def test_release(self, store: UsageStore) -> None:
+        """Releasing gives the tokens back and not the request; releasing twice is no error."""
+        reservation = await reserve(store, 500)
+        await store.release(reservation)
+        await store.release(reservation)
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 0, 0, 0)
+
+        await store.settle(reservation, Usage(20, 30))
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 0, 0, 0)
+
+    async def test_expired(self, store: UsageStore) -> None:
+        """An expired reservation counts no more, and another takes its place."""
+        one = replace(LIMITS, concurrent_streams=1, tokens_per_minute=100)
+        await reserve(store, 100, limits=one, lifetime=10)
+        at_end = NOON + timedelta(seconds=10)
+
+        with pytest.raises(Refused):
+            await reserve(store, 100, limits=one, now=at_end - timedelta(milliseconds=1))
+        assert await store.totals(ANNA, "gpt", now=at_end) == UsageTotals(1, 0, 0, 0)
+        await reserve(store, 100, limits=one, now=at_end)
+
+    async def test_settle_after_expiry(self, store: UsageStore) -> None:
+        """An answer that outlived its reservation is charged, once, whoever reserved meanwhile."""
+        reservation = await reserve(store, 500, lifetime=10)
+        later = NOON + timedelta(seconds=20)
+        await store.release(await reserve(store, 1, now=later))
+
+        await store.settle(reservation, Usage(20, 30))
+        await store.settle(reservation, Usage(20, 30))
+
+        assert await store.totals(ANNA, "gpt", now=later) == UsageTotals(2, 50, 50, 0)
+
+    async def test_renew(self, store: UsageStore) -> None:
+        """A renewed reservation counts for longer; one that is gone does not come back."""
+        kept = await reserve(store, 100, lifetime=10)
+        gone = await reserve(store, 100, lifetime=10)
+        await store.release(gone)
+        for reservation in (kept, gone):
+            await store.renew(reservation, expires=NOON + timedelta(seconds=40))
+
+        later = NOON + timedelta(seconds=30)
+        assert await store.totals(ANNA, "gpt", now=later) == UsageTotals(2, 100, 100, 1)
+
+    async def test_windows_turn(self, store: UsageStore) -> None:
+        """A new UTC minute and a new UTC day begin at zero, whatever zone the clock shows."""
+        await store.settle(await reserve(store, 500), Usage(20, 30))
+        east = NOON.astimezone(timezone(timedelta(hours=14)))
+
+        assert await store.totals(ANNA, "gpt", now=east) == UsageTotals(1, 50, 50, 0)
+        assert await store.totals(ANNA, "gpt", now=NOON + timedelta(minutes=1)) == UsageTotals(
+            0, 0, 50, 0
+        )
+        assert await store.totals(ANNA, "gpt", now=NOON + timedelta(days=1)) == UsageTotals(
+            0, 0, 0, 0
+        )

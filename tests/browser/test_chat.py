@@ -1,0 +1,109 @@
+"""What a person sees: sign in, chat, stop, reload, sign out, be refused without a role."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.system import System
+
+pytestmark = pytest.mark.browser
+
+
+def sign_in(page: Page, system: System, name: str) -> None:
+    """Go to the application and choose a demo principal at the issuer."""
+    page.goto(system.url)
+    page.wait_for_url(re.compile(re.escape(system.issuer)))
+    page.get_by_role("button", name=re.compile(name)).click()
+    page.wait_for_url(re.compile(re.escape(system.url)))
+
+
+def ask(page: Page, text: str) -> None:
+    """Write a message and send it."""
+    page.get_by_label("Message").fill(text)
+    page.get_by_role("button", name="Send").click()
+
+
+def test_a_user_signs_in_chats_reloads_and_signs_out(page: Page, system: System) -> None:
+    """The whole path: the answer streams in, is kept, and sign-out ends it here and there."""
+    sign_in(page, system, "Uma")
+    ask(page, "Hello from the browser")
+    answer = page.locator(".message.assistant").last
+    expect(answer).to_have_attribute("data-status", "complete")
+    text = answer.locator(".text").inner_text()
+    assert text.strip()
+    expect(page).to_have_url(re.compile(r"/conversations/[\w-]+$"))
+
+    page.reload()
+    expect(page.locator(".message.user .text")).to_have_text("Hello from the browser")
+    expect(page.locator(".message.assistant .text")).to_have_text(re.compile(re.escape(text[:20])))
+
+    address = page.url
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url(f"{system.url}/signed-out")
+    page.goto(address)
+    page.wait_for_url(re.compile(re.escape(system.issuer)))
+    expect(page.get_by_role("button", name=re.compile("Uma"))).to_be_visible()
+
+
+def test_a_long_answer_can_be_stopped_and_is_kept(page: Page, system: System) -> None:
+    """Stop ends the answer; what came is there after a reload, marked interrupted."""
+    sign_in(page, system, "Uma")
+    ask(page, "slow 400")
+    answer = page.locator(".message.assistant").last
+    expect(answer.locator(".text")).not_to_be_empty()
+    page.get_by_role("button", name="Stop").click()
+    expect(answer).to_have_attribute("data-status", "interrupted")
+    expect(page.get_by_role("button", name="Send")).to_be_enabled()
+
+    page.reload()
+    kept = page.locator(".message.assistant").last
+    expect(kept).to_have_attribute("data-status", "interrupted")
+    expect(kept.locator(".text")).not_to_be_empty()
+
+
+def test_without_a_role_one_is_told_whom_to_ask(page: Page, system: System) -> None:
+    """A person without a role meets a page that says so, and no chat."""
+    sign_in(page, system, "Nora")
+
+    expect(page.get_by_role("heading")).to_contain_text("have no role")
+    expect(page.get_by_text("Ask")).to_be_visible()
+    expect(page.get_by_label("Message")).to_have_count(0)
+
+
+def test_what_the_model_does_wrong_is_said(page: Page, system: System) -> None:
+    """A failing model is explained in a sentence, and one can go on."""
+    sign_in(page, system, "Uma")
+    ask(page, "throttle")
+    expect(page.get_by_role("alert")).not_to_be_empty()
+    ask(page, "and now an answer")
+    expect(page.locator(".message.assistant").last).to_have_attribute("data-status", "complete")
+
+
+def test_an_ended_session_leads_to_signing_in_again(
+    page: Page, context: BrowserContext, system: System
+) -> None:
+    """A foreign cookie means signing in again, and coming back to where one was."""
+    sign_in(page, system, "Uma")
+    ask(page, "Remember this place")
+    expect(page.locator(".message.assistant").last).to_have_attribute("data-status", "complete")
+    address = page.url
+    context.add_cookies([{"name": "secure_openai_session", "value": "foreign", "url": system.url}])
+    page.goto(address)
+
+    expect(page.locator(".message.user .text")).to_have_text("Remember this place")
+
+
+def test_no_cookie_can_be_read_by_a_script(
+    page: Page, context: BrowserContext, system: System
+) -> None:
+    """Every cookie is HttpOnly and SameSite=Lax, and the two servers' names differ."""
+    sign_in(page, system, "Ada")
+
+    cookies = context.cookies()
+    assert cookies
+    assert page.evaluate("document.cookie") == ""
+    assert all(cookie["httpOnly"] and cookie["sameSite"] == "Lax" for cookie in cookies)
+    assert len({cookie["name"] for cookie in cookies}) == len(cookies)

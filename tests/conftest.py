@@ -1,0 +1,37 @@
+"""What many tests need."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from secure_openai.local.identity_provider.signing_keys import FILE_NAME, new_key, write_keys
+from tests.world import World, running_world
+
+
+@pytest.fixture(scope="session")
+def signing_keys(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A file of signing keys, made once: making RSA keys is slow."""
+    path = tmp_path_factory.mktemp("keys") / FILE_NAME
+    write_keys(path, [new_key()])
+    return path.read_bytes()
+
+
+@pytest.fixture
+def identity_folder(tmp_path: Path, signing_keys: bytes) -> Path:
+    """An issuer's data folder with its keys in place."""
+    folder = tmp_path / "identity"
+    folder.mkdir(mode=stat.S_IRWXU)
+    (folder / FILE_NAME).write_bytes(signing_keys)
+    (folder / FILE_NAME).chmod(stat.S_IRUSR | stat.S_IWUSR)
+    return folder
+
+
+@pytest.fixture
+async def world(tmp_path: Path, identity_folder: Path) -> AsyncIterator[World]:
+    """The application and its issuer, with the scripted model."""
+    async with running_world(tmp_path, identity_folder) as running:
+        yield running

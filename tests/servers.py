@@ -1,0 +1,44 @@
+"""Real servers in the test's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+
+def listening() -> socket.socket:
+    """Return a socket that listens on a free port of loopback."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.bind(("127.0.0.1", 0))
+    return bound
+
+
+def port_of(bound: socket.socket) -> int:
+    """Return the port of a listening socket."""
+    return int(bound.getsockname()[1])
+
+
+@asynccontextmanager
+async def served(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
+    """Serve `app` until the block is left."""
+    config = uvicorn.Config(
+        app, log_level="critical", access_log=False, timeout_graceful_shutdown=1, ws="none"
+    )
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve(sockets=[bound]))
+    while not server.started:
+        if running.done():
+            await running
+            raise AssertionError("the server ended before it started")
+        await asyncio.sleep(0.005)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await running

@@ -1,0 +1,112 @@
+"""The whole system as a person starts it: `secure-openai up`, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+READY_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class System:
+    """A running system.
+
+    Attributes:
+        url: Where people go.
+        issuer: Where they sign in.
+        data: The data folder.
+        process: `secure-openai up` itself.
+    """
+
+    url: str
+    issuer: str
+    data: Path
+    process: subprocess.Popen[str]
+
+    @property
+    def openai_url(self) -> str:
+        """Return the base address for OpenAI clients."""
+        return f"{self.url}/openai/v1"
+
+
+def free_ports(count: int = 3) -> int:
+    """Return the first of `count` neighbouring ports that are free on loopback."""
+    for _ in range(200):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            first = int(probe.getsockname()[1])
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError):
+            continue
+        return first
+    raise AssertionError("no free neighbouring ports")
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """Return this process's environment without settings of ours."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith("SECURE_OPENAI_")
+    }
+    return kept | extra
+
+
+@contextmanager
+def running(data: Path, *, model: str = "scripted", **extra: str) -> Iterator[System]:
+    """Start the system, wait until it is ready, and stop it as Ctrl-C does."""
+    port = free_ports()
+    command = [sys.executable, "-m", "secure_openai.cli", "up", "--no-browser"]
+    command += ["--port", str(port), "--data", str(data)]
+    if model:
+        command += ["--model", model]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(**extra),
+        start_new_session=True,
+    )
+    url = f"http://localhost:{port}"
+    try:
+        wait_ready(url, process)
+        yield System(url, f"http://localhost:{port + 1}", data, process)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise
+
+
+def wait_ready(url: str, process: subprocess.Popen[str]) -> None:
+    """Return once the application says that it is ready."""
+    end = time.monotonic() + READY_SECONDS
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            output = process.stdout.read() if process.stdout else ""
+            raise AssertionError(f"up ended with {process.returncode}:\n{output}")
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            pass
+        time.sleep(0.05)
+    raise AssertionError("the system did not become ready")

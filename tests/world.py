@@ -1,0 +1,102 @@
+"""The application and the issuer, both real, in the test's own event loop."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+from fastapi import FastAPI
+
+from secure_openai.app import create_app
+from secure_openai.assembly import Assembly
+from secure_openai.local.identity_provider.__main__ import identity_provider
+from secure_openai.local.identity_provider.app import IdentityProvider
+from secure_openai.local.identity_provider.directory import (
+    COMMAND_LINE_CLIENT_ID,
+    TENANT_ID,
+    WEB_CLIENT_ID,
+)
+from secure_openai.settings import Settings
+from secure_openai.store.audit import AuditEvent
+from secure_openai.testing.person import named, sign_in
+from tests.servers import listening, port_of, served
+
+
+@dataclass(frozen=True)
+class World:
+    """A running application with its issuer."""
+
+    url: str
+    app: FastAPI
+    provider: IdentityProvider
+    settings: Settings
+
+    @property
+    def assembly(self) -> Assembly:
+        """Return what the application is made of."""
+        assembly = self.app.state.assembly
+        assert isinstance(assembly, Assembly)
+        return assembly
+
+    @property
+    def own(self) -> dict[str, str]:
+        """Return the headers that our own page's scripts send."""
+        return {"Origin": self.url, "Sec-Fetch-Site": "same-origin"}
+
+    def token(self, name: str) -> str:
+        """Return a person's access token for the command line."""
+        return self.provider.issuance.access_token(
+            named(name), COMMAND_LINE_CLIENT_ID, for_api=True
+        )
+
+    def bearer(self, name: str) -> dict[str, str]:
+        """Return the header that carries a person's access token."""
+        return {"Authorization": f"Bearer {self.token(name)}"}
+
+    def client(self, **more: str) -> httpx2.AsyncClient:
+        """Return a client without credentials."""
+        return httpx2.AsyncClient(base_url=self.url, headers=more, timeout=20, trust_env=False)
+
+    @asynccontextmanager
+    async def browser(self, name: str) -> AsyncIterator[httpx2.AsyncClient]:
+        """Yield a client signed in by cookie, which sends what our page sends."""
+        async with self.client(**self.own) as http:
+            page = await sign_in(http, self.url, name)
+            assert page.url.path == "/"
+            yield http
+
+    async def events(self) -> list[AuditEvent]:
+        """Return every audit event."""
+        await self.assembly.audit.flush()
+        return [record.event for record in (await self.assembly.audit.records(limit=10_000)).items]
+
+
+@asynccontextmanager
+async def running_world(
+    tmp_path: Path, identity_folder: Path, **settings: object
+) -> AsyncIterator[World]:
+    """Run both until the block is left."""
+    application, issuer = listening(), listening()
+    url = f"http://localhost:{port_of(application)}"
+    provider = identity_provider(
+        identity_folder,
+        public_url=f"http://localhost:{port_of(issuer)}",
+        application_url=url,
+    )
+    chosen = {
+        "public_url": url,
+        "authority": provider.issuer,
+        "tenant_id": TENANT_ID,
+        "client_id": WEB_CLIENT_ID,
+        "data": tmp_path / "data",
+        "model_source": "scripted",
+        "contact": "Ada Admin",
+        **settings,
+    }
+    loaded = Settings.load({}, **chosen)
+    app = create_app(loaded)
+    async with served(provider.app(), issuer), served(app, application):
+        yield World(url, app, provider, loaded)
