@@ -38,7 +38,7 @@ bench: $(VENV)/.test ## Measure, and print tables
 lock: ## Lock every dependency with its hashes, for all platforms; needs uv
 	@set -e; for set in base local test; do \
 	  case $$set in base) more="" ;; local) more="--extra local -c requirements/base.txt" ;; \
-	    test) more="--extra local --group test -c requirements/base.txt" ;; esac; \
+	    test) more="--extra local --extra simulation --group test -c requirements/base.txt" ;; esac; \
 	  uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 	    --no-emit-find-links --python-version 3.11 pyproject.toml --group build $$more \
 	    -o requirements/$$set.txt; done
