@@ -60,7 +60,7 @@ def test_a_long_answer_can_be_stopped_and_is_kept(page: Page, system: System) ->
 
     page.reload()
     kept = page.locator(".message.assistant").last
-    expect(kept).to_have_attribute("data-status", "interrupted")
+    expect(kept).to_have_attribute("data-status", "interrupted", timeout=15_000)
     expect(kept.locator(".text")).not_to_be_empty()
 
 

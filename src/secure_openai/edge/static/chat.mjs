@@ -154,6 +154,13 @@ form.addEventListener("submit", async (submitted) => {
 
 stop.addEventListener("click", () => running?.abort());
 
+// An answer that another tab, or a process that died, left under way settles within seconds.
+if (list.querySelector('[data-status="streaming"]')) {
+  setTimeout(() => {
+    if (!running && !field.value) location.reload();
+  }, 2000);
+}
+
 field.addEventListener("keydown", (pressed) => {
   if (pressed.key === "Enter" && !pressed.shiftKey && !pressed.isComposing) {
     pressed.preventDefault();
