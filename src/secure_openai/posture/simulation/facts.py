@@ -27,6 +27,12 @@ def _always(*names: str) -> dict[str, Any]:
     return {"args": dict.fromkeys(("keepers", *names), _REPLACED)}
 
 
+NOT_ONLY: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    # Takes "UserAssignedIdentity=ID" too (azurerm, `azurerm_cosmosdb_account`, documentation).
+    "azurerm": (("azurerm_cosmosdb_account", "default_identity_type"),),
+}
+"""Arguments whose list of allowed values is not the whole truth, by provider and type."""
+
 HANDMADE: Final[Mapping[str, Mapping[str, Any]]] = {
     "azapi": {
         "azapi_resource": {

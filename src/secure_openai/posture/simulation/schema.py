@@ -15,7 +15,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from secure_openai.posture.simulation.facts import HANDMADE
+from secure_openai.posture.simulation.facts import HANDMADE, NOT_ONLY
 
 _NO_FACTS: Final[Mapping[str, Any]] = {}
 
@@ -174,6 +174,8 @@ def load(name: str) -> ProviderSchema:
     facts: Any = HANDMADE.get(name, {})
     packed = (files(__package__) / "data" / f"{name}.json.xz").read_bytes()
     document = {"facts": facts, **json.loads(lzma.decompress(packed))}
+    for kind, argument in NOT_ONLY.get(name, ()):
+        document["facts"][kind]["args"][argument].pop("values", None)
     return ProviderSchema(document["source"], document["version"], document)
 
 

@@ -1,0 +1,44 @@
+# The settings that tables/settings.json names. No value here is a secret.
+locals {
+  _settings_of_slot = {
+    for slot in ["production", "staging"] : slot => {
+      for app in ["functions", "web"] : app => {
+        APPLICATIONINSIGHTS_AUTHENTICATION_STRING = "ClientId=${module.identity.identities["${app}-${slot}"].client_id};Authorization=AAD"
+        APPLICATIONINSIGHTS_CONNECTION_STRING     = module.telemetry.connection_string
+        AZURE_CLIENT_ID                           = module.identity.identities["${app}-${slot}"].client_id
+        AzureFunctionsWebHost__hostid             = substr("${replace(var.prefix, "-", "")}${slot}", 0, 32)
+        AzureWebJobsStorage__clientId             = module.identity.identities["${app}-${slot}"].client_id
+        AzureWebJobsStorage__credential           = "managedidentity"
+        SECURE_OPENAI_ALLOWED_HOSTS               = local.web_hosts[slot]
+        SECURE_OPENAI_AUTHORITY                   = "${local.cloud.authority}/${var.entra.tenant_id}/v2.0"
+        SECURE_OPENAI_BLOB_URL                    = module.store.records.url
+        SECURE_OPENAI_CLIENT_ID                   = module.identity.client_ids[slot]
+        SECURE_OPENAI_CONTACT                     = var.entra.contact
+        SECURE_OPENAI_COSMOS_DATABASE             = module.store.cosmos.databases[slot]
+        SECURE_OPENAI_COSMOS_URL                  = module.store.cosmos.url
+        SECURE_OPENAI_FEDERATION_AUDIENCE         = local.cloud.federation_audience
+        SECURE_OPENAI_LISTEN_HOST                 = "0.0.0.0"
+        SECURE_OPENAI_LISTEN_PORT                 = "8000"
+        SECURE_OPENAI_MODEL_ACCOUNTS = jsonencode({
+          for key, account in module.model.accounts : key => {
+            deployments = account.deployments
+            priority    = account.priority
+            url         = account.url
+          }
+        })
+        SECURE_OPENAI_MODEL_SOURCE = "azure"
+        SECURE_OPENAI_PUBLIC_URL   = local.public_urls[slot]
+        SECURE_OPENAI_SEAL_KEY_URL = module.store.seal_keys[slot].url
+        SECURE_OPENAI_TENANT_ID    = var.entra.tenant_id
+        WEBSITE_RUN_FROM_PACKAGE   = "1"
+      }
+    }
+  }
+  app_settings = {
+    for app in ["functions", "web"] : app => {
+      for slot in ["production", "staging"] : slot => {
+        for name, one in local.settings : name => local._settings_of_slot[slot][app][name] if contains(one.apps, app)
+      }
+    }
+  }
+}

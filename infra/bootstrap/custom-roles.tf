@@ -1,0 +1,42 @@
+# Deploy models on an account, and nothing else on it: neither its keys nor its network.
+resource "azurerm_role_definition" "deployment_manager" {
+  name              = "Secure OpenAI Deployment Manager (${var.prefix})"
+  scope             = local.subscription
+  description       = "Makes, changes and removes model deployments of Azure OpenAI accounts."
+  assignable_scopes = [local.subscription]
+
+  permissions {
+    actions = [
+      "Microsoft.CognitiveServices/accounts/deployments/delete",
+      "Microsoft.CognitiveServices/accounts/deployments/read",
+      "Microsoft.CognitiveServices/accounts/deployments/write",
+      "Microsoft.CognitiveServices/accounts/models/read",
+      "Microsoft.CognitiveServices/accounts/raiPolicies/read",
+      "Microsoft.CognitiveServices/accounts/read",
+      "Microsoft.CognitiveServices/locations/usages/read",
+    ]
+    not_actions = []
+  }
+}
+
+# What the provider reads whenever it plans. The keys among it are refused by every service.
+resource "azurerm_role_definition" "refresher" {
+  name              = "Secure OpenAI Plan Refresher (${var.prefix})"
+  scope             = local.subscription
+  description       = "Reads what Terraform refreshes beyond Reader."
+  assignable_scopes = [local.subscription]
+
+  permissions {
+    actions = [
+      "Microsoft.DocumentDB/databaseAccounts/listConnectionStrings/action",
+      "Microsoft.DocumentDB/databaseAccounts/listKeys/action",
+      "Microsoft.DocumentDB/databaseAccounts/readonlykeys/action",
+      "Microsoft.Storage/storageAccounts/listKeys/action",
+      "Microsoft.Web/sites/config/list/action",
+      "Microsoft.Web/sites/publishxml/action",
+      "Microsoft.Web/sites/slots/config/list/action",
+      "Microsoft.Web/sites/slots/publishxml/action",
+    ]
+    not_actions = []
+  }
+}

@@ -1,0 +1,71 @@
+# One key for OpenAI, Cosmos DB, storage and disks, made through Resource Manager and never out of its
+# vault; one identity that may wrap with it. The estate takes both by id.
+resource "azurerm_key_vault" "key" {
+  # checkov:skip=CKV2_AZURE_32:no application reaches this vault: services unwrap through the trusted-services bypass, and Resource Manager made the key.
+  count = var.customer_managed_key == null ? 0 : 1
+
+  name                          = "kv-${var.prefix}-k-${local.suffix}"
+  resource_group_name           = azurerm_resource_group.this.name
+  location                      = var.location
+  tenant_id                     = var.tenant_id
+  sku_name                      = "premium"
+  rbac_authorization_enabled    = true
+  purge_protection_enabled      = true
+  soft_delete_retention_days    = 90
+  public_network_access_enabled = false
+  enabled_for_disk_encryption   = true
+  tags                          = local.tags
+
+  network_acls {
+    default_action = "Deny"
+    bypass         = "AzureServices"
+  }
+}
+
+resource "azapi_resource" "key" {
+  count = var.customer_managed_key == null ? 0 : 1
+
+  type      = "Microsoft.KeyVault/vaults/keys@2023-07-01"
+  name      = "estate"
+  parent_id = azurerm_key_vault.key[0].id
+
+  body = {
+    properties = {
+      kty     = "RSA-HSM"
+      keySize = 3072
+      keyOps  = ["unwrapKey", "wrapKey"]
+      rotationPolicy = {
+        lifetimeActions = [{
+          action  = { type = "Rotate" }
+          trigger = { timeAfterCreate = var.customer_managed_key.rotate_after }
+        }]
+      }
+    }
+  }
+  response_export_values = ["properties.keyUri"]
+
+  lifecycle {
+    # Resource Manager can neither change nor delete a key.
+    ignore_changes  = [body]
+    prevent_destroy = false
+  }
+}
+
+resource "azurerm_user_assigned_identity" "key" {
+  count = var.customer_managed_key == null ? 0 : 1
+
+  name                = "id-${var.prefix}-key"
+  resource_group_name = azurerm_resource_group.this.name
+  location            = var.location
+  tags                = local.tags
+}
+
+resource "azurerm_role_assignment" "key" {
+  count = var.customer_managed_key == null ? 0 : 1
+
+  scope                = azapi_resource.key[0].id
+  role_definition_name = "Key Vault Crypto Service Encryption User"
+  principal_id         = azurerm_user_assigned_identity.key[0].principal_id
+  principal_type       = "ServicePrincipal"
+  description          = "wrap and unwrap the keys of the estate's data"
+}

@@ -1,0 +1,20 @@
+# Applied once by an owner, from outside: what the estate and its pipelines stand on. Everything here
+# that needs an owner's rights is here so that nothing in the estate does.
+locals {
+  cloud        = jsondecode(file("${path.module}/../../src/secure_openai/tables/clouds.json"))[var.cloud]
+  subscription = "/subscriptions/${var.subscription_id}"
+  suffix       = random_string.suffix.result
+  tags         = merge({ application = "azure-secure-openai", estate = var.prefix }, var.tags)
+}
+
+resource "random_string" "suffix" {
+  length  = 5
+  upper   = false
+  special = false
+}
+
+resource "azurerm_resource_group" "this" {
+  name     = "rg-${var.prefix}-bootstrap"
+  location = var.location
+  tags     = local.tags
+}

@@ -1,0 +1,26 @@
+# The estate in Azure Government: its own names, zones, authority and audiences, and the models it has.
+# Replace the ids, the region and the people; see docs/quickstart.md and `az account show`.
+cloud           = "usgovernment"
+contacts        = { security = "security@contoso.com" }
+location        = "usgovvirginia"
+prefix          = "chat"
+subscription_id = "00000000-0000-0000-0000-000000000000"
+
+entra = {
+  contact   = "the service desk (servicedesk@contoso.com)"
+  tenant_id = "11111111-1111-1111-1111-111111111111"
+  role_members = {
+    admin = ["22222222-2222-2222-2222-222222222222"]
+    user  = ["33333333-3333-3333-3333-333333333333"]
+  }
+}
+
+model_accounts = {
+  main = {
+    location = "usgovvirginia"
+    deployments = {
+      chat       = { model = "gpt-5.1", sku = "Standard" }
+      embeddings = { model = "text-embedding-3-small", sku = "Standard" }
+    }
+  }
+}

@@ -1,0 +1,37 @@
+# The command line signs people in with a device code (RFC 8628) as a public client of its own: it has
+# neither a secret nor a redirect address, and may ask for nothing but our scope.
+resource "azuread_application" "command_line" {
+  count = var.client_ids == null ? 1 : 0
+
+  display_name                   = "${var.prefix} command line"
+  description                    = "The command line of the framework: a public client without a secret."
+  sign_in_audience               = "AzureADMyOrg"
+  prevent_duplicate_names        = true
+  fallback_public_client_enabled = true
+  owners                         = var.owners
+
+  required_resource_access {
+    resource_app_id = azuread_application.this["production"].client_id
+
+    resource_access {
+      id   = local._scope_id
+      type = "Scope"
+    }
+  }
+}
+
+resource "azuread_service_principal" "command_line" {
+  count = var.client_ids == null ? 1 : 0
+
+  client_id                    = azuread_application.command_line[0].client_id
+  app_role_assignment_required = false
+  owners                       = var.owners
+}
+
+resource "azuread_application_pre_authorized" "command_line" {
+  count = var.client_ids == null ? 1 : 0
+
+  application_id       = azuread_application.this["production"].id
+  authorized_client_id = azuread_application.command_line[0].client_id
+  permission_ids       = [local._scope_id]
+}

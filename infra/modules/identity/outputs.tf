@@ -1,0 +1,25 @@
+output "client_ids" {
+  description = "Client ids of the web application by slot."
+  value       = var.client_ids == null ? { for slot, application in azuread_application.this : slot => application.client_id } : var.client_ids
+  # An application can be signed in to once its principal exists and someone vouches for it.
+  depends_on = [
+    azuread_application_federated_identity_credential.this,
+    azuread_service_principal.this,
+  ]
+}
+
+output "command_line_client_id" {
+  description = "Client id of the command line; null where applications were brought along."
+  value       = try(azuread_application.command_line[0].client_id, null)
+}
+
+output "identities" {
+  description = "Managed identities by application and slot, such as web-production."
+  value = {
+    for name, identity in azurerm_user_assigned_identity.this : name => {
+      client_id    = identity.client_id
+      id           = identity.id
+      principal_id = identity.principal_id
+    }
+  }
+}

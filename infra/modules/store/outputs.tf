@@ -1,0 +1,42 @@
+output "cosmos" {
+  description = "The Cosmos DB account, and its databases by slot."
+  value = {
+    account_name = azurerm_cosmosdb_account.this.name
+    databases    = { for slot, database in azurerm_cosmosdb_sql_database.this : slot => database.name }
+    id           = azurerm_cosmosdb_account.this.id
+    url          = azurerm_cosmosdb_account.this.endpoint
+  }
+  # A database is of use once its containers are there.
+  depends_on = [azurerm_cosmosdb_sql_container.this]
+}
+
+output "host_storage" {
+  description = "The function host's storage account."
+  value       = { id = azurerm_storage_account.host.id, name = azurerm_storage_account.host.name }
+}
+
+output "records" {
+  description = "The storage account of seals and exports, and its containers by slot."
+  value = {
+    exports = { for slot, container in azurerm_storage_container.exports : slot => container.id }
+    id      = azurerm_storage_account.records.id
+    name    = azurerm_storage_account.records.name
+    seals   = { for slot, container in azurerm_storage_container.seals : slot => container.id }
+    url     = azurerm_storage_account.records.primary_blob_endpoint
+  }
+}
+
+output "seal_keys" {
+  description = "The keys that sign the audit's seals, by slot."
+  value = {
+    for slot, key in azapi_resource.seal_key : slot => {
+      id  = key.id
+      url = key.output.properties.keyUri
+    }
+  }
+}
+
+output "vault" {
+  description = "The Key Vault."
+  value       = { id = azurerm_key_vault.this.id, name = azurerm_key_vault.this.name }
+}

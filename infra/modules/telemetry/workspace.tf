@@ -1,0 +1,37 @@
+resource "azurerm_log_analytics_workspace" "this" {
+  name                           = "log-${var.prefix}"
+  resource_group_name            = var.resource_group_name
+  location                       = var.location
+  sku                            = "PerGB2018"
+  retention_in_days              = var.retention_days
+  local_authentication_enabled   = false
+  internet_ingestion_access_type = local.public ? "Enabled" : "Disabled"
+  internet_query_access_type     = local.public ? "Enabled" : "Disabled"
+  tags                           = var.tags
+}
+
+resource "azurerm_application_insights" "this" {
+  name                         = "appi-${var.prefix}"
+  resource_group_name          = var.resource_group_name
+  location                     = var.location
+  application_type             = "web"
+  workspace_id                 = azurerm_log_analytics_workspace.this.id
+  local_authentication_enabled = false
+  internet_ingestion_enabled   = local.public
+  internet_query_enabled       = local.public
+  ip_masking_enabled           = true
+  tags                         = var.tags
+}
+
+resource "azurerm_monitor_diagnostic_setting" "workspace" {
+  name                       = "diagnostics"
+  target_resource_id         = azurerm_log_analytics_workspace.this.id
+  log_analytics_workspace_id = azurerm_log_analytics_workspace.this.id
+
+  enabled_log {
+    category_group = "allLogs"
+  }
+  enabled_metric {
+    category = "AllMetrics"
+  }
+}

@@ -1,0 +1,308 @@
+"""Each environment is applied, planned again and destroyed; how its parts hang together."""
+
+from __future__ import annotations
+
+import pytest
+
+from secure_openai.posture.simulation import Workspace
+from tests.infra.conftest import Applied
+from tests.infra.estate import ENVIRONMENTS, INFRA, Estate, environment, table
+
+PUBLIC_FLAGS = (
+    "azurerm_application_insights",
+    "azurerm_cognitive_account",
+    "azurerm_cosmosdb_account",
+    "azurerm_key_vault",
+    "azurerm_linux_function_app",
+    "azurerm_linux_function_app_slot",
+    "azurerm_linux_web_app",
+    "azurerm_linux_web_app_slot",
+    "azurerm_storage_account",
+)
+SUBRESOURCES = {
+    "azurerm_cognitive_account": {"account": "model"},
+    "azurerm_cosmosdb_account": {"Sql": "cosmos"},
+    "azurerm_key_vault": {"vault": "vault"},
+    "azurerm_linux_function_app": {"sites": "sites", "sites-staging": "sites"},
+    "azurerm_linux_web_app": {"sites": "sites", "sites-staging": "sites"},
+    "azurerm_monitor_private_link_scope": {"azuremonitor": "monitor"},
+    "azurerm_storage_account": {"blob": "blob", "queue": "queue", "table": "table"},
+}
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_it_applies_plans_again_empty_and_is_destroyed(name: str, applied: Applied) -> None:
+    """An environment applies without a warning, a second plan is empty, and nothing is left."""
+    done, estate = applied(name)
+
+    assert done.replan_is_empty
+    assert not [one for one in done.diagnostics if one.is_error]
+    assert len(estate.resources) > 100
+
+
+@pytest.mark.parametrize("name", ["existing-network", "government", "private"])
+def test_nothing_private_can_be_reached_from_the_internet(name: str, applied: Applied) -> None:
+    """Every service that could be public says in its own words that it is not."""
+    _, estate = applied(name)
+
+    for kind in PUBLIC_FLAGS:
+        for one in estate.every(kind):
+            flags = {k: v for k, v in one.values.items() if k.startswith("internet_")}
+            flags |= {"public": one.values.get("public_network_access_enabled", False)}
+            assert not any(flags.values()), one.address
+    for workspace in estate.every("azurerm_log_analytics_workspace"):
+        assert workspace.values["internet_ingestion_access_type"] == "Disabled"
+        assert workspace.values["internet_query_access_type"] == "Disabled"
+
+
+@pytest.mark.parametrize("name", ["existing-network", "government", "private"])
+def test_every_service_has_its_endpoints_in_their_zones(name: str, applied: Applied) -> None:
+    """Each service has an endpoint for each subresource, in the endpoint subnet, in its zones."""
+    _, estate = applied(name)
+    zones = table("clouds")["usgovernment" if name == "government" else "public"]["zones"]
+    found: set[tuple[str, str]] = set()
+
+    for endpoint in estate.every("azurerm_private_endpoint"):
+        (connection,) = endpoint.values["private_service_connection"]
+        (subresource,) = connection["subresource_names"]
+        target = estate.with_id(connection["private_connection_resource_id"])
+        service = SUBRESOURCES[target.type][subresource]
+        (group,) = endpoint.values["private_dns_zone_group"]
+
+        assert connection["is_manual_connection"] is False
+        assert endpoint.values["subnet_id"].lower().endswith("endpoints")
+        assert [i.rpartition("/")[2] for i in group["private_dns_zone_ids"]] == zones[service]
+        found.add((target.address, subresource))
+
+    for kind, subresources in SUBRESOURCES.items():
+        for target in estate.every(kind):
+            wanted = set(subresources)
+            if target.address.endswith("storage_account.records"):
+                wanted = {"blob"}
+            assert {sub for address, sub in found if address == target.address} == wanted
+
+
+def test_every_zone_is_linked_to_the_network_and_made_once(private: Estate) -> None:
+    """No zone is missing, none is double, each is linked to the virtual network."""
+    network = private.at("module.network[0].azurerm_virtual_network.this")
+    zones = private.every("azurerm_private_dns_zone")
+    links = private.every("azurerm_private_dns_zone_virtual_network_link")
+
+    assert {zone.values["name"] for zone in zones} == {
+        name for names in table("clouds")["public"]["zones"].values() for name in names
+    }
+    assert {link.values["private_dns_zone_id"] for link in links} == {zone.id for zone in zones}
+    assert {link.values["virtual_network_id"] for link in links} == {network.id}
+    assert not any(link.values["registration_enabled"] for link in links)
+
+
+def test_no_key_and_no_secret(estate: Estate) -> None:
+    """Nothing accepts a key, no application has a password, no setting holds a secret."""
+    assert not any(
+        one.values["local_auth_enabled"] for one in estate.every("azurerm_cognitive_account")
+    )
+    assert not any(
+        one.values["local_authentication_enabled"]
+        for kind in (
+            "azurerm_application_insights",
+            "azurerm_cosmosdb_account",
+            "azurerm_log_analytics_workspace",
+        )
+        for one in estate.every(kind)
+    )
+    assert not any(
+        one.values["shared_access_key_enabled"] for one in estate.every("azurerm_storage_account")
+    )
+    assert not any(one.values["password"] for one in estate.every("azuread_application"))
+    assert not [one for one in estate.resources if "password" in one.type or "secret" in one.type]
+    for kind in ("azurerm_linux_function_app", "azurerm_linux_web_app"):
+        for one in estate.every(kind) + estate.every(f"{kind}_slot"):
+            assert one.values["ftp_publish_basic_authentication_enabled"] is False
+            assert one.values["webdeploy_publish_basic_authentication_enabled"] is False
+            assert not [
+                name
+                for name in one.values["app_settings"]
+                if "SECRET" in name.upper() or "PASSWORD" in name.upper()
+            ]
+
+
+def test_one_entra_application_a_slot(private: Estate) -> None:
+    """Redirects are our host names, versions and claims are set, an application is never admin."""
+    applications = {
+        slot: private.at(f'module.identity.azuread_application.this["{slot}"]').values
+        for slot in ("production", "staging")
+    }
+
+    for slot, one in applications.items():
+        (web,) = one["web"]
+        (api,) = one["api"]
+        roles = {role["value"]: role["allowed_member_types"] for role in one["app_role"]}
+        (claims,) = one["optional_claims"]
+        credential = private.at(
+            f'module.identity.azuread_application_federated_identity_credential.this["{slot}"]'
+        )
+        identity = private.at(f'module.identity.azurerm_user_assigned_identity.this["web-{slot}"]')
+
+        assert web["redirect_uris"] == [f"{private.outputs['public_urls'][slot]}/auth/callback"]
+        assert api["requested_access_token_version"] == 2
+        assert roles == {"admin": ["User"], "service": ["Application"], "user": ["User"]}
+        assert [claim["name"] for claim in claims["access_token"]] == ["idtyp"]
+        assert credential.values["subject"] == identity.values["principal_id"]
+    command_line = private.at("module.identity.azuread_application.command_line[0]").values
+    assert not command_line["web"]
+    assert not command_line["public_client"]
+    assert all(
+        one.values["app_role_assignment_required"]
+        for one in private.every("azuread_service_principal")
+        if "command_line" not in one.address
+    )
+
+
+def test_every_role_is_asked_for_by_a_row_of_the_table(estate: Estate) -> None:
+    """Assignments are the table's rows times the slots: none missing, none more."""
+    rows = table("roles")
+    accounts = len(estate.every("azurerm_cognitive_account"))
+    wanted = sorted(
+        row["role"]
+        for row in rows.values()
+        for _ in row["identities"]
+        for _ in range(2 * (accounts if row["scope"] == "model_account" else 1))
+    )
+    given = [one.values["role_definition_name"] for one in estate.every("azurerm_role_assignment")]
+    given += [
+        "Cosmos DB Built-in Data Contributor"
+        for one in estate.every("azurerm_cosmosdb_sql_role_assignment")
+        if one.values["role_definition_id"].endswith("-000000000002")
+    ]
+
+    assert sorted(given) == wanted
+    assert {one.values["principal_type"] for one in estate.every("azurerm_role_assignment")} == {
+        "ServicePrincipal"
+    }
+
+
+def test_a_slot_cannot_touch_the_other_slots_data(private: Estate) -> None:
+    """Databases, seal keys and containers of a slot are opened to that slot's identities only."""
+    principals = {
+        one.values["principal_id"]: one.address.rpartition("-")[2].removesuffix('"]')
+        for one in private.every("azurerm_user_assigned_identity")
+    }
+    checked = 0
+    for one in private.resources:
+        if one.type in ("azurerm_role_assignment", "azurerm_cosmosdb_sql_role_assignment"):
+            scope = one.values["scope"]
+            for slot in ("production", "staging"):
+                if scope.endswith(f"-{slot}"):
+                    assert principals[one.values["principal_id"]] == slot, one.address
+                    checked += 1
+
+    assert checked == 14
+
+
+def test_settings_are_the_tables(estate: Estate) -> None:
+    """Each application has the settings of its table, the timers of staging are off and stay so."""
+    settings, jobs = table("settings"), table("jobs")
+    off = {f"AzureWebJobs.{name}.Disabled" for name in jobs}
+
+    for app, kind in (("web", "linux_web_app"), ("functions", "linux_function_app")):
+        names = {name for name, one in settings.items() if app in one["apps"]}
+        sticky = {name for name in names if settings[name]["sticky"]}
+        parent = estate.at(f"module.app.azurerm_{kind}.this").values
+        slot = estate.at(f"module.app.azurerm_{kind}_slot.staging").values
+        (kept,) = parent["sticky_settings"]
+        timers = off if app == "functions" else set()
+
+        assert set(parent["app_settings"]) == names
+        assert set(slot["app_settings"]) == names | timers
+        assert set(kept["app_setting_names"]) == sticky | timers
+        differing = {
+            name for name in names if parent["app_settings"][name] != slot["app_settings"][name]
+        }
+        assert differing <= sticky
+
+
+def test_containers_are_the_tables(estate: Estate) -> None:
+    """Each database has the containers of the table, and no text is indexed."""
+    containers = table("containers")
+
+    found = estate.every("azurerm_cosmosdb_sql_container")
+    assert len(found) == 2 * len(containers)
+    for one in found:
+        row = containers[one.values["name"]]
+        (indexing,) = one.values["indexing_policy"]
+        assert one.values["partition_key_paths"] == [row["partition_key"]]
+        assert one.values["default_ttl"] == row["default_ttl"]
+        assert [path["path"] for path in indexing["excluded_path"]] == ["/*"]
+        assert [path["path"] for path in indexing["included_path"]] == row["indexed"]
+
+
+def test_everything_is_tagged_and_observed(estate: Estate) -> None:
+    """Whatever takes tags has ours; whatever logs sends its logs to the workspace."""
+    watched = {
+        one.values["target_resource_id"]
+        for one in estate.every("azurerm_monitor_diagnostic_setting")
+    }
+
+    for one in estate.resources:
+        if "tags" in one.values and not one.type.startswith(("azuread_", "azapi_")):
+            assert one.values["tags"]["application"] == "azure-secure-openai", one.address
+    for kind in (
+        "azurerm_cognitive_account",
+        "azurerm_cosmosdb_account",
+        "azurerm_key_vault",
+        "azurerm_linux_function_app",
+        "azurerm_linux_function_app_slot",
+        "azurerm_linux_web_app",
+        "azurerm_linux_web_app_slot",
+        "azurerm_log_analytics_workspace",
+        "azurerm_network_security_group",
+        "azurerm_service_plan",
+        "azurerm_virtual_network",
+    ):
+        for one in estate.every(kind):
+            assert one.id in watched, one.address
+    for account in estate.every("azurerm_storage_account"):
+        assert f"{account.id}/blobServices/default" in watched
+
+
+def test_model_deployments_are_pinned_and_filtered(estate: Estate) -> None:
+    """No deployment upgrades itself, and each has the filter with its prompt shields."""
+    deployments = estate.every("azurerm_cognitive_deployment")
+
+    assert deployments
+    for one in deployments:
+        (model,) = one.values["model"]
+        assert model["version"]
+        assert one.values["version_upgrade_option"] == "NoAutoUpgrade"
+        assert one.values["rai_policy_name"] == "secure-openai"
+    for policy in estate.every("azurerm_cognitive_account_rai_policy"):
+        filters = policy.values["content_filter"]
+        assert {"Jailbreak", "Indirect Attack"} <= {one["name"] for one in filters}
+        assert all(one["filter_enabled"] and one["block_enabled"] for one in filters)
+
+
+def test_public_and_back_changes_doors_and_keeps_data() -> None:
+    """Opening for a trial and closing again changes flags and endpoints; no data is made anew."""
+    opened = {"public_network_access_enabled": True, "address_allow_list": ["203.0.113.7/32"]}
+    with Workspace(INFRA, var_files=[environment("private")]) as workspace:
+        workspace.apply()
+        workspace.variables = opened
+        opening = workspace.plan()
+        workspace.apply()
+        workspace.variables = {}
+        closing = workspace.plan()
+
+        for plan in (opening, closing):
+            assert not [
+                address
+                for address in plan.replaced
+                if ".azurerm_private_" not in address and "private_link" not in address
+            ]
+        assert opening.changes["module.store.azurerm_cosmosdb_account.this"] == ("update",)
+        assert closing.changes["module.store.azurerm_key_vault.this"] == ("update",)
+        gone = {a for a, actions in opening.changes.items() if actions == ("delete",)}
+        assert "module.store.azurerm_private_endpoint.cosmos[0]" in gone
+        assert "module.network[0].azurerm_virtual_network.this" in gone
+        assert {a for a, actions in closing.changes.items() if actions == ("create",)} == gone
+        created = {a for a, actions in opening.changes.items() if actions == ("create",)}
+        assert not created
