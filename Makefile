@@ -7,7 +7,7 @@ ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format bench lock clean
+.PHONY: help up test check check-infra format bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -18,6 +18,7 @@ up: $(VENV)/.up ## Install what the system needs and start it; options: make up 
 test: $(VENV)/.test ## Install what the tests need and run everything that CI runs
 	@sh tests/chromium.sh
 	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory check-infra
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest $(ARGS)
 	@$(BIN)/coverage combine --quiet
@@ -28,6 +29,10 @@ check: $(VENV)/.test ## Lint, format, types and layers, without running a test
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+check-infra: $(VENV)/checkov/.done ## Check the Terraform with checkov: nothing may fail
+	@$(VENV)/checkov/bin/checkov --directory infra --framework terraform --quiet --compact \
+	  --skip-download
 
 format: $(VENV)/.test ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
@@ -42,6 +47,9 @@ lock: ## Lock every dependency with its hashes, for all platforms; needs uv
 	  uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 	    --no-emit-find-links --python-version 3.11 pyproject.toml --group build $$more \
 	    -o requirements/$$set.txt; done
+	@echo "checkov==3.3.30" | uv pip compile --quiet --universal --generate-hashes --no-header \
+	  --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11 - \
+	  -o requirements/checkov.txt
 
 clean: ## Remove what was installed and cached here; data stays
 	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
@@ -62,4 +70,12 @@ $(VENV)/.test: $(VENV)/bin/python requirements/test.txt pyproject.toml
 	@echo "Installing what the tests need (once) …"
 	@$(PIP) install --require-hashes -r requirements/test.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Apart from everything else: checkov pins other versions of what the tests use.
+$(VENV)/checkov/.done: $(VENV)/bin/python requirements/checkov.txt
+	@echo "Installing checkov (once) …"
+	@$(PYTHON) -m venv $(VENV)/checkov
+	@$(VENV)/checkov/bin/python -m pip --disable-pip-version-check --quiet install \
+	  --require-hashes -r requirements/checkov.txt
 	@touch $@

@@ -192,3 +192,44 @@ async def test_what_has_ended_is_purged(desk: Desk) -> None:
     assert await desk.sessions.purge() == 0
     desk.now += timedelta(hours=2)
     assert await desk.sessions.purge() == 1
+
+
+async def test_a_session_ended_during_the_check_stays_ended(desk: Desk) -> None:
+    """Revoking while the provider is being asked wins: whoever waits is signed out."""
+    value = await desk.signed_in()
+    await desk.used_until(value, 0.9)
+    desk.now += timedelta(minutes=10)
+    waiting = asyncio.ensure_future(desk.sessions.principal(value))
+    await asyncio.sleep(0)
+    assert await desk.sessions.revoke(UMA.id) == 1
+
+    assert await waiting is None
+
+
+async def test_sign_out_needs_no_provider(desk: Desk) -> None:
+    """With the provider away and a role check due, ending a session ends it and says whose."""
+    value = await desk.signed_in()
+    desk.now += timedelta(minutes=70)
+    desk.provider.answer = IdentityProviderUnavailable("away")
+
+    assert await desk.sessions.end(value) == UMA
+    assert await desk.sessions.principal(value) is None
+
+
+async def test_too_many_pending_sign_ins_push_out_the_oldest(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever only begins sign-ins fills nothing: a bounded number is remembered."""
+    monkeypatch.setattr("secure_openai.store.sqlite.sessions.MOST_PENDING", 3)
+    begun = []
+    for _ in range(5):
+        desk.now += timedelta(seconds=1)
+        begun.append(await desk.sessions.begin("/", None))
+
+    with pytest.raises(SignInFailed):
+        await desk.sessions.finish(
+            state=begun[0].address.split("state=")[1], code="c", browser=begun[0].browser
+        )
+    await desk.sessions.finish(
+        state=begun[4].address.split("state=")[1], code="c", browser=begun[4].browser
+    )

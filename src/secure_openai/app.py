@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from importlib.resources import files
 
 from fastapi import FastAPI
@@ -31,7 +32,7 @@ from secure_openai.edge.middleware.hosts import HostsMiddleware
 from secure_openai.edge.middleware.limits import LimitsMiddleware
 from secure_openai.edge.middleware.origin import OriginMiddleware
 from secure_openai.edge.middleware.request_id import RequestIdMiddleware
-from secure_openai.errors import SecureOpenAIError
+from secure_openai.errors import NotFound, SecureOpenAIError
 from secure_openai.jobs.scheduler import scheduled
 from secure_openai.settings import Settings
 
@@ -60,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         exception_handlers={
             SecureOpenAIError: _error,
-            HTTPException: problems.http_error,
+            HTTPException: _http_error,
             ClientDisconnect: problems.client_left,
             Exception: problems.unexpected_error,
         },
@@ -83,6 +84,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount(STATIC_PATH, static, name="static")
     check_declared(app, public_mounts=frozenset({STATIC_PATH}))
     return app
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Translate what the router refuses, for whoever asked."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    if error.status_code != HTTPStatus.NOT_FOUND:
+        return await problems.http_error(request, error)
+    if request.url.path.startswith(gateway.PREFIX):
+        return gateway.error_response(NotFound(gateway.SERVED))
+    # An address that no route knows reads as one whose item is missing.
+    return await _error(request, NotFound())
 
 
 async def _error(request: Request, error: Exception) -> Response:

@@ -69,7 +69,10 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
         stack.push_async_callback(database.aclose)
         audit = await SqliteAuditStore.open(database)
         stack.push_async_callback(audit.aclose)
-        http = await stack.enter_async_context(aiohttp.ClientSession())
+        http = await stack.enter_async_context(
+            # What a model sets as a cookie must not go along with other people's requests.
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        )
         model = model_of(settings, http)
         stack.push_async_callback(model.aclose)
         keys = KeySource(settings.authority, http=http)
@@ -135,4 +138,11 @@ def model_of(settings: Settings, http: aiohttp.ClientSession) -> Model:
         )
         for name in settings.model_deployments
     ]
-    return OpenAICompatibleModel(settings.model_url, deployments, session=http)
+    key = settings.model_key.get_secret_value()
+
+    async def bearer() -> str:
+        return f"Bearer {key}"
+
+    return OpenAICompatibleModel(
+        settings.model_url, deployments, session=http, authorization=bearer if key else None
+    )

@@ -20,6 +20,14 @@ from secure_openai.policy.estimate import estimate_text_tokens
 from secure_openai.store.usage import Reservation
 from secure_openai.types import Deployment, JsonObject, Limits, Principal, Usage
 
+FINISH_REASONS = frozenset({"content_filter", "function_call", "length", "stop", "tool_calls"})
+"""What a choice may end with (OpenAI API reference, chat completion object)."""
+
+BYTES_PER_TOKEN = 4096
+"""More than one token's event ever takes, Azure's content-filter results included."""
+
+SLACK_BYTES = 1_048_576
+
 _WITH_FACTS = re.compile(rb'"usage":\s*\{|"finish_reason":\s*"')
 
 
@@ -55,6 +63,10 @@ class Completion:
         self._model = model
         self._response: ModelResponse | None = None
         self._output_tokens = 0
+        self._output_bytes = 0
+        self._largest_bytes = SLACK_BYTES + BYTES_PER_TOKEN * max(
+            0, admission.reservation.tokens - admission.prompt_tokens
+        )
         self._asked = False
         self._ended = False
 
@@ -98,15 +110,34 @@ class Completion:
         assert self._response is not None  # noqa: S101 - open() has set it or raised
         with self._noting():
             body = await self._response.read()
-        payload = json.loads(body)
+        try:
+            payload = json.loads(body)
+        except (ValueError, RecursionError):
+            raise ModelError("The model's answer is not JSON.") from None
         # Half of the JSON around a short answer is framing; a model that reports is believed.
         self._output_tokens = estimate_text_tokens(body.decode(errors="replace")) // 2
-        self.usage = usage_of(payload)
+        self.usage = self._believed(usage_of(payload))
         self.finish_reason = finish_reason_of(payload)
         self._ended = True
         return body
 
+    def _believed(self, reported: Usage | None) -> Usage | None:
+        """Return a reported usage unless it cannot be: larger than the window, or no answer."""
+        if reported is None:
+            return None
+        choices = self.admission.request.body.get("n") or 1
+        most = choices * self.admission.deployment.parameters.window_tokens
+        most = max(most, 2 * self.admission.reservation.tokens)
+        if max(reported.prompt_tokens, reported.completion_tokens) > most:
+            return None
+        if self._output_tokens > 1 and reported.completion_tokens == 0:
+            return None
+        return reported
+
     def _note(self, event: ServerSentEvent) -> None:
+        self._output_bytes += len(event.raw)
+        if self._output_bytes > self._largest_bytes:
+            raise ModelError("The model's answer is longer than was allowed.")
         if event.is_done:
             self._ended = True
             return
@@ -116,7 +147,7 @@ class Completion:
         # Looking for a word is cheap, reading JSON is not: most events carry neither.
         if _WITH_FACTS.search(event.data):
             with contextlib.suppress(ValueError):
-                self.usage = usage_of(event.parsed) or self.usage
+                self.usage = self._believed(usage_of(event.parsed)) or self.usage
                 self.finish_reason = finish_reason_of(event.parsed) or self.finish_reason
 
     @contextlib.contextmanager
@@ -163,9 +194,14 @@ class Completion:
 
 
 def finish_reason_of(payload: JsonObject) -> str | None:
-    """Return the first choice's finish reason, or `None`."""
+    """Return the first choice's finish reason, `other` if it is none of OpenAI's, or `None`.
+
+    It is recorded: a model must not be able to write a text of its own into the audit.
+    """
     choices = payload.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return None
     reason = choices[0].get("finish_reason")
-    return reason if isinstance(reason, str) else None
+    if not isinstance(reason, str):
+        return None
+    return reason if reason in FINISH_REASONS else "other"

@@ -185,19 +185,23 @@ class Pipeline:
         await completion.aclose()
         admission = completion.admission
         charge = completion.charge
+        settled = True
         try:
             if charge is None:
                 await self._usage.release(admission.reservation)
             else:
                 await self._usage.settle(admission.reservation, charge)
-        except StoreError:
-            # The reservation stands until it expires: counted too much for a minute, never lost.
-            logger.exception("usage could not be settled")
+        except Exception:
+            # Whatever it was, the end is recorded: the audit is what usage can be made up from.
+            settled = False
+            logger.exception("usage could not be settled (%s)", admission.request.request_id)
         facts: JsonObject = {
             "latency_ms": round(seconds * 1000),
             "ended": completion.ended,
             "finish_reason": completion.finish_reason,
         }
+        if not settled:
+            facts["settled"] = False
         if charge is not None:
             facts |= {
                 "prompt_tokens": charge.prompt_tokens,
@@ -206,7 +210,7 @@ class Pipeline:
             }
         if isinstance(completion.failure, ContentFiltered):
             facts["content_filter"] = list(completion.failure.categories)
-        with contextlib.suppress(StoreError):
+        try:
             self._record(
                 "completion.settled",
                 admission.principal,
@@ -216,6 +220,8 @@ class Pipeline:
                 reason=completion.outcome,
                 facts=facts,
             )
+        except StoreError:
+            logger.exception("an end is not in the audit (%s)", admission.request.request_id)
 
     @contextlib.contextmanager
     def _recording_refusals(
@@ -232,13 +238,18 @@ class Pipeline:
             self._record(
                 "completion.refused",
                 principal,
-                deployment,
+                self._known(deployment),
                 request_id,
                 decision="refused",
                 reason=refusal.decision.reason,
                 facts={} if prompt_tokens is None else {"prompt_tokens_estimated": prompt_tokens},
             )
             raise
+
+    def _known(self, deployment: str | None) -> str | None:
+        """Return a deployment's name if there is one: any other is a text that a person wrote."""
+        names = {one.name for one in self._model.deployments}
+        return deployment if deployment is None or deployment in names else "unknown"
 
     def _record(
         self,

@@ -192,17 +192,24 @@ class Sessions:
         if answer.principal.id != session.principal.id:
             await self._store.delete(session.id_hash)
             return None
-        await self._store.update_roles(
+        kept = await self._store.update_roles(
             session.id_hash,
             answer.principal,
             roles_checked=self._clock(),
             refresh_token=answer.refresh_token,
         )
-        return answer.principal
+        # Signed out or revoked while the identity provider was asked: it has ended.
+        return answer.principal if kept else None
 
-    async def end(self, value: str) -> None:
-        """End a session; ending one that is none is no error."""
-        await self._store.delete(digest(value))
+    async def end(self, value: str) -> Principal | None:
+        """End a session and return whose it was; ending one that is none is no error.
+
+        The identity provider is not asked: its absence must not keep anyone signed in.
+        """
+        id_hash = digest(value)
+        session = await self._store.get(id_hash)
+        await self._store.delete(id_hash)
+        return None if session is None else session.principal
 
     async def revoke(self, principal: PrincipalId) -> int:
         """End every session of a principal at once; return how many there were."""
@@ -230,4 +237,4 @@ def local_path(path: str) -> str:
 
     Two slashes, or a slash and a backslash, begin another host to browsers (WHATWG URL, 4.4).
     """
-    return path if _LOCAL_PATH.match(path) and len(path) <= 2000 else "/"  # noqa: PLR2004
+    return path if _LOCAL_PATH.match(path) and len(path) <= LARGEST_VALUE else "/"

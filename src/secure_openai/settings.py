@@ -18,6 +18,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
@@ -108,6 +109,11 @@ class Settings(BaseModel):
         description="Deployment names that model_url serves, separated by commas.",
     )
     model_name: str = Field(default="", description="The model behind them, for people to read.")
+
+    model_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="Bearer credential that model_url asks for, if any. Azure OpenAI needs none.",
+    )
 
     model_window_tokens: int = Field(
         default=8192, ge=256, description="Context window of those deployments."
@@ -217,6 +223,19 @@ class Settings(BaseModel):
 def child_environment(chosen: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for a child: ours, with `chosen` settings over those we were given."""
     return {**os.environ, **chosen}
+
+
+def policy_file(environment: Mapping[str, str] | None = None) -> Path | None:
+    """Return the policy file that the environment names, whatever else it lacks."""
+    source = os.environ if environment is None else environment
+    named = source.get(f"{PREFIX}POLICY", "").strip()
+    return Path(named) if named else None
+
+
+def model_key(environment: Mapping[str, str] | None = None) -> str:
+    """Return the credential that the laptop's model server asks for; empty if none was given."""
+    source = os.environ if environment is None else environment
+    return source.get(f"{PREFIX}MODEL_KEY", "")
 
 
 def azure_host(environment: Mapping[str, str] | None = None) -> bool:

@@ -83,7 +83,7 @@ async def test_an_answer_that_breaks_off_is_kept_and_explained(world: World) -> 
     """Cut, garbled and filtered answers end in a sentence; what came is kept."""
     expected = {
         "cut 5": ("interrupted", 5, "broke off"),
-        "garbage": ("interrupted", 0, "not JSON"),
+        "garbage": ("interrupted", 0, "cannot be read"),
         "censor 3": ("complete", 3, None),
         "throttle 9": ("interrupted", 0, "over its own quota"),
         "fail": ("interrupted", 0, "failed"),

@@ -7,8 +7,9 @@ from functools import cache
 
 import pytest
 
+from secure_openai.posture.estate import Estate
 from secure_openai.posture.simulation import Simulation, simulate
-from tests.infra.estate import ENVIRONMENTS, INFRA, Estate, environment
+from tests.infra.estate import ENVIRONMENTS, INFRA, environment
 
 Applied = Callable[[str], tuple[Simulation, Estate]]
 

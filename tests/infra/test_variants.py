@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from secure_openai.posture.estate import Estate
 from secure_openai.posture.simulation import simulate
-from tests.infra.estate import INFRA, Estate, environment
+from tests.infra.estate import INFRA, environment
 
 KEY = "ssh-rsa " + "AAAAB3NzaC1yc2EAAAADAQABAAABgQC7" + "a" * 340 + "= operator"
 GROUP = "44444444-4444-4444-4444-444444444444"

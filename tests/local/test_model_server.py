@@ -69,8 +69,12 @@ def engine_of(llama: Llama, *, templated: bool = False) -> Engine:
 
 def client(engine: Engine) -> httpx2.AsyncClient:
     """Return a client of the server."""
-    transport = httpx2.ASGITransport(model_app(engine, "tiny", port=8402))
-    return httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8402")
+    transport = httpx2.ASGITransport(model_app(engine, "tiny", port=8402, key="key"))
+    return httpx2.AsyncClient(
+        transport=transport,
+        headers={"authorization": "Bearer key"},
+        base_url="http://127.0.0.1:8402",
+    )
 
 
 async def test_answers_are_openais_shape() -> None:

@@ -68,7 +68,7 @@ def test_a_taken_port_is_said(tmp_path: Path, offset: int) -> None:
 
 def test_a_port_that_is_none_is_said(tmp_path: Path) -> None:
     """A number that is no port is refused."""
-    assert "not a port" in refused(*up(tmp_path / "d", "--model", "scripted", port=70_000))
+    assert "name 1 to 65533" in refused(*up(tmp_path / "d", "--model", "scripted", port=70_000))
 
 
 def test_a_missing_model_is_said(tmp_path: Path) -> None:

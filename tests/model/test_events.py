@@ -85,5 +85,4 @@ def test_usage_is_never_negative() -> None:
     """A model that reports nonsense cannot give quota back."""
     usage = usage_of({"usage": {"prompt_tokens": -5, "completion_tokens": 3}})
 
-    assert usage is not None
-    assert (usage.prompt_tokens, usage.total_tokens) == (0, 3)
+    assert usage is None

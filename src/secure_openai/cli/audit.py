@@ -102,7 +102,14 @@ def show(
     """
     with told_clearly():
         records = asyncio.run(_last(_folder(data), last))
-    table = Table("no.", "at", "who", "what", "deployment", "decision", "reason", box=None)
+    if not records:
+        out.print("Nothing is recorded yet.")
+        return
+    table = Table(box=None, padding=(0, 1))
+    for name in ("no.", "at", "who", "what"):
+        table.add_column(name, no_wrap=True)
+    for name in ("deployment", "decision", "reason"):
+        table.add_column(name, overflow="fold")
     for record in records:
         event = record.event
         table.add_row(

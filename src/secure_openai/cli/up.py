@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +23,6 @@ from secure_openai.errors import ConfigurationError
 from secure_openai.local.identity_provider.directory import PEOPLE
 from secure_openai.local.up import (
     DEFAULT_PORT,
-    SCRIPTED,
     Options,
     Stopped,
     System,
@@ -107,6 +108,16 @@ def _shown(system: System) -> Iterator[None]:
         yield
 
 
+def command() -> str:
+    """Return what to type for this program: its name where that is found, else its path."""
+    if shutil.which("secure-openai"):
+        return "secure-openai"
+    beside = Path(sys.executable).with_name("secure-openai")
+    with suppress(ValueError):
+        return str(beside.relative_to(Path.cwd()))
+    return str(beside)
+
+
 def _ready(system: System) -> Panel:
     options = system.options
     facts = Table.grid(padding=(0, 2))
@@ -122,9 +133,8 @@ def _ready(system: System) -> Panel:
     facts.add_row("Model", Text(system.model_name + about))
     facts.add_row("Data", Text(str(system.folder.path)))
     facts.add_row("OpenAI clients", Text(f"{options.url}/openai/v1"))
-    facts.add_row("A token for them", Text("secure-openai token"))
-    if options.model == SCRIPTED:
-        facts.add_row("", Text("The model answers by script.", style="dim"))
+    elsewhere = "" if options.data == Path(DEFAULT_DATA) else f" --data {options.data}"
+    facts.add_row("A token for them", Text(f"{command()} token{elsewhere}"))
     return Panel(
         Group(facts, Text("\nCtrl-C stops everything.", style="dim")),
         title="Ready",

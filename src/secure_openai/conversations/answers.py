@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from secure_openai.completion import Completion
 from secure_openai.conversations.draft import CHECKPOINT_SECONDS, Draft, lease_from
 from secure_openai.conversations.window import Window, newest_that_fit, prompt_budget
-from secure_openai.errors import ModelError, NotFound, SecureOpenAIError, StoreError
+from secure_openai.errors import ModelError, SecureOpenAIError
 from secure_openai.model.interface import ServerSentEvent
 from secure_openai.pipeline import Pipeline
 from secure_openai.policy.fields import check_chat_completions
@@ -119,7 +119,7 @@ class Answers:
                 try:
                     async for piece in self._pieces(completion, draft):
                         yield Delta(piece)
-                except (ModelError, StoreError, NotFound) as error:
+                except SecureOpenAIError as error:
                     problem = error
                 yield await self._background.finish(_close(completion, draft, problem))
             finally:
@@ -205,12 +205,15 @@ def text_of(event: ServerSentEvent) -> str:
     try:
         choices = event.parsed.get("choices")
     except ValueError:
-        raise ModelError("The model sent something that is not JSON.") from None
+        raise ModelError("The model sent an answer that cannot be read.") from None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return ""
     delta = choices[0].get("delta")
     content = delta.get("content") if isinstance(delta, dict) else None
-    return content if isinstance(content, str) else ""
+    if not isinstance(content, str):
+        return ""
+    # Half of a surrogate pair is no character: it could neither be kept nor sent on.
+    return content.encode("utf-8", "replace").decode("utf-8")
 
 
 async def _close(
@@ -225,6 +228,6 @@ async def _close(
         answer = await draft.close(
             complete=complete, usage=completion.usage, finish_reason=reason, note=note
         )
-    except (StoreError, NotFound) as error:
+    except SecureOpenAIError as error:
         return Finished(draft.as_it_stands(), problem or error)
     return Finished(answer, problem)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from secure_openai.policy.estimate import estimate_text_tokens
+from secure_openai.policy.estimate import estimate_message_tokens
 from secure_openai.types import Author, JsonObject, Message, Parameters
-
-TURN_OVERHEAD_TOKENS = 4
-"""What the frame around one turn costs, by the published shape of chat formats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +44,20 @@ def newest_that_fit(
         budget_tokens: How many prompt tokens there are.
         total: How many earlier turns exist.
     """
-    spent = estimate_text_tokens(text) + TURN_OVERHEAD_TOKENS
     turns: list[JsonObject] = [{"role": "user", "content": text}]
+    # The same estimate as policy's: what fits here is not refused there.
+    spent = estimate_message_tokens(turns[0])
     seen = 0
     for message in earlier_newest_first:
-        cost = estimate_text_tokens(message.text) + TURN_OVERHEAD_TOKENS if message.text else 0
+        role = "user" if message.author is Author.USER else "assistant"
+        turn: JsonObject = {"role": role, "content": message.text}
+        cost = estimate_message_tokens(turn) if message.text else 0
         if spent + cost > budget_tokens:
             break
         seen += 1
         spent += cost
         if message.text:
-            role = "user" if message.author is Author.USER else "assistant"
-            turns.append({"role": role, "content": message.text})
+            turns.append(turn)
     turns.reverse()
     # A window that begins with an answer to a question left out confuses models.
     if len(turns) > 1 and turns[0]["role"] == "assistant" and seen < total:

@@ -20,6 +20,7 @@ from secure_openai.edge.markdown import rendered
 from secure_openai.edge.problems import problem_of, request_id_of
 from secure_openai.policy.text import check_text
 from secure_openai.types import (
+    Author,
     Conversation,
     ConversationId,
     JsonObject,
@@ -201,11 +202,13 @@ def message_json(message: Message) -> JsonObject:
     """Return a message as the API shows it, the status as of now, the text also as safe HTML."""
     status = message.status_at(datetime.now(UTC))
     usage = message.usage
+    # A person's own text is shown as it was typed.
+    shown_as_html = message.author is Author.ASSISTANT and status is not MessageStatus.STREAMING
     return {
         "id": message.id,
         "author": message.author.value,
         "text": message.text,
-        "html": rendered(message.text) if status is not MessageStatus.STREAMING else None,
+        "html": rendered(message.text) if shown_as_html else None,
         "created": message.created.isoformat(),
         "status": status.value,
         "deployment": message.deployment,

@@ -21,6 +21,7 @@ from secure_openai.policy.fields import ChatCompletions
 from secure_openai.types import JsonObject
 
 PREFIX = "/openai/v1"
+SERVED = "Here are served: chat/completions and models."
 
 router = APIRouter(route_class=SecuredRoute, prefix=PREFIX, tags=["gateway"])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,6 +13,10 @@ from secure_openai.edge.authentication import assembly_of
 from secure_openai.errors import StoreError
 
 router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
+
+
+FRESH_SECONDS = 1.0
+"""How long what the model said of itself is repeated to strangers."""
 
 
 @router.get("/healthz")
@@ -29,6 +35,16 @@ async def ready(request: Request) -> Response:
         assembly.audit.ensure_writable()
     except StoreError:
         return JSONResponse({"status": "not ready"}, status_code=503)
-    if not await assembly.model.ready():
+    if not await _model_ready(request):
         return JSONResponse({"status": "not ready"}, status_code=503)
     return JSONResponse({"status": "ready"})
+
+
+async def _model_ready(request: Request) -> bool:
+    state = request.app.state
+    said_at, said = getattr(state, "model_ready", (float("-inf"), False))
+    now = time.monotonic()
+    if now - said_at > FRESH_SECONDS:
+        said = await assembly_of(request).model.ready()
+        state.model_ready = (now, said)
+    return bool(said)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+from functools import lru_cache
+
 import nh3
 from markdown_it import MarkdownIt
 
@@ -13,12 +16,19 @@ _TAGS = {
 }
 
 
+LARGEST_CHARACTERS = 24_000
+"""Longer texts are shown as they are: some Markdown takes quadratic time to read."""
+
+
+@lru_cache(maxsize=512)
 def rendered(text: str) -> str:
     """Return `text` as HTML made of a few harmless elements.
 
     Links open nothing by themselves, go to http and https only, and carry no referrer; images are
     not rendered at all, since loading one tells its server that the answer was read.
     """
+    if len(text) > LARGEST_CHARACTERS:
+        return f"<pre>{html.escape(text)}</pre>"
     return nh3.clean(
         _MARKDOWN.render(text),
         tags=_TAGS,

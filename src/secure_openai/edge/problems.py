@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, Response
 
 from secure_openai.errors import (
     ContentFiltered,
-    NotFound,
     RequestError,
     SecureOpenAIError,
     Unauthenticated,
@@ -73,9 +72,6 @@ async def our_error(request: Request, error: Exception) -> Response:
 async def http_error(request: Request, error: Exception) -> Response:
     """Translate what the router itself refuses: an unknown path, a method not allowed."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
-    if error.status_code == HTTPStatus.NOT_FOUND:
-        # An address that no route knows reads as one whose item is missing.
-        return await our_error(request, NotFound())
     title = HTTPStatus(error.status_code).phrase
     problem = {
         "type": "about:blank",

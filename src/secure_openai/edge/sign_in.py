@@ -12,10 +12,11 @@ from secure_openai.edge.access import SecuredRoute, public
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.cookies import delete_cookie, session_cookie, set_cookie, sign_in_cookie
 from secure_openai.edge.recording import record
-from secure_openai.errors import SignInFailed
+from secure_openai.errors import IdentityProviderUnavailable, SignInFailed
 
 CALLBACK_PATH = "/auth/callback"
 SIGN_IN_SECONDS = 600
+SIGNED_OUT_PATH = "/signed-out"
 
 router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
 
@@ -74,11 +75,13 @@ async def sign_out(request: Request) -> Response:
     settings = assembly.settings
     value = request.cookies.get(session_cookie(settings))
     if value is not None:
-        principal = await assembly.sessions.principal(value)
-        await assembly.sessions.end(value)
+        principal = await assembly.sessions.end(value)
         if principal is not None:
             record(request, "session.ended", principal, reason="signed_out")
-    address = await assembly.sessions.sign_out_address()
+    try:
+        address = await assembly.sessions.sign_out_address()
+    except IdentityProviderUnavailable:
+        address = SIGNED_OUT_PATH
     response = RedirectResponse(address, status_code=303)
     delete_cookie(response, settings, session_cookie(settings))
     return response

@@ -8,13 +8,14 @@ exhaust the provider or us; tokens with known keys never wait.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 from joserfc.errors import JoseError
@@ -155,10 +156,13 @@ class KeySource:
                 url, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=WAIT_SECONDS)
             ) as response:
                 response.raise_for_status()
-                if (response.content_length or 0) > LARGEST_DOCUMENT_BYTES:
-                    raise IdentityProviderUnavailable
-                document = await response.json(content_type=None)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+                text = bytearray()
+                async for chunk in response.content.iter_any():
+                    text += chunk
+                    if len(text) > LARGEST_DOCUMENT_BYTES:
+                        raise ValueError("the document is too large")  # noqa: TRY301
+                document = json.loads(text)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, RecursionError):
             raise IdentityProviderUnavailable(
                 "The sign-in service cannot be reached. Try again."
             ) from None
@@ -169,12 +173,12 @@ class KeySource:
     def _checked(self, document: dict[str, Any]) -> Metadata:
         """Take the endpoints, if they belong to the authority's own world.
 
-        The issuer must be the one asked (OpenID Connect Discovery 1.0, 4.3), and an https
-        authority cannot send anyone to an http endpoint.
+        The issuer must be the one asked (OpenID Connect Discovery 1.0, 4.3). An https authority
+        cannot send anyone to an http endpoint; one on http, which is a laptop's, only to itself.
         """
         if document.get("issuer") != self._authority:
             raise IdentityProviderUnavailable("The sign-in service says that it is another one.")
-        scheme = urlsplit(self._authority).scheme
+        authority = urlsplit(self._authority)
         endpoints: dict[str, str | None] = {}
         for name in (
             "authorization_endpoint",
@@ -184,9 +188,7 @@ class KeySource:
             "device_authorization_endpoint",
         ):
             value = document.get(name)
-            if value is not None and (
-                not isinstance(value, str) or urlsplit(value).scheme != scheme
-            ):
+            if value is not None and (not isinstance(value, str) or not _near(value, authority)):
                 raise IdentityProviderUnavailable(f"The sign-in service's {name} is not usable.")
             endpoints[name] = value
         required = [
@@ -201,6 +203,13 @@ class KeySource:
         if self._refreshing is not None:
             self._refreshing.cancel()
             await asyncio.gather(self._refreshing, return_exceptions=True)
+
+
+def _near(url: str, authority: SplitResult) -> bool:
+    parts = urlsplit(url)
+    if parts.scheme != authority.scheme:
+        return False
+    return parts.scheme == "https" or parts.netloc == authority.netloc
 
 
 def _signing_keys(document: dict[str, Any]) -> dict[str, RSAKey]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import stat
 import subprocess
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from secure_openai.errors import StartError
+from secure_openai.local.server import loopback_sockets
 
 STOP_SECONDS = 8.0
 TAIL_LINES = 12
@@ -115,13 +115,6 @@ def require_free(port: int) -> None:
         StartError: It is taken, or not a port.
     """
     if not 1 <= port <= 65535:  # noqa: PLR2004 - what a port is
-        raise StartError(f"{port} is not a port: name one from 1 to 65533 with --port.")
-    with socket.socket() as probe:
-        # As servers do: a port that merely remembers its last connection is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise StartError(
-                f"Port {port} is taken: stop what uses it, or name another one with --port."
-            ) from None
+        raise StartError("The port and the two after it are used: name 1 to 65533 with --port.")
+    for probe in loopback_sockets(port):
+        probe.close()

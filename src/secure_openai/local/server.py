@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import socket
+
 import uvicorn
 from starlette.types import ASGIApp
 
 from secure_openai.errors import StartError
 from secure_openai.local.parent import watch_parent
+from secure_openai.local.protocol import BoundedHttpProtocol
 from secure_openai.settings import azure_host, is_loopback_host
 
 GRACE_SECONDS = 5
+MOST_CONNECTIONS = 1000
+BACKLOG = 512
+LOOPBACKS = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
 def serve(
@@ -42,11 +49,47 @@ def serve(
             proxy_headers=False,
             timeout_graceful_shutdown=grace_seconds,
             ws="none",
+            http=BoundedHttpProtocol,
+            limit_concurrency=MOST_CONNECTIONS,
         )
     )
     if parent_pipe is not None:
         watch_parent(parent_pipe, lambda: setattr(server, "should_exit", True))
-    server.run()
+    server.run(loopback_sockets(port) if is_loopback_host(host) else None)
+
+
+def loopback_sockets(port: int) -> list[socket.socket]:
+    """Return a listening socket on 127.0.0.1, and on ::1 where this machine has it.
+
+    `localhost` may mean either: whoever else listened on the other one would be taken for us.
+
+    Raises:
+        StartError: The port is taken on one of them.
+    """
+    sockets: list[socket.socket] = []
+    for family, address in LOOPBACKS:
+        try:
+            one = socket.socket(family)
+        except OSError:
+            continue
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            one.bind((address, port))
+            # Listening at once: two may bind a port that is reused, one only can listen.
+            one.listen(BACKLOG)
+        except OSError as error:
+            one.close()
+            if error.errno == errno.EADDRNOTAVAIL and family == socket.AF_INET6:
+                continue
+            for other in sockets:
+                other.close()
+            raise StartError(
+                f"Port {port} is taken: stop what uses it, or name another one with --port."
+            ) from None
+        sockets.append(one)
+    return sockets
 
 
 def require_laptop(host: str) -> None:

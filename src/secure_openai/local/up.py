@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import queue
+import secrets
 import signal
+import socket
 import sys
 import threading
 import time
@@ -17,6 +19,7 @@ from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 from secure_openai.errors import ConfigurationError, StartError
 from secure_openai.local.folder import Folder, Running
@@ -27,11 +30,13 @@ from secure_openai.local.identity_provider.directory import (
 )
 from secure_openai.local.model_server.engine import ANSWER_TOKENS, WINDOW_TOKENS
 from secure_openai.local.processes import Child, Processes, require_free
+from secure_openai.policy.decision import Policy
 from secure_openai.settings import PREFIX, Settings, child_environment
 
 DEFAULT_PORT = 8400
 START_SECONDS = 120.0
 POLL_SECONDS = 0.05
+REACH_SECONDS = 5.0
 SCRIPTED = "scripted"
 
 
@@ -81,6 +86,8 @@ class System:
         self.options = options
         self.folder = Folder(options.data)
         self.model_name = ""
+        # New with every start, known to the application and the model server alone.
+        self._model_key = secrets.token_urlsafe(32)
         self._progress: Callable[[str, float | None], None] = lambda what, done: None  # noqa: ARG005
         self._processes: Processes | None = None
 
@@ -98,6 +105,8 @@ class System:
         for port in range(self.options.port, self.options.port + ports):
             require_free(port)
         self._check_model()
+        # What is wrong with settings or policy is said before anything starts.
+        Policy.load(Settings.load(child_environment(self._settings_of_application())).policy)
         self.folder.prepare()
         self.folder.lock()
         processes = self._processes = Processes(self.folder.path / "logs")
@@ -110,7 +119,7 @@ class System:
         application = processes.start(
             "application",
             [sys.executable, "-m", "secure_openai.cli", "serve"],
-            environment=child_environment(self._settings()),
+            environment=child_environment(self._settings_of_application()),
         )
         self._await(f"{self.options.issuer_url}/healthz", issuer)
         self._await(f"{self.options.url}/readyz", application)
@@ -127,7 +136,13 @@ class System:
 
     def _check_model(self) -> None:
         model = self.options.model
-        if model is None or model == SCRIPTED or self.options.model_is_address:
+        if model is None or model == SCRIPTED:
+            return
+        if self.options.model_is_address:
+            if not _reachable(model):
+                raise StartError(
+                    f"Nothing answers at {model}: start what serves the model, or name another."
+                )
             return
         if not Path(model).is_file():
             raise StartError(
@@ -158,7 +173,12 @@ class System:
         ]
         if self.options.model is not None:
             command += ["--model", str(Path(self.options.model).absolute())]
-        return processes.start("model", command, tells_progress=True)
+        return processes.start(
+            "model",
+            command,
+            environment=child_environment({f"{PREFIX}MODEL_KEY": self._model_key}),
+            tells_progress=True,
+        )
 
     def _await_model(self, model: Child) -> None:
         """Follow the model's own progress until it serves.
@@ -199,7 +219,7 @@ class System:
                     self.model_name = said["model"]
                     return
 
-    def _settings(self) -> dict[str, str]:
+    def _settings_of_application(self) -> dict[str, str]:
         values = {
             "public_url": self.options.url,
             "listen_host": "127.0.0.1",
@@ -218,14 +238,12 @@ class System:
             values |= {
                 "model_url": f"http://127.0.0.1:{self.options.port + 2}/v1",
                 "model_deployments": "local",
+                "model_key": self._model_key,
                 "model_name": self.model_name,
                 "model_window_tokens": str(WINDOW_TOKENS),
                 "model_answer_tokens": str(ANSWER_TOKENS),
             }
-        chosen = {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
-        # Checked here too, so that what is wrong is said at once and by us.
-        Settings.load(child_environment(chosen))
-        return chosen
+        return {f"{PREFIX}{name.upper()}": value for name, value in values.items()}
 
     def _await(self, url: str, child: Child) -> None:
         end = time.monotonic() + START_SECONDS
@@ -268,6 +286,17 @@ class System:
         if self._processes is not None:
             processes, self._processes = self._processes, None
             processes.stop()
+
+
+def _reachable(url: str) -> bool:
+    """Return whether anything accepts connections at an address."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        with socket.create_connection((parts.hostname or "", port), timeout=REACH_SECONDS):
+            return True
+    except (OSError, ValueError):
+        return False
 
 
 def _answers(url: str) -> bool:

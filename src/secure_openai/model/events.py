@@ -21,19 +21,36 @@ class EventReader:
     def __init__(self, *, largest_bytes: int = LARGEST_EVENT_BYTES) -> None:
         self._held = b""
         self._largest = largest_bytes
+        self._line = 0
+        self._searched = 0
+        self._has_field = False
 
     def feed(self, chunk: bytes) -> Iterator[ServerSentEvent]:
-        """Yield every event that is complete now.
+        """Yield every event that is complete now; each byte is searched once.
+
+        A CR at the very end may be half of a CRLF: the event waits for the next byte, so that its
+        raw bytes are the same however the stream is cut.
 
         Raises:
             ModelError: An event is larger than the limit.
         """
-        held = self._held + chunk
+        self._held += chunk
         begin = 0
-        while (end := _end(held, begin)) is not None:
-            yield _event(held[begin:end])
-            begin = end
-        self._held = held[begin:]
+        while (found := _LINES.search(self._held, self._searched)) is not None:
+            if found.group() == b"\r" and found.end() == len(self._held):
+                break
+            # A blank line before any field belongs to the event that follows.
+            ends_event = found.start() == self._line and self._has_field
+            self._has_field = self._has_field or found.start() != self._line
+            self._line = self._searched = found.end()
+            if ends_event:
+                yield _event(self._held[begin : found.end()])
+                begin, self._has_field = found.end(), False
+        else:
+            self._searched = len(self._held)
+        self._held = self._held[begin:]
+        self._line -= begin
+        self._searched -= begin
         if len(self._held) > self._largest:
             raise ModelError("The model sent an event that is too large.")
 
@@ -41,26 +58,6 @@ class EventReader:
     def rest(self) -> bytes:
         """Return what came after the last complete event."""
         return self._held
-
-
-def _end(held: bytes, begin: int) -> int | None:
-    """Return where the event that begins at `begin` ends, after its blank line, or `None`.
-
-    A CR at the very end may be half of a CRLF: the event waits for the next byte, so that its raw
-    bytes are the same however the stream is cut.
-    """
-    position = begin
-    while (found := _LINES.search(held, position)) is not None:
-        if found.group() == b"\r" and found.end() == len(held):
-            return None
-        if found.start() == position and position > begin:
-            return found.end()
-        if found.start() == position:
-            # A blank line before any field belongs to the event that follows.
-            begin = position = found.end()
-            continue
-        position = found.end()
-    return None
 
 
 def _event(raw: bytes) -> ServerSentEvent:

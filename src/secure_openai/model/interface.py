@@ -40,7 +40,10 @@ class ServerSentEvent:
         """
         if not self.data or self.is_done:
             return {}
-        value = json.loads(self.data)
+        try:
+            value = json.loads(self.data)
+        except RecursionError:
+            raise ValueError("the event's data is nested too deeply") from None
         if not isinstance(value, dict):
             raise ValueError("the event's data is not a JSON object")  # noqa: TRY004 - as for JSON
         return value
@@ -131,7 +134,10 @@ def usage_of(payload: JsonObject) -> Usage | None:
     reported = payload.get("usage")
     if not isinstance(reported, dict):
         return None
-    prompt, completion = reported.get("prompt_tokens"), reported.get("completion_tokens")
-    if not isinstance(prompt, int) or not isinstance(completion, int):
-        return None
-    return Usage(prompt_tokens=max(prompt, 0), completion_tokens=max(completion, 0))
+    counts = [reported.get(name) for name in ("prompt_tokens", "completion_tokens")]
+    known = [
+        count
+        for count in counts
+        if isinstance(count, int) and not isinstance(count, bool) and count >= 0
+    ]
+    return Usage(known[0], known[1]) if len(known) == len(counts) else None

@@ -87,7 +87,9 @@ class OpenAICompatibleModel:
             async with asyncio.timeout(self._patience.first_byte):
                 response = await self._session.post(
                     f"{self._base_url}/chat/completions",
-                    data=json.dumps(wire_body(request), ensure_ascii=False).encode(),
+                    data=json.dumps(
+                        wire_body(request), ensure_ascii=False, allow_nan=False
+                    ).encode(),
                     headers=headers,
                     allow_redirects=False,
                     timeout=aiohttp.ClientTimeout(
@@ -111,8 +113,11 @@ class OpenAICompatibleModel:
         """Return whether the address accepts connections and lists models."""
         with suppress(aiohttp.ClientError, OSError, TimeoutError):
             timeout = aiohttp.ClientTimeout(total=2)
+            headers = {}
+            if self._authorization is not None:
+                headers["Authorization"] = await self._authorization()
             async with self._session.get(
-                f"{self._base_url}/models", allow_redirects=False, timeout=timeout
+                f"{self._base_url}/models", allow_redirects=False, timeout=timeout, headers=headers
             ) as response:
                 return response.status < HTTPStatus.INTERNAL_SERVER_ERROR
         return False
@@ -143,7 +148,7 @@ class _Answer:
             body += chunk
             if len(body) > LARGEST_ANSWER_BYTES:
                 raise ModelError("The model's answer is too large.")
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             if isinstance(json.loads(body), dict):
                 return body
         raise ModelError("The model's answer is not a JSON object.")
@@ -212,7 +217,7 @@ async def _refusal(response: aiohttp.ClientResponse) -> ModelError:
 
 
 async def _payload(response: aiohttp.ClientResponse) -> JsonObject:
-    with suppress(aiohttp.ClientError, OSError, TimeoutError, ValueError):
+    with suppress(aiohttp.ClientError, OSError, TimeoutError, ValueError, RecursionError):
         value = json.loads(await response.content.read(LARGEST_ERROR_BYTES))
         if isinstance(value, dict):
             return value

@@ -7,6 +7,7 @@ UTF-8 bytes of ASCII, and one and a half of anything else, as a token, so that i
 
 from __future__ import annotations
 
+import json
 import math
 
 from secure_openai.types import JsonObject
@@ -34,13 +35,30 @@ def estimate_text_tokens(text: str) -> int:
 def estimate_prompt_tokens(body: JsonObject) -> int:
     """Return about how many prompt tokens a checked chat-completions body takes.
 
-    Counts every string in messages, tools and the response format, and a flat figure for an image.
+    Counts messages by their texts, a flat figure for an image, and everything else that reaches
+    the model (tools, schemas) by the JSON it is.
     """
-    total = sum(
-        _tokens(body.get(name)) for name in ("messages", "tools", "response_format", "tool_choice")
-    )
     messages = body.get("messages")
-    return total + MESSAGE_TOKENS * (len(messages) if isinstance(messages, list) else 0)
+    total = sum(map(estimate_message_tokens, messages if isinstance(messages, list) else ()))
+    for name in ("tools", "response_format", "tool_choice"):
+        if body.get(name) is not None:
+            total += estimate_text_tokens(json.dumps(body[name], ensure_ascii=False))
+    return total
+
+
+def estimate_message_tokens(message: JsonObject) -> int:
+    """Return about how many tokens one message takes, its frame included."""
+    content = message.get("content")
+    total = MESSAGE_TOKENS
+    for part in content if isinstance(content, list) else [content]:
+        # An image stands here and nowhere else; its bytes are not what it costs.
+        if isinstance(part, dict) and part.get("type") == "image_url":
+            total += IMAGE_TOKENS
+        else:
+            total += _tokens(part)
+    return total + sum(
+        _tokens(value) for name, value in message.items() if name not in {"content", "role"}
+    )
 
 
 def _tokens(value: object) -> int:
@@ -49,8 +67,5 @@ def _tokens(value: object) -> int:
     if isinstance(value, list):
         return sum(map(_tokens, value))
     if isinstance(value, dict):
-        # The checked value holds images nowhere else; their bytes are not what they cost.
-        if value.get("type") == "image_url":
-            return IMAGE_TOKENS
         return sum(estimate_text_tokens(name) + _tokens(item) for name, item in value.items())
-    return 0
+    return 0 if value is None else 1

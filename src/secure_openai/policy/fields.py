@@ -184,16 +184,17 @@ class _Check:
         return value
 
     def _json(self, value: object, rule: JsonObject, pointer: str) -> Any:
-        """Any JSON, such as a schema: only its characters and its size are checked."""
+        """Any JSON, such as a schema: only its characters and its size are checked.
+
+        The pointer stays at the schema itself: one longer at every level would be copied as often.
+        """
         if isinstance(value, dict):
             return {
-                check_text(name, pointer=pointer): self.value(item, rule, f"{pointer}/{name}")
+                check_text(name, pointer=pointer): self.value(item, rule, pointer)
                 for name, item in value.items()
             }
         if isinstance(value, list):
-            return [
-                self.value(item, rule, f"{pointer}/{index}") for index, item in enumerate(value)
-            ]
+            return [self.value(item, rule, pointer) for item in value]
         return check_text(value, pointer=pointer) if isinstance(value, str) else value
 
     def _map(self, value: object, rule: JsonObject, pointer: str) -> JsonObject:

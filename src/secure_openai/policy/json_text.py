@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, NoReturn
 
@@ -12,7 +13,8 @@ LARGEST_DEPTH = 64
 LARGEST_INTEGER = 2**53 - 1
 """RFC 7493, 2.2: beyond it, readers disagree about the number."""
 
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+# Possessive, and an unterminated string runs to the end: each byte is looked at once.
 
 
 def parse_json(text: bytes, *, largest_depth: int = LARGEST_DEPTH) -> object:
@@ -28,6 +30,7 @@ def parse_json(text: bytes, *, largest_depth: int = LARGEST_DEPTH) -> object:
             text.decode("utf-8"),
             object_pairs_hook=_members,
             parse_constant=_constant,
+            parse_float=_number,
             parse_int=_integer,
         )
     except UnicodeDecodeError as error:
@@ -60,6 +63,13 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _constant(name: str) -> NoReturn:
     raise RequestError(f"{name} is not a JSON number.")
+
+
+def _number(digits: str) -> float:
+    # RFC 8259, 6 leaves the range open; what overflows would leave here as no JSON at all.
+    if not math.isfinite(value := float(digits)):
+        raise RequestError("A number is larger than a double can hold.")
+    return value
 
 
 def _integer(digits: str) -> int:

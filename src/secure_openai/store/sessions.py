@@ -57,7 +57,7 @@ class SessionStore(Protocol):
     """Keeps sessions and pending sign-ins. Each method raises `StoreError` when it cannot."""
 
     async def begin_sign_in(self, pending: PendingSignIn) -> None:
-        """Remember a pending sign-in; drops those that expired."""
+        """Remember a pending sign-in; drops those that expired, and the oldest of too many."""
         ...
 
     async def take_sign_in(self, state_hash: str, *, now: datetime) -> PendingSignIn | None:
@@ -86,8 +86,8 @@ class SessionStore(Protocol):
         *,
         roles_checked: datetime,
         refresh_token: str | None,
-    ) -> None:
-        """Record what the identity provider confirmed; nothing happens if the session is gone."""
+    ) -> bool:
+        """Record what the identity provider confirmed; return whether the session was there."""
         ...
 
     async def delete(self, id_hash: str) -> None:

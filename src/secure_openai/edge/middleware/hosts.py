@@ -26,7 +26,9 @@ class HostsMiddleware:
         if scope["type"] == "http" and scope["path"] not in PROBES:
             values = header_values(scope, b"host")
             if len(values) != 1 or values[0].lower() not in self._hosts:
-                error = RequestError("This Host is not one that is answered here.")
+                error = RequestError(
+                    "This Host is not one that is answered here: use the address that was printed."
+                )
                 await refuse(error, scope, receive, send)
                 return
         await self.app(scope, receive, send)

@@ -35,7 +35,7 @@ PEOPLE = (
         "Ada Admin",
         "ada@contoso.example",
         ("admin", "user"),
-        "Administers: ends sessions, sees what was decided and why.",
+        "Administers: ends other people's sessions (API); audit is on the command line.",
     ),
     Person(
         "5ec0de00-0000-4000-8000-0000000000a2",

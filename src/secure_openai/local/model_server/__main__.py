@@ -11,11 +11,12 @@ import json
 import sys
 from pathlib import Path
 
-from secure_openai.errors import ConfigurationError
+from secure_openai.errors import ConfigurationError, StartError
 from secure_openai.local.model_server.app import model_app
 from secure_openai.local.model_server.engine import Engine
 from secure_openai.local.model_server.weights import NAME, bundled_model, own_model
 from secure_openai.local.server import require_laptop, serve
+from secure_openai.settings import model_key
 from secure_openai.store.sqlite.database import private_folder
 
 HOST = "127.0.0.1"
@@ -36,6 +37,9 @@ def main() -> int:
     options = parser.parse_args()
     try:
         require_laptop(HOST)
+        key = model_key()
+        if not key:
+            raise StartError("SECURE_OPENAI_MODEL_KEY is missing: `secure-openai up` gives one.")
         private_folder(options.data)
         if options.model is None:
             path = bundled_model(options.data, lambda done: say("joining", done=round(done, 3)))
@@ -50,7 +54,7 @@ def main() -> int:
         return 2
     say("ready", model=name)
     serve(
-        model_app(engine, name, port=options.port),
+        model_app(engine, name, port=options.port, key=key),
         host=HOST,
         port=options.port,
         parent_pipe=options.parent_pipe,

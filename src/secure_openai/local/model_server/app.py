@@ -10,14 +10,15 @@ from contextlib import aclosing
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from secure_openai.edge.event_stream import EventStreamResponse
+from secure_openai.edge.event_stream import EventStreamResponse, while_present
 from secure_openai.edge.middleware.hosts import HostsMiddleware
 from secure_openai.edge.middleware.limits import LimitsMiddleware
 from secure_openai.errors import RequestError
+from secure_openai.local.model_server.credential import CredentialMiddleware
 from secure_openai.local.model_server.engine import Busy, Engine, Piece
 from secure_openai.policy.json_text import parse_json
 from secure_openai.types import JsonObject
@@ -26,8 +27,19 @@ BODY_BYTES = 4 * 1_048_576
 RETRY_SECONDS = "2"
 
 
-def model_app(engine: Engine, name: str, *, port: int) -> Starlette:
-    """Return the server as an ASGI application."""
+class NoAnswer(Exception):
+    """The engine gave nothing."""
+
+
+def model_app(engine: Engine, name: str, *, port: int, key: str) -> Starlette:
+    """Return the server as an ASGI application.
+
+    Args:
+        engine: Answers.
+        name: Of the model.
+        port: Where it is served, for the Host.
+        key: The bearer credential without which nobody is answered.
+    """
 
     async def models(request: Request) -> Response:  # noqa: ARG001 - every endpoint takes it
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "local"}]
@@ -40,10 +52,10 @@ def model_app(engine: Engine, name: str, *, port: int) -> Starlette:
             return _refuse(400, "invalid_request_error", error.detail)
         pieces = engine.generate(body)
         try:
-            first = await anext(pieces)
+            first = await while_present(request.receive, _first(pieces))
         except Busy:
             return _refuse(429, "busy", "Too many generations wait already.")
-        except StopAsyncIteration:
+        except NoAnswer:
             return _refuse(500, "no_answer", "The model gave no answer.")
         if first.error is not None:
             await pieces.aclose()
@@ -53,7 +65,10 @@ def model_app(engine: Engine, name: str, *, port: int) -> Starlette:
                 _events(first, pieces, body, name), on_end=pieces.aclose, heartbeat_seconds=None
             )
         async with aclosing(pieces):
-            return JSONResponse(await _whole(first, pieces, name))
+            return JSONResponse(await while_present(request.receive, _whole(first, pieces, name)))
+
+    async def left(request: Request, error: Exception) -> Response:  # noqa: ARG001 - given
+        return Response(status_code=499)
 
     hosts = frozenset({f"127.0.0.1:{port}", f"localhost:{port}"})
     return Starlette(
@@ -61,8 +76,10 @@ def model_app(engine: Engine, name: str, *, port: int) -> Starlette:
             Route("/v1/models", models),
             Route("/v1/chat/completions", chat_completions, methods=["POST"]),
         ],
+        exception_handlers={ClientDisconnect: left},
         middleware=[
             Middleware(HostsMiddleware, hosts=hosts),
+            Middleware(CredentialMiddleware, key=key),
             Middleware(LimitsMiddleware, body_bytes=BODY_BYTES),
         ],
     )
@@ -83,6 +100,17 @@ def checked(body: object) -> JsonObject:
     ):
         raise RequestError("Send messages.")
     return body
+
+
+async def _first(pieces: AsyncGenerator[Piece, None]) -> Piece:
+    try:
+        return await anext(pieces)
+    except StopAsyncIteration:
+        # A coroutine cannot let it pass (PEP 479).
+        raise NoAnswer from None
+    except BaseException:
+        await pieces.aclose()
+        raise
 
 
 async def _whole(first: Piece, rest: AsyncGenerator[Piece, None], name: str) -> JsonObject:

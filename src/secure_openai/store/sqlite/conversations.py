@@ -49,6 +49,10 @@ NEWEST_FIRST = (
 )
 
 
+LARGEST_PLACE = 2**53
+"""Beyond any time or place in a list."""
+
+
 class SqliteConversationStore:
     """Implements `ConversationStore`."""
 
@@ -311,9 +315,18 @@ def _continuation(token: str | None, place: tuple[object, ...]) -> tuple[object,
     try:
         padded = token + "=" * (-len(token) % 4)
         mark, *values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if mark == _mark(place, tuple(values)):
+        if mark == _mark(place, tuple(values)) and _plausible(values):
             return tuple(values)
     except (ValueError, TypeError, RecursionError):
         # Not base64, not JSON, or not a list: the same answer as for one of another list.
         pass
     raise RequestError("This continuation is not one that was given here: begin without one.")
+
+
+def _plausible(values: list[object]) -> bool:
+    """Return whether values could be the ones that a page ends with: a time or a place, an id."""
+    kinds = [type(value) for value in values]
+    in_range = all(
+        abs(value) < LARGEST_PLACE for value in values if isinstance(value, (int, float))
+    )
+    return in_range and kinds in ([float, str], [int, str], [int])

@@ -18,6 +18,9 @@ from secure_openai.types import (
     utc_now,
 )
 
+MOST_PENDING = 10_000
+"""Sign-ins under way that are remembered at once."""
+
 
 class SqliteSessionStore:
     """Implements `SessionStore`."""
@@ -37,9 +40,14 @@ class SqliteSessionStore:
         }
 
         def work(connection: sqlite3.Connection) -> None:
-            # Whoever only begins sign-ins cannot fill the disk.
+            # Whoever only begins sign-ins cannot fill the disk: the expired go, then the oldest.
             connection.execute(
                 "DELETE FROM pending_sign_in WHERE expires <= ?", (self._clock().timestamp(),)
+            )
+            connection.execute(
+                "DELETE FROM pending_sign_in WHERE state_hash IN (SELECT state_hash"
+                " FROM pending_sign_in ORDER BY expires DESC LIMIT -1 OFFSET ?)",
+                (MOST_PENDING - 1,),
             )
             connection.execute(
                 "INSERT INTO pending_sign_in VALUES (?, ?, ?)",
@@ -112,13 +120,13 @@ class SqliteSessionStore:
         *,
         roles_checked: datetime,
         refresh_token: str | None,
-    ) -> None:
-        """Record what the identity provider confirmed."""
+    ) -> bool:
+        """Record what the identity provider confirmed; return whether the session was there."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: sqlite3.Connection) -> bool:
             stored = _stored(connection, id_hash)
             if stored is None:
-                return
+                return False
             written = replace(
                 _session_of(id_hash, stored),
                 principal=principal,
@@ -129,8 +137,9 @@ class SqliteSessionStore:
                 "UPDATE session SET document = ? WHERE id_hash = ?",
                 (dumps(merged(stored, _document(written))), id_hash),
             )
+            return True
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
     async def delete(self, id_hash: str) -> None:
         """End a session."""

@@ -1,0 +1,61 @@
+mock_provider "azurerm" {}
+mock_provider "azuread" {}
+mock_provider "azapi" {}
+mock_provider "random" {}
+
+variables {
+  contacts        = { security = "security@contoso.com" }
+  location        = "swedencentral"
+  prefix          = "chat"
+  subscription_id = "00000000-0000-0000-0000-000000000000"
+  entra = {
+    contact   = "the service desk"
+    tenant_id = "11111111-1111-1111-1111-111111111111"
+  }
+  model_accounts = {
+    main = {
+      location    = "swedencentral"
+      deployments = { chat = { model = "gpt-5.1" } }
+    }
+  }
+}
+
+run "a_long_prefix_is_refused" {
+  command = plan
+  variables {
+    prefix = "a-very-long-prefix"
+  }
+  expect_failures = [var.prefix]
+}
+
+run "an_open_trial_names_who_may_come" {
+  command = plan
+  variables {
+    public_network_access_enabled = true
+  }
+  expect_failures = [var.address_allow_list]
+}
+
+run "a_key_needs_its_identity" {
+  command = plan
+  variables {
+    customer_managed_key = { key_id = "https://kv.vault.azure.net/keys/estate" }
+  }
+  expect_failures = [var.customer_managed_key]
+}
+
+run "a_runner_needs_an_organisation" {
+  command = plan
+  variables {
+    operations = { runner = { github_hosted = {} } }
+  }
+  expect_failures = [var.operations]
+}
+
+run "an_unknown_cloud_is_refused" {
+  command = plan
+  variables {
+    cloud = "china"
+  }
+  expect_failures = [var.cloud]
+}

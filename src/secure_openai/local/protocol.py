@@ -1,0 +1,68 @@
+"""HTTP as uvicorn reads it, with a bound on what comes before a request is known.
+
+httptools has no limit of its own on headers, and uvicorn no time limit on them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+LARGEST_HEAD_BYTES = 65_536
+HEAD_SECONDS = 20.0
+"""How long a request's line and headers may take to arrive."""
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """Closes a connection whose request line and headers are too large or too slow."""
+
+    _head_bytes = 0
+    _head_open = True
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._begin_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._end_head()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Begin to count a request's head."""
+        super().on_message_begin()
+        self._begin_head()
+
+    def on_headers_complete(self) -> None:
+        """Stop counting: limits of the body are the application's."""
+        self._end_head()
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless the head is too large."""
+        if self._head_open:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_open and self._head_bytes > LARGEST_HEAD_BYTES:
+            self._give_up()
+
+    def _begin_head(self) -> None:
+        self._end_head()
+        self._head_open = True
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def _end_head(self) -> None:
+        self._head_open = False
+        self._head_bytes = 0
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _give_up(self) -> None:
+        self._end_head()
+        if not self.transport.is_closing():
+            self.transport.close()

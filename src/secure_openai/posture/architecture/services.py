@@ -1,0 +1,135 @@
+"""Each service of an estate with all that a reviewer asks of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from secure_openai.posture.estate import Estate, Resource
+
+KINDS: Final = {
+    "azurerm_linux_web_app": "Web application",
+    "azurerm_linux_function_app": "Function app",
+    "azurerm_cognitive_account": "Azure OpenAI",
+    "azurerm_cosmosdb_account": "Cosmos DB",
+    "azurerm_storage_account": "Storage",
+    "azurerm_key_vault": "Key Vault",
+    "azurerm_log_analytics_workspace": "Log Analytics",
+    "azurerm_application_insights": "Application Insights",
+    "azurerm_monitor_private_link_scope": "Monitor private link scope",
+}
+"""The services that hold or move what people write, in the order in which a request meets them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service.
+
+    Attributes:
+        resource: What it is in the estate.
+        title: Its kind and its role here, for people.
+        endpoints: Subresource and zones of each private endpoint.
+        accepts: Who may call it, by role: pairs of role and identity.
+        diagnostics: What it sends to the workspace.
+        recovery: How it comes back.
+    """
+
+    resource: Resource
+    title: str
+    endpoints: tuple[tuple[str, tuple[str, ...]], ...]
+    accepts: tuple[tuple[str, str], ...]
+    diagnostics: str
+    recovery: str
+
+
+def services(estate: Estate) -> list[Service]:
+    """Return the services of an estate, in the order of `KINDS`."""
+    return [
+        Service(
+            resource=one,
+            title=_title(one),
+            endpoints=_endpoints(estate, one),
+            accepts=_accepts(estate, one),
+            diagnostics=_diagnostics(estate, one),
+            recovery=_recovery(one),
+        )
+        for kind in KINDS
+        for one in estate.every(kind)
+    ]
+
+
+def label(resource: Resource) -> str:
+    """Return what an instance is called in the configuration: `host`, `main`; empty for `this`."""
+    last = resource.address.rpartition(".")[2]
+    name, _, key = last.partition("[")
+    # `here` says where a thing was made, not which one it is.
+    key = "" if key.strip('"]') == "here" else key
+    return key.strip('"]') if key and not key[0].isdigit() else ("" if name == "this" else name)
+
+
+def _title(resource: Resource) -> str:
+    role = label(resource)
+    return f"{KINDS[resource.type]} ({role})" if role else KINDS[resource.type]
+
+
+def _endpoints(estate: Estate, resource: Resource) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    found = []
+    for endpoint in estate.every("azurerm_private_endpoint"):
+        connection = endpoint.values["private_service_connection"][0]
+        if connection["private_connection_resource_id"] != resource.id:
+            continue
+        groups = endpoint.values["private_dns_zone_group"]
+        zones = groups[0]["private_dns_zone_ids"] if groups else ()
+        names = tuple(zone.rpartition("/")[2] for zone in zones)
+        found.append((connection["subresource_names"][0], names))
+    return tuple(found)
+
+
+def _accepts(estate: Estate, resource: Resource) -> tuple[tuple[str, str], ...]:
+    identities = {
+        one.values["principal_id"]: label(one)
+        for one in estate.every("azurerm_user_assigned_identity")
+    }
+    found = set()
+    for one in estate.every("azurerm_role_assignment", "azurerm_cosmosdb_sql_role_assignment"):
+        scope = one.values["scope"]
+        if scope != resource.id and not scope.startswith(f"{resource.id}/"):
+            continue
+        role = one.values.get("role_definition_name") or "Cosmos DB Built-in Data Contributor"
+        found.add((str(role), identities.get(one.values["principal_id"], "someone else")))
+    return tuple(sorted(found))
+
+
+def _diagnostics(estate: Estate, resource: Resource) -> str:
+    for one in estate.every("azurerm_monitor_diagnostic_setting"):
+        target = one.values["target_resource_id"]
+        if target == resource.id or target.startswith(f"{resource.id}/"):
+            logs = sorted(
+                log["category_group"] or log["category"] for log in one.values["enabled_log"]
+            )
+            metrics = sorted(metric["category"] for metric in one.values["enabled_metric"])
+            return ", ".join([*logs, *metrics])
+    if resource.type in ("azurerm_application_insights", "azurerm_monitor_private_link_scope"):
+        return "is where they go"
+    return "none"
+
+
+def _recovery(resource: Resource) -> str:
+    values = resource.values
+    match resource.type:
+        case "azurerm_cosmosdb_account":
+            zones = any(place["zone_redundant"] for place in values["geo_location"])
+            tier = values["backup"][0]["tier"].removeprefix("Continuous")
+            spread = "zone-redundant, " if zones else ""
+            return f"{spread}restore to any point of {tier.replace('Days', ' days')}"
+        case "azurerm_storage_account":
+            days = values["blob_properties"][0]["delete_retention_policy"][0]["days"]
+            return f"{values['account_replication_type']}, versions, deleted kept {days} days"
+        case "azurerm_key_vault":
+            return f"deleted kept {values['soft_delete_retention_days']} days, purge protected"
+        case "azurerm_cognitive_account":
+            return "holds no data; made again from Terraform, the next account answers meanwhile"
+        case "azurerm_log_analytics_workspace":
+            return f"logs kept {values['retention_in_days']} days"
+        case _:
+            return "holds no data; deployed again from its package"

@@ -1,0 +1,61 @@
+"""The page and the picture of the architecture are what the Terraform says, today."""
+
+from __future__ import annotations
+
+import pytest
+
+from secure_openai.posture.architecture.cost import estimate
+from secure_openai.posture.architecture.diagram import diagram
+from secure_openai.posture.architecture.page import ENVIRONMENTS, SHOWN, TITLE, page
+from secure_openai.posture.architecture.services import services
+from secure_openai.posture.estate import Estate
+from tests.infra.conftest import Applied
+from tests.infra.estate import ROOT
+
+REGENERATE = "generate it: python -m secure_openai.posture.architecture.page"
+
+
+def test_the_page_is_the_generated_one(applied: Applied) -> None:
+    """The committed page cannot rot."""
+    generated = page({name: applied(name)[1] for name in ENVIRONMENTS})
+
+    assert (ROOT / "docs" / "architecture.md").read_text() == generated, REGENERATE
+
+
+def test_the_picture_is_the_generated_one(private: Estate) -> None:
+    """Nor can the picture."""
+    committed = (ROOT / "docs" / "architecture.svg").read_text()
+
+    assert committed == diagram(private, TITLE), REGENERATE
+
+
+def test_the_picture_shows_every_endpoint(private: Estate) -> None:
+    """Each service with a private endpoint has its row, and each kind of mark is in the legend."""
+    picture = diagram(private, TITLE)
+    shown = [one for one in services(private) if one.endpoints]
+
+    assert sum(len(one.endpoints) for one in shown) == len(
+        private.every("azurerm_private_endpoint")
+    )
+    assert picture.count('<circle class="end"') == len(shown) + 1
+    for one in shown:
+        assert f">{one.title}<" in picture
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_a_cost_is_the_sum_of_what_is_there(name: str, applied: Applied) -> None:
+    """The dearest comes first, workers are counted, and a private estate pays for its endpoints."""
+    lines = estimate(applied(name)[1])
+    by_name = {line.what: line for line in lines}
+
+    assert [line.cost for line in lines] == sorted((line.cost for line in lines), reverse=True)
+    assert by_name["App Service worker, P0v3"].count == 2
+    assert ("Private endpoint" in by_name) == (name != "public")
+
+
+def test_every_service_is_observed_and_comes_back(private: Estate) -> None:
+    """No service is without diagnostics or without a word on recovery."""
+    for one in services(private):
+        assert one.diagnostics != "none", one.title
+        assert one.recovery, one.title
+    assert SHOWN in ENVIRONMENTS
