@@ -29,6 +29,11 @@ output "deployment_manager_role_id" {
   value       = azurerm_role_definition.deployment_manager.role_definition_resource_id
 }
 
+output "owners" {
+  description = "The estate's entra.owners: what the applying pipeline makes, it must own to change."
+  value       = [azurerm_user_assigned_identity.deploy["apply"].principal_id]
+}
+
 output "packages" {
   description = "Where pipelines leave packages."
   value       = { container_name = azurerm_storage_container.packages.name, storage_account_name = azurerm_storage_account.packages.name }

@@ -6,6 +6,10 @@ terraform {
       source  = "azure/azapi"
       version = "~> 2.12"
     }
+    azuread = {
+      source  = "hashicorp/azuread"
+      version = "~> 3.9"
+    }
     azurerm = {
       source  = "hashicorp/azurerm"
       version = "~> 5.2"
@@ -39,6 +43,11 @@ provider "azurerm" {
       purge_soft_delete_on_destroy = false
     }
   }
+}
+
+provider "azuread" {
+  environment = local.cloud.azuread_environment
+  tenant_id   = var.tenant_id
 }
 
 provider "azapi" {

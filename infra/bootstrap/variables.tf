@@ -37,6 +37,12 @@ variable "defender_plans" {
   default     = ["AI", "AppServices", "Arm", "CosmosDbs", "KeyVaults", "StorageAccounts"]
 }
 
+variable "entra_applications" {
+  description = "Whether the applying pipeline makes the estate's Entra applications; false where someone else does (entra.client_ids of the estate)."
+  type        = bool
+  default     = true
+}
+
 variable "github_network" {
   description = "Whether GitHub-hosted runners will stand in the estate's network."
   type        = bool

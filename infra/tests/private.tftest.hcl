@@ -98,7 +98,14 @@ run "government_has_a_sixth_monitor_zone" {
   command = plan
 
   variables {
-    cloud = "usgovernment"
+    cloud    = "usgovernment"
+    location = "usgovvirginia"
+    model_accounts = {
+      main = {
+        location    = "usgovvirginia"
+        deployments = { chat = { model = "gpt-5.1", sku = "Standard" } }
+      }
+    }
   }
 
   assert {

@@ -43,9 +43,21 @@ Apps, "Built-in environment variables".
 """
 
 
+AZURE_FIELDS = (
+    "blob_url",
+    "cosmos_database",
+    "cosmos_url",
+    "federation_audience",
+    "model_accounts",
+    "seal_key_url",
+)
+"""Fields that the Terraform fills and that have no meaning on a laptop."""
+
+
 class ModelSource(StrEnum):
     """Where completions come from."""
 
+    AZURE = "azure"
     URL = "url"
     SCRIPTED = "scripted"
 
@@ -122,6 +134,25 @@ class Settings(BaseModel):
         default=1024, ge=16, description="Largest answer that those deployments give."
     )
 
+    blob_url: str = Field(
+        default="", description="In Azure: address of the storage account of seals and exports."
+    )
+    cosmos_database: str = Field(
+        default="", description="In Azure: the slot's own database; empty keeps everything in data."
+    )
+    cosmos_url: str = Field(default="", description="In Azure: address of the Cosmos DB account.")
+    federation_audience: str = Field(
+        default="",
+        description="In Azure: audience of the assertion that the managed identity vouches with.",
+    )
+    model_accounts: str = Field(
+        default="",
+        description="In Azure: the accounts as JSON, by name: url, priority and deployments.",
+    )
+    seal_key_url: str = Field(
+        default="", description="In Azure: address of the key that signs the audit's seals."
+    )
+
     body_limit_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest request body that is read."
     )
@@ -176,6 +207,15 @@ class Settings(BaseModel):
                 raise ValueError(f"authority is http, so {name} must be on loopback")
         if not is_loopback_host(self.listen_host):
             raise ValueError("authority is http, so listen_host must be a loopback address")
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_are_there(self) -> Self:
+        """Refuse what would be ignored: this version keeps and asks on one machine only."""
+        named = [name for name in AZURE_FIELDS if getattr(self, name)]
+        if self.model_source is ModelSource.AZURE or named:
+            what = ", ".join([*named] or ["model_source = azure"])
+            raise ValueError(f"this version has no adapter for Azure's services yet ({what})")
         return self
 
     @property

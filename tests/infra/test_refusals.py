@@ -220,3 +220,12 @@ def test_bootstrap_refuses_bad_input(variables: dict[str, Any], sentence: str) -
             one.plan()
 
         assert sentence in " ".join(str(refused.value).split())
+
+
+def test_an_unknown_region_warns_and_applies(workspace: Workspace) -> None:
+    """A region that opened yesterday must not be refused."""
+    workspace.variables = {"location": "atlantiscentral"}
+    plan = workspace.plan()
+
+    (warning,) = [one for one in plan.diagnostics if "atlantiscentral" in one.detail]
+    assert not warning.is_error

@@ -1,3 +1,5 @@
+# The applications: one App Service plan, the web application and the function app, each with a
+# staging slot.
 terraform {
   required_version = ">= 1.11"
 

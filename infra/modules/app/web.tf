@@ -66,8 +66,11 @@ resource "azurerm_linux_web_app" "this" {
       }
     }
   }
-  sticky_settings {
-    app_setting_names = local.sticky.web
+  dynamic "sticky_settings" {
+    for_each = length(local.sticky.web) > 0 ? [local.sticky.web] : []
+    content {
+      app_setting_names = sticky_settings.value
+    }
   }
 
   lifecycle {

@@ -1,3 +1,5 @@
+# Who the applications are: a managed identity for each application and slot, an Entra application
+# for each slot, and no secret anywhere.
 terraform {
   required_version = ">= 1.11"
 

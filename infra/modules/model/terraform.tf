@@ -1,3 +1,5 @@
+# The deployments that answer: Azure OpenAI accounts with pinned models and a content filter with
+# prompt shields.
 terraform {
   required_version = ">= 1.11"
 

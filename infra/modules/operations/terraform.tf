@@ -1,3 +1,5 @@
+# Ways in for administrators and pipelines, and policy that keeps the estate closed; each null by
+# default.
 terraform {
   required_version = ">= 1.11"
 

@@ -1,3 +1,5 @@
+# What is kept: Cosmos DB, storage for the function host, storage with an immutable container for
+# seals, and the vault with the key that signs them.
 terraform {
   required_version = ">= 1.11"
 

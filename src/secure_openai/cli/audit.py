@@ -106,20 +106,18 @@ def show(
         out.print("Nothing is recorded yet.")
         return
     table = Table(box=None, padding=(0, 1))
-    for name in ("no.", "at", "who", "what"):
+    for name in ("no.", "at", "who", "what", "why"):
         table.add_column(name, no_wrap=True)
-    for name in ("deployment", "decision", "reason"):
-        table.add_column(name, overflow="fold")
+    table.add_column("deployment", overflow="fold")
     for record in records:
         event = record.event
         table.add_row(
             str(record.sequence),
-            event.at.strftime("%Y-%m-%d %H:%M:%S"),
+            event.at.strftime("%m-%d %H:%M:%S"),
             event.principal.oid[-8:] if event.principal else "-",
             event.action,
+            event.reason if event.decision == "allowed" else f"[red]{event.reason}[/red]",
             event.deployment or "",
-            event.decision,
-            event.reason,
         )
     out.print(table)
 

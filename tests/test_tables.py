@@ -1,0 +1,90 @@
+"""The tables that Python and Terraform share, held from Python's side."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from importlib.resources import files
+from typing import Any
+
+import pytest
+
+from secure_openai.errors import SettingsError
+from secure_openai.settings import AZURE_FIELDS, PREFIX, Settings
+from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES
+
+
+def table(name: str) -> Any:
+    """Return a table."""
+    return json.loads((files("secure_openai") / "tables" / f"{name}.json").read_text())
+
+
+def test_every_setting_of_the_table_is_a_field() -> None:
+    """What Terraform writes is read; a name that is not a field would stop the start."""
+    ours = {
+        name.removeprefix(PREFIX).lower() for name in table("settings") if name.startswith(PREFIX)
+    }
+
+    assert ours <= Settings.model_fields.keys()
+    assert set(AZURE_FIELDS) <= ours
+
+
+@pytest.mark.parametrize("field", AZURE_FIELDS)
+def test_what_has_no_adapter_yet_is_refused(field: str) -> None:
+    """A setting that would be ignored stops the start: nobody believes his data in Cosmos DB."""
+    with pytest.raises(SettingsError, match="no adapter"):
+        Settings.load(
+            {},
+            public_url="https://chat.contoso.com",
+            authority="https://login.microsoftonline.com/t/v2.0",
+            tenant_id="t",
+            client_id="c",
+            model_url="http://127.0.0.1:1/v1",
+            **{field: "https://somewhere.example"},
+        )
+
+
+def test_containers_are_the_stores() -> None:
+    """Each store has its container, partitioned, and no container indexes a text."""
+    containers = table("containers")
+
+    assert set(containers) == {"audit", "conversations", "sessions", "usage"}
+    for one in containers.values():
+        assert one["partition_key"].startswith("/")
+        assert all(path.endswith("/?") and "text" not in path for path in one["indexed"])
+
+
+def test_needs_name_known_identities_and_no_broad_role() -> None:
+    """Each row says why; nobody asks for Owner, Contributor or a role over a whole group."""
+    for name, row in table("roles").items():
+        assert row["why"], name
+        assert set(row["identities"]) <= {"functions", "web"}, name
+        assert row["role"] not in {"Owner", "Contributor", "Reader"}, name
+        assert "group" not in row["scope"], name
+        assert "subscription" not in row["scope"], name
+
+
+def test_models_have_their_dates_and_successors() -> None:
+    """Every model says when it retires; whoever is named instead is in the table too."""
+    document = table("models")
+    models = document["models"]
+
+    assert date.fromisoformat(document["read"])
+    for name, one in models.items():
+        assert date.fromisoformat(one["retires"]), name
+        assert one["instead"] is None or one["instead"] in models, name
+
+
+def test_clouds_name_the_same_services() -> None:
+    """A service that is private in one cloud is private in the other."""
+    clouds = table("clouds")
+
+    assert clouds["public"].keys() == clouds["usgovernment"].keys()
+    assert clouds["public"]["zones"].keys() == clouds["usgovernment"]["zones"].keys()
+    assert len(clouds["usgovernment"]["zones"]["monitor"]) == 6
+
+
+def test_roles_of_people_and_applications_are_the_terraforms() -> None:
+    """The Entra application declares the roles that the code knows."""
+    assert {"admin", "user"} == PEOPLE_ROLES
+    assert {"service"} == APPLICATION_ROLES
