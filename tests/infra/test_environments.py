@@ -257,6 +257,7 @@ def test_everything_is_tagged_and_observed(estate: Estate) -> None:
         "azurerm_linux_web_app_slot",
         "azurerm_log_analytics_workspace",
         "azurerm_network_security_group",
+        "azurerm_public_ip",
         "azurerm_service_plan",
         "azurerm_virtual_network",
     ):

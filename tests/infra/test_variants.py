@@ -111,8 +111,16 @@ def test_the_edge_has_a_firewall_and_its_own_name() -> None:
     assert web["SECURE_OPENAI_PUBLIC_URL"] == "https://chat.contoso.com"
     assert web["SECURE_OPENAI_ALLOWED_HOSTS"].endswith(".azurewebsites.net")
 
-    opened = applied(edge={**edge, "public_address": True, "source_prefixes": ["Internet"]})
-    assert len(opened.every("azurerm_public_ip")) == 2
+    opened = applied(
+        edge={**edge, "public_address": True, "source_prefixes": ["Internet"]},
+        operations={"bastion": {"public_address": True, "sku": "Standard"}},
+    )
+    watched = {
+        one.values["target_resource_id"]
+        for one in opened.every("azurerm_monitor_diagnostic_setting")
+    }
+    assert len(opened.every("azurerm_public_ip")) == 3
+    assert {one.id for one in opened.every("azurerm_public_ip")} <= watched
 
 
 def test_a_customer_managed_key_covers_all_that_is_kept() -> None:

@@ -36,9 +36,9 @@ resource "azurerm_linux_function_app" "this" {
     ftps_state                        = "Disabled"
     http2_enabled                     = true
     ip_restriction_default_action     = "Deny"
-    minimum_tls_version               = "1.3"
+    minimum_tls_version               = "1.2"
     scm_ip_restriction_default_action = "Deny"
-    scm_minimum_tls_version           = "1.3"
+    scm_minimum_tls_version           = "1.2"
     scm_use_main_ip_restriction       = false
     use_32_bit_worker                 = false
     vnet_route_all_enabled            = !local.public
@@ -100,9 +100,9 @@ resource "azurerm_linux_function_app_slot" "staging" {
     ftps_state                        = "Disabled"
     http2_enabled                     = true
     ip_restriction_default_action     = "Deny"
-    minimum_tls_version               = "1.3"
+    minimum_tls_version               = "1.2"
     scm_ip_restriction_default_action = "Deny"
-    scm_minimum_tls_version           = "1.3"
+    scm_minimum_tls_version           = "1.2"
     scm_use_main_ip_restriction       = false
     use_32_bit_worker                 = false
     vnet_route_all_enabled            = !local.public

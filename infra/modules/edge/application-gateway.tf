@@ -211,3 +211,18 @@ resource "azurerm_monitor_diagnostic_setting" "gateway" {
     category = "AllMetrics"
   }
 }
+
+resource "azurerm_monitor_diagnostic_setting" "gateway_address" {
+  count = length(azurerm_public_ip.gateway)
+
+  name                       = "diagnostics"
+  target_resource_id         = azurerm_public_ip.gateway[0].id
+  log_analytics_workspace_id = var.diagnostics.workspace_id
+
+  enabled_log {
+    category_group = "allLogs"
+  }
+  enabled_metric {
+    category = "AllMetrics"
+  }
+}

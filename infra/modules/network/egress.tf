@@ -13,7 +13,7 @@ resource "azurerm_public_ip" "nat" {
   resource_group_name = var.resource_group_name
   location            = var.location
   allocation_method   = "Static"
-  sku                 = "StandardV2"
+  sku                 = "Standard"
   tags                = var.tags
 }
 
@@ -23,8 +23,9 @@ resource "azurerm_nat_gateway" "this" {
   name                = "ng-${var.prefix}"
   resource_group_name = var.resource_group_name
   location            = var.location
-  # StandardV2 spans the zones of its region by itself.
-  sku_name = "StandardV2"
+  # Not StandardV2, which spans zones: it cannot serve a subnet that is delegated to App Service. Azure
+  # places this one in a zone; what a zone's failure stops is sign-in, not the services inside.
+  sku_name = "Standard"
   tags     = var.tags
 }
 
@@ -47,4 +48,19 @@ resource "azurerm_subnet_route_table_association" "this" {
 
   subnet_id      = azurerm_subnet.this[each.key].id
   route_table_id = var.egress_route_table_id
+}
+
+resource "azurerm_monitor_diagnostic_setting" "nat" {
+  for_each = var.diagnostics == null ? {} : local._nat
+
+  name                       = "diagnostics"
+  target_resource_id         = azurerm_public_ip.nat[each.key].id
+  log_analytics_workspace_id = var.diagnostics.workspace_id
+
+  enabled_log {
+    category_group = "allLogs"
+  }
+  enabled_metric {
+    category = "AllMetrics"
+  }
 }

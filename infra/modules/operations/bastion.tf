@@ -45,3 +45,18 @@ resource "azurerm_monitor_diagnostic_setting" "bastion" {
     category = "AllMetrics"
   }
 }
+
+resource "azurerm_monitor_diagnostic_setting" "bastion_address" {
+  count = length(azurerm_public_ip.bastion)
+
+  name                       = "diagnostics"
+  target_resource_id         = azurerm_public_ip.bastion[0].id
+  log_analytics_workspace_id = var.diagnostics.workspace_id
+
+  enabled_log {
+    category_group = "allLogs"
+  }
+  enabled_metric {
+    category = "AllMetrics"
+  }
+}
