@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import secrets
 import shutil
 import statistics
 import subprocess
@@ -36,6 +37,10 @@ ROUNDS = 5
 REQUESTS = 400
 AT_ONCE = 8
 PROMPT = "What is the capital of France? Answer in one sentence."
+
+MODEL_KEY = secrets.token_urlsafe(32)
+DIRECT = {"Authorization": f"Bearer {MODEL_KEY}"}
+"""Only the application is answered: to be compared with it, the model server has a known key."""
 
 
 def row(*cells: object) -> None:
@@ -118,7 +123,7 @@ async def overheads(system: System) -> None:
     bearer = {"Authorization": f"Bearer {token}"}
     delta = b'"content":"'
     results = {
-        "model server, directly": await stream_times([direct] * (ROUNDS + 1), body, {}, delta),
+        "model server, directly": await stream_times([direct] * (ROUNDS + 1), body, DIRECT, delta),
         "through the gateway": await stream_times(
             [f"{system.openai_url}/chat/completions"] * (ROUNDS + 1), body, bearer, delta
         ),
@@ -263,7 +268,10 @@ def main() -> None:
         )
         row("import of the application", f"{imported - empty:.2f}", "1")
         print("\nThe small local model:\n")
-        with running(data, model="", SECURE_OPENAI_POLICY=str(policy)) as system:
+        key = MODEL_KEY
+        with running(
+            data, model="", SECURE_OPENAI_POLICY=str(policy), SECURE_OPENAI_MODEL_KEY=key
+        ) as system:
             asyncio.run(overheads(system))
         print(f"\nThe scripted model, {REQUESTS} requests, {AT_ONCE} at once:\n")
         with (

@@ -31,7 +31,7 @@ from secure_openai.local.identity_provider.directory import (
 from secure_openai.local.model_server.engine import ANSWER_TOKENS, WINDOW_TOKENS
 from secure_openai.local.processes import Child, Processes, require_free
 from secure_openai.policy.decision import Policy
-from secure_openai.settings import PREFIX, Settings, child_environment
+from secure_openai.settings import PREFIX, Settings, child_environment, model_key
 
 DEFAULT_PORT = 8400
 START_SECONDS = 120.0
@@ -86,8 +86,9 @@ class System:
         self.options = options
         self.folder = Folder(options.data)
         self.model_name = ""
-        # New with every start, known to the application and the model server alone.
-        self._model_key = secrets.token_urlsafe(32)
+        # New with every start, known to the application and the model server alone, unless someone
+        # chose it to ask the model server directly.
+        self._model_key = model_key() or secrets.token_urlsafe(32)
         self._progress: Callable[[str, float | None], None] = lambda what, done: None  # noqa: ARG005
         self._processes: Processes | None = None
 
