@@ -46,8 +46,7 @@ resource "azapi_resource" "key" {
 
   lifecycle {
     # Resource Manager can neither change nor delete a key.
-    ignore_changes  = [body]
-    prevent_destroy = false
+    ignore_changes = [body]
   }
 }
 

@@ -1,5 +1,5 @@
 # Where a pipeline leaves the applications' packages for App Service to fetch: the second declared door.
-# The applications read with their own identity; only the applying pipeline writes.
+# Only the applying pipeline writes.
 resource "azurerm_storage_account" "packages" {
   # checkov:skip=CKV_AZURE_33:queue_properties left the provider with version 5; nothing here uses queues.
   # checkov:skip=CKV_AZURE_59:a declared public door; Entra ID only, and closed once packages.private is set.

@@ -246,7 +246,7 @@ class Settings(BaseModel):
         Raises:
             SettingsError: Every problem found, one sentence each.
         """
-        source = os.environ if environment is None else environment
+        source = _given(environment)
         values: dict[str, object] = {
             key[len(PREFIX) :].lower(): value
             for key, value in source.items()
@@ -260,6 +260,10 @@ class Settings(BaseModel):
             raise SettingsError(*(_sentence(item) for item in error.errors())) from None
 
 
+def _given(environment: Mapping[str, str] | None) -> Mapping[str, str]:
+    return os.environ if environment is None else environment
+
+
 def child_environment(chosen: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for a child: ours, with `chosen` settings over those we were given."""
     return {**os.environ, **chosen}
@@ -267,20 +271,20 @@ def child_environment(chosen: Mapping[str, str]) -> dict[str, str]:
 
 def policy_file(environment: Mapping[str, str] | None = None) -> Path | None:
     """Return the policy file that the environment names, whatever else it lacks."""
-    source = os.environ if environment is None else environment
+    source = _given(environment)
     named = source.get(f"{PREFIX}POLICY", "").strip()
     return Path(named) if named else None
 
 
 def model_key(environment: Mapping[str, str] | None = None) -> str:
     """Return the credential that the laptop's model server asks for; empty if none was given."""
-    source = os.environ if environment is None else environment
+    source = _given(environment)
     return source.get(f"{PREFIX}MODEL_KEY", "")
 
 
 def azure_host(environment: Mapping[str, str] | None = None) -> bool:
     """Return whether the environment says that this is an Azure host."""
-    source = os.environ if environment is None else environment
+    source = _given(environment)
     return any(source.get(name) for name in AZURE_HOST_VARIABLES)
 
 

@@ -7,9 +7,10 @@ from functools import cache
 
 import pytest
 
+from secure_openai.posture.architecture.page import ENVIRONMENTS
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.simulation import Simulation, simulate
-from tests.infra.estate import ENVIRONMENTS, INFRA, environment
+from tests.infra.estate import INFRA, environment
 
 Applied = Callable[[str], tuple[Simulation, Estate]]
 

@@ -8,7 +8,6 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
-ENVIRONMENTS = ("existing-network", "government", "private", "public")
 TABLES = ROOT / "src" / "secure_openai" / "tables"
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from secure_openai.posture.architecture.page import ENVIRONMENTS
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.simulation import Workspace
 from tests.infra.conftest import Applied
-from tests.infra.estate import ENVIRONMENTS, INFRA, environment, table
+from tests.infra.estate import INFRA, environment, table
 
 PUBLIC_FLAGS = (
     "azurerm_application_insights",

@@ -156,12 +156,7 @@ class KeySource:
                 url, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=WAIT_SECONDS)
             ) as response:
                 response.raise_for_status()
-                text = bytearray()
-                async for chunk in response.content.iter_any():
-                    text += chunk
-                    if len(text) > LARGEST_DOCUMENT_BYTES:
-                        raise ValueError("the document is too large")  # noqa: TRY301
-                document = json.loads(text)
+                document = json.loads(await _body(response))
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError, RecursionError):
             raise IdentityProviderUnavailable(
                 "The sign-in service cannot be reached. Try again."
@@ -203,6 +198,15 @@ class KeySource:
         if self._refreshing is not None:
             self._refreshing.cancel()
             await asyncio.gather(self._refreshing, return_exceptions=True)
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    text = bytearray()
+    async for chunk in response.content.iter_any():
+        text += chunk
+        if len(text) > LARGEST_DOCUMENT_BYTES:
+            raise ValueError("the document is too large")
+    return bytes(text)
 
 
 def _near(url: str, authority: SplitResult) -> bool:

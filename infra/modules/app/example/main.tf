@@ -2,10 +2,6 @@ terraform {
   required_version = ">= 1.11"
 
   required_providers {
-    azapi = {
-      source  = "azure/azapi"
-      version = "~> 2.12"
-    }
     azurerm = {
       source  = "hashicorp/azurerm"
       version = "~> 5.2"
