@@ -25,7 +25,7 @@ resource "azurerm_storage_account" "packages" {
   min_tls_version                   = "TLS1_2"
   queue_encryption_key_type         = "Account"
   table_encryption_key_type         = "Account"
-  tags                              = local.tags
+  tags                              = merge(local.tags, var.packages.private == null ? { public-door = "pipelines run on machines whose addresses nobody can list; Entra ID is the lock" } : {})
 
   blob_properties {
     versioning_enabled = true

@@ -4,7 +4,9 @@
     ├── ConfigurationError              the process does not start
     │   ├── SettingsError
     │   ├── PolicyError
-    │   └── StartError                  a taken port, a missing model, an unwritable folder
+    │   ├── StartError                  a taken port, a missing model, an unwritable folder
+    │   └── ProofError                  what cannot be read as an estate
+    │       └── AssumptionError         a file of assumptions or of accepted findings
     ├── RequestError                    400  what was sent is wrong
     │   ├── NotFound                    404
     │   ├── PreconditionFailed          412
@@ -93,6 +95,14 @@ class PolicyError(ConfigurationError):
 
 class StartError(ConfigurationError):
     """Something that the process needs from the machine is not there."""
+
+
+class ProofError(ConfigurationError):
+    """What was given to prove cannot be read as an estate."""
+
+
+class AssumptionError(ProofError):
+    """A file of assumptions or of accepted findings is not usable."""
 
 
 class RequestError(SecureOpenAIError):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from secure_openai import __version__
-from secure_openai.cli import audit, backup, check, down, keys, reset, serve, token, up
+from secure_openai.cli import audit, backup, check, down, keys, prove, reset, serve, token, up
 
 app = typer.Typer(
     name="secure-openai",
@@ -26,6 +26,7 @@ app.command("backup")(backup.backup)
 app.command("token")(token.token)
 app.command("check")(check.check)
 app.command("serve")(serve.serve)
+app.command("prove")(prove.prove)
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 

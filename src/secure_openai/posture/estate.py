@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Self
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Self
 
 Values = Mapping[str, Any]
+Place = tuple[str, tuple[str | int, ...]]
+"""A resource's address and the path of one of its attributes."""
+
+
+class Unknown:
+    """A value that nobody can know before it is built: it equals nothing and proves nothing."""
+
+    def __repr__(self) -> str:
+        return "(not known yet)"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNKNOWN: Final = Unknown()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,42 +34,141 @@ class Resource:
         address: Where the configuration declares it, instance key included.
         type: Its type, such as `azurerm_key_vault`.
         values: Its attributes, as `terraform show -json` prints them.
+        sensitive: Which of them may not be shown, likewise.
+        unknown: Paths of attributes that are not known, or that a simulation made up.
     """
 
     address: str
     type: str
     values: Values
+    sensitive: Values = field(default_factory=dict, repr=False)
+    unknown: Set[tuple[str | int, ...]] = field(default=frozenset(), repr=False)
 
     @property
     def id(self) -> str:
-        """Return its id."""
-        return str(self.values["id"])
+        """Return its id; empty where it is not known."""
+        return str(self.values.get("id") or "")
 
     @property
     def name(self) -> str:
         """Return its name in Azure; empty for what has none."""
         return str(self.values.get("name") or "")
 
+    def get(self, path: str) -> Any:
+        """Return the argument at a path such as `site_config.0.ftps_state`.
+
+        Returns:
+            None where it is absent, `UNKNOWN` where it is not known or was made up.
+        """
+        steps = tuple(int(step) if step.isdigit() else step for step in path.split("."))
+        if self.unknown and any(
+            steps[:length] in self.unknown for length in range(1, 1 + len(steps))
+        ):
+            return UNKNOWN
+        value: Any = self.values
+        for step in steps:
+            try:
+                value = value[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
+    def blocks(self, name: str) -> list[Values]:
+        """Return the blocks of a name; empty where there are none."""
+        found = self.values.get(name)
+        return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+
+    def refers(self, attribute: str) -> str:
+        """Return an id that it names, in the case in which ids are compared; empty if none."""
+        return fold(self.values.get(attribute))
+
+
+def fold(identifier: object) -> str:
+    """Return an id as Azure compares ids: without regard to case or a closing slash."""
+    return str(identifier or "").rstrip("/").casefold()
+
 
 @dataclass(frozen=True)
 class Estate:
-    """All managed resources of a state, and its outputs."""
+    """All managed resources of a state, and its outputs.
+
+    Attributes:
+        resources: Every managed resource.
+        outputs: The root module's outputs.
+        invented: Places whose values a simulation made up or a plan does not know.
+        relations: Whether ids are known, so that what refers to what can be told.
+    """
 
     resources: tuple[Resource, ...]
     outputs: Values
+    invented: Set[Place] = frozenset()
+    relations: bool = True
 
     @classmethod
-    def of(cls, state: Values) -> Self:
+    def of(cls, state: Values, invented: Set[Place] = frozenset()) -> Self:
         """Read a state as `terraform show -json` prints it."""
         values = state["values"]
-        outputs = {name: one["value"] for name, one in values.get("outputs", {}).items()}
-        return cls(tuple(_walk(values["root_module"])), outputs)
+        return cls.within(values, invented)
+
+    @classmethod
+    def within(
+        cls, values: Values, invented: Set[Place] = frozenset(), *, relations: bool = True
+    ) -> Self:
+        """Read the `values` of a state or the `planned_values` of a plan."""
+        unknown: dict[str, set[tuple[str | int, ...]]] = defaultdict(set)
+        for address, path in invented:
+            unknown[address].add(path)
+        outputs = {name: one.get("value") for name, one in values.get("outputs", {}).items()}
+        found = tuple(_walk(values.get("root_module", {}), unknown))
+        return cls(found, outputs, invented, relations)
+
+    @cached_property
+    def _by_type(self) -> dict[str, list[Resource]]:
+        found: dict[str, list[Resource]] = defaultdict(list)
+        for one in sorted(self.resources, key=lambda one: one.address):
+            found[one.type].append(one)
+        return found
+
+    @cached_property
+    def _by_address(self) -> dict[str, Resource]:
+        return {one.address: one for one in self.resources}
+
+    @cached_property
+    def _by_id(self) -> dict[str, Resource]:
+        # An association has the id of what it associates: what comes first by type is not it.
+        found: dict[str, Resource] = {}
+        for one in self.resources:
+            key = fold(one.values.get("id"))
+            if key and (key not in found or found[key].type.endswith("_association")):
+                found[key] = one
+        return found
+
+    @cached_property
+    def _by_reference(self) -> dict[tuple[str, str], dict[str, list[Resource]]]:
+        return {}
+
+    @property
+    def types(self) -> Set[str]:
+        """Return every type that it has."""
+        return self._by_type.keys()
 
     def every(self, *kinds: str) -> list[Resource]:
         """Return the resources of these types, in the order of their addresses."""
-        return sorted(
-            (one for one in self.resources if one.type in kinds), key=lambda one: one.address
-        )
+        if len(kinds) == 1:
+            return self._by_type.get(kinds[0], [])
+        found = [one for kind in kinds for one in self._by_type.get(kind, [])]
+        return sorted(found, key=lambda one: one.address)
+
+    def naming(self, kind: str, attribute: str, identifier: object) -> list[Resource]:
+        """Return the resources of a type whose attribute names an id."""
+        index = self._by_reference.get((kind, attribute))
+        if index is None:
+            index = defaultdict(list)
+            for one in self.every(kind):
+                index[one.refers(attribute)].append(one)
+            self._by_reference[kind, attribute] = index
+        key = fold(identifier)
+        return index.get(key, []) if key else []
 
     def at(self, address: str) -> Resource:
         """Return the resource at an address.
@@ -60,10 +176,7 @@ class Estate:
         Raises:
             KeyError: There is none.
         """
-        for one in self.resources:
-            if one.address == address:
-                return one
-        raise KeyError(address)
+        return self._by_address[address]
 
     def with_id(self, identifier: str) -> Resource:
         """Return the resource that has an id.
@@ -71,15 +184,23 @@ class Estate:
         Raises:
             KeyError: There is none.
         """
-        for one in self.resources:
-            if one.values.get("id") == identifier:
-                return one
-        raise KeyError(identifier)
+        return self._by_id[fold(identifier)]
+
+    def known(self, identifier: object) -> Resource | None:
+        """Return the resource that has an id, or None where it lies outside the estate."""
+        return self._by_id.get(fold(identifier)) if identifier else None
 
 
-def _walk(module: Values) -> Iterator[Resource]:
+def _walk(module: Values, unknown: Mapping[str, Set[tuple[str | int, ...]]]) -> Iterator[Resource]:
     for one in module.get("resources", ()):
         if one["mode"] == "managed":
-            yield Resource(one["address"], one["type"], one["values"])
+            address = one["address"]
+            yield Resource(
+                address,
+                one["type"],
+                one["values"],
+                one.get("sensitive_values") or {},
+                unknown.get(address, frozenset()),
+            )
     for child in module.get("child_modules", ()):
-        yield from _walk(child)
+        yield from _walk(child, unknown)

@@ -1,0 +1,1 @@
+"""A proof as people and machines read it."""

@@ -1,0 +1,155 @@
+"""What a statement is, and what can come out of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from secure_openai.posture.estate import UNKNOWN, Resource
+from secure_openai.posture.topology import Topology
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Where a statement fails.
+
+    Attributes:
+        address: The resource at fault.
+        attribute: Its attribute at fault; empty where something is missing altogether.
+        says: What is wrong, in a sentence without a full stop.
+        mend: The change that mends it, as HCL.
+        severity: Its own severity, where it differs from the statement's.
+    """
+
+    address: str
+    attribute: str
+    says: str
+    mend: str
+    severity: Severity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What cannot be told, and why."""
+
+    address: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a reviewer should know although it is no finding: a declared door, an exception."""
+
+    address: str
+    says: str
+
+
+Outcome = Finding | Doubt | Note
+Check = Callable[[Topology], Iterable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing that is proven of an estate.
+
+    Attributes:
+        id: Stable, such as `REACH-01`.
+        title: The statement itself, true of a good estate.
+        severity: How much a finding matters.
+        reason: Why it matters, for the reviewer.
+        controls: What it answers: Microsoft cloud security benchmark, Azure Policy, checkov.
+        check: Looks for where it fails.
+        relations: Whether it needs to know what refers to what.
+        covers: The resource types that it looks at.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    reason: str
+    controls: tuple[str, ...]
+    check: Check = field(repr=False)
+    covers: tuple[str, ...] = ()
+    relations: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """An argument that must have one of some values.
+
+    Attributes:
+        kinds: Resource types.
+        path: Where it stands, such as `site_config.0.ftps_state`.
+        accepted: The values that are safe.
+        default: What the provider does where it is absent.
+    """
+
+    kinds: tuple[str, ...]
+    path: str
+    accepted: tuple[Any, ...]
+    default: Any = None
+
+
+def settings(*wanted: Setting, unless: Callable[[Topology, Resource], bool] | None = None) -> Check:
+    """Return a check that every resource has these settings."""
+
+    def check(topology: Topology) -> Iterator[Outcome]:
+        for one in wanted:
+            for resource in topology.estate.every(*one.kinds):
+                if unless is None or not unless(topology, resource):
+                    yield from held(resource, one)
+
+    return check
+
+
+def held(resource: Resource, setting: Setting) -> Iterator[Outcome]:
+    """Yield where a resource does not have a setting."""
+    value = resource.get(setting.path)
+    if value is UNKNOWN:
+        yield Doubt(resource.address, f"{setting.path} is not known yet")
+        return
+    effective = setting.default if value is None else value
+    if any(
+        effective is one or (effective == one and type(effective) is type(one))
+        for one in setting.accepted
+    ):
+        return
+    says = (
+        f"{setting.path} is absent, and the provider's default is {shown(setting.default)}"
+        if value is None
+        else f"{setting.path} is {shown(value)}"
+    )
+    yield Finding(resource.address, setting.path, says, hcl(setting.path, setting.accepted[0]))
+
+
+def shown(value: Any) -> str:
+    """Return a value as HCL writes it, if it is one that can be no secret."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, str) and len(value) <= 40:
+        return f'"{value}"'
+    return "something else"
+
+
+def hcl(path: str, value: Any) -> str:
+    """Return an argument as HCL, in its blocks."""
+    steps = [step for step in path.split(".") if not step.isdigit()]
+    text = f"{steps[-1]} = {shown(value)}"
+    for step in reversed(steps[:-1]):
+        text = f"{step} {{\n" + "\n".join(f"  {line}" for line in text.splitlines()) + "\n}"
+    return text

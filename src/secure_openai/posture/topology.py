@@ -1,0 +1,286 @@
+"""The networks of an estate: subnets and their rules, endpoints, zones and links, by id."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from secure_openai.posture.assumptions import Assumptions
+from secure_openai.posture.estate import Estate, Resource, fold
+from secure_openai.posture.private_link import (
+    APPS,
+    FUNCTIONS,
+    SERVICES,
+    SLOTS,
+    Door,
+    doors,
+    infer_cloud,
+    service_domain,
+)
+from secure_openai.posture.security_rules import Rule, rules
+
+_HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+){2,}")
+_HOST_STORAGE: Final = ("blob", "queue", "table")
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """One subnet, of the estate or outside.
+
+    Attributes:
+        id: Its id, as ids are compared.
+        network: The id of its virtual network.
+        resource: What declares it; None outside the estate.
+        prefixes: Its addresses.
+        group: The security group attached to it.
+        filters_endpoints: Whether that group counts for private endpoints in it.
+    """
+
+    id: str
+    network: str
+    resource: Resource | None
+    prefixes: tuple[str, ...]
+    group: Resource | None
+    filters_endpoints: bool
+
+    @property
+    def label(self) -> str:
+        """Return what people call it."""
+        return self.id.rpartition("/")[2].removeprefix("snet-")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One private endpoint.
+
+    Attributes:
+        resource: What declares it.
+        target: The id that it connects to.
+        subresources: What of it.
+        manual: Whether somebody must approve it first.
+        subnet: The subnet that it stands in.
+        zones: Ids of the private zones that it registers in.
+    """
+
+    resource: Resource
+    target: str
+    subresources: tuple[str, ...]
+    manual: bool
+    subnet: str
+    zones: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """One private zone: its id, its name, and what declares it (None outside the estate)."""
+
+    id: str
+    name: str
+    resource: Resource | None
+
+
+class Topology:
+    """An estate's networks.
+
+    Args:
+        estate: The estate.
+        cloud: The cloud that it stands in; None to infer it from its locations.
+        assumed: What is vouched for outside it.
+    """
+
+    def __init__(self, estate: Estate, cloud: str | None, assumed: Assumptions) -> None:
+        self.estate = estate
+        self.cloud = cloud or infer_cloud(estate)
+        self.assumed = assumed
+
+    @cached_property
+    def subnets(self) -> dict[str, Subnet]:
+        """Return the estate's own subnets by id."""
+        groups = {
+            one.refers("subnet_id"): self.estate.known(one.values.get("network_security_group_id"))
+            for one in self.estate.every("azurerm_subnet_network_security_group_association")
+        }
+        found = {}
+        for one in self.estate.every("azurerm_subnet"):
+            key = fold(one.id)
+            policies = str(one.values.get("private_endpoint_network_policies") or "Disabled")
+            found[key] = Subnet(
+                key,
+                network_of_subnet(key),
+                one,
+                tuple(one.values.get("address_prefixes") or ()),
+                groups.get(key),
+                policies in ("Enabled", "NetworkSecurityGroupEnabled"),
+            )
+        return found
+
+    @cached_property
+    def subnets_of(self) -> dict[str, list[Subnet]]:
+        """Return the estate's own subnets by their network."""
+        found: dict[str, list[Subnet]] = defaultdict(list)
+        for one in self.subnets.values():
+            found[one.network].append(one)
+        return found
+
+    def subnet(self, identifier: object) -> Subnet | None:
+        """Return a subnet, of the estate or outside; None for no id."""
+        key = fold(identifier)
+        if not key:
+            return None
+        outside = Subnet(key, network_of_subnet(key), None, (), None, filters_endpoints=False)
+        return self.subnets.get(key, outside)
+
+    def space(self, network: str) -> tuple[str, ...]:
+        """Return the address space of a network; empty outside the estate."""
+        found = self.estate.known(network)
+        return tuple(found.values.get("address_space") or ()) if found else ()
+
+    def rules_of(self, subnet: Subnet) -> Sequence[Rule] | None:
+        """Return the rules of a subnet in their order; None where no group is attached."""
+        if subnet.group is None:
+            return None
+        if subnet.group.address not in self._rules:
+            self._rules[subnet.group.address] = rules(self.estate, subnet.group)
+        return self._rules[subnet.group.address]
+
+    @cached_property
+    def _rules(self) -> dict[str, list[Rule]]:
+        return {}
+
+    @cached_property
+    def endpoints(self) -> dict[str, list[Endpoint]]:
+        """Return the private endpoints by the id that they connect to."""
+        found: dict[str, list[Endpoint]] = defaultdict(list)
+        for one in self.estate.every("azurerm_private_endpoint"):
+            zones = tuple(
+                fold(zone)
+                for group in one.blocks("private_dns_zone_group")
+                for zone in group.get("private_dns_zone_ids") or ()
+            )
+            for connection in one.blocks("private_service_connection"):
+                target = fold(connection.get("private_connection_resource_id"))
+                found[target].append(
+                    Endpoint(
+                        one,
+                        target,
+                        tuple(connection.get("subresource_names") or ()),
+                        connection.get("is_manual_connection") is not False,
+                        one.refers("subnet_id"),
+                        zones,
+                    )
+                )
+        return found
+
+    def endpoints_of(self, door: Door) -> list[Endpoint]:
+        """Return the private endpoints that stand for a door."""
+        wanted = door.subresource.casefold()
+        return [
+            one
+            for one in self.endpoints.get(door.target, ())
+            if wanted in (name.casefold() for name in one.subresources)
+        ]
+
+    @cached_property
+    def linked(self) -> dict[str, dict[str, list[Zone]]]:
+        """Return the private zones that a network reads, by the network and by their name."""
+        found: dict[str, dict[str, list[Zone]]] = defaultdict(lambda: defaultdict(list))
+        for one in self.estate.every("azurerm_private_dns_zone_virtual_network_link"):
+            zone = self._zone_of(one)
+            if zone:
+                found[one.refers("virtual_network_id")][zone.name].append(zone)
+        return found
+
+    def zone(self, identifier: str) -> Zone:
+        """Return a private zone, of the estate or outside."""
+        known = self.estate.known(identifier)
+        key = fold(identifier)
+        return Zone(key, key.rpartition("/")[2], known)
+
+    def _zone_of(self, link: Resource) -> Zone | None:
+        identifier = link.values.get("private_dns_zone_id")
+        return self.zone(str(identifier)) if identifier else None
+
+    @cached_property
+    def records(self) -> dict[tuple[str, str], list[Resource]]:
+        """Return address records written by hand, by zone id and name."""
+        found: dict[tuple[str, str], list[Resource]] = defaultdict(list)
+        for one in self.estate.every("azurerm_private_dns_a_record"):
+            zone = one.values.get("private_dns_zone_id")
+            found[fold(zone), one.name.casefold()].append(one)
+        return found
+
+    def dns_servers(self, network: str) -> tuple[str, ...]:
+        """Return the DNS servers of a network that are not Azure's."""
+        found = self.estate.known(network)
+        servers = list(found.values.get("dns_servers") or ()) if found else []
+        for one in self.estate.naming(
+            "azurerm_virtual_network_dns_servers", "virtual_network_id", network
+        ):
+            servers += one.values.get("dns_servers") or ()
+        return tuple(servers)
+
+    @cached_property
+    def doors(self) -> list[Door]:
+        """Return every door of every service."""
+        return [
+            door for service in self.estate.every(*SERVICES) for door in doors(service, self.cloud)
+        ]
+
+    @cached_property
+    def doors_of(self) -> dict[str, list[Door]]:
+        """Return the doors of each service by its address."""
+        found: dict[str, list[Door]] = defaultdict(list)
+        for one in self.doors:
+            found[one.service.address].append(one)
+        return found
+
+    @cached_property
+    def by_host(self) -> dict[str, Door]:
+        """Return the door that a hostname belongs to."""
+        return {host: door for door in self.doors for host in door.hosts}
+
+    @cached_property
+    def apps(self) -> list[Resource]:
+        """Return the applications and their slots."""
+        return self.estate.every(*APPS, *SLOTS)
+
+    def calls(self, app: Resource) -> dict[str, Door | None]:
+        """Return what an application calls by its settings: hostnames, and their doors if known."""
+        found: dict[str, Door | None] = {}
+        own = {host for door in self.doors_of.get(app.address, ()) for host in door.hosts}
+        settings = app.values.get("app_settings") or {}
+        for name, value in settings.items():
+            if name.startswith("APPLICATIONINSIGHTS_"):
+                continue
+            for host in hosts_in(value):
+                door = self.by_host.get(host)
+                if host not in own and (door or service_domain(host)):
+                    found[host] = door
+        if app.type in FUNCTIONS:
+            storage = str(app.values.get("storage_account_name") or "")
+            for account in self._storage_named.get(storage, ()):
+                for door in self.doors_of[account.address]:
+                    if door.subresource in _HOST_STORAGE:
+                        found[door.hosts[0]] = door
+        return found
+
+    @cached_property
+    def _storage_named(self) -> dict[str, list[Resource]]:
+        found: dict[str, list[Resource]] = defaultdict(list)
+        for one in self.estate.every("azurerm_storage_account"):
+            found[one.name].append(one)
+        return found
+
+
+def hosts_in(value: Any) -> set[str]:
+    """Return the hostnames that a setting's text names."""
+    return set(_HOST.findall(value.casefold())) if isinstance(value, str) else set()
+
+
+def network_of_subnet(identifier: str) -> str:
+    """Return the id of a subnet's virtual network, by the form of ids."""
+    return identifier.rpartition("/subnets/")[0]
