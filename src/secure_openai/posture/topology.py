@@ -268,6 +268,31 @@ class Topology:
                         found[door.hosts[0]] = door
         return found
 
+    def in_group_of(self, neighbour: Resource, kind: str) -> list[Resource]:
+        """Return the resources of a type in the resource group of another."""
+        index = self._grouped.get(kind)
+        if index is None:
+            index = defaultdict(list)
+            for one in self.estate.every(kind):
+                index[group_of(one.id)].append(one)
+            self._grouped[kind] = index
+        return index.get(group_of(neighbour.id), [])
+
+    @cached_property
+    def _grouped(self) -> dict[str, dict[str, list[Resource]]]:
+        return {}
+
+    @cached_property
+    def scopes_of(self) -> dict[str, list[Door]]:
+        """Return the doors of the monitor scopes by the network in which an endpoint answers."""
+        found: dict[str, list[Door]] = defaultdict(list)
+        for scope in self.estate.every("azurerm_monitor_private_link_scope"):
+            for door in self.doors_of[scope.address]:
+                endpoints = self.endpoints_of(door)
+                for network in {network_of_subnet(one.subnet) for one in endpoints} or {""}:
+                    found[network].append(door)
+        return found
+
     @cached_property
     def _storage_named(self) -> dict[str, list[Resource]]:
         found: dict[str, list[Resource]] = defaultdict(list)
@@ -279,6 +304,11 @@ class Topology:
 def hosts_in(value: Any) -> set[str]:
     """Return the hostnames that a setting's text names."""
     return set(_HOST.findall(value.casefold())) if isinstance(value, str) else set()
+
+
+def group_of(identifier: str) -> str:
+    """Return the id of a resource's group, by the form of ids."""
+    return fold(identifier).partition("/providers/")[0]
 
 
 def network_of_subnet(identifier: str) -> str:

@@ -143,9 +143,11 @@ def _diagnostics(topology: Topology) -> Iterator[Outcome]:
         for setting in found:
             if not setting.blocks("enabled_log"):
                 yield Finding(setting.address, "enabled_log", "it sends no category of logs", mend)
+    logged = {
+        target.partition("/blobservices/")[0] for target in by_target if "/blobservices/" in target
+    }
     for account in estate.every("azurerm_storage_account"):
-        services = [target for target in by_target if target.startswith(f"{fold(account.id)}/")]
-        if not any("/blobservices/" in target for target in services):
+        if fold(account.id) not in logged:
             yield Finding(account.address, "", "reading and writing its blobs leaves no log", mend)
     for found in by_target.values():
         for setting in found:

@@ -30,6 +30,7 @@ _SECRET_TEXT: Final = re.compile(
     r"AccountKey=|SharedAccess(?:Key|Signature)=|[?&]sig=|Password=|client_secret=|-----BEGIN [A-Z ]*PRIVATE KEY|\b[0-9a-f]{32}\b(?<!-)|^[A-Za-z0-9+/]{43,}={0,2}$",
     re.IGNORECASE,
 )
+_TOKEN: Final = re.compile(r"[\w+/=.-]{16,}")
 _NO_SECRET: Final = ("APPLICATIONINSIGHTS_CONNECTION_STRING", "AzureWebJobsStorage__credential")
 _WRITTEN_SECRETS: Final = (
     "azuread_application_password",
@@ -58,7 +59,7 @@ def _published(topology: Topology) -> set[str]:
 def _looks_secret(name: str, value: Any, keys: set[str]) -> bool:
     if not isinstance(value, str) or not value or _REFERENCE.search(value):
         return False
-    if any(key in value for key in keys if len(key) <= len(value)):
+    if value in keys or any(token in keys for token in _TOKEN.findall(value)):
         return True
     if name in _NO_SECRET:
         return False

@@ -23,14 +23,16 @@ _LINK: Final = """resource "azurerm_private_dns_zone_virtual_network_link" "this
 
 
 def _resolve(topology: Topology) -> Iterator[Outcome]:
-    callers = {
-        app.address: subnet
-        for app in topology.apps
-        if (subnet := topology.subnet(app.values.get("virtual_network_subnet_id")))
-    }
-    networks = {one.network for one in callers.values()}
+    callers: dict[tuple[str, str], set[str]] = {}
+    for app in topology.apps:
+        subnet = topology.subnet(app.values.get("virtual_network_subnet_id"))
+        for door in topology.calls(app).values():
+            if subnet and door:
+                key = (door.service.address, door.subresource)
+                callers.setdefault(key, set()).add(subnet.network)
     said = set()
     for door in topology.doors:
+        networks = callers.get((door.service.address, door.subresource), set())
         for endpoint in topology.endpoints_of(door):
             here = topology.subnet(endpoint.subnet)
             for network in sorted(networks | ({here.network} if here else set())):

@@ -200,11 +200,9 @@ def _monitor(topology: Topology, app: Resource) -> list[Door]:
     settings_ = app.values.get("app_settings") or {}
     if "APPLICATIONINSIGHTS_CONNECTION_STRING" not in settings_:
         return []
-    return [
-        door
-        for scope in topology.estate.every("azurerm_monitor_private_link_scope")
-        for door in topology.doors_of[scope.address]
-    ]
+    subnet = topology.subnet(app.values.get("virtual_network_subnet_id"))
+    near = topology.scopes_of.get(subnet.network, []) if subnet else []
+    return near or [door for doors in topology.scopes_of.values() for door in doors]
 
 
 def _closed_but_called(topology: Topology) -> Iterator[Outcome]:

@@ -81,6 +81,7 @@ def _needed(topology: Topology, app: Resource) -> dict[tuple[str, str], str]:
         if kind in row["identities"]:
             for scope in _scopes(
                 topology,
+                app,
                 row["scope"],
                 slot,
                 str(settings.get("SECURE_OPENAI_COSMOS_DATABASE") or ""),
@@ -89,33 +90,34 @@ def _needed(topology: Topology, app: Resource) -> dict[tuple[str, str], str]:
     return found
 
 
-def _scopes(topology: Topology, kind: str, slot: str, database: str) -> list[str]:
-    estate = topology.estate
+def _scopes(topology: Topology, app: Resource, kind: str, slot: str, database: str) -> list[str]:
     if kind == "model_account":
-        return [fold(one.id) for one in estate.every("azurerm_cognitive_account")]
+        return [fold(one.id) for one in topology.in_group_of(app, "azurerm_cognitive_account")]
     if kind == "application_insights":
-        return [fold(one.id) for one in estate.every("azurerm_application_insights")]
+        return [fold(one.id) for one in topology.in_group_of(app, "azurerm_application_insights")]
     if kind == "cosmos_database":
         return [
             f"{fold(one.id)}/dbs/{fold(database)}"
-            for one in estate.every("azurerm_cosmosdb_account")
+            for one in topology.in_group_of(app, "azurerm_cosmosdb_account")
         ]
     if kind == "host_storage":
-        names = {
-            one.values.get("storage_account_name")
-            for one in topology.apps
-            if one.values.get("storage_account_name")
-        }
+        names = (app.values.get("storage_account_name"),)
         return [
-            fold(one.id) for one in estate.every("azurerm_storage_account") if one.name in names
+            fold(one.id)
+            for one in topology.in_group_of(app, "azurerm_storage_account")
+            if one.name in names
         ]
     if kind == "seal_key":
-        keys = [one for one in estate.every("azapi_resource") if one.name == f"audit-seal-{slot}"]
+        keys = [
+            one
+            for one in topology.in_group_of(app, "azapi_resource")
+            if one.name == f"audit-seal-{slot}"
+        ]
         return [fold(one.id) for one in keys]
     name = kind.removesuffix("_container")
     return [
         fold(one.id)
-        for one in estate.every("azurerm_storage_container")
+        for one in topology.in_group_of(app, "azurerm_storage_container")
         if one.name == f"{name}-{slot}"
     ]
 

@@ -284,13 +284,12 @@ def _start(topology: Topology) -> Iterator[Outcome]:
     for app in topology.estate.every(*WEB):
         if ours(app):
             yield from held(app, Setting(WEB, "site_config.0.app_command_line", (_START,)))
+    slots_of: dict[str, list[Resource]] = {}
+    for one in topology.estate.every(*SLOTS):
+        parent = one.refers("app_service_id") or one.refers("function_app_id")
+        slots_of.setdefault(parent, []).append(one)
     for app in topology.estate.every(*APPS):
-        slots = [
-            one
-            for one in topology.apps
-            if one.type in SLOTS
-            and fold(app.id) in (one.refers("app_service_id"), one.refers("function_app_id"))
-        ]
+        slots = slots_of.get(fold(app.id), [])
         if not slots or not ours(app):
             continue
         sticky = set(app.get("sticky_settings.0.app_setting_names") or ())
