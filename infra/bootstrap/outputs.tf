@@ -1,7 +1,8 @@
 output "backend" {
-  description = "Lines of the estate's backend.hcl."
+  description = "The estate's backend configuration."
   value = {
     container_name       = azurerm_storage_container.state.name
+    environment          = var.cloud
     key                  = "${var.prefix}.tfstate"
     resource_group_name  = azurerm_resource_group.this.name
     storage_account_name = azurerm_storage_account.state.name

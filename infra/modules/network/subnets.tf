@@ -42,7 +42,12 @@ locals {
     runner         = "snet-runner"
   }
   _delegations = merge(
-    { applications = "Microsoft.Web/serverFarms", resolver = "Microsoft.Network/dnsResolvers" },
+    {
+      applications = "Microsoft.Web/serverFarms"
+      # Azure asks for it of gateways with network isolation.
+      gateway  = "Microsoft.Network/applicationGateways"
+      resolver = "Microsoft.Network/dnsResolvers"
+    },
     var.github_hosted_runner ? { runner = "GitHub.Network/networkSettings" } : {},
   )
   subnets = setunion(["applications", "endpoints"], var.optional_subnets)

@@ -90,8 +90,12 @@ class Cloud:
     def configure(self, config: dict[str, Any]) -> None:
         """Take over what a provider block says about where it works."""
         for name in ("subscription_id", "tenant_id", "environment"):
-            if isinstance(config.get(name), str) and config[name]:
-                setattr(self, name, config[name])
+            value = config.get(name)
+            # azuread has names of its own for clouds; azurerm's are those of `SUFFIXES`.
+            if name == "environment" and value not in SUFFIXES:
+                continue
+            if isinstance(value, str) and value:
+                setattr(self, name, value)
 
     def take(self, kind: str, identifier: str) -> bool:
         """Note that an id exists; return whether it did not exist before."""
