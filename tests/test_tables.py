@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
-from importlib.resources import files
-from typing import Any
 
 import pytest
 
 from secure_openai.errors import SettingsError
 from secure_openai.settings import AZURE_FIELDS, PREFIX, Settings
+from secure_openai.tables import table
 from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES
-
-
-def table(name: str) -> Any:
-    """Return a table."""
-    return json.loads((files("secure_openai") / "tables" / f"{name}.json").read_text())
 
 
 def test_every_setting_of_the_table_is_a_field() -> None:

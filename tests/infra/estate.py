@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
-TABLES = ROOT / "src" / "secure_openai" / "tables"
-
-
-def table(name: str) -> Any:
-    """Return a table that Python and Terraform share."""
-    return json.loads((TABLES / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def environment(name: str) -> Path:

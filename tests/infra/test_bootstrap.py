@@ -9,7 +9,8 @@ import pytest
 
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.simulation import simulate
-from tests.infra.estate import INFRA, table
+from secure_openai.tables import table
+from tests.infra.estate import INFRA
 
 FOLDER = INFRA / "bootstrap"
 LOCKED = (

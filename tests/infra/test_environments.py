@@ -7,8 +7,9 @@ import pytest
 from secure_openai.posture.architecture.page import ENVIRONMENTS
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.simulation import Workspace
+from secure_openai.tables import table
 from tests.infra.conftest import Applied
-from tests.infra.estate import INFRA, environment, table
+from tests.infra.estate import INFRA, environment
 
 PUBLIC_FLAGS = (
     "azurerm_application_insights",

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, NoReturn
 
 from secure_openai.errors import Refused, RequestError
 from secure_openai.policy.text import check_text
+from secure_openai.tables import table
 from secure_openai.types import Decision, JsonObject, Parameters, Reason
 
-_TABLE: JsonObject = json.loads(
-    (files("secure_openai") / "tables" / "chat_completions.json").read_text()
-)
+_TABLE: JsonObject = table("chat_completions")
 LARGEST_NODES = 100_000
 """How many values a request may hold in all."""
 

@@ -13,7 +13,6 @@ from secure_openai.posture.estate import Estate, Resource, fold
 
 PUBLIC: Final = "public"
 GOVERNMENT: Final = "usgovernment"
-CLOUDS: Final = (PUBLIC, GOVERNMENT)
 
 _PUBLIC: Final = {
     "account": ("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com"),

@@ -19,7 +19,6 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 INTERNET: Final = "Internet"
 VIRTUAL_NETWORK: Final = "VirtualNetwork"
 ANYTHING: Final = ("*", "0.0.0.0/0", "any", "::/0")
-PLATFORM_DNS: Final = "168.63.129.16"
 
 
 class Share(StrEnum):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from secure_openai.posture.applications import settings_of
 from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.estate import Estate, Resource, fold
 from secure_openai.posture.private_link import (
@@ -252,7 +253,7 @@ class Topology:
         """Return what an application calls by its settings: hostnames, and their doors if known."""
         found: dict[str, Door | None] = {}
         own = {host for door in self.doors_of.get(app.address, ()) for host in door.hosts}
-        settings = app.values.get("app_settings") or {}
+        settings = settings_of(app)
         for name, value in settings.items():
             if name.startswith("APPLICATIONINSIGHTS_"):
                 continue

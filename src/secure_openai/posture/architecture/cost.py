@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 from secure_openai.posture.estate import Estate, Resource
+from secure_openai.tables import table
 
-PRICES: dict[str, Any] = json.loads((files("secure_openai") / "tables" / "prices.json").read_text())
+PRICES: dict[str, Any] = table("prices")
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,6 @@ LIMIT: Final = 600.0
 
 _PLAN: Final = "simulation.tfplan"
 _VARIABLES: Final = "simulation.tfvars.json"
-_CHANGED: Final = 2
 _UNDECLARED: Final = re.compile(
     r'variable named "(?P<name>[^"]+)" but a value was found in file "' + re.escape(_VARIABLES)
 )

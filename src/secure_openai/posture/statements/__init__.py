@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from secure_openai.posture.statements import keeping, keys, names, reach, roles, sign_in
+from secure_openai.posture.statements import (
+    keeping,
+    keys,
+    names,
+    networks,
+    reach,
+    roles,
+    sign_in,
+)
 from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
@@ -16,7 +24,7 @@ from secure_openai.posture.statements.statement import (
 from secure_openai.posture.statements.whole import whole
 
 _FAMILIES: Final = (
-    *reach.STATEMENTS,
+    *sorted((*reach.STATEMENTS, *networks.STATEMENTS), key=lambda one: one.id),
     *names.STATEMENTS,
     *keys.STATEMENTS,
     *roles.STATEMENTS,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from secure_openai.posture.applications import is_ours
 from secure_openai.posture.estate import Resource, fold
 from secure_openai.posture.private_link import APPS, SLOTS
 from secure_openai.posture.statements.statement import (
     Finding,
     Outcome,
-    Setting,
     Severity,
     Statement,
     hcl,
@@ -52,9 +52,7 @@ _FILTERS: Final = ("Hate", "Selfharm", "Sexual", "Violence", "Jailbreak")
 
 def _vaults(topology: Topology) -> Iterator[Outcome]:
     for one in topology.estate.every("azurerm_key_vault"):
-        yield from held(
-            one, Setting(("azurerm_key_vault",), "purge_protection_enabled", (True,), False)
-        )
+        yield from held(one, "purge_protection_enabled", (True,), False)
         days = one.get("soft_delete_retention_days")
         if isinstance(days, int) and days < _LEAST_DAYS:
             yield Finding(
@@ -75,7 +73,7 @@ def _vaults(topology: Topology) -> Iterator[Outcome]:
 
 def _storage(topology: Topology) -> Iterator[Outcome]:
     for one in topology.estate.every("azurerm_storage_account"):
-        yield from held(one, Setting((), "blob_properties.0.versioning_enabled", (True,), False))
+        yield from held(one, "blob_properties.0.versioning_enabled", (True,), False)
         for name in ("delete_retention_policy", "container_delete_retention_policy"):
             days = one.get(f"blob_properties.0.{name}.0.days")
             if not isinstance(days, int) or days < _LEAST_DAYS:
@@ -90,9 +88,9 @@ def _storage(topology: Topology) -> Iterator[Outcome]:
             ("allow_nested_items_to_be_public", (False,), True),
             ("cross_tenant_replication_enabled", (False,), False),
         ):
-            yield from held(one, Setting((), path, accepted, default))
+            yield from held(one, path, accepted, default)
     for one in topology.estate.every("azurerm_storage_container"):
-        yield from held(one, Setting((), "container_access_type", ("private",), "private"))
+        yield from held(one, "container_access_type", ("private",), "private")
 
 
 def _seals(topology: Topology) -> Iterator[Outcome]:
@@ -164,11 +162,7 @@ def _diagnostics(topology: Topology) -> Iterator[Outcome]:
 
 def _alerts(topology: Topology) -> Iterator[Outcome]:
     alerts = topology.estate.every("azurerm_monitor_activity_log_alert")
-    applications = [
-        one
-        for one in topology.apps
-        if "SECURE_OPENAI_AUTHORITY" in (one.values.get("app_settings") or {})
-    ]
+    applications = [one for one in topology.apps if is_ours(one)]
     if not alerts and not applications:
         return
     groups = {
@@ -242,7 +236,7 @@ def _logs(topology: Topology) -> Iterator[Outcome]:
                 "it keeps its data outside the estate's workspace",
                 "workspace_id = azurerm_log_analytics_workspace.this.id",
             )
-        yield from held(one, Setting((), "ip_masking_enabled", (True,), True))
+        yield from held(one, "ip_masking_enabled", (True,), True)
     scoped = {
         one.refers("linked_resource_id")
         for one in topology.estate.every("azurerm_monitor_private_link_scoped_service")

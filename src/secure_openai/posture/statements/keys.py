@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from secure_openai.posture.estate import fold
+from secure_openai.posture.applications import identities_of, settings_of
 from secure_openai.posture.private_link import APPS, FUNCTIONS, SLOTS
 from secure_openai.posture.statements.statement import (
     Doubt,
@@ -72,7 +72,7 @@ def _stored(topology: Topology) -> Iterator[Outcome]:
     keys = _published(topology)
     remove = "# remove it: the identity of the application is its credential"
     for app in topology.apps:
-        for name, value in sorted((app.values.get("app_settings") or {}).items()):
+        for name, value in sorted(settings_of(app).items()):
             if _looks_secret(name, value, keys):
                 yield Finding(
                     app.address, f"app_settings.{name}", f"setting {name} holds a secret", remove
@@ -131,7 +131,7 @@ def _written(topology: Topology) -> Iterator[Outcome]:
 
 def _host(topology: Topology) -> Iterator[Outcome]:
     for one in topology.estate.every(*FUNCTIONS):
-        yield from held(one, Setting(FUNCTIONS, "storage_uses_managed_identity", (True,), False))
+        yield from held(one, "storage_uses_managed_identity", (True,), False)
         if one.values.get("storage_account_access_key") or one.values.get(
             "storage_key_vault_secret_id"
         ):
@@ -141,7 +141,7 @@ def _host(topology: Topology) -> Iterator[Outcome]:
                 "its storage is opened with a key",
                 "storage_uses_managed_identity = true",
             )
-        if (one.values.get("app_settings") or {}).get("AzureWebJobsStorage"):
+        if settings_of(one).get("AzureWebJobsStorage"):
             yield Finding(
                 one.address,
                 "app_settings.AzureWebJobsStorage",
@@ -173,10 +173,8 @@ def _machines(topology: Topology) -> Iterator[Outcome]:
 
 def _references(topology: Topology) -> Iterator[Outcome]:
     for app in topology.apps:
-        identities = {
-            fold(i) for block in app.blocks("identity") for i in block.get("identity_ids") or ()
-        }
-        for name, value in sorted((app.values.get("app_settings") or {}).items()):
+        identities = identities_of(app)
+        for name, value in sorted(settings_of(app).items()):
             found = _REFERENCE.search(value) if isinstance(value, str) else None
             if not found:
                 continue
@@ -201,9 +199,7 @@ def _references(topology: Topology) -> Iterator[Outcome]:
 
 def _policies(topology: Topology) -> Iterator[Outcome]:
     for one in topology.estate.every("azurerm_key_vault"):
-        yield from held(
-            one, Setting(("azurerm_key_vault",), "rbac_authorization_enabled", (True,), False)
-        )
+        yield from held(one, "rbac_authorization_enabled", (True,), False)
         if one.blocks("access_policy"):
             yield Finding(
                 one.address,

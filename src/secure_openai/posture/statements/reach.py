@@ -1,14 +1,14 @@
-"""Reach: who may come to a service, and where its callers may go."""
+"""Reach: who may come to a service, from the Internet and from its callers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-from secure_openai.posture.estate import Resource, fold
-from secure_openai.posture.paths import enter, firewall, from_internet, from_subnet, label
+from secure_openai.posture.applications import settings_of
+from secure_openai.posture.estate import Resource
+from secure_openai.posture.paths import firewall, from_internet, from_subnet, label
 from secure_openai.posture.private_link import APPS, FUNCTIONS, SERVICES, SLOTS, Door
-from secure_openai.posture.security_rules import INTERNET, VIRTUAL_NETWORK, Flow, Share, evaluate
 from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
@@ -21,28 +21,12 @@ from secure_openai.posture.statements.statement import (
     held,
     settings,
 )
-from secure_openai.posture.topology import Subnet, Topology
+from secure_openai.posture.topology import Topology
 
 DOOR_TAG: Final = "public-door"
 """The tag by which an estate declares a public door, with its reason."""
 
-ALLOWED_TAGS: Final = ("AzureActiveDirectory", "AzureResourceManager", VIRTUAL_NETWORK)
-"""Where applications may go by service tag: to sign in and to manage, nowhere that keeps data."""
-
-TAGS_THAT_KEEP_DATA: Final = (
-    "AzureCloud",
-    "AzureCosmosDB",
-    "AzureKeyVault",
-    "AzureMonitor",
-    "CognitiveServicesManagement",
-    "EventHub",
-    "ServiceBus",
-    "Sql",
-    "Storage",
-)
-
 _CLOSED: Final = tuple(one for one in SERVICES if one != "azurerm_monitor_private_link_scope")
-_HELD_BY_A_MACHINE: Final = ("azurerm_linux_virtual_machine", "azurerm_windows_virtual_machine")
 
 
 def declared_door(service: Resource) -> str:
@@ -106,9 +90,7 @@ def _firewalls(topology: Topology) -> Iterator[Outcome]:
     for service in topology.estate.every(*kinds):
         block = "network_rules" if service.type == kinds[0] else "network_acls"
         if not declared_door(service):
-            yield from held(
-                service, Setting(kinds, f"{block}.0.default_action", ("Deny",), "Allow")
-            )
+            yield from held(service, f"{block}.0.default_action", ("Deny",), "Allow")
         bypass = service.get(f"{block}.0.bypass")
         names = bypass if isinstance(bypass, list) else [bypass]
         if "AzureServices" in names:
@@ -139,7 +121,7 @@ def _firewalls(topology: Topology) -> Iterator[Outcome]:
     for service in topology.estate.every(*APPS, *SLOTS):
         for name in ("ip_restriction_default_action", "scm_ip_restriction_default_action"):
             if service.get("public_network_access_enabled") is False or name.startswith("scm"):
-                yield from held(service, Setting(APPS, f"site_config.0.{name}", ("Deny",), "Allow"))
+                yield from held(service, f"site_config.0.{name}", ("Deny",), "Allow")
         for one in service.get("site_config.0.scm_ip_restriction") or ():
             if one.get("action", "Allow") == "Allow":
                 says = "its deployment site (SCM) admits addresses"
@@ -197,7 +179,7 @@ def _let_in(says: str, subresource: str) -> str:
 
 
 def _monitor(topology: Topology, app: Resource) -> list[Door]:
-    settings_ = app.values.get("app_settings") or {}
+    settings_ = settings_of(app)
     if "APPLICATIONINSIGHTS_CONNECTION_STRING" not in settings_:
         return []
     subnet = topology.subnet(app.values.get("virtual_network_subnet_id"))
@@ -230,156 +212,6 @@ def _closed_but_called(topology: Topology) -> Iterator[Outcome]:
                 "it is closed to the Internet and no private endpoint answers for it: nobody can reach it",
                 _let_in("no private endpoint", subresource),
             )
-
-
-def _others(topology: Topology) -> Iterator[Outcome]:
-    places = {one.subnet for found in topology.endpoints.values() for one in found}
-    for identifier in sorted(places):
-        target = topology.subnet(identifier)
-        if target is None or target.resource is None:
-            if target and not topology.assumed.hold("filtered", target.id):
-                yield Doubt(
-                    identifier, f"subnet {target.label} lies outside: its rules cannot be read"
-                )
-            continue
-        space = topology.space(target.network)
-        rules = topology.rules_of(target)
-        if rules is None or not target.filters_endpoints:
-            continue
-        for prefix in target.prefixes:
-            for source in (VIRTUAL_NETWORK, INTERNET):
-                answer = evaluate(rules, Flow(source, prefix, 443, inbound=True), space)
-                if answer.share is Share.ALL:
-                    says = f"rule {answer.rule} lets {source} in to the endpoints"
-                    yield Finding(
-                        target.group.address if target.group else target.resource.address,
-                        "security_rule",
-                        says,
-                        _DENY,
-                    )
-        for other in topology.subnets_of[target.network]:
-            if (
-                other.id != target.id
-                and not _calls(topology, other)
-                and enter(topology, other, target)[0]
-            ):
-                says = f"subnet {other.label} may reach the endpoints, and nothing in it calls them"
-                yield Finding(
-                    target.group.address if target.group else target.resource.address,
-                    "security_rule",
-                    says,
-                    _DENY,
-                )
-
-
-_DENY: Final = """security_rule {
-  name                       = "deny-the-rest"
-  access                     = "Deny"
-  direction                  = "Inbound"
-  priority                   = 4000
-  protocol                   = "*"
-  source_address_prefix      = "*"
-  source_port_range          = "*"
-  destination_address_prefix = "*"
-  destination_port_range     = "*"
-}"""
-
-
-def _calls(topology: Topology, subnet: Subnet) -> bool:
-    estate = topology.estate
-    if any(app.refers("virtual_network_subnet_id") == subnet.id for app in topology.apps):
-        return True
-    for card in estate.every("azurerm_network_interface"):
-        if any(fold(one.get("subnet_id")) == subnet.id for one in card.blocks("ip_configuration")):
-            return True
-    for gateway in estate.every("azurerm_application_gateway"):
-        if any(
-            fold(one.get("subnet_id")) == subnet.id
-            for one in gateway.blocks("gateway_ip_configuration")
-        ):
-            return True
-    delegations = subnet.resource.blocks("delegation") if subnet.resource else []
-    return any(
-        service.get("name") == "GitHub.Network/networkSettings"
-        for one in delegations
-        for service in one.get("service_delegation") or ()
-    )
-
-
-def _leaving(topology: Topology) -> Iterator[Outcome]:
-    for app in topology.apps:
-        if not app.values.get("virtual_network_subnet_id"):
-            continue
-        routed = app.get("site_config.0.vnet_route_all_enabled")
-        if routed is not True:
-            says = "what it sends to public addresses does not pass its network"
-            yield Finding(
-                app.address,
-                "site_config.0.vnet_route_all_enabled",
-                says,
-                hcl("site_config.0.vnet_route_all_enabled", True),
-            )
-    ids = {app.refers("virtual_network_subnet_id") for app in topology.apps} - {""}
-    for identifier in sorted(ids):
-        subnet = topology.subnets.get(identifier)
-        if subnet is None or subnet.resource is None:
-            continue
-        rules = topology.rules_of(subnet)
-        if rules is None:
-            continue
-        space = topology.space(subnet.network)
-        for prefix in subnet.prefixes:
-            for place in (INTERNET, *TAGS_THAT_KEEP_DATA):
-                answer = evaluate(rules, Flow(prefix, place, 443, inbound=False), space)
-                if answer.share is Share.ALL:
-                    says = f"rule {answer.rule} lets the applications go to {place}"
-                    yield Finding(
-                        subnet.group.address if subnet.group else "",
-                        "security_rule",
-                        says,
-                        _DENY.replace("Inbound", "Outbound"),
-                    )
-
-
-def _groups(topology: Topology) -> Iterator[Outcome]:
-    exempt = ("azurebastionsubnet", "gatewaysubnet", "azurefirewallsubnet")
-    holding = {one.subnet for found in topology.endpoints.values() for one in found}
-    for subnet in topology.subnets.values():
-        if subnet.resource is None or subnet.id.rpartition("/")[2] in exempt[1:]:
-            continue
-        if subnet.group is None:
-            mend = 'resource "azurerm_subnet_network_security_group_association" "this" {}'
-            yield Finding(subnet.resource.address, "", "no security group is attached to it", mend)
-        if subnet.id in holding and not subnet.filters_endpoints:
-            path = "private_endpoint_network_policies"
-            says = f"{path} is off: no rule counts for the endpoints in it"
-            yield Finding(subnet.resource.address, path, says, hcl(path, "Enabled"))
-    attached = {one.group.address for one in topology.subnets.values() if one.group}
-    attached |= {
-        found.address
-        for one in topology.estate.every("azurerm_network_interface_security_group_association")
-        if (found := topology.estate.known(one.values.get("network_security_group_id")))
-    }
-    for group in topology.estate.every("azurerm_network_security_group"):
-        if group.address not in attached:
-            mend = 'resource "azurerm_subnet_network_security_group_association" "this" {}'
-            yield Finding(group.address, "", "it is attached to nothing", mend)
-
-
-def _machines(topology: Topology) -> Iterator[Outcome]:
-    for card in topology.estate.every("azurerm_network_interface"):
-        for block in card.blocks("ip_configuration"):
-            if block.get("public_ip_address_id"):
-                says = "the machine has a public address"
-                yield Finding(
-                    card.address,
-                    "ip_configuration.0.public_ip_address_id",
-                    says,
-                    "ip_configuration {\n  public_ip_address_id = null\n}",
-                )
-    for kind in ("azurerm_bastion_host", "azurerm_application_gateway"):
-        for one in topology.estate.every(kind):
-            yield Note(one.address, "a door by its nature: people come in by it")
 
 
 STATEMENTS: Final = (
@@ -420,57 +252,6 @@ STATEMENTS: Final = (
         _closed_but_called,
         ("azurerm_private_endpoint",),
         relations=True,
-    ),
-    Statement(
-        "REACH-05",
-        "Only subnets that call the endpoints may reach them",
-        Severity.HIGH,
-        "The rule that Azure adds admits every peered network.",
-        ("MCSB NS-1", "checkov CKV2_AZURE_31"),
-        _others,
-        ("azurerm_network_security_group", "azurerm_network_security_rule"),
-        relations=True,
-    ),
-    Statement(
-        "REACH-06",
-        "From the applications, nothing leaves but to the endpoints, Entra ID and Resource Manager",
-        Severity.HIGH,
-        "What can leave to anywhere can carry prompts and answers there.",
-        ("MCSB NS-1", "MCSB NS-3"),
-        _leaving,
-        ("azurerm_network_security_group", "azurerm_network_security_rule"),
-        relations=True,
-    ),
-    Statement(
-        "REACH-07",
-        "Every subnet has a security group, and it counts for the endpoints in it",
-        Severity.HIGH,
-        "A group that is attached to nothing, or that endpoints ignore, is a drawing of a wall.",
-        ("MCSB NS-1", "checkov CKV2_AZURE_31"),
-        _groups,
-        ("azurerm_subnet", "azurerm_network_security_group", "azurerm_subnet_network_security_group_association"),
-        relations=True,
-    ),
-    Statement(
-        "REACH-08",
-        "No machine has a public address",
-        Severity.CRITICAL,
-        "An open SSH or RDP port is found within minutes.",
-        ("MCSB NS-1", "checkov CKV_AZURE_119", "checkov CKV2_AZURE_39"),
-        _machines,
-        ("azurerm_network_interface", "azurerm_public_ip", *_HELD_BY_A_MACHINE, "azurerm_bastion_host", "azurerm_application_gateway"),
-    ),
-    Statement(
-        "REACH-09",
-        "Subnets have no default way out, and model accounts call nobody",
-        Severity.MEDIUM,
-        "Azure's default outbound access bypasses NAT and rules that people rely on.",
-        ("MCSB NS-2", "checkov CKV_AZURE_247"),
-        settings(
-            Setting(("azurerm_subnet",), "default_outbound_access_enabled", (False,), True),
-            Setting(("azurerm_cognitive_account",), "outbound_network_access_restricted", (True,), False),
-        ),
-        ("azurerm_subnet", "azurerm_cognitive_account"),
     ),
     Statement(
         "REACH-10",

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
+from secure_openai.posture.applications import identities_of, is_ours, settings_of
 from secure_openai.posture.estate import Resource, fold
 from secure_openai.posture.private_link import APPS, FEDERATION, LOGIN, SLOTS, WEB
-from secure_openai.posture.shared_tables import table
 from secure_openai.posture.statements.statement import (
     Finding,
     Note,
@@ -17,6 +17,7 @@ from secure_openai.posture.statements.statement import (
     Statement,
 )
 from secure_openai.posture.topology import Topology
+from secure_openai.tables import table
 
 _COSMOS_CONTRIBUTOR: Final = "00000000-0000-0000-0000-000000000002"
 _GITHUB: Final = "https://token.actions.githubusercontent.com"
@@ -43,25 +44,15 @@ _ACTIONS: Final = ("*", "*/write", "*/action", "microsoft.authorization/*", "mic
 _TAKING: Final = ("listkeys", "listconnectionstrings", "publish", "regeneratekey", "listaccountsas")
 
 
-def _identities_of(app: Resource) -> list[str]:
-    return [
-        fold(one) for block in app.blocks("identity") for one in block.get("identity_ids") or ()
-    ]
-
-
 def _slot(app: Resource) -> str:
     return app.name if app.type in SLOTS else "production"
-
-
-def _ours(app: Resource) -> bool:
-    return "SECURE_OPENAI_AUTHORITY" in (app.values.get("app_settings") or {})
 
 
 def _principals(topology: Topology) -> dict[str, list[Resource]]:
     """Return the applications and slots by the principal that they act as."""
     found: dict[str, list[Resource]] = defaultdict(list)
     for app in topology.apps:
-        for identifier in _identities_of(app):
+        for identifier in identities_of(app):
             identity = topology.estate.known(identifier)
             if identity:
                 found[fold(identity.values.get("principal_id"))].append(app)
@@ -74,7 +65,7 @@ def _principals(topology: Topology) -> dict[str, list[Resource]]:
 def _needed(topology: Topology, app: Resource) -> dict[tuple[str, str], str]:
     """Return what an application of ours needs: role and scope, with the reason."""
     kind = "web" if app.type in WEB else "functions"
-    settings = app.values.get("app_settings") or {}
+    settings = settings_of(app)
     slot = _slot(app)
     found = {}
     for row in table("roles").values():
@@ -146,7 +137,7 @@ def _missing(topology: Topology) -> Iterator[Outcome]:
     for principal, apps in sorted(_principals(topology).items()):
         held = {(role, scope) for role, scope, _ in granted.get(principal, ())}
         for app in apps:
-            if not _ours(app):
+            if not is_ours(app):
                 continue
             for (role, scope), why in sorted(_needed(topology, app).items()):
                 if (role, scope) not in held:
@@ -163,7 +154,7 @@ def _beyond(topology: Topology) -> Iterator[Outcome]:
     granted = _granted(topology)
     principals = _principals(topology)
     for principal, apps in sorted(principals.items()):
-        if not all(_ours(app) for app in apps):
+        if not all(is_ours(app) for app in apps):
             continue
         needed = {pair for app in apps for pair in _needed(topology, app)}
         seen = set()
@@ -255,7 +246,7 @@ def _shared(topology: Topology) -> Iterator[Outcome]:
     holders: dict[str, list[Resource]] = defaultdict(list)
     for kind in (*APPS, *SLOTS, "azurerm_linux_virtual_machine", "azurerm_windows_virtual_machine"):
         for one in topology.estate.every(kind):
-            for identifier in _identities_of(one):
+            for identifier in identities_of(one):
                 holders[identifier].append(one)
     for identifier, found in sorted(holders.items()):
         if len(found) > 1:
@@ -267,9 +258,9 @@ def _shared(topology: Topology) -> Iterator[Outcome]:
                 "# an identity for each application and slot",
             )
     for app in topology.apps:
-        settings = app.values.get("app_settings") or {}
+        settings = settings_of(app)
         client = settings.get("AZURE_CLIENT_ID")
-        own = [topology.estate.known(one) for one in _identities_of(app)]
+        own = [topology.estate.known(one) for one in identities_of(app)]
         if client and own and not any(one and one.values.get("client_id") == client for one in own):
             yield Finding(
                 app.address,
@@ -277,7 +268,7 @@ def _shared(topology: Topology) -> Iterator[Outcome]:
                 "it asks for tokens as an identity that it does not have",
                 "AZURE_CLIENT_ID = azurerm_user_assigned_identity.this.client_id",
             )
-        if _ours(app) and not own:
+        if is_ours(app) and not own:
             yield Finding(
                 app.address,
                 "identity",

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
+from secure_openai.posture.applications import identities_of, is_ours, settings_of
 from secure_openai.posture.estate import Resource, fold
 from secure_openai.posture.private_link import APPS, FUNCTIONS, LOGIN, SLOTS, WEB
-from secure_openai.posture.shared_tables import table
 from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
@@ -20,6 +20,7 @@ from secure_openai.posture.statements.statement import (
     settings,
 )
 from secure_openai.posture.topology import Topology
+from secure_openai.tables import table
 
 _SITES: Final = (*APPS, *SLOTS)
 _START: Final = "python -m secure_openai.cli serve"
@@ -30,12 +31,6 @@ _STICKY: Final = (
     "SECURE_OPENAI_PUBLIC_URL",
 )
 _STICKY_WEB: Final = (*_STICKY, "SECURE_OPENAI_ALLOWED_HOSTS")
-_PUBLIC_ROUTES: Final = ("public",)
-
-
-def ours(app: Resource) -> bool:
-    """Return whether an application is this framework's, which signs its users in itself."""
-    return "SECURE_OPENAI_AUTHORITY" in (app.values.get("app_settings") or {})
 
 
 def _doors(topology: Topology) -> Iterator[Outcome]:
@@ -43,22 +38,14 @@ def _doors(topology: Topology) -> Iterator[Outcome]:
         one.values.get("client_id"): one for one in topology.estate.every("azuread_application")
     }
     for app in topology.estate.every(*WEB):
-        if not ours(app):
+        if not is_ours(app):
             yield from _easy_auth(app)
             continue
-        values = app.values.get("app_settings") or {}
+        values = settings_of(app)
         host = topology.doors_of[app.address][0].hosts[0]
         tenant = values.get("SECURE_OPENAI_TENANT_ID")
         authority = f"https://{LOGIN[topology.cloud]}/{tenant}/v2.0"
-        expected = {
-            "SECURE_OPENAI_AUTHORITY": authority,
-            "SECURE_OPENAI_ALLOWED_HOSTS": None,
-            "SECURE_OPENAI_PUBLIC_URL": None,
-        }
-        if (
-            values.get("SECURE_OPENAI_AUTHORITY") != expected["SECURE_OPENAI_AUTHORITY"]
-            or not tenant
-        ):
+        if values.get("SECURE_OPENAI_AUTHORITY") != authority or not tenant:
             yield Finding(
                 app.address,
                 "app_settings.SECURE_OPENAI_AUTHORITY",
@@ -121,8 +108,7 @@ def _application(
         )
     own = {
         fold(identity.values.get("principal_id"))
-        for block in app.blocks("identity")
-        for one in block.get("identity_ids") or ()
+        for one in identities_of(app)
         if (identity := topology.estate.known(one))
     }
     trusted = {
@@ -159,7 +145,7 @@ def _easy_auth(app: Resource) -> Iterator[Outcome]:
         ),
         ("require_https", (True,), True),
     ):
-        yield from held(app, Setting(_SITES, f"auth_settings_v2.0.{path}", accepted, default))
+        yield from held(app, f"auth_settings_v2.0.{path}", accepted, default)
     if app.get("auth_settings_v2.0.excluded_paths"):
         yield Finding(
             app.address,
@@ -193,12 +179,7 @@ def _functions(topology: Topology) -> Iterator[Outcome]:
 
 def _entra(topology: Topology) -> Iterator[Outcome]:
     for one in topology.estate.every("azuread_application"):
-        yield from held(
-            one,
-            Setting(
-                ("azuread_application",), "sign_in_audience", ("AzureADMyOrg",), "AzureADMyOrg"
-            ),
-        )
+        yield from held(one, "sign_in_audience", ("AzureADMyOrg",), "AzureADMyOrg")
         for uri in [
             uri
             for kind in ("web", "single_page_application")
@@ -272,34 +253,29 @@ def _entra(topology: Topology) -> Iterator[Outcome]:
             continue
         application = clients.get(client)
         if application and application.blocks("app_role"):
-            yield from held(
-                one,
-                Setting(
-                    ("azuread_service_principal",), "app_role_assignment_required", (True,), False
-                ),
-            )
+            yield from held(one, "app_role_assignment_required", (True,), False)
 
 
 def _start(topology: Topology) -> Iterator[Outcome]:
     for app in topology.estate.every(*WEB):
-        if ours(app):
-            yield from held(app, Setting(WEB, "site_config.0.app_command_line", (_START,)))
+        if is_ours(app):
+            yield from held(app, "site_config.0.app_command_line", (_START,))
     slots_of: dict[str, list[Resource]] = {}
     for one in topology.estate.every(*SLOTS):
         parent = one.refers("app_service_id") or one.refers("function_app_id")
         slots_of.setdefault(parent, []).append(one)
     for app in topology.estate.every(*APPS):
         slots = slots_of.get(fold(app.id), [])
-        if not slots or not ours(app):
+        if not slots or not is_ours(app):
             continue
         sticky = set(app.get("sticky_settings.0.app_setting_names") or ())
         wanted = set(_STICKY_WEB if app.type in WEB else _STICKY)
-        values = app.values.get("app_settings") or {}
+        values = settings_of(app)
         for slot in slots:
             if any(path[0] == "app_settings" for path in (*app.unknown, *slot.unknown)):
                 yield Doubt(slot.address, "some of its settings are not known yet")
                 continue
-            others = slot.values.get("app_settings") or {}
+            others = settings_of(slot)
             wanted |= {
                 name
                 for name in values.keys() | others.keys()
@@ -328,7 +304,7 @@ def _routes(_: Topology) -> Iterator[Outcome]:
 def _models(topology: Topology) -> Iterator[Outcome]:
     known = {f"https://{host}/" for host in topology.by_host}
     for app in topology.apps:
-        text = (app.values.get("app_settings") or {}).get("SECURE_OPENAI_MODEL_ACCOUNTS")
+        text = settings_of(app).get("SECURE_OPENAI_MODEL_ACCOUNTS")
         if not isinstance(text, str):
             continue
         try:

@@ -108,29 +108,30 @@ def settings(*wanted: Setting, unless: Callable[[Topology, Resource], bool] | No
         for one in wanted:
             for resource in topology.estate.every(*one.kinds):
                 if unless is None or not unless(topology, resource):
-                    yield from held(resource, one)
+                    yield from held(resource, one.path, one.accepted, one.default)
 
     return check
 
 
-def held(resource: Resource, setting: Setting) -> Iterator[Outcome]:
-    """Yield where a resource does not have a setting."""
-    value = resource.get(setting.path)
+def held(
+    resource: Resource, path: str, accepted: tuple[Any, ...], default: Any = None
+) -> Iterator[Outcome]:
+    """Yield where a resource does not have one of the accepted values; `Setting` says what they mean."""
+    value = resource.get(path)
     if value is UNKNOWN:
-        yield Doubt(resource.address, f"{setting.path} is not known yet")
+        yield Doubt(resource.address, f"{path} is not known yet")
         return
-    effective = setting.default if value is None else value
+    effective = default if value is None else value
     if any(
-        effective is one or (effective == one and type(effective) is type(one))
-        for one in setting.accepted
+        effective is one or (effective == one and type(effective) is type(one)) for one in accepted
     ):
         return
     says = (
-        f"{setting.path} is absent, and the provider's default is {shown(setting.default)}"
+        f"{path} is absent, and the provider's default is {shown(default)}"
         if value is None
-        else f"{setting.path} is {shown(value)}"
+        else f"{path} is {shown(value)}"
     )
-    yield Finding(resource.address, setting.path, says, hcl(setting.path, setting.accepted[0]))
+    yield Finding(resource.address, path, says, hcl(path, accepted[0]))
 
 
 def shown(value: Any) -> str:

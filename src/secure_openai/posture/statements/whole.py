@@ -20,7 +20,6 @@ CARRIES_NOTHING: Final = {
     "azurerm_resource_group": "a folder",
     "azurerm_resource_group_policy_assignment": "Azure denies with it; shown after deployment",
     "azurerm_resource_provider_registration": "switches a service on",
-    "azurerm_role_assignment_schedule": "none",
     "azurerm_security_center_contact": "who is written to",
     "azurerm_security_center_subscription_pricing": "a watch, no door",
     "azurerm_service_plan": "machines of applications, with no door of their own",

@@ -1,4 +1,4 @@
-"""The tables that Python and Terraform both read."""
+"""The tables that Python and Terraform both read, JSON beside this module."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 @cache
 def table(name: str) -> dict[str, Any]:
-    """Return a table of `secure_openai/tables` by its name."""
+    """Return a table by its name; callers share it and change nothing."""
     found: dict[str, Any] = json.loads(
-        (files("secure_openai") / "tables" / f"{name}.json").read_text(encoding="utf-8")
+        (files(__name__) / f"{name}.json").read_text(encoding="utf-8")
     )
     return found
