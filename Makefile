@@ -15,7 +15,7 @@ help: ## Show this list
 up: $(VENV)/.up ## Install what the system needs and start it; options: make up ARGS='--port 9000'
 	@exec $(BIN)/secure-openai up $(ARGS)
 
-test: $(VENV)/.test ## Install what the tests need and run everything that CI runs
+test: $(VENV)/.test $(VENV)/.emulators ## Install what the tests need and run everything that CI runs
 	@sh tests/chromium.sh
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory check-infra
@@ -42,9 +42,11 @@ bench: $(VENV)/.test ## Measure, and print tables
 	@$(BIN)/python bench/prove.py
 
 lock: ## Lock every dependency with its hashes, for all platforms; needs uv
-	@set -e; for set in base local test; do \
-	  case $$set in base) more="" ;; local) more="--extra local -c requirements/base.txt" ;; \
-	    test) more="--extra local --extra simulation --group test -c requirements/base.txt" ;; esac; \
+	@set -e; for set in azure base local test; do \
+	  case $$set in azure) more="--extra azure --extra functions" ;; \
+	    base) more="-c requirements/azure.txt" ;; \
+	    local) more="--extra local -c requirements/base.txt" ;; \
+	    test) more="--all-extras --group test -c requirements/azure.txt" ;; esac; \
 	  uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
 	    --no-emit-find-links --python-version 3.11 pyproject.toml --group build $$more \
 	    -o requirements/$$set.txt; done
@@ -71,6 +73,13 @@ $(VENV)/.test: $(VENV)/bin/python requirements/test.txt pyproject.toml
 	@echo "Installing what the tests need (once) …"
 	@$(PIP) install --require-hashes -r requirements/test.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The servers that stand in for Cosmos DB and Storage. Their node is a wheel: none need be installed.
+$(VENV)/.emulators: $(VENV)/.test tests/emulators/package-lock.json
+	@echo "Installing the emulators (once) …"
+	@cd tests/emulators && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit \
+	  --no-fund --loglevel=error
 	@touch $@
 
 # Apart from everything else: checkov pins other versions of what the tests use.
