@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from secure_openai.errors import ProofError
 from secure_openai.posture.paths import Path, from_internet, from_subnet, label
 from secure_openai.posture.private_link import Door
-from secure_openai.posture.topology import Subnet, Topology
+from secure_openai.posture.subnets import Subnet
+from secure_openai.posture.topology import Topology
 
 INTERNET = "internet"
 _WORDS = {
