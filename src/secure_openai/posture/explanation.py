@@ -32,6 +32,13 @@ def explain(topology: Topology, question: str) -> list[Path]:
     Raises:
         ProofError: It is no such question, or names nothing of the estate.
     """
+    try:
+        return _explain(topology, question)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        raise ProofError("Some resource has not the shape that its provider writes.") from None
+
+
+def _explain(topology: Topology, question: str) -> list[Path]:
     source, arrow, target = (part.strip() for part in question.partition("->"))
     if not arrow or not source or not target:
         raise ProofError(f'"{question}" is no question: write "internet -> cosmos".')

@@ -10,7 +10,7 @@ import binascii
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
@@ -67,6 +67,7 @@ _ASSIGNED: Final = re.compile(
     r"(?:^|[\s\"';,{&(])([A-Za-z_][\w.:-]*?)[\"']?\s*(?:=|:\s)\s*[\"']?([^\s\"',;&})]{6,})"
 )
 
+_DIGEST: Final = re.compile(r"sha\d+[:-][0-9a-zA-Z+/=]+")
 _CHECKSUM: Final = re.compile(
     r"sha(?:1|256|512)?(?:_|$)|hash|digest|checksum|etag|commit", re.IGNORECASE
 )
@@ -288,9 +289,10 @@ def setting(name: str, value: Any, keys: Set[str]) -> bool:
         return False
     if copied(value, keys):
         return True
+    words = [] if _CHECKSUM.search(name) else _RANDOM.findall(_DIGEST.sub("", value))
     return name not in _NO_SECRETS and (
         telling(value)
-        or (not _CHECKSUM.search(name) and any(map(_random, _RANDOM.findall(value))))
+        or any(map(_random, words))
         or named_secret(name, value)
         or any(
             isinstance(inner, str) and named_secret(_last_name(steps), inner)
@@ -331,7 +333,8 @@ def script(text: str, keys: Set[str]) -> bool:
         if _TEXT.search(one):
             return True
         for name, value in _ASSIGNED.findall(one):
-            if named_secret(name, value):
+            # What opens a bracket begins a list or a map, whose members come by themselves.
+            if not value.startswith(("{", "[", "(")) and named_secret(name, value):
                 return True
     return False
 
@@ -347,21 +350,23 @@ def argument(one: Resource, steps: Steps, value: str) -> bool:
     )
 
 
-def named_values(values: Any) -> Iterator[tuple[Steps, str, Any]]:
+def named_values(found: Iterable[tuple[Steps, Any]]) -> Iterator[tuple[Steps, str, Any]]:
     """Yield the settings that a resource of any type hands to what it runs: way, name and value.
 
     They are written as a map, or as a list of a name and a value each.
+
+    Args:
+        found: What `leaves` yields of the resource.
     """
-    waiting: list[tuple[Steps, Any]] = [((), values)]
-    while waiting:
-        steps, one = waiting.pop()
-        if isinstance(one, Mapping):
-            if isinstance(one.get("name"), str) and "value" in one:
-                yield (*steps, "value"), one["name"], one["value"]
-            of_settings = bool(steps) and steps[-1] in _SETTING_MAPS
-            for name, part in one.items():
-                if of_settings:
-                    yield (*steps, name), name, part
-                waiting.append(((*steps, name), part))
-        elif isinstance(one, list):
-            waiting.extend(((*steps, at), part) for at, part in enumerate(one))
+    names: dict[Steps, str] = {}
+    values: dict[Steps, Any] = {}
+    for steps, value in found:
+        if steps[-1] == "value":
+            values[steps[:-1]] = value
+        elif steps[-1] == "name" and isinstance(value, str):
+            names[steps[:-1]] = value
+        elif len(steps) > 1 and steps[-2] in _SETTING_MAPS:
+            yield steps, str(steps[-1]), value
+    for steps, value in values.items():
+        if steps in names:
+            yield (*steps, "value"), names[steps], value

@@ -29,6 +29,9 @@ VIRTUAL_NETWORK: Final = "VirtualNetwork"
 PEERS: Final = "peered networks"
 """Private addresses outside a network that its tag `VirtualNetwork` may hold."""
 
+_PROBES: Final = "azureloadbalancer"
+"""The tag of the one address from which Azure asks whether a machine is well."""
+
 _ANYTHING: Final = ("*", "any")
 # Clients send from these; a rule about other source ports meets none of their flows.
 _EPHEMERAL: Final = (1024, 65535)
@@ -65,7 +68,8 @@ class Flow:
     A place is an address range, a service tag, or `PEERS`.
 
     Attributes:
-        chosen: Whether the sender chooses the port that he sends from, as whoever attacks does.
+        worst: Whether the sender attacks: he chooses the port that he sends from, and what a rule
+            may deny it does not, and what one may allow to a machine it does.
     """
 
     source: str
@@ -73,7 +77,7 @@ class Flow:
     port: int
     inbound: bool
     protocol: str = "tcp"
-    chosen: bool = False
+    worst: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,15 +185,14 @@ def evaluate(ordered: Sequence[Rule], flow: Flow, space: Sequence[str]) -> Answe
     outside = sources if flow.inbound else destinations
     verdicts = _Verdicts()
     for source in sources:
-        met = [_meets(rule.sources, source, flow.source, own) for rule, _ in asked]
+        met = [_meets(rule, source, flow, own, sending=True) for rule, _ in asked]
         for destination in destinations:
             if source.version != destination.version:
                 continue
+            there = [_meets(rule, destination, flow, own, sending=False) for rule, _ in asked]
             passing = _follow(
-                (rule, min(here, sure, there, key=_RANK.index))
-                for (rule, sure), here in zip(asked, met, strict=True)
-                if here is not Share.NONE
-                and (there := _meets(rule.destinations, destination, flow.destination, own))
+                (rule, min(sure, *shares, key=_RANK.index))
+                for (rule, sure), *shares in zip(asked, met, there, strict=True)
             )
             verdicts.add(passing, source if outside is sources else destination)
     return verdicts.answer()
@@ -277,8 +280,10 @@ def _holds(text: str, port: int) -> bool:
 def _sends(rule: Rule, flow: Flow) -> Share:
     """Return how much of a sender's flows a rule meets by the ports that they come from."""
     found = [one for one in map(_ports, rule.source_ports) if one]
-    if _PORTS in found or (flow.chosen and rule.allows):
+    if _PORTS in found or (flow.worst and rule.allows):
         return Share.ALL
+    if flow.worst:
+        return Share.NONE
     if rule.allows:
         return Share.SOME
     touched = any(low <= _EPHEMERAL[1] and high >= _EPHEMERAL[0] for low, high in found)
@@ -315,17 +320,21 @@ def _cut(part: Range, edges: set[tuple[int, int]]) -> Iterator[Range]:
     yield Range(low, part.high, part.version)
 
 
-def _meets(prefixes: Sequence[str], piece: Range, place: str, own: tuple[Range, ...]) -> Share:
-    if not prefixes:
-        # Application security groups select machines by membership, which covers a part at most.
-        return Share.SOME
-    best = Share.NONE
+def _meets(rule: Rule, piece: Range, flow: Flow, own: tuple[Range, ...], *, sending: bool) -> Share:
+    """Return how much of a piece a rule meets, on the sender's side or the receiver's."""
+    prefixes, place = rule.destinations, flow.destination
+    if sending:
+        prefixes, place = rule.sources, flow.source
+    # Application security groups select machines by membership, which covers a part at most.
+    best = Share.NONE if prefixes else Share.SOME
     for prefix in prefixes:
         share = _covers(prefix, piece, place, own)
         if share is Share.ALL:
             return share
         if share is Share.SOME:
             best = share
+    if flow.worst and best is Share.SOME and (not rule.allows or not prefixes):
+        return Share.ALL if rule.allows else Share.NONE
     return best
 
 
@@ -338,6 +347,8 @@ def _covers(prefix: str, piece: Range, place: str, own: tuple[Range, ...]) -> Sh
         return Share.ALL if given.holds(piece) else Share.NONE
     inside = within(piece, own)
     outside = not inside and within(piece, PUBLIC_SPACE)
+    if folded == _PROBES:
+        return Share.NONE
     if folded == VIRTUAL_NETWORK.casefold():
         sure = inside or place in (PEERS, VIRTUAL_NETWORK)
         return Share.ALL if sure else Share.NONE if outside else Share.SOME

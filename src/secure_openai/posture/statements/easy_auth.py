@@ -26,6 +26,8 @@ _TENANT: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.I
 
 def easy_auth(topology: Topology, app: Resource) -> Iterator[Outcome]:
     """Yield where an application that leaves sign-in to App Service lets somebody in unasked."""
+    if app.get("auth_settings.0.enabled") is UNKNOWN:
+        yield Doubt(app.address, "whether its first login counts is not known yet")
     if app.blocks("auth_settings") and app.get("auth_settings.0.enabled") is True:
         yield from _first_version(app)
         return
@@ -70,6 +72,8 @@ def easy_auth(topology: Topology, app: Resource) -> Iterator[Outcome]:
             "active_directory_v2 {}",
         )
     for name in _PROVIDERS:
+        if app.get(f"auth_settings_v2.0.{name}") is UNKNOWN:
+            yield Doubt(app.address, f"whether it believes {name} is not known yet")
         if block.get(name):
             says = f"it believes {name.removesuffix('_v2').replace('_', ' ')} too, where anybody has an account"
             yield Finding(app.address, f"auth_settings_v2.0.{name}", says, f"# remove {name}")

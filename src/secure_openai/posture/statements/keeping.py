@@ -40,7 +40,7 @@ def _storage(topology: Topology) -> Iterator[Outcome]:
             path = f"blob_properties.0.{name}.0.days"
             yield from kept(one, path, LEAST_DAYS, hcl(path, 30), default=0)
         for path, accepted, default in (
-            ("allow_nested_items_to_be_public", (False,), True),
+            ("allow_nested_items_to_be_public", (False,), False),
             ("cross_tenant_replication_enabled", (False,), False),
         ):
             yield from held(one, path, accepted, default)

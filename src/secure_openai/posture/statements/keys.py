@@ -95,8 +95,9 @@ def _stored(topology: Topology) -> Iterator[Outcome]:
 
 
 def _in_settings(estate: Estate, app: Resource, keys: frozenset[str]) -> Iterator[Outcome]:
-    if app.unsure("app_settings", "connection_string", "storage_account"):
+    if app.unsure("app_settings", "backup", "connection_string", "storage_account"):
         yield Doubt(app.address, "some of its settings are not known yet")
+    yield from _given_later(app)
     marked = app.sensitive.get("app_settings")
     for name, value in sorted(settings_of(app).items()):
         hidden = isinstance(marked, dict) and marked.get(name) is True and _hidden(name, value)
@@ -161,11 +162,14 @@ def _anywhere(estate: Estate, one: Resource, keys: frozenset[str]) -> Iterator[O
     found = [
         steps
         for steps, value in estate.leaves_of(one)
-        if isinstance(value, str) and len(value) >= _SHORTEST and _holds(one, steps, value, keys)
+        if isinstance(value, str)
+        and len(value) >= _SHORTEST
+        and not (isinstance(steps[-1], str) and steps[-1].endswith("_id"))
+        and _holds(one, steps, value, keys)
     ]
     found += [
         steps
-        for steps, name, value in named_values(one.values)
+        for steps, name, value in (named_values(estate.leaves_of(one)))
         if reference(value) is None and setting(name, value, keys)
     ]
     for steps in dict.fromkeys(found):
@@ -174,6 +178,13 @@ def _anywhere(estate: Estate, one: Resource, keys: frozenset[str]) -> Iterator[O
     for name in _SCRIPTS:
         if one.type in MACHINES and one.unsure(name):
             yield Doubt(one.address, f"{name} is not known yet")
+    yield from _given_later(one)
+
+
+def _given_later(one: Resource) -> Iterator[Outcome]:
+    for steps in sorted(one.unknown, key=str):
+        if argument(one, steps, "later"):
+            yield Doubt(one.address, f"{'.'.join(map(str, steps))} is not known yet")
 
 
 def _holds(one: Resource, steps: tuple[str | int, ...], value: str, keys: frozenset[str]) -> bool:

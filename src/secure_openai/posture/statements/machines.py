@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from secure_openai.posture.addresses import PUBLIC_SPACE, range_of, within
-from secure_openai.posture.estate import Estate, Resource, fold
+from secure_openai.posture.estate import UNKNOWN, Estate, Resource, fold
 from secure_openai.posture.private_link import MACHINES
 from secure_openai.posture.security_rules import INTERNET, Flow, Rule, evaluate, ports_of
 from secure_openai.posture.statements.statement import (
@@ -45,6 +45,8 @@ def _in_the_open(topology: Topology) -> Iterator[Outcome]:
             yield from _let_in(topology, group, prefixes)
     else:
         for group in topology.estate.every("azurerm_network_security_group"):
+            if group.get("security_rule") is UNKNOWN:
+                yield Doubt(group.address, "its rules are not known yet")
             for finding in _let_in(topology, group, _ANYWHERE):
                 yield Doubt(finding.address, f"{finding.says}: what it guards is not known yet")
     for one in topology.estate.every("azurerm_bastion_host"):
@@ -104,7 +106,7 @@ def _let_in(topology: Topology, group: Resource, prefixes: tuple[str, ...]) -> I
     for prefix in prefixes:
         for protocol in ("tcp", "udp"):
             for port in ports_of(rules, inbound=True):
-                flow = Flow(INTERNET, prefix, port, inbound=True, protocol=protocol, chosen=True)
+                flow = Flow(INTERNET, prefix, port, inbound=True, protocol=protocol, worst=True)
                 answer = evaluate(rules, flow, prefixes)
                 if answer.admitted or _customers(rules, answer.allowing):
                     where = f" on port {port}" if port else ""

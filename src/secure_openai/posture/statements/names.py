@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from secure_openai.posture.applications import reference, settings_of, url_hosts
-from secure_openai.posture.estate import Resource
+from secure_openai.posture.estate import UNKNOWN, Resource
 from secure_openai.posture.names import resolution, servers
 from secure_openai.posture.private_link import LOGIN
 from secure_openai.posture.statements.statement import (
@@ -78,16 +78,14 @@ def _resolve(topology: Topology) -> Iterator[Outcome]:
 def _cloud(topology: Topology) -> Iterator[Outcome]:
     for one in topology.estate.every("azurerm_private_dns_zone"):
         cloud = cloud_of_zone(one.name)
-        if cloud and cloud != topology.cloud:
+        if one.get("name") in (None, UNKNOWN):
+            yield Doubt(one.address, "its name is not known yet")
+        elif cloud and cloud != topology.cloud:
             says = f"{one.name} is a zone of the {cloud} cloud, and the estate stands in {topology.cloud}"
             yield Finding(one.address, "name", says, "# name the zone of this cloud")
-        elif cloud is None and one.name.startswith("privatelink."):
-            yield Finding(
-                one.address,
-                "name",
-                f"{one.name} is no private zone of Azure",
-                "# name the zone of the service",
-            )
+        elif cloud is None and one.name.casefold().startswith("privatelink."):
+            says = f"{one.name} is no private zone of Azure"
+            yield Finding(one.address, "name", says, "# name the zone of the service")
 
 
 def _links(topology: Topology) -> Iterator[Outcome]:
@@ -118,7 +116,10 @@ def _links(topology: Topology) -> Iterator[Outcome]:
 
 def _subdomains(topology: Topology) -> Iterator[Outcome]:
     for one in topology.estate.every("azurerm_cognitive_account"):
-        if one.get("custom_subdomain_name") is None:
+        name = one.get("custom_subdomain_name")
+        if name is UNKNOWN:
+            yield Doubt(one.address, "custom_subdomain_name is not known yet")
+        elif not name:
             says = "it has no subdomain of its own: neither Entra ID nor a private endpoint works"
             yield Finding(
                 one.address, "custom_subdomain_name", says, f'custom_subdomain_name = "{one.name}"'
@@ -179,15 +180,17 @@ def _strangers(topology: Topology, app: Resource, value: object) -> set[str]:
 
 def _asked(topology: Topology) -> Iterator[Outcome]:
     for network in topology.estate.every("azurerm_virtual_network"):
-        if network.unsure("dns_servers") and topology.estate.relations is False:
-            continue
+        if network.get("dns_servers") is UNKNOWN:
+            yield Doubt(network.address, "its DNS servers are not known yet")
         for passes, address, says in servers(topology, topology.zone(network.id).id):
             if passes is None:
                 yield Doubt(address, says)
     for app in topology.apps:
         for name in _SERVERS:
-            server = settings_of(app).get(name)
-            if server and server != _AZURE_DNS:
+            server = app.get(f"app_settings.{name}")
+            if server is UNKNOWN:
+                yield Doubt(app.address, f"setting {name} is not known yet")
+            elif server and server != _AZURE_DNS:
                 says = f"setting {name} has it ask a DNS server of its own: whether that forwards cannot be told"
                 yield Doubt(app.address, says)
 

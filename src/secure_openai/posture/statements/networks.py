@@ -91,7 +91,7 @@ def _strangers(topology: Topology, target: Subnet, rules: Sequence[Rule]) -> Ite
     space = topology.space(target.network)
     for prefix in target.prefixes:
         for place in (PEERS, INTERNET):
-            answer = evaluate(rules, Flow(place, prefix, 443, inbound=True, chosen=True), space)
+            answer = evaluate(rules, Flow(place, prefix, 443, inbound=True, worst=True), space)
             if answer.admitted > _WIDE:
                 says = f"rule {answer.allowing} lets {place} in to the endpoints"
                 yield Finding(_at(target), "security_rule", says, _DENY)
@@ -178,7 +178,7 @@ def _passing(
     for prefix in subnet.prefixes:
         for protocol in ("tcp", "udp", "icmp"):
             for port in ports_of(rules, inbound=False):
-                flow = Flow(prefix, place, port, inbound=False, protocol=protocol, chosen=True)
+                flow = Flow(prefix, place, port, inbound=False, protocol=protocol, worst=True)
                 answer = evaluate(rules, flow, space)
                 if _passes(answer, place):
                     yield answer.allowing, port

@@ -50,11 +50,11 @@ def declared_door(topology: Topology, service: Resource) -> str:
         return ""
     tags = service.get("tags")
     keyless = all(
-        service.get(name) is wanted
-        for name, wanted in (
-            ("allow_nested_items_to_be_public", False),
-            ("local_user_enabled", False),
-            ("shared_access_key_enabled", False),
+        service.get(name) in accepted
+        for name, accepted in (
+            ("allow_nested_items_to_be_public", (False, None)),
+            ("local_user_enabled", (False,)),
+            ("shared_access_key_enabled", (False,)),
         )
     )
     return str(tags.get(DOOR_TAG) or "").strip() if keyless and isinstance(tags, dict) else ""
@@ -79,6 +79,10 @@ def _from_internet(topology: Topology) -> Iterator[Outcome]:
             mend = 'ingestion_access_mode = "PrivateOnly"\nquery_access_mode     = "PrivateOnly"'
             says = "it lets its members talk to what is public"
             yield Finding(service.address, "ingestion_access_mode", says, mend)
+            continue
+        unsure = next((hop for hop in path.hops if hop[0] is None), None)
+        if service.type == _SCOPE and unsure:
+            yield Doubt(service.address, unsure[2])
             continue
         if service.get("public_network_access_enabled") is False:
             continue

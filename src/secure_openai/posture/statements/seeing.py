@@ -210,7 +210,7 @@ STATEMENTS: Final = (
         "Logs are kept long enough, in the private scope",
         Severity.MEDIUM,
         "Break-ins are noticed after weeks.",
-        ("MCSB LT-6", "Azure Policy 0fc55270"),
+        ("MCSB LT-6", "MCSB NS-2", "Azure Policy 0fc55270"),
         _logs,
         ("azurerm_log_analytics_workspace", "azurerm_application_insights", "azurerm_monitor_private_link_scoped_service"),
         relations=True,
