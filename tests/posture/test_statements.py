@@ -36,6 +36,8 @@ AZURE_S_CHOICE: dict[str, Any] = {
     "app_role_assignment_required": False,
     "backup.type": "Periodic",
     "default_action": "Allow",
+    "enabled_for_deployment": False,
+    "enabled_for_template_deployment": False,
     "fallback_public_client_enabled": False,
     "https_only": False,
     "access_token_issuance_enabled": False,

@@ -20,12 +20,14 @@ from secure_openai.posture.zones import cloud_of_zone, domain_of_zone
 Hop = tuple[bool | None, str, str]
 """Whether it lets through (None: cannot tell), the address of what decides, and why."""
 
-_ADDRESS: tuple[str, ...] = ("azurerm_private_dns_a_record",)
+_ADDRESS = ("azurerm_private_dns_a_record",)
+_RULESET = "azurerm_private_dns_resolver_virtual_network_link"
 
 
 def resolution(topology: Topology, network: str, door: Door, endpoint: Endpoint) -> Iterator[Hop]:
     """Yield one hop for each private zone that must answer for a door, and for the servers."""
     yield from servers(topology, network)
+    yield from rulesets(topology, network)
     yield from _shadows(topology, network, door, endpoint)
     for name in door.zones:
         yield _answers(topology, network, door, endpoint, name)
@@ -45,6 +47,14 @@ def servers(topology: Topology, network: str) -> Iterator[Hop]:
                 address,
                 f"asks its own DNS servers {', '.join(own)}: whether they forward cannot be told",
             )
+
+
+def rulesets(topology: Topology, network: str) -> Iterator[Hop]:
+    """Yield a hop for each ruleset that forwards a network's names to servers of its own."""
+    for one in topology.estate.naming(_RULESET, "virtual_network_id", network):
+        vouched = topology.assumed.hold("resolves", network)
+        says = "forwards its names by a ruleset, whose servers are not read here"
+        yield (True if vouched else None), one.address, says
 
 
 def _shadows(topology: Topology, network: str, door: Door, endpoint: Endpoint) -> Iterator[Hop]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from secure_openai.posture.applications import named_hosts
+from secure_openai.posture.applications import identities_of, named_hosts
 from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.estate import Estate, Resource, Values, fold
 from secure_openai.posture.private_link import (
@@ -276,6 +276,20 @@ class Topology:
                 for door in self.doors_of[account.address]:
                     if door.subresource in _HOST_STORAGE:
                         found[door.hosts[0]] = door
+        return found
+
+    @cached_property
+    def acting(self) -> dict[str, list[Resource]]:
+        """Return the applications and slots by the principal that they act as."""
+        found: dict[str, list[Resource]] = defaultdict(list)
+        for app in self.apps:
+            for identifier in identities_of(app):
+                identity = self.estate.known(identifier)
+                if identity:
+                    found[fold(identity.values.get("principal_id"))].append(app)
+            for block in app.blocks("identity"):
+                if block.get("principal_id"):
+                    found[fold(block["principal_id"])].append(app)
         return found
 
     @cached_property

@@ -39,6 +39,12 @@ def at(found: list[Entry], address: str) -> dict[str, Any]:
     return values
 
 
+def principal(found: list[Entry], name: str) -> str:
+    """Return the principal of an identity."""
+    address = f'module.identity.azurerm_user_assigned_identity.this["{name}"]'
+    return str(at(found, address)["principal_id"])
+
+
 def key_of(found: list[Entry]) -> str:
     """Return a key of the estate's database."""
     return str(at(found, COSMOS)["primary_key"])
@@ -80,6 +86,18 @@ def every(kind: str, **values: Any) -> Change:
         for one in found:
             if one["type"] == kind:
                 one["values"].update(values)
+
+    return change
+
+
+def narrowed(**values: Any) -> Change:
+    """Have every alert ask for something more."""
+
+    def change(found: list[Entry]) -> None:
+        for one in found:
+            if one["type"] == "azurerm_monitor_activity_log_alert":
+                for criteria in one["values"]["criteria"]:
+                    criteria.update(values)
 
     return change
 

@@ -10,6 +10,7 @@ from tests.posture.attacks.changes import (
     WEB,
     absent,
     both,
+    principal,
     resource,
 )
 from tests.posture.mutants import Change, added, put
@@ -32,6 +33,13 @@ DOORS: dict[str, tuple[str, Change]] = {
             resource("azurerm_storage_account", "a", id="/s", name="s", tags={"public-door": "x"}, shared_access_key_enabled=False, local_user_enabled=False, allow_nested_items_to_be_public=False),
             resource("azurerm_storage_account_static_website", "a", storage_account_id="/s"),
         ),
+    ),
+    "a tag on storage that an application may write to": (
+        "REACH-01",
+        lambda found: both(
+            resource("azurerm_storage_account", "a", id=f"{GROUP}/providers/Microsoft.Storage/storageAccounts/s", name="s", tags={"public-door": "x"}, shared_access_key_enabled=False, local_user_enabled=False, allow_nested_items_to_be_public=False),
+            resource("azurerm_role_assignment", "a", scope=f"{GROUP}/providers/Microsoft.Storage/storageAccounts/s/blobServices/default/containers/c", role_definition_name="Storage Blob Data Contributor", principal_id=principal(found, "web-production")),
+        )(found),
     ),
     "a blank reason for a door": (
         "REACH-01",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.posture.attacks.changes import (
+    VAULT,
     WEB,
     at,
     both,
@@ -63,6 +64,8 @@ KEYS: dict[str, tuple[str, Change]] = {
     "a registry that anybody may pull from": ("KEYS-03", added("azurerm_container_registry", id="/r", name="r", admin_enabled=False, anonymous_pull_enabled=True)),
     "a bus that takes keys": ("KEYS-03", added("azurerm_servicebus_namespace", id="/b", name="b", local_auth_enabled=True)),
     "a database that takes passwords": ("KEYS-03", added("azurerm_postgresql_flexible_server", id="/p", name="p", authentication=[])),
+    "a vault that templates read": ("KEYS-11", put(VAULT, "enabled_for_template_deployment", True)),
+    "a vault that machines read": ("KEYS-11", put(VAULT, "enabled_for_deployment", True)),
     "a vault by access policy, in other words": (
         "KEYS-11",
         added("azapi_resource", id="/v", name="v", type="Microsoft.KeyVault/vaults@2023-07-01", body={"properties": {"accessPolicies": [{"objectId": "x"}]}}),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tests.posture.attacks.changes import (
+    VNET,
     literal,
     record,
     zone,
 )
-from tests.posture.mutants import Change, put
+from tests.posture.mutants import Change, added, put
 
 NAMES: dict[str, tuple[str, Change]] = {
     "a zone of one host": ("NAMES-01", zone("cosmos-chat-qdf84.privatelink.documents.azure.com", {"name": "@", "records": ["10.66.6.6"]})),
@@ -24,6 +25,11 @@ NAMES: dict[str, tuple[str, Change]] = {
         put('module.network[0].azurerm_private_dns_zone_virtual_network_link.this["privatelink.documents.azure.com"]', "registration_enabled", True),
     ),
     "DNS servers of the application's own": ("NAMES-06", literal("WEBSITE_DNS_SERVER", "10.66.6.6")),
+    "a ruleset that forwards names": (
+        "NAMES-01 NAMES-06",
+        added("azurerm_private_dns_resolver_virtual_network_link", id="/l", name="l", virtual_network_id=VNET.upper(), dns_forwarding_ruleset_id="/r"),
+    ),
+    "a proxy without a scheme": ("SIGNIN-04", literal("HTTPS_PROXY", "10.66.6.6:3128")),
     "telemetry to a stranger": (
         "NAMES-05",
         literal("APPLICATIONINSIGHTS_CONNECTION_STRING", "InstrumentationKey=12345678-1234-1234-1234-123456789012;IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/"),

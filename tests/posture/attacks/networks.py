@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.posture.attacks.changes import (
     FUNCTION,
     INWARD,
+    MODEL,
     OUTWARD,
     VNET,
     at,
@@ -98,6 +99,8 @@ NETWORKS: dict[str, tuple[str, Change]] = {
         added("azurerm_private_endpoint", id="/pe", name="pe", subnet_id=f"{VNET}/subnets/snet-endpoints", private_service_connection=[{"private_connection_resource_alias": "x.y.azure.privatelinkservice", "is_manual_connection": False}]),
     ),
     "an application that left its network": ("REACH-06", put(FUNCTION, "virtual_network_subnet_id", "")),
+    "a model that calls whom it likes": ("REACH-09", put(MODEL, "fqdns", ["*"])),
+    "a model that calls a stranger": ("REACH-09", put(MODEL, "fqdns", ["evil.example.com"])),
     "a subnet inside its network": (
         "REACH-07",
         put("module.network[0].azurerm_virtual_network.this", "subnet", [{"name": "more", "address_prefixes": ["10.20.3.0/24"], "default_outbound_access_enabled": False}]),

@@ -68,6 +68,18 @@ ROLES_HELD: dict[str, tuple[str, Change]] = {
             resource("azurerm_role_assignment", "a", scope=GROUP, role_definition_name="Contributor", principal_id=at(found, 'module.identity.azurerm_user_assigned_identity.this["web-production"]')["principal_id"]),
         )(found),
     ),
+    "a data role for somebody outside": (
+        "ROLES-02",
+        assigned("5e0bd9bd-7b93-4f28-af87-19fc36ad61bd", f"{GROUP}/providers/Microsoft.CognitiveServices/accounts/oai-chat-main-qdf84"),
+    ),
+    "a database for somebody outside": (
+        "ROLES-02",
+        added("azurerm_cosmosdb_sql_role_assignment", principal_id=SOMEBODY, role_definition_id=f"{GROUP}/providers/Microsoft.DocumentDB/databaseAccounts/c/sqlRoleDefinitions/00000000-0000-0000-0000-000000000001", scope=f"{GROUP}/providers/Microsoft.DocumentDB/databaseAccounts/c/dbs/d"),
+    ),
+    "a pipeline that acts as the application": (
+        "ROLES-05",
+        lambda found: added("azurerm_federated_identity_credential", user_assigned_identity_id=at(found, WEB)["identity"][0]["identity_ids"][0], audience=["api://AzureADTokenExchange"], issuer="https://token.actions.githubusercontent.com", subject="repo:a/b:environment:c")(found),
+    ),
     "an identity that a cluster shares": (
         "ROLES-04",
         lambda found: added("azurerm_container_app", id="/c", name="c", identity=[{"type": "UserAssigned", "identity_ids": [at(found, WEB)["identity"][0]["identity_ids"][0].upper()]}])(found),

@@ -19,6 +19,18 @@ SIGN_IN: dict[str, tuple[str, Change]] = {
     "another tenant": ("SIGNIN-02", put(FUNCTION, "auth_settings_v2/0/active_directory_v2/0/tenant_auth_endpoint", LOGIN.replace("common", SOMEBODY))),
     "another login beside": ("SIGNIN-02", put(FUNCTION, "auth_settings_v2/0/google_v2", [{"client_id": "x"}])),
     "the first login": ("SIGNIN-02", put(FUNCTION, "auth_settings", [{"enabled": True, "unauthenticated_client_action": "AllowAnonymous"}])),
+    "a tenant of the attacker's": (
+        "SIGNIN-01",
+        both(
+            put(WEB, "app_settings/SECURE_OPENAI_TENANT_ID", SOMEBODY),
+            put(WEB, "app_settings/SECURE_OPENAI_AUTHORITY", LOGIN.replace("common", SOMEBODY)),
+        ),
+    ),
+    "any website in people's name": ("SIGNIN-01", put(WEB, "site_config/0/cors", [{"allowed_origins": ["*"], "support_credentials": True}])),
+    "any website in a job's name": ("SIGNIN-02", put(FUNCTION, "site_config/0/cors", [{"allowed_origins": ["*"]}])),
+    "code from elsewhere": ("SIGNIN-04", put(WEB, "app_settings/PYTHONPATH", "/home/evil")),
+    "a library loaded before all others": ("SIGNIN-04", put(WEB, "app_settings/LD_PRELOAD", "/home/x.so")),
+    "certificates of somebody's own": ("SIGNIN-04", put(WEB, "app_settings/SSL_CERT_FILE", "/home/ca.pem")),
     "a container under the application's command": ("SIGNIN-04", put(WEB, "site_config/0/application_stack/0/docker_image_name", "evil/image")),
     "an address behind a gateway of another name": (
         "SIGNIN-01",

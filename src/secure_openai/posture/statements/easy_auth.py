@@ -26,6 +26,7 @@ _TENANT: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.I
 
 def easy_auth(topology: Topology, app: Resource) -> Iterator[Outcome]:
     """Yield where an application that leaves sign-in to App Service lets somebody in unasked."""
+    yield from origins(app)
     if app.get("auth_settings.0.enabled") is UNKNOWN:
         yield Doubt(app.address, "whether its first login counts is not known yet")
     if app.blocks("auth_settings") and app.get("auth_settings.0.enabled") is True:
@@ -109,12 +110,27 @@ def _tenant(topology: Topology, app: Resource) -> Iterator[Outcome]:
         yield Finding(app.address, path, "it asks another cloud's Entra ID", mend)
         return
     tenant = str(endpoint).removeprefix(f"https://{LOGIN[topology.cloud]}/").partition("/")[0]
-    known = {
-        fold(one.values.get("tenant_id"))
-        for one in topology.estate.every("azurerm_user_assigned_identity", "azurerm_key_vault")
-    } - {""}
+    known = tenants_of(topology)
     if not _TENANT.fullmatch(tenant):
         says = f"it lets people of every tenant in: its endpoint is {tenant}'s"
         yield Finding(app.address, path, says, mend)
     elif known and tenant.casefold() not in known:
         yield Finding(app.address, path, "it asks another tenant than the estate's", mend)
+
+
+def tenants_of(topology: Topology) -> frozenset[str]:
+    """Return the tenants that the estate's own identities and vaults belong to."""
+    kinds = ("azurerm_user_assigned_identity", "azurerm_key_vault")
+    found = {fold(one.values.get("tenant_id")) for one in topology.estate.every(*kinds)}
+    return frozenset(found - {""})
+
+
+def origins(app: Resource) -> Iterator[Outcome]:
+    """Yield where any website may call an application in the name of whoever visits it."""
+    path = "site_config.0.cors.0.allowed_origins"
+    allowed = app.get(path)
+    if allowed is UNKNOWN:
+        yield Doubt(app.address, f"{path} is not known yet")
+    elif "*" in (allowed or ()):
+        says = "any website may call it in people's name"
+        yield Finding(app.address, path, says, "# name the origins, or remove the block")

@@ -12,6 +12,7 @@ from secure_openai.posture.statements.statement import Finding, Outcome, Severit
 from secure_openai.posture.topology import Topology
 
 _GITHUB: Final = "https://token.actions.githubusercontent.com"
+_OWN: Final = "# an identity of its own for what deploys"
 _BOUND: Final = 'subject = "repo:owner/name:environment:production"'
 
 
@@ -60,6 +61,13 @@ def _federated(topology: Topology) -> Iterator[Outcome]:
                 "subject = azurerm_user_assigned_identity.this.principal_id",
             )
     for one in topology.estate.every("azurerm_federated_identity_credential"):
+        identity = topology.estate.known(
+            one.values.get("user_assigned_identity_id") or one.values.get("parent_id")
+        )
+        principal = fold(identity.values.get("principal_id")) if identity else ""
+        for app in topology.acting.get(principal, ()):
+            says = f"whoever it trusts acts as {app.name}"
+            yield Finding(one.address, "user_assigned_identity_id", says, _OWN)
         subject = str(one.values.get("subject") or "")
         bound[subject].append(one)
         if one.values.get("audience") not in ([audience], audience):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from secure_openai.posture.estate import UNKNOWN, Resource, fold
+from secure_openai.posture.estate import UNKNOWN, Resource, Values, fold, leaves
 from secure_openai.posture.statements.statement import (
     LEAST_DAYS,
     LEAST_LOG_DAYS,
@@ -46,9 +46,23 @@ def _storage(topology: Topology) -> Iterator[Outcome]:
             yield from held(one, path, accepted, default)
     for one in topology.estate.every("azurerm_storage_container"):
         yield from held(one, "container_access_type", ("private",), "private")
+    for one in topology.estate.every("azurerm_storage_management_policy"):
+        for rule in one.blocks("rule"):
+            limited = any(part.get("prefix_match") for part in rule.get("filters") or ())
+            if rule.get("enabled") is not False and not limited:
+                yield from _short(one, rule)
     for one in topology.estate.every(_WEBSITE):
         says = "it makes a storage account a website that asks nobody"
         yield Finding(one.address, "", says, "# serve it from an application that signs people in")
+
+
+def _short(policy: Resource, rule: Values) -> Iterator[Outcome]:
+    """Yield where a rule about all blobs deletes them before anybody misses them."""
+    for steps, days in leaves(rule.get("actions")):
+        name = str(steps[-1])
+        if name.startswith("delete_after") and isinstance(days, int) and 0 <= days < LEAST_LOG_DAYS:
+            says = f"rule {rule.get('name')} deletes every blob after {days} days"
+            yield Finding(policy.address, "rule", says, "# name the prefix that is short-lived")
 
 
 def _seals(topology: Topology) -> Iterator[Outcome]:

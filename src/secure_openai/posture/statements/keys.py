@@ -271,6 +271,8 @@ def _taken(topology: Topology) -> Iterator[Outcome]:
 def _policies(topology: Topology) -> Iterator[Outcome]:
     for one in topology.estate.every("azurerm_key_vault"):
         yield from held(one, "rbac_authorization_enabled", (True,), False)
+        for name in ("enabled_for_deployment", "enabled_for_template_deployment"):
+            yield from held(one, name, (False,), False)
         if one.unsure("access_policy") and one.get("rbac_authorization_enabled") is not True:
             yield Doubt(one.address, "its access policies are not known yet")
         if one.blocks("access_policy"):

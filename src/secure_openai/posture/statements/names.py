@@ -7,7 +7,7 @@ from typing import Final
 
 from secure_openai.posture.applications import reference, settings_of, url_hosts
 from secure_openai.posture.estate import UNKNOWN, Resource
-from secure_openai.posture.names import resolution, servers
+from secure_openai.posture.names import resolution, rulesets, servers
 from secure_openai.posture.private_link import LOGIN
 from secure_openai.posture.statements.statement import (
     Doubt,
@@ -182,7 +182,8 @@ def _asked(topology: Topology) -> Iterator[Outcome]:
     for network in topology.estate.every("azurerm_virtual_network"):
         if network.get("dns_servers") is UNKNOWN:
             yield Doubt(network.address, "its DNS servers are not known yet")
-        for passes, address, says in servers(topology, topology.zone(network.id).id):
+        key = topology.zone(network.id).id
+        for passes, address, says in (*servers(topology, key), *rulesets(topology, key)):
             if passes is None:
                 yield Doubt(address, says)
     for app in topology.apps:
@@ -264,7 +265,7 @@ STATEMENTS: Final = (
         "Other servers resolve private names only if they forward them, which Terraform cannot show.",
         ("MCSB NS-10", "checkov CKV_AZURE_183"),
         _asked,
-        ("azurerm_virtual_network", "azurerm_virtual_network_dns_servers"),
+        ("azurerm_virtual_network", "azurerm_virtual_network_dns_servers", "azurerm_private_dns_resolver_virtual_network_link"),
     ),
     Statement(
         "NAMES-07",

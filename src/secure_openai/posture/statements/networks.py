@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from secure_openai.posture.addresses import range_of
-from secure_openai.posture.estate import Resource, fold
+from secure_openai.posture.estate import UNKNOWN, Resource, fold
 from secure_openai.posture.paths import admits
 from secure_openai.posture.security_rules import (
     INTERNET,
@@ -254,6 +254,13 @@ def _outbound(topology: Topology) -> Iterator[Outcome]:
             yield from held(one, "default_outbound_access_enabled", (False,), True)
     for one in topology.estate.every("azurerm_cognitive_account"):
         yield from held(one, "outbound_network_access_restricted", (True,), False)
+        allowed = one.get("fqdns")
+        if allowed is UNKNOWN and not topology.estate.relations:
+            yield Doubt(one.address, "whom it may call is not known yet")
+        for host in one.items("fqdns"):
+            if str(host).casefold() not in topology.by_host:
+                says = f"it may call {host}, which is no service of the estate"
+                yield Finding(one.address, "fqdns", says, "# name services of this estate")
 
 
 STATEMENTS: Final = (

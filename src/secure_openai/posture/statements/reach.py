@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from secure_openai.posture.applications import settings_of
-from secure_openai.posture.estate import UNKNOWN, Resource
+from secure_openai.posture.estate import UNKNOWN, Resource, fold
 from secure_openai.posture.firewalls import Firewall, admitted, firewall
 from secure_openai.posture.paths import from_internet, from_subnet, label
 from secure_openai.posture.private_link import FUNCTIONS, SERVICES, SITES, Door
@@ -64,9 +64,18 @@ def _keeps(topology: Topology, service: Resource) -> bool:
     """Return whether an application keeps something in a storage account, or may."""
     if any(app.unsure("app_settings", "storage_account_name") for app in topology.apps):
         return True
-    return service.id in topology.called or bool(
-        topology.estate.naming(
-            "azurerm_storage_account_static_website", "storage_account_id", service.id
+    held = (
+        one.refers("scope").startswith(fold(service.id))
+        for one in topology.estate.every("azurerm_role_assignment")
+        if one.refers("principal_id") in topology.acting
+    )
+    return (
+        service.id in topology.called
+        or any(held)
+        or bool(
+            topology.estate.naming(
+                "azurerm_storage_account_static_website", "storage_account_id", service.id
+            )
         )
     )
 

@@ -39,6 +39,8 @@ _COSMOS_ROLES: Final = {
 }
 _COSMOS: Final = "azurerm_cosmosdb_sql_role_assignment"
 _COSMOS_ROLE: Final = "azurerm_cosmosdb_sql_role_definition"
+# Sign-in to a machine is for people, whom no configuration makes.
+_FOR_PEOPLE: Final = ("Virtual Machine Administrator Login", "Virtual Machine User Login")
 _NARROW: Final = "# a data role on the one resource"
 # Services hold an identity to open the key that encrypts them, and act for nobody with it.
 _KEEPERS: Final = (
@@ -54,20 +56,6 @@ _KEEPERS: Final = (
 
 def _slot(app: Resource) -> str:
     return app.name if app.type in SLOTS else "production"
-
-
-def _principals(topology: Topology) -> dict[str, list[Resource]]:
-    """Return the applications and slots by the principal that they act as."""
-    found: dict[str, list[Resource]] = defaultdict(list)
-    for app in topology.apps:
-        for identifier in identities_of(app):
-            identity = topology.estate.known(identifier)
-            if identity:
-                found[fold(identity.values.get("principal_id"))].append(app)
-        for block in app.blocks("identity"):
-            if block.get("principal_id"):
-                found[fold(block["principal_id"])].append(app)
-    return found
 
 
 def _needed(topology: Topology, app: Resource) -> dict[tuple[str, str], str]:
@@ -138,7 +126,7 @@ def _missing(topology: Topology) -> Iterator[Outcome]:
     for app in topology.apps:
         if not is_ours(app):
             yield Doubt(app.address, "what its code needs is not known: it is not this framework's")
-    for principal, apps in sorted(_principals(topology).items()):
+    for principal, apps in sorted(topology.acting.items()):
         held = {(role, scope) for role, scope, _ in granted.get(principal, ())}
         for app in apps:
             if not is_ours(app):
@@ -156,7 +144,7 @@ def _missing(topology: Topology) -> Iterator[Outcome]:
 
 def _beyond(topology: Topology) -> Iterator[Outcome]:
     granted = _granted(topology)
-    principals = _principals(topology)
+    principals = topology.acting
     for principal, apps in sorted(principals.items()):
         foreign = [app for app in apps if not is_ours(app)]
         if foreign:
@@ -180,7 +168,8 @@ def _beyond(topology: Topology) -> Iterator[Outcome]:
                 says,
                 "# remove the assignment, or narrow it to what tables/roles.json asks for",
             )
-    for found in granted.values():
+    inside = _inside(topology)
+    for principal, found in granted.items():
         for role, scope, source in found:
             service = "microsoft.documentdb" if source.type == _COSMOS else service_of(role)
             there = providers(scope)
@@ -191,6 +180,29 @@ def _beyond(topology: Topology) -> Iterator[Outcome]:
                 yield Finding(
                     source.address, "scope", says, "# the scope of the service that it is for"
                 )
+            elif principal not in inside and role in _FOR_PEOPLE:
+                yield Note(source.address, f"{role}, for people outside the estate")
+            elif principal not in inside and role not in BROAD:
+                says = f"{role} is held by somebody outside the estate: for what cannot be told"
+                yield Doubt(source.address, says)
+
+
+def _inside(topology: Topology) -> frozenset[str]:
+    """Return every principal that the estate itself makes."""
+    return frozenset(
+        fold(value)
+        for one in topology.estate.resources
+        for steps, value in topology.estate.leaves_of(one)
+        if value
+        and (
+            (steps == ("principal_id",) and one.type == "azurerm_user_assigned_identity")
+            or (steps[-1] == "principal_id" and steps[0] == "identity")
+            or (
+                steps[-1] == "object_id"
+                and (one.type.startswith("azuread_") or steps[0] == "kubelet_identity")
+            )
+        )
+    )
 
 
 def _too_broad(topology: Topology) -> Iterator[Outcome]:
@@ -284,7 +296,7 @@ def _defined(topology: Topology) -> Iterator[Outcome]:
 
 def _deployers(topology: Topology) -> frozenset[str]:
     """Return the principals of the identities that pipelines deploy as, and nothing else acts as."""
-    acting = set(_principals(topology))
+    acting = set(topology.acting)
     for kind in topology.estate.types - set(_KEEPERS):
         for one in topology.estate.every(kind):
             for identifier in identities_of(one):
@@ -348,7 +360,7 @@ STATEMENTS: Final = (
     ),
     Statement(
         "ROLES-02",
-        "No application holds a role that its code does not need",
+        "No application holds a role that its code does not need, and nobody outside holds one",
         Severity.HIGH,
         "What an application may do, whoever takes it over may do.",
         ("MCSB PA-7",),

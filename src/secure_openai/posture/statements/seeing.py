@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from secure_openai.posture.estate import Resource, fold
+from secure_openai.posture.estate import UNKNOWN, Resource, Values, fold
 from secure_openai.posture.private_link import SITES
 from secure_openai.posture.statements.statement import (
     LEAST_LOG_DAYS,
+    Doubt,
     Finding,
     Outcome,
     Severity,
@@ -33,6 +34,20 @@ OBSERVED: Final = (
 )
 """What must send its logs to the workspace."""
 
+LEAST_GIGABYTES: Final = 1
+"""How much a workspace must keep a day, if it is cut off at all."""
+
+_NARROWING: Final = (
+    "caller",
+    "level",
+    "levels",
+    "resource_group",
+    "resource_groups",
+    "resource_id",
+    "resource_ids",
+    "sub_status",
+    "sub_statuses",
+)
 ALERTS: Final = {
     "Microsoft.Authorization/roleAssignments/write": "a role is assigned",
     "Microsoft.Authorization/locks/delete": "a lock is removed",
@@ -102,7 +117,7 @@ def _alerts(topology: Topology) -> Iterator[Outcome]:
     for one in alerts:
         for block in one.blocks("criteria"):
             named = {fold(action.get("action_group_id")) for action in one.blocks("action")}
-            if one.get("enabled") is not False and named & groups:
+            if one.get("enabled") is not False and named & groups and not _narrowed(block):
                 scopes.setdefault(str(block.get("operation_name")).casefold(), set()).update(
                     fold(scope) for scope in one.values.get("scopes") or ()
                 )
@@ -141,6 +156,12 @@ def _alerts(topology: Topology) -> Iterator[Outcome]:
             )
 
 
+def _narrowed(criteria: Values) -> bool:
+    """Return whether an alert is about less than every success of its operation."""
+    done = criteria.get("status") in (None, "", "Succeeded") and not criteria.get("statuses")
+    return not done or any(criteria.get(name) for name in _NARROWING)
+
+
 def _logs(topology: Topology) -> Iterator[Outcome]:
     estate = topology.estate
     kinds = ("azurerm_log_analytics_workspace", "azurerm_application_insights")
@@ -153,6 +174,12 @@ def _logs(topology: Topology) -> Iterator[Outcome]:
         mend = 'resource "azurerm_log_analytics_workspace" "this" {\n  retention_in_days = 90\n}'
         yield Finding(watched[0].address, "", "no workspace keeps what happens", mend)
     for one in estate.every(*kinds):
+        quota = one.get("daily_quota_gb")
+        if quota is UNKNOWN:
+            yield Doubt(one.address, "daily_quota_gb is not known yet")
+        elif quota is not None and 0 <= quota < LEAST_GIGABYTES:
+            says = f"after {quota} GB a day nothing more is kept"
+            yield Finding(one.address, "daily_quota_gb", says, "daily_quota_gb = -1")
         yield from kept(
             one, "retention_in_days", LEAST_LOG_DAYS, "retention_in_days = 90", default=0
         )

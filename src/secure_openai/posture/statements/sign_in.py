@@ -9,7 +9,7 @@ from typing import Final
 from secure_openai.posture.applications import identities_of, is_ours, settings_of
 from secure_openai.posture.estate import UNKNOWN, Resource, fold
 from secure_openai.posture.private_link import APPS, FUNCTIONS, LOGIN, SITES, SLOTS, WEB
-from secure_openai.posture.statements.easy_auth import easy_auth
+from secure_openai.posture.statements.easy_auth import easy_auth, origins, tenants_of
 from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
@@ -30,6 +30,25 @@ _STICKY: Final = (
     "SECURE_OPENAI_COSMOS_DATABASE",
     "SECURE_OPENAI_PUBLIC_URL",
 )
+# Settings that Python, the loader, TLS or the build read before the application does.
+_MEDDLING: Final = frozenset(
+    {
+        "ALL_PROXY",
+        "CURL_CA_BUNDLE",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "LD_LIBRARY_PATH",
+        "LD_PRELOAD",
+        "POST_BUILD_COMMAND",
+        "PRE_BUILD_COMMAND",
+        "PYTHONHOME",
+        "PYTHONPATH",
+        "PYTHONSTARTUP",
+        "REQUESTS_CA_BUNDLE",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+    }
+)
 _GATEWAY: Final = "azurerm_application_gateway"
 _WALL: Final = "azurerm_web_application_firewall_policy"
 _TLS_POLICIES: Final = (
@@ -44,6 +63,7 @@ def _doors(topology: Topology) -> Iterator[Outcome]:
     applications = {
         one.values.get("client_id"): one for one in topology.estate.every("azuread_application")
     }
+    tenants = tenants_of(topology)
     for app in topology.estate.every(*WEB):
         if not is_ours(app):
             yield from easy_auth(topology, app)
@@ -59,6 +79,11 @@ def _doors(topology: Topology) -> Iterator[Outcome]:
                 "its authority is not its tenant in this cloud",
                 f'SECURE_OPENAI_AUTHORITY = "https://{LOGIN[topology.cloud]}/${{var.entra.tenant_id}}/v2.0"',
             )
+        if tenants and fold(tenant) not in tenants:
+            says = "it believes another tenant than the estate's"
+            mend = "SECURE_OPENAI_TENANT_ID = var.entra.tenant_id"
+            yield Finding(app.address, "app_settings.SECURE_OPENAI_TENANT_ID", says, mend)
+        yield from origins(app)
         url = str(values.get("SECURE_OPENAI_PUBLIC_URL") or "")
         named = url.removeprefix("https://").rstrip("/")
         gateways = {
@@ -151,6 +176,9 @@ def _start(topology: Topology) -> Iterator[Outcome]:
             yield Doubt(app.address, "some of its settings are not known yet")
         if is_ours(app) and app.type in WEB:
             yield from held(app, "site_config.0.app_command_line", (_START,))
+            for name in sorted(_MEDDLING & settings_of(app).keys()):
+                says = f"setting {name} changes what runs, or whom it believes"
+                yield Finding(app.address, f"app_settings.{name}", says, f"# remove {name}")
             image = app.get("site_config.0.application_stack.0.docker_image_name")
             if image is UNKNOWN or image:
                 says = "it runs a container image, of which nobody can say what is in it"
