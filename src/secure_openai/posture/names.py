@@ -35,6 +35,8 @@ def resolution(topology: Topology, network: str, door: Door, endpoint: Endpoint)
 
 def servers(topology: Topology, network: str) -> Iterator[Hop]:
     """Yield a hop where a network asks DNS servers of its own."""
+    if (unread := topology.dns_servers_unread(network)) is not None:
+        yield None, unread.address, "which DNS servers it asks is not known yet"
     own = topology.dns_servers(network)
     if own:
         known = topology.estate.known(network)
@@ -68,11 +70,12 @@ def _shadows(topology: Topology, network: str, door: Door, endpoint: Endpoint) -
             if label is None:
                 continue
             records = topology.records.get((zones[0].id, label), [])
-            if records and _lead_to(records, endpoint):
+            led = _lead_to(records, endpoint) if records else False
+            if led:
                 continue
             resource = zones[0].resource
             where = resource.address if resource else zones[0].id
-            yield False, where, f"zone {name} answers for {host} in place of {door.zones[0]}"
+            yield led, where, f"zone {name} answers for {host} in place of {door.zones[0]}"
             break
 
 
@@ -141,26 +144,36 @@ def _by_hand(
     if not linked or not wanted:
         return None
     missing = []
+    found: list[Resource] = []
     for label in wanted:
         records = topology.records.get((linked[0].id, label), [])
         if not records and "." not in label:
             records = topology.records.get((linked[0].id, "*"), [])
         if not records:
             missing.append(label)
-        for record in records:
-            if not _lead_to([record], endpoint):
-                says = f"record {record.name} in {name} points at another address"
-                return False, record.address, says
+        found += records
+    wrong = next((one for one in found if _lead_to([one], endpoint) is False), None)
+    if wrong is not None:
+        says = f"record {wrong.name} in {name} points at another address"
+        return False, wrong.address, says
     if len(missing) == len(wanted):
         return None
     if missing:
         return False, endpoint.resource.address, f"no record {missing[0]} in {name}"
+    unread = next((one for one in found if one.unsure("records")), None)
+    if unread is not None:
+        return None, unread.address, f"where record {unread.name} in {name} points is not known yet"
     return True, endpoint.resource.address, f"a record in {name} names it"
 
 
-def _lead_to(records: Iterable[Resource], endpoint: Endpoint) -> bool:
-    """Return whether records name addresses of an endpoint, and nothing else."""
-    return all(
-        record.type in _ADDRESS and set(map(str, record.items("records"))) <= endpoint.addresses
-        for record in records
-    )
+def _lead_to(records: Iterable[Resource], endpoint: Endpoint) -> bool | None:
+    """Return whether records name addresses of an endpoint, and nothing else; None if unknown."""
+    unknown = False
+    for record in records:
+        if record.type not in _ADDRESS:
+            return False
+        if record.unsure("records"):
+            unknown = True
+        elif not set(map(str, record.items("records"))) <= endpoint.addresses:
+            return False
+    return None if unknown else True

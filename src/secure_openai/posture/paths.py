@@ -224,12 +224,15 @@ def _near(topology: Topology, subnet: Subnet, target: Subnet) -> Hop:
     if subnet.network == target.network:
         return True, subnet.network, "both stand in one virtual network"
     ways = {}
+    unread = None
     for one in topology.estate.every("azurerm_virtual_network_peering"):
         ends = (_network_of_peering(one), one.refers("remote_virtual_network_id"))
         if set(ends) == {subnet.network, target.network}:
             ways[ends] = one
-            if one.values.get("allow_virtual_network_access") is False:
+            lets = one.get("allow_virtual_network_access")
+            if lets is False:
                 return False, one.address, "the peering lets nobody reach the other network"
+            unread = one if lets is UNKNOWN else unread
     if not ways:
         return False, subnet.network, "the two networks do not meet"
     first = next(iter(ways.values()))
@@ -240,6 +243,8 @@ def _near(topology: Topology, subnet: Subnet, target: Subnet) -> Hop:
         )
         says = "the two networks are peered on one side only"
         return (None if outside else False), first.address, says
+    if unread is not None:
+        return None, unread.address, "whether the peering lets anybody through is not known yet"
     return True, first.address, "the two networks are peered"
 
 

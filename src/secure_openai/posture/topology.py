@@ -209,13 +209,22 @@ class Topology:
 
     def dns_servers(self, network: str) -> tuple[str, ...]:
         """Return the DNS servers of a network that are not Azure's."""
-        found = self.estate.known(network)
-        servers = list(found.values.get("dns_servers") or ()) if found else []
-        for one in self.estate.naming(
-            "azurerm_virtual_network_dns_servers", "virtual_network_id", network
-        ):
-            servers += one.values.get("dns_servers") or ()
+        servers = [
+            server for one in self._naming_servers(network) for server in one.items("dns_servers")
+        ]
         return tuple(one for one in servers if one != _AZURE_DNS)
+
+    def dns_servers_unread(self, network: str) -> Resource | None:
+        """Return what names DNS servers of a network that are not known; None if all are."""
+        every = self._naming_servers(network)
+        return next((one for one in every if one.unsure("dns_servers")), None)
+
+    def _naming_servers(self, network: str) -> list[Resource]:
+        found = self.estate.known(network)
+        beside = self.estate.naming(
+            "azurerm_virtual_network_dns_servers", "virtual_network_id", network
+        )
+        return [*([found] if found else []), *beside]
 
     @cached_property
     def doors(self) -> list[Door]:

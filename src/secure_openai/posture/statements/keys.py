@@ -169,7 +169,7 @@ def _anywhere(estate: Estate, one: Resource, keys: frozenset[str]) -> Iterator[O
     ]
     found += [
         steps
-        for steps, name, value in (named_values(estate.leaves_of(one)))
+        for steps, name, value in named_values(estate.leaves_of(one))
         if reference(value) is None and setting(name, value, keys)
     ]
     for steps in dict.fromkeys(found):
