@@ -48,19 +48,23 @@ class Call:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to a call instead of an answer.
+    """What happens to a call.
 
     Attributes:
-        status: The answer's status; 0 breaks the connection.
-        headers: The answer's.
-        done: Whether the call is done before that.
+        status: What is answered instead; `None` leaves the answer as it is.
+        headers: What goes with that status.
+        broken: Whether the connection breaks instead of any answer.
+        done: Whether the call is done all the same.
         seconds: How long it takes first.
+        until: What it waits for first.
     """
 
-    status: int = 0
+    status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    broken: bool = False
     done: bool = False
     seconds: float = 0.0
+    until: asyncio.Event | None = None
 
 
 @dataclass
@@ -91,19 +95,18 @@ class Bridge:
             answer = await self._forward(request, body)
             return self._addressed(request, answer)
         self.calls.append(call)
-        fault = self.fault(call)
-        if fault is not None:
-            await asyncio.sleep(fault.seconds)
-            if fault.done:
-                await self._answered(request, body, call)
-            if not fault.status and not fault.done and fault.seconds:
-                return _response(await self._answered(request, body, call))
-            if not fault.status:
-                assert request.transport is not None
-                request.transport.abort()
-                return web.Response()
-            return web.json_response({}, status=fault.status, headers=fault.headers)
-        return _response(await self._answered(request, body, call))
+        fault = self.fault(call) or Fault()
+        await asyncio.sleep(fault.seconds)
+        if fault.until is not None:
+            await fault.until.wait()
+        answer = Answer(fault.status or 200, fault.headers, b"{}")
+        if fault.done or (fault.status is None and not fault.broken):
+            done = await self._answered(request, body, call)
+            answer = done if fault.status is None else answer
+        if fault.broken:
+            assert request.transport is not None
+            request.transport.abort()
+        return _response(answer)
 
     async def _answered(self, request: web.Request, body: bytes, call: Call) -> Answer:
         if len(body) > LARGEST_BYTES:

@@ -26,6 +26,7 @@ from dataclasses import replace
 from secure_openai.errors import (
     AlreadyStored,
     NotFound,
+    OutcomeUnknown,
     PreconditionFailed,
     StoreError,
     TooLarge,
@@ -39,7 +40,7 @@ from secure_openai.store.cosmos.container import (
     Read,
     Replace,
 )
-from secure_openai.store.cosmos.contention import contended, until_decided
+from secure_openai.store.cosmos.contention import TryAgain, contended, until_decided
 from secure_openai.store.cosmos.conversation_items import (
     NO_CONVERSATION,
     NO_MESSAGE,
@@ -191,7 +192,7 @@ class CosmosConversationStore:
         self, owner: PrincipalId, conversation_id: ConversationId, *, etag: str
     ) -> None:
         """Remove a conversation with all its messages, or nothing."""
-        tried = False
+        unanswered = False
         note = {
             "id": f"deletion.{conversation_id}",
             "owner": owner.key,
@@ -200,20 +201,23 @@ class CosmosConversationStore:
         }
 
         async def attempt() -> None:
-            nonlocal tried
+            nonlocal unanswered
             try:
                 stored = await self._conversation(owner, conversation_id)
             except NotFound:
-                if tried:
+                if unanswered:
                     return
                 raise
             if stored["etag"] != etag:
                 raise PreconditionFailed
-            tried = True
-            with contended():
-                await self._container.batch(
-                    owner.key, [Delete(stored["id"], stored[ETAG]), Create(note)]
-                )
+            try:
+                with contended():
+                    await self._container.batch(
+                        owner.key, [Delete(stored["id"], stored[ETAG]), Create(note)]
+                    )
+            except TryAgain as again:
+                unanswered = unanswered or isinstance(again.reason, OutcomeUnknown)
+                raise
 
         await until_decided(attempt)
         try:
