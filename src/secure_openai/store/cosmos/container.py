@@ -115,6 +115,22 @@ class Container:
             return None
         return item
 
+    async def read_latest(self, item_id: str, partition: str) -> JsonObject | None:
+        """Return an item as it was last written by anybody, or `None`.
+
+        With the account's session consistency, a read sees what this client wrote and may be
+        behind what another has. A transactional batch runs where writes are decided, and so does
+        this: a batch that only reads.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        try:
+            (item,) = await self.batch(partition, [Read(item_id)])
+        except NotFound:
+            return None
+        return item
+
     async def create(self, item: JsonObject) -> JsonObject:
         """Store an item and return it as stored, with its etag.
 

@@ -26,7 +26,6 @@ from dataclasses import replace
 from secure_openai.errors import (
     AlreadyStored,
     NotFound,
-    OutcomeUnknown,
     PreconditionFailed,
     StoreError,
     TooLarge,
@@ -40,7 +39,7 @@ from secure_openai.store.cosmos.container import (
     Read,
     Replace,
 )
-from secure_openai.store.cosmos.contention import TryAgain, contended, until_decided
+from secure_openai.store.cosmos.contention import contended, until_decided
 from secure_openai.store.cosmos.conversation_items import (
     NO_CONVERSATION,
     NO_MESSAGE,
@@ -158,7 +157,7 @@ class CosmosConversationStore:
     async def _conversation(
         self, owner: PrincipalId, conversation_id: ConversationId
     ) -> JsonObject:
-        item = await self._container.read(conversation_key(conversation_id), owner.key)
+        item = await self._container.read_latest(conversation_key(conversation_id), owner.key)
         if item is None:
             raise NotFound(NO_CONVERSATION)
         return item
@@ -192,7 +191,7 @@ class CosmosConversationStore:
         self, owner: PrincipalId, conversation_id: ConversationId, *, etag: str
     ) -> None:
         """Remove a conversation with all its messages, or nothing."""
-        unanswered = False
+        found = False
         note = {
             "id": f"deletion.{conversation_id}",
             "owner": owner.key,
@@ -201,23 +200,21 @@ class CosmosConversationStore:
         }
 
         async def attempt() -> None:
-            nonlocal unanswered
+            nonlocal found
             try:
                 stored = await self._conversation(owner, conversation_id)
             except NotFound:
-                if unanswered:
+                if found:
+                    # Gone since an attempt before, whose own end may not be known.
                     return
                 raise
             if stored["etag"] != etag:
                 raise PreconditionFailed
-            try:
-                with contended():
-                    await self._container.batch(
-                        owner.key, [Delete(stored["id"], stored[ETAG]), Create(note)]
-                    )
-            except TryAgain as again:
-                unanswered = unanswered or isinstance(again.reason, OutcomeUnknown)
-                raise
+            found = True
+            with contended(AlreadyStored, NotFound):
+                await self._container.batch(
+                    owner.key, [Delete(stored["id"], stored[ETAG]), Create(note)]
+                )
 
         await until_decided(attempt)
         try:
@@ -274,7 +271,7 @@ class CosmosConversationStore:
                         owner.key, appended(owner, stored, written, self._clock())
                     )
             except AlreadyStored:
-                first = await self._container.read(
+                first = await self._container.read_latest(
                     message_key(written[0].conversation_id, written[0].id), owner.key
                 )
                 if first is None or first["etag"] != written[0].etag:
@@ -292,7 +289,7 @@ class CosmosConversationStore:
         conversation_id = conversation_key(message.conversation_id)
 
         async def attempt() -> Message:
-            stored = await self._container.read(item_id, owner.key)
+            stored = await self._container.read_latest(item_id, owner.key)
             if stored is None:
                 raise NotFound(NO_MESSAGE)
             if stored["etag"] == written.etag:

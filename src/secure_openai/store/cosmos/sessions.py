@@ -76,7 +76,7 @@ class CosmosSessionStore:
         document = {**sign_in_document(pending), "expires": time_text(pending.expires)}
 
         async def attempt() -> None:
-            bucket = await self._container.read(key, key)
+            bucket = await self._container.read_latest(key, key)
             under_way = self._not_expired((bucket or {}).get("pending", {}))
             under_way.pop(pending.state_hash, None)
             while len(under_way) >= BUCKET_SIZE:
@@ -92,7 +92,7 @@ class CosmosSessionStore:
 
         async def attempt() -> PendingSignIn | None:
             nonlocal unanswered
-            bucket = await self._container.read(key, key)
+            bucket = await self._container.read_latest(key, key)
             under_way = dict((bucket or {}).get("pending", {}))
             document = under_way.pop(state_hash, None)
             if document is None:
@@ -189,7 +189,7 @@ class CosmosSessionStore:
             "revocations": 0,
             "sessions": {},
         }
-        return await self._container.read(key, key) or blank
+        return await self._container.read_latest(key, key) or blank
 
     def _named(self, register: JsonObject, session: Session) -> tuple[JsonObject, list[str]]:
         """Return what the register names once it names a session too, and what gives way to it."""
@@ -218,7 +218,7 @@ class CosmosSessionStore:
     async def get(self, id_hash: str) -> Session | None:
         """Return the session, expired or not, or `None`."""
         key = _session_key(id_hash)
-        item = await self._container.read(key, key)
+        item = await self._container.read_latest(key, key)
         return None if item is None else session_of(id_hash, item["session"])
 
     async def touch(self, id_hash: str, *, last_seen: datetime) -> None:
@@ -246,7 +246,7 @@ class CosmosSessionStore:
         key = _session_key(id_hash)
 
         async def attempt() -> bool:
-            item = await self._container.read(key, key)
+            item = await self._container.read_latest(key, key)
             if item is None:
                 return False
             session: Session = replace(session_of(id_hash, item["session"]), **members)  # type: ignore[arg-type]
