@@ -34,9 +34,9 @@ WAIT_SECONDS = 5.0
 LARGEST_BATCH = 100
 """Operations of a transactional batch ("Transactional batch operations", limitations)."""
 
-LARGEST_BYTES = 2_000_000
-"""An item and a request hold 2 MB at most ("Azure Cosmos DB service quotas"); a little is left for
-what the service writes itself."""
+LARGEST_BYTES = 1_000_000
+"""An item, and what is written together. The service takes 2 MB ("Azure Cosmos DB service quotas");
+the HTTP client sends up to 1 MiB without holding up everything else."""
 
 SURROGATE = "The text holds half of a surrogate pair, which UTF-8 cannot store: leave it out."
 
