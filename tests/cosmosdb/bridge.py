@@ -187,7 +187,7 @@ class Bridge:
         if call.kind == "read":
             found = [there[operation["id"]].document for operation in operations]
             return Answer(200, {}, json.dumps([_read_result(item) for item in found]).encode())
-        return await self._forward(request, json.dumps(operations).encode())
+        return await self._forward(request, json.dumps(operations, ensure_ascii=False).encode())
 
     async def _read_id(self, request: web.Request, item_id: str, call: Call) -> Answer:
         answer = await self._get(request, f"{request.path.rstrip('/')}/{item_id}")
