@@ -187,7 +187,10 @@ class Container:
         conditions: dict[str, Any] = (
             {} if etag is None else {"etag": etag, "match_condition": MatchConditions.IfNotModified}
         )
-        await self._called(lambda: self._proxy.delete_item(item_id, partition, **conditions))
+        await self._called(
+            lambda: self._proxy.delete_item(item_id, partition, **conditions),
+            repeatable=etag is None,
+        )
 
     async def batch(
         self, partition: str, operations: Sequence[Operation]

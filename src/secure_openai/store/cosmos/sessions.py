@@ -27,9 +27,9 @@ import zlib
 from dataclasses import replace
 from datetime import datetime
 
-from secure_openai.errors import AlreadyStored, NotFound, OutcomeUnknown, PreconditionFailed
+from secure_openai.errors import AlreadyStored, NotFound, PreconditionFailed
 from secure_openai.store.cosmos.container import ETAG
-from secure_openai.store.cosmos.contention import TryAgain, contended, until_decided
+from secure_openai.store.cosmos.contention import contended, until_decided
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.documents import VERSION, merged, time_of, time_text
 from secure_openai.store.session_documents import (
@@ -88,24 +88,16 @@ class CosmosSessionStore:
     async def take_sign_in(self, state_hash: str, *, now: datetime) -> PendingSignIn | None:
         """Return a pending sign-in and forget it, in one step."""
         key = _bucket_key(state_hash)
-        unanswered = False
 
         async def attempt() -> PendingSignIn | None:
-            nonlocal unanswered
             bucket = await self._container.read_latest(key, key)
             under_way = dict((bucket or {}).get("pending", {}))
             document = under_way.pop(state_hash, None)
             if document is None:
-                if unanswered:
-                    # Taken by the write that nobody answered, or by someone else: it cannot be
-                    # told, so nobody has it and the sign-in begins anew.
-                    raise OutcomeUnknown
+                # Also where an attempt before has removed it and nobody said so: who cannot be
+                # sure of having taken it has not, and the sign-in begins anew.
                 return None
-            try:
-                await self._write_bucket(key, bucket, self._not_expired(under_way))
-            except TryAgain as again:
-                unanswered = unanswered or isinstance(again.reason, OutcomeUnknown)
-                raise
+            await self._write_bucket(key, bucket, self._not_expired(under_way))
             expires = datetime.fromisoformat(document["expires"])
             return None if expires <= now else sign_in_of(state_hash, expires, document)
 

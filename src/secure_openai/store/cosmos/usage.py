@@ -278,9 +278,9 @@ class CosmosUsageStore:
         key = (principal, deployment)
         holding = self._holdings.get(key)
         if holding is None:
-            holding = self._holdings[key] = Holding(principal, deployment, self._instance)
-            if len(self._holdings) > MOST_HOLDINGS:
+            if len(self._holdings) >= MOST_HOLDINGS:
                 self._forget_one()
+            holding = self._holdings[key] = Holding(principal, deployment, self._instance)
         self._holdings.move_to_end(key)
         return holding
 
