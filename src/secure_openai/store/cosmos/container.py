@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from asyncio import sleep
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -271,7 +272,7 @@ async def _attempted(call: Callable[[], Awaitable[T]], *, repeatable: bool) -> T
             if wait is None or waited + wait > WAIT_SECONDS:
                 raise
             waited += wait
-            await asyncio.sleep(wait)
+            await sleep(wait)
     raise AssertionError  # pragma: no cover - `count` does not end
 
 
