@@ -193,10 +193,11 @@ class Container:
             repeatable=etag is None,
         )
 
-    async def batch(
-        self, partition: str, operations: Sequence[Operation]
-    ) -> list[JsonObject | None]:
-        """Do all operations on items of one partition, or none; return the items.
+    async def batch(self, partition: str, operations: Sequence[Operation]) -> list[JsonObject]:
+        """Do all operations on items of one partition, or none.
+
+        Returns the items as they are then, in the order of the operations; an empty one for each
+        that was removed.
 
         Raises:
             AlreadyStored: An item to create is there.
@@ -213,7 +214,7 @@ class Container:
             lambda: self._proxy.execute_item_batch(formatted, partition),
             repeatable=all(isinstance(operation, Read) for operation in operations),
         )
-        return [result.get("resourceBody") for result in results]
+        return [result.get("resourceBody") or {} for result in results]
 
     async def query(
         self,
