@@ -6,11 +6,16 @@ import hashlib
 import json
 from datetime import UTC, datetime
 
+from secure_openai.errors import AuditUnavailable
 from secure_openai.store.audit import AuditEvent, AuditRecord
 from secure_openai.types import JsonObject, PrincipalId
 
 GENESIS = "0" * 64
 """What the first record names as the hash before it."""
+
+
+LARGEST_BYTES = 32 * 1024
+"""How large an event may be as stored: records hold facts, no text."""
 
 
 def event_document(event: AuditEvent) -> JsonObject:
@@ -59,6 +64,21 @@ def canonical(document: JsonObject) -> str:
     )
     text.encode()
     return text
+
+
+def recordable(event: AuditEvent) -> str:
+    """Return an event's canonical document.
+
+    Raises:
+        AuditUnavailable: It has none, or one that is too large.
+    """
+    try:
+        document = canonical(event_document(event))
+    except (TypeError, ValueError):
+        raise AuditUnavailable("This cannot be recorded, so it cannot be done.") from None
+    if len(document.encode()) > LARGEST_BYTES:
+        raise AuditUnavailable("This is too large to be recorded, so it cannot be done.")
+    return document
 
 
 def record_hash(sequence: int, document_text: str, previous: str) -> str:
