@@ -25,7 +25,9 @@
     │   ├── ModelTimeout                504
     │   └── ModelUnavailable            503
     └── StoreError                      503
+        ├── AlreadyStored
         ├── AuditUnavailable
+        ├── OutcomeUnknown
         └── StorageFull                 507
 
 Every foreign exception is translated into this tree by the adapter that meets it. `detail` is
@@ -300,6 +302,14 @@ class AuditUnavailable(StoreError):
 
     slug = "audit-unavailable"
     title = "The audit cannot be written"
+
+
+class AlreadyStored(StoreError):
+    """What was to be stored first is there already: ids are ours, so nobody asked for it."""
+
+
+class OutcomeUnknown(StoreError):
+    """The store did not answer in time: what was to be written may be written all the same."""
 
 
 class StorageFull(StoreError):
