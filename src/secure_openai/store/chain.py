@@ -6,7 +6,7 @@ import hashlib
 import json
 from datetime import UTC, datetime
 
-from secure_openai.errors import AuditUnavailable
+from secure_openai.errors import AuditUnavailable, StoreError
 from secure_openai.store.audit import AuditEvent, AuditRecord
 from secure_openai.types import JsonObject, PrincipalId
 
@@ -87,5 +87,13 @@ def record_hash(sequence: int, document_text: str, previous: str) -> str:
 
 
 def record_of(sequence: int, document_text: str, previous: str, digest: str) -> AuditRecord:
-    """Return a stored record."""
-    return AuditRecord(sequence, event_of(json.loads(document_text)), previous, digest)
+    """Return a stored record.
+
+    Raises:
+        StoreError: Its document is none of ours.
+    """
+    try:
+        event = event_of(json.loads(document_text))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise StoreError(f"Record {sequence} of the audit cannot be read: verify it.") from None
+    return AuditRecord(sequence, event, previous, digest)

@@ -24,12 +24,16 @@ from secure_openai.store.seals import Seal
 from secure_openai.store.verification import verify
 from secure_openai.types import JsonObject, PrincipalId, utc_now
 
+AT = datetime(2030, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
-def event(number: int = 0, *, facts: JsonObject | None = None, reason: str = "x") -> AuditEvent:
+
+def event(
+    number: int = 0, *, facts: JsonObject | None = None, reason: str = "x", at: datetime = AT
+) -> AuditEvent:
     """Return an event that tells its number."""
     return AuditEvent(
         action="completion.admitted",
-        at=datetime(2030, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
+        at=at,
         principal=PrincipalId("tenant", "anna"),
         decision="allowed",
         reason=reason,

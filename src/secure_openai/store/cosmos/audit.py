@@ -1,0 +1,348 @@
+"""The audit in Cosmos DB: a chain for each process, in partitions of bounded size.
+
+    partition           items
+    `chains`            one for each chain, its id being the chain's
+    `CHAIN.0`           records 1 to 250000 of a chain; the id is the sequence
+    `CHAIN.1`           those that follow: the first names the hash of the last in `CHAIN.0`
+    `seals`             the notes of seals
+
+A chain's identifier begins with the time of its start. It ends with its process, or after a day:
+then nothing can be added to it that a later seal does not see, and seals need not list it for ever.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from secure_openai.errors import AlreadyStored, AuditUnavailable, StoreError
+from secure_openai.store.audit import (
+    AuditEvent,
+    AuditRecord,
+    ChainHead,
+    SealNote,
+    StoredRecord,
+)
+from secure_openai.store.audit_queue import QUEUE, AuditQueue
+from secure_openai.store.chain import GENESIS, record_hash, record_of
+from secure_openai.store.cosmos.container import LARGEST_BATCH, Container, Create
+from secure_openai.types import Clock, JsonObject, Page, utc_now
+
+PARTITION_RECORDS = 250_000
+"""Records in a partition, which holds 20 GB at most ("Azure Cosmos DB service quotas"): an event
+takes 32 KiB, twice that as a quoted text, and a little for the item. Where a record lies follows
+from this number, so it never changes."""
+
+BATCH_BYTES = 900_000
+"""How much is sent at once: 2 MB are taken, and aiohttp sends 1 MiB without holding up others."""
+
+LIFETIME = timedelta(days=1)
+"""How long a process adds to one chain."""
+
+MARGIN = timedelta(hours=1)
+"""How much later a write that was under way may arrive, and how much clocks may differ."""
+
+PATIENCE_SECONDS = 20.0
+"""How long the end of a process waits for a store that is away."""
+
+PAGE = 500
+CHAINS = "chains"
+SEALS = "seals"
+STAMP = "%Y%m%dT%H%M%SZ"
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """The chain of this process, and how far it has come."""
+
+    id: str
+    began: datetime
+    sequence: int = 0
+    hash: str = GENESIS
+
+
+class CosmosAuditStore:
+    """Implements `AuditStore`.
+
+    The ids of records are their sequence numbers. A batch whose answer was lost is sent again, and
+    a record that is there with the same hash is written; one with another hash was written by
+    someone else, and from then on nothing is accepted.
+    """
+
+    def __init__(self, container: Container, *, queue: int = QUEUE, clock: Clock = utc_now) -> None:
+        self._container = container
+        self._clock = clock
+        self._chain = _Chain("", datetime.min.replace(tzinfo=UTC))
+        self._sent: list[JsonObject] = []
+        self._queue = AuditQueue(
+            self._write,
+            size=queue,
+            batch=LARGEST_BATCH,
+            prepare=self._begin_chain,
+            patience_seconds=PATIENCE_SECONDS,
+        )
+
+    @classmethod
+    async def open(
+        cls, container: Container, *, queue: int = QUEUE, clock: Clock = utc_now
+    ) -> CosmosAuditStore:
+        """Begin a chain; where the store is away, return and go on trying."""
+        store = cls(container, queue=queue, clock=clock)
+        await store._queue.opened()
+        return store
+
+    def ensure_writable(self) -> None:
+        """Return if a record could be queued now."""
+        self._queue.ensure_writable()
+
+    def append(self, event: AuditEvent) -> None:
+        """Queue an event."""
+        self._queue.append(event)
+
+    async def flush(self) -> None:
+        """Return when everything queued is written."""
+        await self._queue.flush()
+
+    async def aclose(self) -> None:
+        """Write what is queued, then stop.
+
+        Raises:
+            AuditUnavailable: Some could not be written.
+        """
+        await self._queue.aclose()
+
+    async def _begin_chain(self) -> None:
+        # Listed before anything is accepted: a chain whose first record is older than its listing
+        # would look like one that was added later.
+        now = self._clock()
+        chain = _Chain(f"{_stamp(now)}-{secrets.token_hex(16)}", now)
+        await self._container.create({"id": chain.id, "chain": CHAINS})
+        self._chain, self._sent = chain, []
+
+    async def _write(self, documents: Sequence[str]) -> int:
+        if self._clock() - self._chain.began >= LIFETIME:
+            written = await self._written(self._sent)
+            if written:
+                return self._advance(self._sent, written)
+            await self._begin_chain()
+        items = _fitting(self._chain, documents)
+        self._sent = items
+        try:
+            await self._container.batch(items[0]["chain"], [Create(item) for item in items])
+            written = len(items)
+        except AlreadyStored:
+            written = await self._written(items)
+            if not written:
+                # A replica that has not seen yet what the conflict was about.
+                raise StoreError from None
+        return self._advance(items, written)
+
+    def _advance(self, items: list[JsonObject], written: int) -> int:
+        last = items[written - 1]
+        self._chain = replace(self._chain, sequence=last["sequence"], hash=last["hash"])
+        self._sent = []
+        return written
+
+    async def _written(self, items: list[JsonObject]) -> int:
+        """Return how many items of a batch are stored whose answer was lost.
+
+        Raises:
+            AuditUnavailable: Others stand in their place.
+        """
+        if not items:
+            return 0
+        found = await self._container.query(
+            "SELECT c.id, c.hash FROM c WHERE c.chain = @chain AND c.id >= @first ORDER BY c.id",
+            {"chain": items[0]["chain"], "first": items[0]["id"]},
+            limit=len(items) + 1,
+            partition=items[0]["chain"],
+        )
+        ours = [(item["id"], item["hash"]) for item in items]
+        there = [(item.get("id"), item.get("hash")) for item in found]
+        if there != ours[: len(there)]:
+            raise AuditUnavailable(
+                f"The audit holds records from {items[0]['id']} on in {items[0]['chain']} that "
+                "this process did not write."
+            )
+        return len(there)
+
+    async def heads(self, *, since: datetime | None = None) -> list[ChainHead]:
+        """Return the head of every chain with a record that may have grown since."""
+        first = "" if since is None else _stamp(since - LIFETIME - MARGIN)
+        heads = []
+        async for chain in self._listed(first):
+            head = await self._head(chain)
+            if head is not None:
+                heads.append(head)
+        return heads
+
+    async def _head(self, chain: str) -> ChainHead | None:
+        head, part = None, 0
+        while True:
+            found = await self._last_of(_partition(chain, part))
+            if found is None:
+                return head
+            head = ChainHead(chain, *found)
+            part += 1
+            if head.sequence != part * PARTITION_RECORDS:
+                return head
+
+    async def _last_of(self, partition: str) -> tuple[int, str] | None:
+        found = await self._container.query(
+            "SELECT TOP 1 c.sequence, c.hash FROM c WHERE c.chain = @chain ORDER BY c.id DESC",
+            {"chain": partition},
+            limit=1,
+            partition=partition,
+        )
+        return _place(found[0]) if found else None
+
+    async def records(self, chain: str, *, after: int = 0, limit: int = 500) -> Page[AuditRecord]:
+        """Return records of a chain in order of sequence, those after `after`."""
+        items: list[AuditRecord] = []
+        async for item in self._items(chain, after):
+            if len(items) == limit:
+                return Page(items, str(items[-1].sequence))
+            found = _stored(item)
+            items.append(record_of(found.sequence, found.document, found.previous, found.hash))
+        return Page(items)
+
+    async def chains(self) -> AsyncIterator[str]:
+        """Yield the identifier of every chain, in the order of their beginning."""
+        async for chain in self._listed(""):
+            yield chain
+
+    async def stored(self, chain: str) -> AsyncIterator[StoredRecord]:
+        """Yield the records of a chain in the order of their ids, which are their sequences."""
+        async for item in self._items(chain):
+            yield _stored(item)
+
+    async def _listed(self, first: str) -> AsyncIterator[str]:
+        async for item in self._pages("c.id", CHAINS, first, inclusive=True):
+            yield item["id"]
+
+    async def _items(self, chain: str, after: int = 0) -> AsyncIterator[JsonObject]:
+        """Yield a chain's items, partition after partition until one is empty.
+
+        A whole partition that was removed is a tail that was cut off.
+        """
+        part = after // PARTITION_RECORDS
+        last = _id(after) if after else ""
+        members = "c.id, c.sequence, c.document, c.previous, c.hash, c.time, c.principal, c.action"
+        found = True
+        while found:
+            found = False
+            async for item in self._pages(members, _partition(chain, part), last):
+                found = True
+                yield item
+            part += 1
+            last = ""
+
+    async def _pages(
+        self, members: str, partition: str, last: str, *, inclusive: bool = False
+    ) -> AsyncIterator[JsonObject]:
+        """Yield the items of a partition after an id, in the order of ids."""
+        comparison = ">=" if inclusive else ">"
+        while True:
+            page = await self._container.query(
+                f"SELECT {members} FROM c WHERE c.chain = @chain AND c.id {comparison} @last"
+                " ORDER BY c.id",
+                {"chain": partition, "last": last},
+                limit=PAGE,
+                partition=partition,
+            )
+            for item in page:
+                yield item
+            if len(page) < PAGE:
+                return
+            last, comparison = page[-1]["id"], ">"
+
+    async def note_seal(self, note: SealNote) -> None:
+        """Note that a seal was made."""
+        try:
+            await self._container.create(
+                {
+                    "id": _id(note.number),
+                    "chain": SEALS,
+                    "sequence": note.number,
+                    "hash": note.digest,
+                }
+            )
+        except AlreadyStored:
+            return
+
+    async def noted_seal(self) -> SealNote | None:
+        """Return the note with the highest number."""
+        found = await self._last_of(SEALS)
+        return SealNote(*found) if found else None
+
+
+def _stamp(at: datetime) -> str:
+    return at.astimezone(UTC).strftime(STAMP)
+
+
+def _id(sequence: int) -> str:
+    """Return the id of a number: text that sorts as the number does."""
+    return f"{sequence:015d}"
+
+
+def _partition(chain: str, part: int) -> str:
+    return f"{chain}.{part}"
+
+
+def _fitting(chain: _Chain, documents: Sequence[str]) -> list[JsonObject]:
+    """Return the items of as many documents as go into one batch and one partition."""
+    sequence, previous = chain.sequence, chain.hash
+    partition = _partition(chain.id, sequence // PARTITION_RECORDS)
+    room = PARTITION_RECORDS - sequence % PARTITION_RECORDS
+    items: list[JsonObject] = []
+    size = 0
+    for document in documents[:room]:
+        sequence += 1
+        digest = record_hash(sequence, document, previous)
+        item = {
+            "id": _id(sequence),
+            "chain": partition,
+            "sequence": sequence,
+            **_searchable(json.loads(document)),
+            "document": document,
+            "previous": previous,
+            "hash": digest,
+        }
+        size += len(json.dumps(item).encode())
+        if items and size > BATCH_BYTES:
+            break
+        items.append(item)
+        previous = digest
+    return items
+
+
+def _searchable(event: JsonObject) -> JsonObject:
+    """Return what an event is searched by; the document alone is what the hash covers."""
+    found = {
+        "time": event.get("at"),
+        "principal": event.get("principal"),
+        "action": event.get("action"),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _place(item: JsonObject) -> tuple[int, str]:
+    """Return where an item stands; 0 for what is no item of ours."""
+    sequence = item.get("sequence")
+    return sequence if isinstance(sequence, int) else 0, str(item.get("hash"))
+
+
+def _stored(item: JsonObject) -> StoredRecord:
+    sequence, digest = _place(item)
+    document = str(item.get("document"))
+    try:
+        expected = _searchable(json.loads(document)) | {"id": _id(sequence)}
+    except (ValueError, AttributeError):
+        expected = {}
+    copies = {name: item[name] for name in ("id", "time", "principal", "action") if name in item}
+    return StoredRecord(
+        sequence, document, str(item.get("previous")), digest, agrees=copies == expected
+    )
