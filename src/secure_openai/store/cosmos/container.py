@@ -49,6 +49,13 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
+class Upsert:
+    """Store an item, over the one of this id if there is one."""
+
+    item: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     """Fail the batch unless the item is there."""
 
@@ -71,7 +78,7 @@ class Delete:
     etag: str | None = None
 
 
-Operation: TypeAlias = Create | Read | Replace | Delete
+Operation: TypeAlias = Create | Upsert | Read | Replace | Delete
 
 
 class Container:
@@ -271,7 +278,7 @@ def check_size(value: object, *, largest: int = LARGEST_BYTES, detail: str = TOO
 
 def _written(operation: Operation) -> object:
     match operation:
-        case Create(item) | Replace(item):
+        case Create(item) | Upsert(item) | Replace(item):
             return item
     return None
 
@@ -280,6 +287,8 @@ def _formatted(operation: Operation) -> Any:
     match operation:
         case Create(item):
             return ("create", (dict(item),))
+        case Upsert(item):
+            return ("upsert", (without_system(item),))
         case Read(item_id):
             return ("read", (item_id,))
         case Replace(item, etag):

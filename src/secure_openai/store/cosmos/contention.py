@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
+from asyncio import sleep
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -65,5 +65,5 @@ async def until_decided(attempt: Callable[[], Awaitable[T]]) -> T:
                     raise again.reason from again
         longest = min(BACKOFF_SECONDS * 2.0**number, LARGEST_BACKOFF_SECONDS)
         # Apart by chance, so that those who met once do not meet again.
-        await asyncio.sleep(random.uniform(0, longest))
+        await sleep(random.uniform(0, longest))
     raise StoreError(BUSY, retry_after=1.0)
