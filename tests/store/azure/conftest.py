@@ -7,10 +7,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from azure.keyvault.keys._shared import http_challenge_cache
 
 from secure_openai.store.azure.blobs import AzureBlobs
+from secure_openai.store.azure.key_vault import KeyVaultSigner
 from tests.store.azure.estate import STORAGE, VAULT, Identity, make_certificate, running_azurite
 from tests.store.azure.tunnel import Tunnel, tunnel
+from tests.store.azure.vault import Vault, running_vault
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +32,9 @@ def azurite(
 
 
 @pytest.fixture
-async def network(azurite: int) -> AsyncIterator[Tunnel]:
-    """Lead the account's name to Azurite."""
-    async with tunnel({STORAGE: azurite}) as running:
+async def network() -> AsyncIterator[Tunnel]:
+    """Run the proxy; who serves a name enters it."""
+    async with tunnel({}) as running:
         yield running
 
 
@@ -39,8 +42,11 @@ Place = Callable[..., Awaitable[AzureBlobs]]
 
 
 @pytest.fixture
-async def place(network: Tunnel, azure_certificate: tuple[Path, Path]) -> AsyncIterator[Place]:
+async def place(
+    azurite: int, network: Tunnel, azure_certificate: tuple[Path, Path]
+) -> AsyncIterator[Place]:
     """Return what opens the test's container, which it makes the first time as Terraform would."""
+    network.routes[STORAGE] = azurite
     opened: list[AzureBlobs] = []
     name = f"test-{uuid4().hex}"
 
@@ -75,3 +81,46 @@ async def blobs(place: Place) -> AzureBlobs:
 async def small(blobs: AzureBlobs, place: Place) -> AzureBlobs:
     """Return the same place with a bound of ten bytes."""
     return await place(largest=10)
+
+
+@pytest.fixture
+async def vault(network: Tunnel, azure_certificate: tuple[Path, Path]) -> AsyncIterator[Vault]:
+    """Run a vault; what the client learnt of others is forgotten."""
+    http_challenge_cache.clear()
+    async with running_vault(azure_certificate) as running:
+        network.routes[VAULT] = running.port
+        yield running
+
+
+Opened = Callable[..., KeyVaultSigner]
+
+
+@pytest.fixture
+async def opened(
+    vault: Vault, network: Tunnel, azure_certificate: tuple[Path, Path]
+) -> AsyncIterator[Opened]:
+    """Return what opens a signer."""
+    signers: list[KeyVaultSigner] = []
+
+    def open_signer(url: str = vault.url, **options: object) -> KeyVaultSigner:
+        signer = KeyVaultSigner(
+            url,
+            **{  # type: ignore[arg-type]
+                "credential": Identity(),
+                "ca_bundle": azure_certificate[0],
+                "proxy": network.url,
+                **options,
+            },
+        )
+        signers.append(signer)
+        return signer
+
+    yield open_signer
+    for signer in signers:
+        await signer.aclose()
+
+
+@pytest.fixture
+async def key_vault_signer(opened: Opened) -> KeyVaultSigner:
+    """Return a signer whose key is in the vault."""
+    return opened()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from azure.keyvault.keys._shared import http_challenge_cache
 from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jws
 from joserfc.errors import BadSignatureError
@@ -18,58 +17,16 @@ from secure_openai.store.seals import Seals
 from secure_openai.store.signing import by_kid
 from secure_openai.testing.seals_contract import HEADS, made, sealed
 from secure_openai.testing.signer_contract import SignerContract
-from tests.store.azure.estate import VAULT, Identity
-from tests.store.azure.tunnel import Tunnel, tunnel
-from tests.store.azure.vault import Vault, running_vault
+from tests.store.azure.conftest import Opened
+from tests.store.azure.estate import Identity
+from tests.store.azure.tunnel import Tunnel
+from tests.store.azure.vault import Vault
 
 
 @pytest.fixture
-async def vault(azure_certificate: tuple[Path, Path]) -> AsyncIterator[Vault]:
-    """Run a vault; what the client learnt of others is forgotten."""
-    http_challenge_cache.clear()
-    async with running_vault(azure_certificate) as running:
-        yield running
-
-
-@pytest.fixture
-async def network(vault: Vault) -> AsyncIterator[Tunnel]:
-    """Lead the vault's name to it."""
-    async with tunnel({VAULT: vault.port}) as running:
-        yield running
-
-
-Opened = Callable[..., KeyVaultSigner]
-
-
-@pytest.fixture
-async def opened(
-    vault: Vault, network: Tunnel, azure_certificate: tuple[Path, Path]
-) -> AsyncIterator[Opened]:
-    """Return what opens a signer."""
-    signers: list[KeyVaultSigner] = []
-
-    def open_signer(url: str = vault.url, **options: object) -> KeyVaultSigner:
-        signer = KeyVaultSigner(
-            url,
-            **{  # type: ignore[arg-type]
-                "credential": Identity(),
-                "ca_bundle": azure_certificate[0],
-                "proxy": network.url,
-                **options,
-            },
-        )
-        signers.append(signer)
-        return signer
-
-    yield open_signer
-    for signer in signers:
-        await signer.aclose()
-
-
-@pytest.fixture
-async def signer(opened: Opened) -> KeyVaultSigner:
+async def signer(key_vault_signer: KeyVaultSigner) -> KeyVaultSigner:
     """Return the signer under test."""
-    return opened()
+    return key_vault_signer
 
 
 class TestKeyVaultSigner(SignerContract):
