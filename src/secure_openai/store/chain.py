@@ -94,6 +94,6 @@ def record_of(sequence: int, document_text: str, previous: str, digest: str) -> 
     """
     try:
         event = event_of(json.loads(document_text))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise StoreError(f"Record {sequence} of the audit cannot be read: verify it.") from None
     return AuditRecord(sequence, event, previous, digest)

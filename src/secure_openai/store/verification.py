@@ -114,7 +114,7 @@ def _is_older(record: StoredRecord, seal_at: datetime | None) -> bool:
         return False
     try:
         at = datetime.fromisoformat(json.loads(record.document)["at"]).astimezone(UTC)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         # No event of ours: its hash says what is to be said of it.
         return False
     return at < seal_at - GRACE

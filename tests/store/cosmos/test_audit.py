@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from secure_openai.errors import AuditUnavailable
+from secure_openai.errors import AuditUnavailable, StoreError
 from secure_openai.store import audit_queue
 from secure_openai.store.audit import AuditRecord, ChainHead
 from secure_openai.store.cosmos import audit as cosmos_audit
+from secure_openai.store.cosmos import audit_items
 from secure_openai.store.cosmos.audit import CHAINS, CosmosAuditStore
 from secure_openai.store.cosmos.container import Container, Create
 from secure_openai.store.cosmos.database import CosmosDatabase
@@ -61,7 +62,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a partition hold seven records."""
-    monkeypatch.setattr(cosmos_audit, "PARTITION_RECORDS", 7)
+    monkeypatch.setattr(audit_items, "PARTITION_RECORDS", 7)
 
 
 class Clock:
@@ -124,7 +125,7 @@ async def test_partitions_rotate(
     store: CosmosAuditStore, container: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full partition is left; the first record of the next names the last of the one before."""
-    monkeypatch.setattr(cosmos_audit, "PARTITION_RECORDS", 7)
+    monkeypatch.setattr(audit_items, "PARTITION_RECORDS", 7)
     for number in range(20):
         store.append(event(number))
     await store.flush()
@@ -484,9 +485,13 @@ async def only(store: CosmosAuditStore, head: ChainHead) -> str | None:
 
 
 @pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize(("fault", "chains"), [(LOST, 1), (BROKEN, 2)], ids=["written", "not"])
+@pytest.mark.parametrize(
+    ("fault", "minutes", "chains"),
+    [(LOST, 0, 1), (BROKEN, 0, 1), (LOST, 30, 1), (BROKEN, 30, 2)],
+    ids=["written", "not", "written long ago", "not long ago"],
+)
 async def test_a_day_ends_in_the_middle_of_a_write(
-    bridge: Bridge, container: Container, fault: Fault, chains: int
+    bridge: Bridge, container: Container, fault: Fault, minutes: int, chains: int
 ) -> None:
     """A batch whose answer was lost as its chain's day ended is not written into the next too."""
     clock = Clock()
@@ -495,7 +500,7 @@ async def test_a_day_ends_in_the_middle_of_a_write(
     def at_midnight(call: Call) -> Fault | None:
         if call.kind != "batch":
             return None
-        clock.now += timedelta(days=1)
+        clock.now += timedelta(days=1, minutes=minutes)
         bridge.fault = nothing
         return fault
 
@@ -530,8 +535,15 @@ async def test_garbage_in_the_container(container: Container, store: CosmosAudit
     store.append(event(1))
     await store.flush()
     partition = f"{store._chain.id}.0"
-    for item in ({"id": "x"}, {"id": "y", "sequence": "2", "document": "{}"}, {"id": "z", "x": 1}):
+    for item in (
+        {"id": "x"},
+        {"id": "y", "sequence": "2", "document": "{}"},
+        {"id": "z", "x": 1},
+        {"id": "zz", "document": "[" * 100_000},
+    ):
         await container.batch(partition, [Create({**item, "chain": partition})])
 
     report = await verify(store, no_seals())
-    assert (report.records, len(report.found)) == (4, 3)
+    assert (report.records, len(report.found)) == (5, 4)
+    with pytest.raises(StoreError, match="verify it"):
+        await all_records(store)

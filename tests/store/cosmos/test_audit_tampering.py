@@ -12,7 +12,7 @@ import pytest
 from secure_openai.jobs.seal import seal
 from secure_openai.store.audit import ChainHead
 from secure_openai.store.chain import GENESIS, recordable
-from secure_openai.store.cosmos import audit as cosmos_audit
+from secure_openai.store.cosmos import audit_items
 from secure_openai.store.cosmos.audit import CHAINS, SEALS, CosmosAuditStore
 from secure_openai.store.cosmos.container import Container
 from secure_openai.store.cosmos.database import CosmosDatabase
@@ -110,9 +110,9 @@ class Evidence:
     async def forge(self, chain: str, began: datetime, *, after: ChainHead | None = None) -> None:
         """Add three records of a time to a chain, with hashes that fit."""
         head = after or ChainHead(chain, 0, GENESIS)
-        forged = cosmos_audit._Chain(chain, began, head.sequence, head.hash)
+        forged = audit_items.Chain(chain, began, head.sequence, head.hash)
         for number in range(3):
-            [item] = cosmos_audit._fitting(forged, [recordable(event(number, at=began))])
+            [item] = audit_items.items_of(forged, [recordable(event(number, at=began))])
             await self.container.create(item)
             forged = replace(forged, sequence=item["sequence"], hash=item["hash"])
 
@@ -135,7 +135,7 @@ async def evidence(
     cosmos: CosmosDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Evidence:
     """Return an audit that nobody touched."""
-    monkeypatch.setattr(cosmos_audit, "PARTITION_RECORDS", SIZE)
+    monkeypatch.setattr(audit_items, "PARTITION_RECORDS", SIZE)
     signer = FileSigner.open(tmp_path / "seal.pem")
     evidence = Evidence(cosmos.container("audit"), tmp_path / "seals", signer)
     await evidence.write()

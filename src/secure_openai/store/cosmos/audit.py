@@ -12,10 +12,9 @@ then nothing can be added to it that a later seal does not see, and seals need n
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from secure_openai.errors import AlreadyStored, AuditUnavailable, StoreError
@@ -27,17 +26,19 @@ from secure_openai.store.audit import (
     StoredRecord,
 )
 from secure_openai.store.audit_queue import QUEUE, AuditQueue
-from secure_openai.store.chain import GENESIS, record_hash, record_of
+from secure_openai.store.chain import record_of
+from secure_openai.store.cosmos.audit_items import (
+    COPIES,
+    Chain,
+    item_id,
+    items_of,
+    part_after,
+    partition,
+    place_of,
+    stored_record,
+)
 from secure_openai.store.cosmos.container import LARGEST_BATCH, Container, Create
 from secure_openai.types import Clock, JsonObject, Page, utc_now
-
-PARTITION_RECORDS = 250_000
-"""Records in a partition, which holds 20 GB at most ("Azure Cosmos DB service quotas"): an event
-takes 32 KiB, twice that as a quoted text, and a little for the item. Where a record lies follows
-from this number, so it never changes."""
-
-BATCH_BYTES = 900_000
-"""How much is sent at once: 2 MB are taken, and aiohttp sends 1 MiB without holding up others."""
 
 LIFETIME = timedelta(days=1)
 """How long a process adds to one chain."""
@@ -54,16 +55,6 @@ SEALS = "seals"
 STAMP = "%Y%m%dT%H%M%SZ"
 
 
-@dataclass(frozen=True, slots=True)
-class _Chain:
-    """The chain of this process, and how far it has come."""
-
-    id: str
-    began: datetime
-    sequence: int = 0
-    hash: str = GENESIS
-
-
 class CosmosAuditStore:
     """Implements `AuditStore`.
 
@@ -75,7 +66,7 @@ class CosmosAuditStore:
     def __init__(self, container: Container, *, queue: int = QUEUE, clock: Clock = utc_now) -> None:
         self._container = container
         self._clock = clock
-        self._chain = _Chain("", datetime.min.replace(tzinfo=UTC))
+        self._chain = Chain("", datetime.min.replace(tzinfo=UTC))
         self._sent: list[JsonObject] = []
         self._queue = AuditQueue(
             self._write,
@@ -118,17 +109,19 @@ class CosmosAuditStore:
         # Listed before anything is accepted: a chain whose first record is older than its listing
         # would look like one that was added later.
         now = self._clock()
-        chain = _Chain(f"{_stamp(now)}-{secrets.token_hex(16)}", now)
+        chain = Chain(f"{_stamp(now)}-{secrets.token_hex(16)}", now)
         await self._container.create({"id": chain.id, "chain": CHAINS})
         self._chain, self._sent = chain, []
 
     async def _write(self, documents: Sequence[str]) -> int:
-        if self._clock() - self._chain.began >= LIFETIME:
+        age = self._clock() - self._chain.began
+        # What may be written already is tried where it was for a while, and then looked for.
+        if age >= LIFETIME + (MARGIN / 2 if self._sent else timedelta()):
             written = await self._written(self._sent)
             if written:
                 return self._advance(self._sent, written)
             await self._begin_chain()
-        items = _fitting(self._chain, documents)
+        items = items_of(self._chain, documents)
         self._sent = items
         try:
             await self._container.batch(items[0]["chain"], [Create(item) for item in items])
@@ -182,22 +175,23 @@ class CosmosAuditStore:
     async def _head(self, chain: str) -> ChainHead | None:
         head, part = None, 0
         while True:
-            found = await self._last_of(_partition(chain, part))
+            found = await self._last_of(partition(chain, part))
             if found is None:
                 return head
             head = ChainHead(chain, *found)
-            part += 1
-            if head.sequence != part * PARTITION_RECORDS:
+            # A part that is full may have another behind it.
+            if part_after(head.sequence) == part:
                 return head
+            part += 1
 
-    async def _last_of(self, partition: str) -> tuple[int, str] | None:
+    async def _last_of(self, where: str) -> tuple[int, str] | None:
         found = await self._container.query(
             "SELECT TOP 1 c.sequence, c.hash FROM c WHERE c.chain = @chain ORDER BY c.id DESC",
-            {"chain": partition},
+            {"chain": where},
             limit=1,
-            partition=partition,
+            partition=where,
         )
-        return _place(found[0]) if found else None
+        return place_of(found[0]) if found else None
 
     async def records(self, chain: str, *, after: int = 0, limit: int = 500) -> Page[AuditRecord]:
         """Return records of a chain in order of sequence, those after `after`."""
@@ -205,7 +199,7 @@ class CosmosAuditStore:
         async for item in self._items(chain, after):
             if len(items) == limit:
                 return Page(items, str(items[-1].sequence))
-            found = _stored(item)
+            found = stored_record(item)
             items.append(record_of(found.sequence, found.document, found.previous, found.hash))
         return Page(items)
 
@@ -217,7 +211,7 @@ class CosmosAuditStore:
     async def stored(self, chain: str) -> AsyncIterator[StoredRecord]:
         """Yield the records of a chain in the order of their ids, which are their sequences."""
         async for item in self._items(chain):
-            yield _stored(item)
+            yield stored_record(item)
 
     async def _listed(self, first: str) -> AsyncIterator[str]:
         async for item in self._pages("c.id", CHAINS, first, inclusive=True):
@@ -228,20 +222,21 @@ class CosmosAuditStore:
 
         A whole partition that was removed is a tail that was cut off.
         """
-        part = after // PARTITION_RECORDS
-        last = _id(after) if after else ""
-        members = "c.id, c.sequence, c.document, c.previous, c.hash, c.time, c.principal, c.action"
+        part = part_after(after)
+        last = item_id(after) if after else ""
+        names = ("id", "sequence", "document", "previous", "hash", *COPIES)
+        members = ", ".join(f"c.{name}" for name in names)
         found = True
         while found:
             found = False
-            async for item in self._pages(members, _partition(chain, part), last):
+            async for item in self._pages(members, partition(chain, part), last):
                 found = True
                 yield item
             part += 1
             last = ""
 
     async def _pages(
-        self, members: str, partition: str, last: str, *, inclusive: bool = False
+        self, members: str, where: str, last: str, *, inclusive: bool = False
     ) -> AsyncIterator[JsonObject]:
         """Yield the items of a partition after an id, in the order of ids."""
         comparison = ">=" if inclusive else ">"
@@ -249,9 +244,9 @@ class CosmosAuditStore:
             page = await self._container.query(
                 f"SELECT {members} FROM c WHERE c.chain = @chain AND c.id {comparison} @last"
                 " ORDER BY c.id",
-                {"chain": partition, "last": last},
+                {"chain": where, "last": last},
                 limit=PAGE,
-                partition=partition,
+                partition=where,
             )
             for item in page:
                 yield item
@@ -264,7 +259,7 @@ class CosmosAuditStore:
         try:
             await self._container.create(
                 {
-                    "id": _id(note.number),
+                    "id": item_id(note.number),
                     "chain": SEALS,
                     "sequence": note.number,
                     "hash": note.digest,
@@ -281,68 +276,3 @@ class CosmosAuditStore:
 
 def _stamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime(STAMP)
-
-
-def _id(sequence: int) -> str:
-    """Return the id of a number: text that sorts as the number does."""
-    return f"{sequence:015d}"
-
-
-def _partition(chain: str, part: int) -> str:
-    return f"{chain}.{part}"
-
-
-def _fitting(chain: _Chain, documents: Sequence[str]) -> list[JsonObject]:
-    """Return the items of as many documents as go into one batch and one partition."""
-    sequence, previous = chain.sequence, chain.hash
-    partition = _partition(chain.id, sequence // PARTITION_RECORDS)
-    room = PARTITION_RECORDS - sequence % PARTITION_RECORDS
-    items: list[JsonObject] = []
-    size = 0
-    for document in documents[:room]:
-        sequence += 1
-        digest = record_hash(sequence, document, previous)
-        item = {
-            "id": _id(sequence),
-            "chain": partition,
-            "sequence": sequence,
-            **_searchable(json.loads(document)),
-            "document": document,
-            "previous": previous,
-            "hash": digest,
-        }
-        size += len(json.dumps(item).encode())
-        if items and size > BATCH_BYTES:
-            break
-        items.append(item)
-        previous = digest
-    return items
-
-
-def _searchable(event: JsonObject) -> JsonObject:
-    """Return what an event is searched by; the document alone is what the hash covers."""
-    found = {
-        "time": event.get("at"),
-        "principal": event.get("principal"),
-        "action": event.get("action"),
-    }
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _place(item: JsonObject) -> tuple[int, str]:
-    """Return where an item stands; 0 for what is no item of ours."""
-    sequence = item.get("sequence")
-    return sequence if isinstance(sequence, int) else 0, str(item.get("hash"))
-
-
-def _stored(item: JsonObject) -> StoredRecord:
-    sequence, digest = _place(item)
-    document = str(item.get("document"))
-    try:
-        expected = _searchable(json.loads(document)) | {"id": _id(sequence)}
-    except (ValueError, AttributeError):
-        expected = {}
-    copies = {name: item[name] for name in ("id", "time", "principal", "action") if name in item}
-    return StoredRecord(
-        sequence, document, str(item.get("previous")), digest, agrees=copies == expected
-    )
