@@ -145,3 +145,21 @@ async def test_patience_ends(store: Store, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(AuditUnavailable, match="3 audit records"):
         await queue.aclose()
     assert store.tries > 1
+
+
+async def test_not_open_yet(store: Store) -> None:
+    """Nothing is accepted before what must be done first is done."""
+    prepared = asyncio.Event()
+
+    async def prepare() -> None:
+        await prepared.wait()
+
+    queue = AuditQueue(store.write, batch=10, prepare=prepare)
+    with pytest.raises(AuditUnavailable, match="not open yet"):
+        queue.append(event(1))
+
+    prepared.set()
+    await queue.opened()
+    queue.append(event(2))
+    await queue.aclose()
+    assert store.written == ["2"]

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ from secure_openai.testing.audit_contract import (
     length,
     no_seals,
 )
+from secure_openai.types import JsonObject
 from tests.cosmosdb.bridge import Bridge, Call, Fault
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -547,3 +549,23 @@ async def test_garbage_in_the_container(container: Container, store: CosmosAudit
     assert (report.records, len(report.found)) == (5, 4)
     with pytest.raises(StoreError, match="verify it"):
         await all_records(store)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_replica_that_is_behind(
+    bridge: Bridge, container: Container, store: CosmosAuditStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A conflict about a record that a replica does not show yet is looked into again."""
+    real = container.query
+    behind = [1, 1]
+
+    async def query(*given: Any, **more: Any) -> list[JsonObject]:
+        return [] if behind and behind.pop() else await real(*given, **more)
+
+    monkeypatch.setattr(container, "query", query)
+    bridge.fault = on("batch", LOST, times=1)
+    store.append(event(0))
+    await settled(store)
+
+    assert behind == []
+    assert await requests(store) == numbers(1)

@@ -10,9 +10,11 @@ import pytest
 
 from secure_openai.errors import AuditUnavailable, StoreError
 from secure_openai.store import audit_queue
+from secure_openai.store.sqlite import audit as sqlite_audit
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.verification import verify_database
+from secure_openai.store.verification import verify
 from secure_openai.testing.audit_contract import (
     AuditStoreContract,
     all_records,
@@ -167,3 +169,14 @@ async def test_foreign_lock(
     await written(store, 1)
 
     assert [record.event for record in await all_records(store)] == [event(1)]
+
+
+async def test_more_than_a_page(store: SqliteAuditStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verification reads a chain of many pages whole."""
+    monkeypatch.setattr(sqlite_audit, "PAGE", 3)
+    for number in range(10):
+        store.append(event(number))
+    await store.flush()
+
+    report = await verify(store, no_seals())
+    assert (report.records, report.found) == (10, ())
