@@ -61,6 +61,7 @@ def _not_behind(heads: Iterable[ChainHead], sealed: Iterable[ChainHead]) -> list
                 head.sequence,
                 earlier.sequence,
             )
-            head = earlier  # noqa: PLW2901 - the one that holds
-        result.append(head)
+            result.append(earlier)
+        else:
+            result.append(head)
     return result

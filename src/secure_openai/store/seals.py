@@ -35,6 +35,12 @@ LARGEST_BYTES = 16 * 1024 * 1024
 BAD_ENDS = 20
 """How many seals that do not hold are looked behind for the last that does."""
 
+UNREADABLE_KEY = (
+    *(ValueError, TypeError, KeyError, AttributeError, RecursionError),
+    *(JoseError, NotFound, TooLarge),
+)
+"""What reading a file ends with that is no public key."""
+
 _NAME = re.compile(r"(\d{8,15})\.jws")
 
 
@@ -111,7 +117,8 @@ class Seals:
                 break
         # Behind the last that holds: what others put further on cannot use up the numbers.
         following = (last.number if last else max(numbers, default=0)) + 1
-        while following in numbers:
+        taken = set(numbers)
+        while following in taken:
             following += 1
         before = max((number for number in numbers if number < following), default=0)
         previous = _digest(await self._token(before)) if before else FIRST
@@ -186,7 +193,7 @@ class Seals:
                 continue
             try:
                 key = ECKey.import_key(json.loads(await self._blobs.get(entry.name)))
-            except (ValueError, TypeError, KeyError, JoseError, NotFound, TooLarge):
+            except UNREADABLE_KEY:
                 raise StoreError(
                     f"The public key {entry.name} beside the seals cannot be read."
                 ) from None
@@ -240,7 +247,7 @@ def read_seal(number: int, token: str, trusted: dict[str, ECKey]) -> Seal:
             return _bad(number, token, "seals a chain twice")
         sealed_at = datetime.fromisoformat(payload["sealed_at"]).astimezone(UTC)
         return Seal(number, token, heads, sealed_at, payload["previous"])
-    except (JoseError, ValueError, KeyError, TypeError, AttributeError):
+    except (JoseError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _bad(number, token, "has a signature that does not hold")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,10 @@ from secure_openai.store.signing import FileSigner, Signer
 
 NOW = datetime(2030, 1, 2, tzinfo=UTC)
 HEADS = [ChainHead("b", 3, "b" * 64), ChainHead("a", 7, "a" * 64)]
+
+
+DEEP = b"[" * 100_000
+"""JSON that no parser goes to the end of."""
 
 
 def new_signer() -> FileSigner:
@@ -174,7 +179,19 @@ class SealsContract:
 
         assert await sealed(Seals(blobs)) == []
 
-    @pytest.mark.parametrize("content", [b"", b"[]", b'{"kty": "EC"}', b"\x00"])
+    @pytest.mark.parametrize("document", [b"[]", b"{}", b'{"kid": []}', DEEP, b"\xff", b"1"])
+    async def test_garbage(self, blobs: BlobStore, document: bytes) -> None:
+        """Whatever lies where a seal belongs is a bad seal, and stops no one from sealing."""
+        seals, signer = Seals(blobs), new_signer()
+        part = base64.urlsafe_b64encode(document).rstrip(b"=")
+        await blobs.put(seal_name(1), b".".join([part, part, part]))
+        made_now = await made(seals, HEADS, signer)
+
+        found = await sealed(seals, [signer.public_key])
+        assert [seal.number for seal in found if seal.heads is None] == [1]
+        assert found[1] == made_now
+
+    @pytest.mark.parametrize("content", [b"", b"[]", b'{"kty": "EC"}', b"\x00", DEEP, b"1"])
     async def test_unreadable_public_key(self, blobs: BlobStore, content: bytes) -> None:
         """What is no public key where one belongs is an error that names it."""
         await blobs.put("x.jwk", content)

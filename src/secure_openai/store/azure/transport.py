@@ -17,7 +17,7 @@ CONNECTIONS = 20
 
 
 class Transport:
-    """The connections of one client.
+    """The connections of one client; made where an event loop runs.
 
     Args:
         ca_bundle: The certificates to trust instead of the system's.
