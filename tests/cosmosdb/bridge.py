@@ -34,7 +34,8 @@ class Call:
     """A request for items, as it came in.
 
     Attributes:
-        kind: `read`, `create`, `upsert`, `replace`, `patch`, `delete`, `batch` or `query`.
+        kind: `read`, `create`, `upsert`, `replace`, `patch`, `delete`, `batch` or `query`; a batch
+            that only reads is a `read`.
         container: Of which container.
         partition: The partition's key; `None` where all are asked.
         operations: How many operations a batch holds; 1 otherwise.
@@ -48,19 +49,23 @@ class Call:
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to a call instead of an answer.
+    """What happens to a call.
 
     Attributes:
-        status: The answer's status; 0 breaks the connection.
-        headers: The answer's.
-        done: Whether the call is done before that.
+        status: What is answered instead; `None` leaves the answer as it is.
+        headers: What goes with that status.
+        broken: Whether the connection breaks instead of any answer.
+        done: Whether the call is done all the same.
         seconds: How long it takes first.
+        until: What it waits for first.
     """
 
-    status: int = 0
+    status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    broken: bool = False
     done: bool = False
     seconds: float = 0.0
+    until: asyncio.Event | None = None
 
 
 @dataclass
@@ -91,33 +96,32 @@ class Bridge:
             answer = await self._forward(request, body)
             return self._addressed(request, answer)
         self.calls.append(call)
-        fault = self.fault(call)
-        if fault is not None:
-            await asyncio.sleep(fault.seconds)
-            if fault.done:
-                await self._answered(request, body, call)
-            if not fault.status and not fault.done and fault.seconds:
-                return _response(await self._answered(request, body, call))
-            if not fault.status:
-                assert request.transport is not None
-                request.transport.abort()
-                return web.Response()
-            return web.json_response({}, status=fault.status, headers=fault.headers)
-        return _response(await self._answered(request, body, call))
+        fault = self.fault(call) or Fault()
+        await asyncio.sleep(fault.seconds)
+        if fault.until is not None:
+            await fault.until.wait()
+        answer = Answer(fault.status or 200, fault.headers, b"{}")
+        if fault.done or (fault.status is None and not fault.broken):
+            done = await self._answered(request, body, call)
+            answer = done if fault.status is None else answer
+        if fault.broken:
+            assert request.transport is not None
+            request.transport.abort()
+        return _response(answer)
 
     async def _answered(self, request: web.Request, body: bytes, call: Call) -> Answer:
         if len(body) > LARGEST_BYTES:
             return Answer(413, {}, b"{}")
         await self._learn(request, call.container)
-        if call.kind == "read":
-            return await self._read(request, body, call)
+        if request.method == "GET":
+            return await self._read(request, call)
         if call.kind == "query":
             return self._queried(await self._forward(request, body), call)
         async with self._writing:
-            if call.kind == "batch":
+            if call.kind in {"batch", "read"}:
                 return await self._batch(request, body, call)
             if call.kind in {"replace", "patch", "delete"}:
-                item = await self._read(request, b"", call)
+                item = await self._read(request, call)
                 if item.status != 200:
                     return item
             return await self._forward(request, body)
@@ -139,7 +143,7 @@ class Bridge:
         lifetime = item.get("ttl", default)
         return bool(lifetime == -1 or item["_ts"] + lifetime > self.now())
 
-    async def _read(self, request: web.Request, body: bytes, call: Call) -> Answer:
+    async def _read(self, request: web.Request, call: Call) -> Answer:
         answer = await self._get(request, request.path)
         # 500 is what the emulator says to the reading of an item that is missing.
         if answer.status in {404, 500} or not self._alive(answer.document, call.container):
@@ -166,25 +170,28 @@ class Bridge:
         operations = json.loads(body)
         if len(operations) > LARGEST_BATCH:
             return Answer(400, {}, b'{"message": "too many operations"}')
-        there: dict[str, str | None] = {}
+        there: dict[str, Answer] = {}
         for index, operation in enumerate(operations):
             operation["partitionKey"] = request.headers[PARTITION]
             item_id = operation.get("id") or operation["resourceBody"]["id"]
             if item_id not in there:
-                found = await self._read_id(request, item_id, call)
-                there[item_id] = found.document["_etag"] if found.status == 200 else None
+                there[item_id] = await self._read_id(request, item_id, call)
             status = _outcome(operation, there[item_id])
             if status >= 400:
                 results = [{"statusCode": 424, "requestCharge": 0} for _ in operations]
                 results[index]["statusCode"] = status
                 return Answer(207, {}, json.dumps(results).encode())
             if operation["operationType"] != "Read":
-                there[item_id] = None if operation["operationType"] == "Delete" else "written"
-        return await self._forward(request, json.dumps(operations).encode())
+                gone = operation["operationType"] == "Delete"
+                there[item_id] = Answer(404 if gone else 200, {}, b'{"_etag": "of this batch"}')
+        if call.kind == "read":
+            found = [there[operation["id"]].document for operation in operations]
+            return Answer(200, {}, json.dumps([_read_result(item) for item in found]).encode())
+        return await self._forward(request, json.dumps(operations, ensure_ascii=False).encode())
 
     async def _read_id(self, request: web.Request, item_id: str, call: Call) -> Answer:
         answer = await self._get(request, f"{request.path.rstrip('/')}/{item_id}")
-        if answer.status == 200 and not self._alive(answer.document, call.container):
+        if answer.status != 200 or not self._alive(answer.document, call.container):
             return Answer(404, {}, b"{}")
         return answer
 
@@ -227,16 +234,20 @@ class Answer:
         return document
 
 
-def _outcome(operation: dict[str, Any], etag: str | None) -> int:
+def _outcome(operation: dict[str, Any], found: Answer) -> int:
     """Return the status that one operation of a batch ends with."""
-    kind = operation["operationType"]
+    kind, there = operation["operationType"], found.status == 200
     if kind == "Create":
-        return 201 if etag is None else 409
-    if etag is None and kind != "Upsert":
+        return 409 if there else 201
+    if not there and kind != "Upsert":
         return 404
-    if operation.get("ifMatch") not in {None, etag}:
+    if operation.get("ifMatch") not in {None, found.document.get("_etag")}:
         return 412
     return 200
+
+
+def _read_result(item: dict[str, Any]) -> dict[str, Any]:
+    return {"statusCode": 200, "requestCharge": 1, "eTag": item["_etag"], "resourceBody": item}
 
 
 def _response(answer: Answer) -> web.Response:
@@ -262,13 +273,11 @@ def _call(request: web.Request, body: bytes) -> Call | None:
         kind = {"GET": "read", "PUT": "replace", "PATCH": "patch", "DELETE": "delete"}[
             request.method
         ]
+    operations = json.loads(body) if kind == "batch" else [{}]
+    if kind == "batch" and all(one["operationType"] == "Read" for one in operations):
+        kind = "read"
     partition = headers.get(PARTITION)
-    return Call(
-        kind,
-        parts[3],
-        json.loads(partition)[0] if partition else None,
-        len(json.loads(body)) if kind == "batch" else 1,
-    )
+    return Call(kind, parts[3], json.loads(partition)[0] if partition else None, len(operations))
 
 
 @asynccontextmanager

@@ -179,7 +179,7 @@ class World:
         await self.gate()
         return result
 
-    async def read(self, item_id: str, _: str) -> JsonObject | None:
+    async def read_latest(self, item_id: str, _: str) -> JsonObject | None:
         """Return an item."""
         found: JsonObject | None = await self._call(lambda: self.items.get(item_id))
         return found

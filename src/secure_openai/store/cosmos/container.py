@@ -34,9 +34,9 @@ WAIT_SECONDS = 5.0
 LARGEST_BATCH = 100
 """Operations of a transactional batch ("Transactional batch operations", limitations)."""
 
-LARGEST_BYTES = 2_000_000
-"""An item and a request hold 2 MB at most ("Azure Cosmos DB service quotas"); a little is left for
-what the service writes itself."""
+LARGEST_BYTES = 1_000_000
+"""An item, and what is written together. The service takes 2 MB ("Azure Cosmos DB service quotas");
+the HTTP client sends up to 1 MiB without holding up everything else."""
 
 SURROGATE = "The text holds half of a surrogate pair, which UTF-8 cannot store: leave it out."
 
@@ -115,6 +115,22 @@ class Container:
             return None
         return item
 
+    async def read_latest(self, item_id: str, partition: str) -> JsonObject | None:
+        """Return an item as it was last written by anybody, or `None`.
+
+        With the account's session consistency, a read sees what this client wrote and may be
+        behind what another has. A transactional batch runs where writes are decided, and so does
+        this: a batch that only reads.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        try:
+            (item,) = await self.batch(partition, [Read(item_id)])
+        except NotFound:
+            return None
+        return item
+
     async def create(self, item: JsonObject) -> JsonObject:
         """Store an item and return it as stored, with its etag.
 
@@ -171,7 +187,10 @@ class Container:
         conditions: dict[str, Any] = (
             {} if etag is None else {"etag": etag, "match_condition": MatchConditions.IfNotModified}
         )
-        await self._called(lambda: self._proxy.delete_item(item_id, partition, **conditions))
+        await self._called(
+            lambda: self._proxy.delete_item(item_id, partition, **conditions),
+            repeatable=etag is None,
+        )
 
     async def batch(
         self, partition: str, operations: Sequence[Operation]

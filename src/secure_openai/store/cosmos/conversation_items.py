@@ -35,10 +35,10 @@ from secure_openai.types import (
 NO_CONVERSATION = "There is no such conversation."
 NO_MESSAGE = "There is no such message."
 
-LARGEST_MESSAGE_BYTES = 1_900_000
+LARGEST_MESSAGE_BYTES = 900_000
 """How large a message may be as JSON in UTF-8; with its conversation it has to fit one batch."""
 
-MESSAGE_TOO_LARGE = "A message of more than 1.9 MB cannot be kept: make it shorter."
+MESSAGE_TOO_LARGE = "A message of more than 0.9 MB cannot be kept: make it shorter."
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,128}")
 

@@ -157,7 +157,7 @@ class CosmosConversationStore:
     async def _conversation(
         self, owner: PrincipalId, conversation_id: ConversationId
     ) -> JsonObject:
-        item = await self._container.read(conversation_key(conversation_id), owner.key)
+        item = await self._container.read_latest(conversation_key(conversation_id), owner.key)
         if item is None:
             raise NotFound(NO_CONVERSATION)
         return item
@@ -191,7 +191,7 @@ class CosmosConversationStore:
         self, owner: PrincipalId, conversation_id: ConversationId, *, etag: str
     ) -> None:
         """Remove a conversation with all its messages, or nothing."""
-        tried = False
+        found = False
         note = {
             "id": f"deletion.{conversation_id}",
             "owner": owner.key,
@@ -200,17 +200,18 @@ class CosmosConversationStore:
         }
 
         async def attempt() -> None:
-            nonlocal tried
+            nonlocal found
             try:
                 stored = await self._conversation(owner, conversation_id)
             except NotFound:
-                if tried:
+                if found:
+                    # Gone since an attempt before, whose own end may not be known.
                     return
                 raise
             if stored["etag"] != etag:
                 raise PreconditionFailed
-            tried = True
-            with contended():
+            found = True
+            with contended(AlreadyStored, NotFound):
                 await self._container.batch(
                     owner.key, [Delete(stored["id"], stored[ETAG]), Create(note)]
                 )
@@ -270,7 +271,7 @@ class CosmosConversationStore:
                         owner.key, appended(owner, stored, written, self._clock())
                     )
             except AlreadyStored:
-                first = await self._container.read(
+                first = await self._container.read_latest(
                     message_key(written[0].conversation_id, written[0].id), owner.key
                 )
                 if first is None or first["etag"] != written[0].etag:
@@ -288,7 +289,7 @@ class CosmosConversationStore:
         conversation_id = conversation_key(message.conversation_id)
 
         async def attempt() -> Message:
-            stored = await self._container.read(item_id, owner.key)
+            stored = await self._container.read_latest(item_id, owner.key)
             if stored is None:
                 raise NotFound(NO_MESSAGE)
             if stored["etag"] == written.etag:

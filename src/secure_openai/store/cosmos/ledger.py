@@ -108,7 +108,7 @@ def blank(principal: PrincipalId, deployment: str) -> JsonObject:
 
 def lease_in(ledger: JsonObject | None, instance: str) -> Lease | None:
     """Return an instance's lease, or `None`."""
-    document = (ledger or {}).get("leases", {}).get(instance)
+    document = (ledger or {"leases": {}})["leases"].get(instance)
     return None if document is None else _lease_of(document)
 
 
@@ -148,7 +148,7 @@ def first_end_of_others(ledger: JsonObject | None, instance: str, now: datetime)
 
 
 def _others(ledger: JsonObject | None, instance: str) -> Iterator[Lease]:
-    for other, document in (ledger or {}).get("leases", {}).items():
+    for other, document in (ledger or {"leases": {}})["leases"].items():
         if other != instance:
             yield _lease_of(document)
 
@@ -161,7 +161,10 @@ def with_lease(
     Other instances' leases pass as they are, members that only a later version knows included;
     one that counts no more and claims nothing recent is dropped.
     """
-    leases = {**ledger.get("leases", {}), instance: _document(lease)}
+    leases = {**ledger["leases"], instance: _document(lease)}
+    before = ledger["leases"].get(instance, {"days": {}})["days"]
+    # Of the days that it claims nothing of any more, it leaves what is there.
+    leases[instance]["days"] = {**before, **leases[instance]["days"]}
     oldest_day = Windows.of(now - DAYS_IN_LEDGER).day
     oldest_minute = Windows.of(now - MINUTES_KEPT).minute
     totals: dict[str, DayClaim] = {}

@@ -220,7 +220,7 @@ class CosmosUsageStore:
         self, principal: PrincipalId, deployment: str, *, now: datetime
     ) -> UsageTotals:
         """Return what counts at `now`: of other instances, what they claim."""
-        ledger = await self._container.read(ledger_key(deployment), principal.key)
+        ledger = await self._container.read_latest(ledger_key(deployment), principal.key)
         holding = self._holdings.get((principal, deployment))
         if holding is None:
             return claimed_by_others(ledger, "", now)
@@ -245,7 +245,7 @@ class CosmosUsageStore:
         """Return the ledger as this instance knows it, read if it does not."""
         if holding.ledger is None:
             key = ledger_key(holding.deployment)
-            stored = await self._container.read(key, holding.principal.key)
+            stored = await self._container.read_latest(key, holding.principal.key)
             holding.learn(stored or blank(holding.principal, holding.deployment))
         assert holding.ledger is not None  # noqa: S101 - learnt or known
         return holding.ledger
@@ -278,9 +278,9 @@ class CosmosUsageStore:
         key = (principal, deployment)
         holding = self._holdings.get(key)
         if holding is None:
-            holding = self._holdings[key] = Holding(principal, deployment, self._instance)
-            if len(self._holdings) > MOST_HOLDINGS:
+            if len(self._holdings) >= MOST_HOLDINGS:
                 self._forget_one()
+            holding = self._holdings[key] = Holding(principal, deployment, self._instance)
         self._holdings.move_to_end(key)
         return holding
 
