@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -27,7 +26,6 @@ from secure_openai.testing.audit_contract import (
     length,
     no_seals,
 )
-from secure_openai.types import JsonObject
 from tests.cosmosdb.bridge import Bridge, Call, Fault
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -245,8 +243,8 @@ def nothing(call: Call) -> Fault | None:
     return None
 
 
-BROKEN = Fault()
-LOST = Fault(done=True)
+BROKEN = Fault(broken=True)
+LOST = Fault(broken=True, done=True)
 FAILED = Fault(status=503)
 THROTTLED = Fault(status=429, headers={"x-ms-retry-after-ms": "10"})
 
@@ -295,7 +293,7 @@ async def test_more_was_queued_before_the_second_try(
 ) -> None:
     """A batch that was written and is tried again with more behind it is written once."""
     monkeypatch.setattr(audit_queue, "DELAY_SECONDS", 0.0)
-    bridge.fault = on("batch", Fault(done=True, seconds=0.2), times=1)
+    bridge.fault = on("batch", Fault(broken=True, done=True, seconds=0.2), times=1)
     store.append(event(0))
     while not any(call.kind == "batch" for call in bridge.calls):
         await asyncio.sleep(0.01)
@@ -549,23 +547,3 @@ async def test_garbage_in_the_container(container: Container, store: CosmosAudit
     assert (report.records, len(report.found)) == (5, 4)
     with pytest.raises(StoreError, match="verify it"):
         await all_records(store)
-
-
-@pytest.mark.usefixtures("quick")
-async def test_replica_that_is_behind(
-    bridge: Bridge, container: Container, store: CosmosAuditStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A conflict about a record that a replica does not show yet is looked into again."""
-    real = container.query
-    behind = [1, 1]
-
-    async def query(*given: Any, **more: Any) -> list[JsonObject]:
-        return [] if behind and behind.pop() else await real(*given, **more)
-
-    monkeypatch.setattr(container, "query", query)
-    bridge.fault = on("batch", LOST, times=1)
-    store.append(event(0))
-    await settled(store)
-
-    assert behind == []
-    assert await requests(store) == numbers(1)

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from secure_openai.errors import AlreadyStored, AuditUnavailable, StoreError
+from secure_openai.errors import AlreadyStored, AuditUnavailable, NotFound
 from secure_openai.store.audit import (
     AuditEvent,
     AuditRecord,
@@ -37,7 +37,7 @@ from secure_openai.store.cosmos.audit_items import (
     place_of,
     stored_record,
 )
-from secure_openai.store.cosmos.container import LARGEST_BATCH, Container, Create
+from secure_openai.store.cosmos.container import LARGEST_BATCH, Container, Create, Read
 from secure_openai.types import Clock, JsonObject, Page, utc_now
 
 LIFETIME = timedelta(days=1)
@@ -58,9 +58,9 @@ STAMP = "%Y%m%dT%H%M%SZ"
 class CosmosAuditStore:
     """Implements `AuditStore`.
 
-    The ids of records are their sequence numbers. A batch whose answer was lost is sent again, and
-    a record that is there with the same hash is written; one with another hash was written by
-    someone else, and from then on nothing is accepted.
+    The ids of records are their sequence numbers. A batch whose answer was lost is sent again as it
+    was; if it is there with the same hashes, it is written. A record that stands in its place was
+    written by someone else, and from then on nothing is accepted.
     """
 
     def __init__(self, container: Container, *, queue: int = QUEUE, clock: Clock = utc_now) -> None:
@@ -117,50 +117,44 @@ class CosmosAuditStore:
         age = self._clock() - self._chain.began
         # What may be written already is tried where it was for a while, and then looked for.
         if age >= LIFETIME + (MARGIN / 2 if self._sent else timedelta()):
-            written = await self._written(self._sent)
-            if written:
-                return self._advance(self._sent, written)
+            if self._sent and await self._is_written(self._sent):
+                return self._advance()
             await self._begin_chain()
-        items = items_of(self._chain, documents)
-        self._sent = items
+        if not self._sent:
+            self._sent = items_of(self._chain, documents)
         try:
-            await self._container.batch(items[0]["chain"], [Create(item) for item in items])
-            written = len(items)
+            await self._container.batch(
+                self._sent[0]["chain"], [Create(item) for item in self._sent]
+            )
         except AlreadyStored:
-            written = await self._written(items)
-            if not written:
-                # A replica that has not seen yet what the conflict was about.
-                raise StoreError from None
-        return self._advance(items, written)
+            if not await self._is_written(self._sent):
+                raise _foreign(self._sent) from None
+        return self._advance()
 
-    def _advance(self, items: list[JsonObject], written: int) -> int:
-        last = items[written - 1]
-        self._chain = replace(self._chain, sequence=last["sequence"], hash=last["hash"])
-        self._sent = []
-        return written
+    def _advance(self) -> int:
+        written, self._sent = self._sent, []
+        self._chain = replace(
+            self._chain, sequence=written[-1]["sequence"], hash=written[-1]["hash"]
+        )
+        return len(written)
 
-    async def _written(self, items: list[JsonObject]) -> int:
-        """Return how many items of a batch are stored whose answer was lost.
+    async def _is_written(self, items: list[JsonObject]) -> bool:
+        """Return whether a batch is stored whose answer was lost, whole as it was sent.
+
+        A batch is answered where writes are decided, so it is never behind.
 
         Raises:
-            AuditUnavailable: Others stand in their place.
+            AuditUnavailable: Others stand in its place.
         """
-        if not items:
-            return 0
-        found = await self._container.query(
-            "SELECT c.id, c.hash FROM c WHERE c.chain = @chain AND c.id >= @first ORDER BY c.id",
-            {"chain": items[0]["chain"], "first": items[0]["id"]},
-            limit=len(items) + 1,
-            partition=items[0]["chain"],
-        )
-        ours = [(item["id"], item["hash"]) for item in items]
-        there = [(item.get("id"), item.get("hash")) for item in found]
-        if there != ours[: len(there)]:
-            raise AuditUnavailable(
-                f"The audit holds records from {items[0]['id']} on in {items[0]['chain']} that "
-                "this process did not write."
+        try:
+            found = await self._container.batch(
+                items[0]["chain"], [Read(item["id"]) for item in items]
             )
-        return len(there)
+        except NotFound:
+            return False
+        if [item and item.get("hash") for item in found] != [item["hash"] for item in items]:
+            raise _foreign(items)
+        return True
 
     async def heads(self, *, since: datetime | None = None) -> list[ChainHead]:
         """Return the head of every chain with a record that may have grown since."""
@@ -276,3 +270,10 @@ class CosmosAuditStore:
 
 def _stamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime(STAMP)
+
+
+def _foreign(items: list[JsonObject]) -> AuditUnavailable:
+    return AuditUnavailable(
+        f"The audit holds records from {items[0]['id']} on in {items[0]['chain']} that this "
+        "process did not write."
+    )
