@@ -23,7 +23,8 @@ from secure_openai.sessions import Sessions
 from secure_openai.settings import ModelSource, Settings
 from secure_openai.store.audit import AuditStore
 from secure_openai.store.conversations import ConversationStore
-from secure_openai.store.seals import FileSigner, SealFolder, Signer
+from secure_openai.store.seals import Seals
+from secure_openai.store.signing import FileSigner, Signer
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
 from secure_openai.store.sqlite.database import Database
@@ -45,7 +46,7 @@ class Assembly:
     conversations: ConversationStore
     usage: UsageStore
     audit: AuditStore
-    seals: SealFolder
+    seals: Seals
     signer: Signer
     model: Model
     tokens: TokenValidator
@@ -104,7 +105,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             conversations=conversations,
             usage=usage,
             audit=audit,
-            seals=SealFolder(settings.data / "seals"),
+            seals=Seals.in_folder(settings.data / "seals"),
             signer=FileSigner.open(settings.data / "keys" / "seal.pem"),
             model=model,
             tokens=tokens,
