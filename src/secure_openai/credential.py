@@ -222,7 +222,7 @@ def transport_of(outbound: Outbound, url: str) -> AioHttpTransport:
 
 
 def credential_of(settings: CredentialSettings, outbound: Outbound) -> Credential:
-    """Return the credential that the settings name."""
+    """Return the credential that the settings name; an event loop must be running."""
     match settings.credential_kind:
         case CredentialKind.MANAGED_IDENTITY:
             return _managed_identity(settings)
@@ -241,7 +241,7 @@ def _managed_identity(settings: CredentialSettings) -> Credential:
     quick: dict[str, Any] = {
         "use_env_settings": False,
         "retry_total": 3,
-        "retry_backoff_max": 4,
+        "retry_backoff_factor": 0.2,
         "connection_timeout": 5,
         "read_timeout": 10,
     }
