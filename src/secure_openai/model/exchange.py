@@ -23,6 +23,9 @@ from secure_openai.model.interface import ModelRequest, ServerSentEvent
 from secure_openai.model.refusals import ErrorAnswer, error_event, error_of
 from secure_openai.types import Attempt, JsonObject
 
+USER_AGENT = "azure-secure-openai"
+"""What we are; which version of what we run on is nobody's business."""
+
 LARGEST_ANSWER_BYTES = 16 * 1_048_576
 LARGEST_ERROR_BYTES = 65_536
 ERROR_PREFIXES = (b'{"error"', b'{ "error"')
@@ -87,6 +90,7 @@ class Exchange:
         sent = {
             "Accept-Encoding": "identity",
             "Content-Type": "application/json",
+            "User-Agent": USER_AGENT,
             **(headers or {}),
             **await self._credential(),
         }

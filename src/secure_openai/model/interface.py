@@ -89,16 +89,22 @@ class ModelResponse(Protocol):
 
     Exactly one of `events` and `read` is used, once. `aclose` stops the model's work at once; it is
     called always, also after the end, and is safe to call twice.
-
-    Attributes:
-        member: Who answers, in a pool; empty elsewhere.
-        attempts: Who was asked before and did not answer, in a pool.
-        failure: What broke it off, once something did.
     """
 
-    member: str
-    attempts: tuple[Attempt, ...]
-    failure: ModelError | None
+    @property
+    def member(self) -> str:
+        """Return who answers, in a pool; empty elsewhere."""
+        ...
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Return who was asked before and did not answer, in a pool."""
+        ...
+
+    @property
+    def failure(self) -> ModelError | None:
+        """Return what broke it off, once something did."""
+        ...
 
     async def read(self) -> bytes:
         """Return the whole JSON body of an answer that is not streamed.
