@@ -30,9 +30,9 @@ from secure_openai.credential import (
     Credential,
     credential_of,
 )
+from secure_openai.credential_settings import CredentialSettings
 from secure_openai.errors import CredentialUnavailable
 from secure_openai.outbound import Outbound
-from secure_openai.settings import CredentialSettings
 from secure_openai.testing.managed_identity import ManagedIdentity
 from tests.servers import listening, port_of, served
 from tests.tls import make_tls, proxying

@@ -12,12 +12,12 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from secure_openai.credential import credential_of
+from secure_openai.credential_settings import CredentialSettings
 from secure_openai.errors import CredentialUnavailable, DeploymentMissing, ModelUnavailable
 from secure_openai.model.azure_openai import AzureOpenAIModel
 from secure_openai.model.interface import Model
 from secure_openai.model.scripted_server import DATED, Served, scripted_model_app
 from secure_openai.outbound import Outbound
-from secure_openai.settings import CredentialSettings
 from secure_openai.testing.managed_identity import ManagedIdentity
 from secure_openai.testing.model_contract import (
     ModelContract,

@@ -45,7 +45,7 @@ class Patience:
 
     connect: float = 5.0
     first_byte: float = 60.0
-    whole: float = 300.0
+    whole: float = 100.0
     idle: float = 30.0
 
 
