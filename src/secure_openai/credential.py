@@ -38,6 +38,9 @@ from secure_openai.outbound import Outbound, body_of
 
 logger = logging.getLogger(__name__)
 
+# What it writes of a failure quotes what the endpoint answered; whoever asked is told by us.
+logging.getLogger("azure.identity").setLevel(logging.ERROR)
+
 MARGIN_SECONDS = 300.0
 """How long before its end a token is renewed, unless its issuer says an earlier time."""
 
@@ -192,8 +195,9 @@ class Credential:
             self._not_before.pop(key, None)
             return
         self._not_before[key] = self._now() + RETRY_SECONDS
-        # Its text may quote what the endpoint answered: the class says enough.
-        logger.warning("no token for %s (%s)", " ".join(key[0]), type(error).__name__)
+        if key in self._kept:
+            # Whoever has no token is told; whoever goes on with the old one would not know.
+            logger.warning("no new token for %s (%s)", " ".join(key[0]), type(error).__name__)
 
     async def close(self) -> None:
         """Stop renewals and close connections."""

@@ -370,8 +370,10 @@ def pool_of(*members: Said, clock: Clock, priorities: Sequence[int] | None = Non
     )
 
 
-async def test_a_throttled_member_is_out_as_long_as_it_says() -> None:
-    """Not a moment longer, and it is asked like every other afterwards; ready all the while."""
+async def test_a_throttled_member_is_out_as_long_as_it_says(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not a moment longer, and it is asked like every other afterwards; the log says it once."""
     clock, first, second = Clock(), Said("throttle 30"), Said()
     pool = pool_of(first, second, clock=clock)
     assert await ask(pool) == "b"
@@ -383,6 +385,7 @@ async def test_a_throttled_member_is_out_as_long_as_it_says() -> None:
     clock.now += 0.1
 
     assert [await ask(pool) for _ in range(3)] == ["a"] * 3
+    assert caplog.messages == ["scripted of account a is not asked for 30 s (model-throttled)"]
     assert first.asked == 4
     assert pool.health()[0].reason is None
 

@@ -40,13 +40,13 @@ class Patience:
         connect: For a connection.
         first_byte: For a stream's first event.
         whole: For an answer that is not streamed: it begins when it is done.
-        idle: Between two pieces of either.
+        idle: Between two pieces of either: a reasoning model thinks in silence.
     """
 
     connect: float = 5.0
     first_byte: float = 60.0
-    whole: float = 100.0
-    idle: float = 30.0
+    whole: float = 110.0
+    idle: float = 110.0
 
 
 class Exchange:

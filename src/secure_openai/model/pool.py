@@ -8,6 +8,7 @@ not touched here: it is charged once, for the answer that came.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from secure_openai.errors import (
 from secure_openai.model.circuit import REST_SECONDS, Circuit
 from secure_openai.model.interface import Model, ModelRequest, ModelResponse, ServerSentEvent
 from secure_openai.types import Attempt, CircuitState, Deployment, MemberHealth
+
+logger = logging.getLogger(__name__)
 
 WAITS = 2
 """How many members a request waits for in vain: each wait is long, and Azure may bill it."""
@@ -103,7 +106,7 @@ class Pool:
             try:
                 return await self._ask(place, request, _attempts(tried, errors))
             except ModelError as error:
-                place.circuit.failed(error, self._now())
+                self._failed(place, error)
                 if isinstance(error, FINAL):
                     error.attempts = _attempts(tried, errors)
                     raise
@@ -143,7 +146,20 @@ class Pool:
         if failure is None:
             place.circuit.answered(self._now())
         else:
-            place.circuit.failed(failure, self._now())
+            self._failed(place, failure)
+
+    def _failed(self, place: _Place, error: ModelError) -> None:
+        now = self._now()
+        was = place.circuit.state(now)
+        place.circuit.failed(error, now)
+        if CircuitState.OPEN is place.circuit.state(now) is not was:
+            logger.warning(
+                "%s of account %s is not asked for %.0f s (%s)",
+                place.deployment,
+                place.member.name,
+                place.circuit.seconds(now),
+                error.slug,
+            )
 
     def _exhausted(
         self,
