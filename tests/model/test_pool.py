@@ -323,12 +323,16 @@ class Said(ScriptedModel):
         self.text = text
         self.asked = 0
         self.there = True
+        self.gate: asyncio.Event | None = None
 
     async def open(self, request: ModelRequest) -> ModelResponse:
         """Answer by the text."""
         self.asked += 1
-        if self.text is not None:
-            messages = [{"role": "user", "content": self.text}]
+        text = self.text
+        if self.gate is not None:
+            await self.gate.wait()
+        if text is not None:
+            messages = [{"role": "user", "content": text}]
             request = replace(request, body={**request.body, "messages": messages})
         return await super().open(request)
 
@@ -464,25 +468,62 @@ async def test_a_probe_that_hangs_keeps_nobody_else_out() -> None:
 
 async def test_one_outage_is_counted_once() -> None:
     """A hundred requests that fail together open the circuit for as long as three."""
-    clock, only = Clock(), Said("late 1")
+    clock, only = Clock(), Said("fail")
     pool = pool_of(only, clock=clock)
-    only.text = "fail"
-    await asyncio.gather(*(ask(pool) for _ in range(100)))
+    only.gate = asyncio.Event()
+    asking = [asyncio.create_task(ask(pool)) for _ in range(100)]
+    await asyncio.sleep(0)
+    assert pool.health()[0].under_way == 100
+    only.gate.set()
+    await asyncio.gather(*asking)
 
     assert pool.health()[0].seconds == FIRST_SECONDS
+    assert pool.health()[0].under_way == 0
 
 
 async def test_an_older_answer_does_not_close_a_newer_circuit() -> None:
-    """A stream that began before its member was throttled ends without undoing that."""
+    """What was asked before its member was throttled begins and ends without undoing that."""
     clock, first, second = Clock(), Said(), Said()
     pool = pool_of(first, second, clock=clock)
     older = await pool.open(request("hello"))
-    first.text = "throttle 30"
+    first.gate = asyncio.Event()
+    begins = asyncio.create_task(pool.open(request("hello")))
+    await asyncio.sleep(0)
+    gate, first.gate, first.text = first.gate, None, "throttle 30"
     assert await ask(pool) == "b"
+    gate.set()
+    await (await begins).aclose()
     await older.aclose()
 
     assert pool.health()[0].state is CircuitState.OPEN
     assert pool.health()[0].reason == "model-throttled"
+
+
+async def test_an_older_answer_does_not_vouch_for_a_member_that_failed_since() -> None:
+    """An answer asked for before the circuit opened leaves it to be tried by one request."""
+    clock, only = Clock(), Said()
+    pool = pool_of(only, clock=clock)
+    only.gate = asyncio.Event()
+    begins = asyncio.create_task(pool.open(request("hello")))
+    await asyncio.sleep(0)
+    gate, only.gate, only.text = only.gate, None, "fail"
+    for _ in range(FAILURES):
+        await ask(pool)
+    gate.set()
+    older = await begins
+    clock.now += FIRST_SECONDS
+
+    assert pool.health()[0].state is CircuitState.HALF_OPEN
+    await older.aclose()
+
+
+async def test_half_an_answer_is_put_away() -> None:
+    """What broke off before anything went out is closed before the next one is asked."""
+    first, second = Said("cut 3"), Said()
+    pool = pool_of(first, second, clock=Clock())
+    await whole(pool, request("hello", stream=False))
+
+    assert (first.asked, first.under_way, second.under_way) == (1, 0, 0)
 
 
 async def test_answers_that_break_off_open_the_circuit_too() -> None:
