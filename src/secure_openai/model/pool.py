@@ -150,9 +150,9 @@ class Pool:
 
     def _failed(self, place: _Place, error: ModelError) -> None:
         now = self._now()
-        was = place.circuit.state(now)
+        was_open = place.circuit.state(now) is CircuitState.OPEN
         place.circuit.failed(error, now)
-        if CircuitState.OPEN is place.circuit.state(now) is not was:
+        if place.circuit.state(now) is CircuitState.OPEN and not was_open:
             logger.warning(
                 "%s of account %s is not asked for %.0f s (%s)",
                 place.deployment,
