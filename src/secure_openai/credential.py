@@ -55,7 +55,8 @@ PATIENCE_SECONDS = 20.0
 
 LARGEST_ANSWER_BYTES = 65_536
 
-Key = tuple[tuple[str, ...], str | None, bool]
+Key = tuple[tuple[str, ...], str | None, bool, str | None]
+"""What a token is for: scopes, tenant, continuous evaluation, and the claims that were demanded."""
 
 
 class Source(Protocol):
@@ -159,10 +160,12 @@ class Credential:
     ) -> AccessTokenInfo:
         """Return a token, as Azure's clients ask for it; raises what azure-identity raises."""
         asked = options or TokenRequestOptions()
-        key = (scopes, asked.get("tenant_id"), bool(asked.get("enable_cae")))
+        key: Key = (scopes, asked.get("tenant_id"), bool(asked.get("enable_cae")), None)
         kept, now = self._kept.get(key), self._now()
-        # A service that sends claims refuses the token at hand.
-        if kept is None or kept.expires_on <= now or asked.get("claims"):
+        if claims := asked.get("claims"):
+            # A service that demands claims refuses the token at hand.
+            return await asyncio.shield(self._renew((*key[:3], claims), asked))
+        if kept is None or kept.expires_on <= now:
             return await asyncio.shield(self._renew(key, asked))
         renewal = kept.refresh_on or kept.expires_on - MARGIN_SECONDS
         if now >= max(renewal, self._not_before.get(key, renewal)):
@@ -183,7 +186,7 @@ class Credential:
     async def _ask(self, key: Key, options: TokenRequestOptions) -> AccessTokenInfo:
         async with asyncio.timeout(PATIENCE_SECONDS):
             found = await self._source.get_token_info(*key[0], options=options)
-        self._kept[key] = found
+        self._kept[*key[:3], None] = found
         return found
 
     def _renewed(self, key: Key, task: asyncio.Task[AccessTokenInfo]) -> None:

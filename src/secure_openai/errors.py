@@ -30,6 +30,7 @@
     │   │   └── WindowExceeded          400
     │   ├── ModelTimeout                504
     │   └── ModelUnavailable            503
+    │       └── CredentialMissing       503  there is no token to send
     └── StoreError                      503
         ├── AuditUnavailable
         └── StorageFull                 507
@@ -361,6 +362,13 @@ class ModelUnavailable(ModelError):
     status = 503
     slug = "model-unavailable"
     title = "The model cannot be reached"
+
+
+class CredentialMissing(ModelUnavailable):
+    """There is no credential to send: it is not the model that is away."""
+
+    slug = "credential-missing"
+    title = "We cannot prove ourselves to the model"
 
 
 class StoreError(SecureOpenAIError):

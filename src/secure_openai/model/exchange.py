@@ -13,6 +13,7 @@ from typing import NoReturn
 import aiohttp
 
 from secure_openai.errors import (
+    CredentialMissing,
     CredentialUnavailable,
     ModelError,
     ModelTimeout,
@@ -147,7 +148,7 @@ class Exchange:
         try:
             return {"Authorization": await self._authorization()}
         except CredentialUnavailable as error:
-            raise ModelUnavailable(error.detail) from None
+            raise CredentialMissing(error.detail) from None
 
 
 class Answer:
@@ -163,17 +164,18 @@ class Answer:
         self._head: list[ServerSentEvent] = []
 
     async def begin(self) -> None:
-        """Wait for the first event; whoever calls this bounds it.
+        """Wait for the first event that says something; whoever calls this bounds it.
 
         Raises:
             ModelError: The stream ends, or fails, before it has begun.
         """
-        while not self._head:
+        while not any(event.data for event in self._head):
             chunk = await self._response.content.readany()
             if not chunk:
                 _broken("The model broke off before it answered.")
             self._head.extend(self._reader.feed(chunk))
-        _raise_error_event(self._head[0])
+        for event in self._head:
+            _raise_error_event(event)
 
     async def read(self) -> bytes:
         """Return the whole body."""
@@ -194,7 +196,6 @@ class Answer:
         """Yield events, the one that ends the stream included."""
         try:
             for event in self._head:
-                _raise_error_event(event)
                 yield event
                 if event.is_done:
                     return

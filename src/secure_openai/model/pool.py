@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from secure_openai.errors import (
     ContentFiltered,
+    CredentialMissing,
     ModelError,
     ModelRejected,
     ModelThrottled,
@@ -33,8 +34,8 @@ WAITS = 2
 ANSWERED_SECONDS = 30.0
 """How long an answer shows that its member is ready."""
 
-FINAL = (ContentFiltered, ModelRejected)
-"""Errors that the next member would repeat: they are the request's own."""
+FINAL = (ContentFiltered, CredentialMissing, ModelRejected)
+"""Errors that the next member would repeat: they are the request's own, or ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ class Pool:
                 f"None of the deployments behind {request.deployment} answers now. Try again in a "
                 "moment.",
             )
-        if isinstance(told, (ModelThrottled, ModelUnavailable)) and told not in errors[:1]:
+        if len(places) != 1 and isinstance(told, (ModelThrottled, ModelUnavailable)):
             told.retry_after = max(soonest, REST_SECONDS)
         told.attempts = _attempts(tried, errors)
         return told
