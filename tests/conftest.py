@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from secure_openai.local.identity_provider.signing_keys import FILE_NAME, new_key, write_keys
+from tests.certificates import Certificate, certificate_of_localhost
 from tests.world import World, running_world
 
 
@@ -18,6 +19,12 @@ def signing_keys(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("keys") / FILE_NAME
     write_keys(path, [new_key()])
     return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate of localhost, made once."""
+    return certificate_of_localhost(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture

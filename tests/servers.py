@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.certificates import Certificate
+
 
 def listening() -> socket.socket:
     """Return a socket that listens on a free port of loopback."""
@@ -25,10 +27,18 @@ def port_of(bound: socket.socket) -> int:
 
 
 @asynccontextmanager
-async def served(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
-    """Serve `app` until the block is left."""
+async def served(
+    app: ASGIApp, bound: socket.socket, certificate: Certificate | None = None
+) -> AsyncIterator[None]:
+    """Serve `app` until the block is left, over TLS if there is a certificate."""
     config = uvicorn.Config(
-        app, log_level="critical", access_log=False, timeout_graceful_shutdown=1, ws="none"
+        app,
+        log_level="critical",
+        access_log=False,
+        timeout_graceful_shutdown=1,
+        ws="none",
+        ssl_certfile=certificate.certificate if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[bound]))

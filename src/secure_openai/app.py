@@ -7,7 +7,7 @@ create_app(settings)
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      sign_in  pages  chat  gateway  administration  health
+      sign_in  pages  chat  gateway  administration  deployments  health
 """
 
 from __future__ import annotations
@@ -25,7 +25,16 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from secure_openai.assembly import assemble
-from secure_openai.edge import administration, chat, gateway, health, pages, problems, sign_in
+from secure_openai.edge import (
+    administration,
+    chat,
+    deployments,
+    gateway,
+    health,
+    pages,
+    problems,
+    sign_in,
+)
 from secure_openai.edge.access import check_declared
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
 from secure_openai.edge.middleware.hosts import HostsMiddleware
@@ -77,7 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(OriginMiddleware, public_url=settings.public_url),
         ],
     )
-    for room in (sign_in, pages, chat, gateway, administration, health):
+    for room in (sign_in, pages, chat, gateway, administration, deployments, health):
         # Not include_router: it hides the routes from whoever checks what they declare.
         app.router.routes.extend(room.router.routes)
     static = StaticFiles(directory=str(files("secure_openai.edge") / "static"))

@@ -11,10 +11,13 @@ from datetime import timedelta
 import aiohttp
 
 from secure_openai.conversations.answers import Answers
+from secure_openai.deployments import Deployments
 from secure_openai.identity.authorization import AuthorizationClient
 from secure_openai.identity.keys import KeySource
 from secure_openai.identity.tokens import TokenValidator
 from secure_openai.model.interface import Model
+from secure_openai.model.management.interface import DeploymentManagement
+from secure_openai.model.management.served import ServedDeployments
 from secure_openai.model.openai_compatible import OpenAICompatibleModel
 from secure_openai.model.scripted import ScriptedModel
 from secure_openai.pipeline import Pipeline
@@ -51,6 +54,7 @@ class Assembly:
     tokens: TokenValidator
     sessions: Sessions
     pipeline: Pipeline
+    deployments: Deployments
     answers: Answers
     background: Background
 
@@ -75,6 +79,10 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
         )
         model = model_of(settings, http)
         stack.push_async_callback(model.aclose)
+        management = management_of(model)
+        stack.push_async_callback(management.aclose)
+        deployments = Deployments(management=management, audit=audit)
+        stack.push_async_callback(deployments.aclose)
         keys = KeySource(settings.authority, http=http)
         stack.push_async_callback(keys.aclose)
         tokens = TokenValidator(
@@ -118,6 +126,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
                 roles_check=timedelta(minutes=settings.roles_check_minutes),
             ),
             pipeline=pipeline,
+            deployments=deployments,
             answers=Answers(conversations=conversations, pipeline=pipeline, background=background),
             background=background,
         )
@@ -146,3 +155,8 @@ def model_of(settings: Settings, http: aiohttp.ClientSession) -> Model:
     return OpenAICompatibleModel(
         settings.model_url, deployments, session=http, authorization=bearer if key else None
     )
+
+
+def management_of(model: Model) -> DeploymentManagement:
+    """Return what manages the deployments that answer."""
+    return ServedDeployments(lambda: model.deployments)
