@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from secure_openai.local.identity_provider.signing_keys import FILE_NAME, new_key, write_keys
-from tests.certificates import Certificate, certificate_of_localhost
+from tests.tls import Tls, make_tls
 from tests.world import World, running_world
 
 
@@ -22,9 +22,9 @@ def signing_keys(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     """A certificate of localhost, made once."""
-    return certificate_of_localhost(tmp_path_factory.mktemp("certificate"))
+    return make_tls(tmp_path_factory.mktemp("tls"), "localhost")
 
 
 @pytest.fixture

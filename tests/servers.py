@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from tests.certificates import Certificate
+from tests.tls import Tls
 
 
 def listening() -> socket.socket:
@@ -28,17 +28,17 @@ def port_of(bound: socket.socket) -> int:
 
 @asynccontextmanager
 async def served(
-    app: ASGIApp, bound: socket.socket, certificate: Certificate | None = None
+    app: ASGIApp, bound: socket.socket, *, tls: Tls | None = None
 ) -> AsyncIterator[None]:
-    """Serve `app` until the block is left, over TLS if there is a certificate."""
+    """Serve `app` until the block is left."""
     config = uvicorn.Config(
         app,
         log_level="critical",
         access_log=False,
         timeout_graceful_shutdown=1,
         ws="none",
-        ssl_certfile=certificate.certificate if certificate else None,
-        ssl_keyfile=certificate.key if certificate else None,
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else tls.key,
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[bound]))

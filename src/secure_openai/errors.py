@@ -17,6 +17,7 @@
     │   ├── SignInFailed                400
     │   ├── IdentityProviderUnavailable 503
     │   └── Forbidden                   403
+    ├── CredentialUnavailable           503  we cannot prove ourselves to Azure
     ├── Refused                         403, 413 or 429 by its decision
     ├── ModelError                      502
     │   ├── ContentFiltered             400
@@ -198,6 +199,14 @@ class Forbidden(IdentityError):
     status = 403
     slug = "forbidden"
     title = "Your roles do not allow this"
+
+
+class CredentialUnavailable(SecureOpenAIError):
+    """We cannot prove ourselves to Azure: there is no token, and none can be had."""
+
+    status = 503
+    slug = "credential-unavailable"
+    title = "We cannot prove ourselves to Azure"
 
 
 class Refused(SecureOpenAIError):

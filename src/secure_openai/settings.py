@@ -24,9 +24,21 @@ from pydantic import (
     model_validator,
 )
 
+from secure_openai.clouds import CLOUDS, Cloud
 from secure_openai.errors import SettingsError
 
 PREFIX = "SECURE_OPENAI_"
+
+OTHERS_VARIABLES = {
+    "azure_client_id": "AZURE_CLIENT_ID",
+    "azure_tenant_id": "AZURE_TENANT_ID",
+    "pipeline_token_url": "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "pipeline_token_request": "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+}
+"""Fields whose environment variables are named by Azure's clients and by GitHub Actions.
+
+Source: Azure SDK, "Environment variables"; GitHub, "OpenID Connect reference".
+"""
 
 AZURE_HOST_VARIABLES = (
     "WEBSITE_INSTANCE_ID",
@@ -62,10 +74,159 @@ class ModelSource(StrEnum):
     SCRIPTED = "scripted"
 
 
-class Settings(BaseModel):
-    """Everything that differs between one installation and another."""
+class CredentialKind(StrEnum):
+    """How we prove ourselves to Azure; none of them is a key."""
+
+    MANAGED_IDENTITY = "managed_identity"
+    DEVELOPER = "developer"
+    PIPELINE = "pipeline"
+
+
+class CredentialSettings(BaseModel):
+    """How we prove ourselves to Azure, and the way out: what every client of ours needs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    cloud: str = Field(
+        default="public",
+        description="Azure's cloud: " + " or ".join(f"`{name}`" for name in CLOUDS) + ".",
+    )
+    credential: CredentialKind | None = Field(
+        default=None,
+        description="`managed_identity`, `developer` (the sign-in of az or azd) or `pipeline` "
+        "(GitHub's OpenID Connect). Unless set: the managed identity on an Azure host, the "
+        "pipeline's where GitHub offers one, the developer's elsewhere.",
+    )
+    azure_client_id: str = Field(
+        default="",
+        description="AZURE_CLIENT_ID: client id of the managed identity, or of the application "
+        "that a pipeline signs in as.",
+    )
+    azure_tenant_id: str = Field(
+        default="", description="AZURE_TENANT_ID: the tenant that a pipeline signs in to."
+    )
+    pipeline_token_url: str = Field(
+        default="",
+        description="ACTIONS_ID_TOKEN_REQUEST_URL, which GitHub sets: where a pipeline's token is.",
+    )
+    pipeline_token_request: SecretStr = Field(
+        default=SecretStr(""),
+        description="ACTIONS_ID_TOKEN_REQUEST_TOKEN, which GitHub sets: what asks for that token.",
+    )
+
+    proxy: SecretStr = Field(
+        default=SecretStr(""),
+        description="Address of the HTTP proxy by which every client leaves; empty for none. The "
+        "managed identity and loopback are always reached directly.",
+    )
+    proxy_direct: tuple[str, ...] = Field(
+        default=(),
+        description="Host names reached without the proxy, separated by commas; one that begins "
+        "with a dot is a domain. Services behind private endpoints belong here.",
+    )
+    ca_bundle: Path | None = Field(
+        default=None,
+        description="File of the certificates (PEM) that every client trusts instead of the "
+        "system's.",
+    )
+
+    azure_host: bool = Field(
+        default=False,
+        description="Set by load(): whether the environment says that this is an Azure host.",
+    )
+
+    @field_validator("proxy_direct", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        split = _split(value)
+        return tuple(str(one).lower() for one in split) if isinstance(split, tuple) else split
+
+    @field_validator("cloud")
+    @classmethod
+    def _known_cloud(cls, value: str) -> str:
+        if value not in CLOUDS:
+            raise ValueError("write " + " or ".join(CLOUDS))
+        return value
+
+    @field_validator("proxy")
+    @classmethod
+    def _proxy_address(cls, value: SecretStr) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("write the proxy's http or https address")
+        return value
+
+    @model_validator(mode="after")
+    def _credential_fits(self) -> Self:
+        kind = self.credential_kind
+        if self.azure_host and kind is not CredentialKind.MANAGED_IDENTITY:
+            raise ValueError(
+                "the environment says that this is an Azure host: leave credential out, or write "
+                "managed_identity"
+            )
+        if kind is CredentialKind.PIPELINE:
+            missing = [
+                variable
+                for field, variable in OTHERS_VARIABLES.items()
+                if not (
+                    value.get_secret_value()
+                    if isinstance(value := getattr(self, field), SecretStr)
+                    else value
+                )
+            ]
+            if missing:
+                raise ValueError(
+                    f"a pipeline's credential needs {', '.join(missing)}: in GitHub Actions, set "
+                    "`permissions: id-token: write` and name the application's client and tenant"
+                )
+        return self
+
+    @property
+    def credential_kind(self) -> CredentialKind:
+        """Return how we prove ourselves."""
+        if self.credential is not None:
+            return self.credential
+        if self.azure_host:
+            return CredentialKind.MANAGED_IDENTITY
+        return CredentialKind.PIPELINE if self.pipeline_token_url else CredentialKind.DEVELOPER
+
+    @property
+    def cloud_facts(self) -> Cloud:
+        """Return what is known of the cloud."""
+        return CLOUDS[self.cloud]
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str] | None = None, **overrides: object) -> Self:
+        """Read the environment once.
+
+        Args:
+            environment: What to read instead of the process's own.
+            overrides: Fields that the caller decides, stronger than the environment.
+
+        Raises:
+            SettingsError: Every problem found, one sentence each.
+        """
+        source = _given(environment)
+        values: dict[str, object] = {
+            field: source[name] for field, name in OTHERS_VARIABLES.items() if name in source
+        }
+        values |= cls._prefixed(source)
+        values |= overrides
+        values["azure_host"] = azure_host(source)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise SettingsError(*(_sentence(item) for item in error.errors())) from None
+
+    @classmethod
+    def _prefixed(cls, source: Mapping[str, str]) -> dict[str, object]:
+        """Return our own variables, without those of the application's other settings."""
+        named = {f"{PREFIX}{name.upper()}": name for name in CredentialSettings.model_fields}
+        return {named[key]: value for key, value in source.items() if key in named}
+
+
+class Settings(CredentialSettings):
+    """Everything that differs between one installation and another."""
 
     public_url: str = Field(
         description="Origin that people type, without a path. Redirect addresses and cookies come "
@@ -157,17 +318,10 @@ class Settings(BaseModel):
         default=1_048_576, ge=1024, description="Largest request body that is read."
     )
 
-    azure_host: bool = Field(
-        default=False,
-        description="Set by load(): whether the environment says that this is an Azure host.",
-    )
-
     @field_validator("allowed_hosts", "model_deployments", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+    def _split_names(cls, value: object) -> object:
+        return _split(value)
 
     @field_validator("public_url", "authority", "model_url")
     @classmethod
@@ -236,28 +390,19 @@ class Settings(BaseModel):
         )
 
     @classmethod
-    def load(cls, environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
-        """Read the environment once.
-
-        Args:
-            environment: What to read instead of the process's own.
-            overrides: Fields that the caller decides, stronger than the environment.
-
-        Raises:
-            SettingsError: Every problem found, one sentence each.
-        """
-        source = _given(environment)
-        values: dict[str, object] = {
+    def _prefixed(cls, source: Mapping[str, str]) -> dict[str, object]:
+        """Return our own variables, misspelt ones too: they are told."""
+        return {
             key[len(PREFIX) :].lower(): value
             for key, value in source.items()
             if key.startswith(PREFIX)
         }
-        values |= overrides
-        values["azure_host"] = azure_host(source)
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            raise SettingsError(*(_sentence(item) for item in error.errors())) from None
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
 
 
 def _given(environment: Mapping[str, str] | None) -> Mapping[str, str]:

@@ -16,10 +16,10 @@ from secure_openai.model.management.interface import Wanted
 from secure_openai.store.audit import AuditEvent
 from secure_openai.testing.person import named
 from secure_openai.types import Principal, PrincipalId, PrincipalKind
-from tests.certificates import Certificate
 from tests.edge.test_refusals import problem
 from tests.model.management.resource_manager import ResourceManager, arm_error
 from tests.model.management.running import azure, running_manager
+from tests.tls import Tls
 from tests.world import World
 
 MAIN = "/api/admin/accounts/main"
@@ -33,10 +33,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def manager(world: World, certificate: Certificate) -> AsyncIterator[ResourceManager]:
+async def manager(world: World, tls: Tls) -> AsyncIterator[ResourceManager]:
     """Resource Manager, with the application's management on it."""
-    async with running_manager(certificate) as made:
-        management = azure(made.url, certificate.authority)
+    async with running_manager(tls) as made:
+        management = azure(made.url, tls.ca)
         world.assembly.deployments.management = management
         yield made
         await world.assembly.deployments.aclose()

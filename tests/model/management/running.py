@@ -12,10 +12,10 @@ from azure.core.credentials import AccessToken
 from azure.core.pipeline.transport import AioHttpTransport
 
 from secure_openai.model.management.accounts import AccountId
-from secure_openai.model.management.azure import AzureDeployments
-from tests.certificates import Certificate
+from secure_openai.model.management.resource_manager.deployments import AzureDeployments
 from tests.model.management.resource_manager import ACCOUNT_ID, TOKEN, ResourceManager
 from tests.servers import listening, port_of, served
+from tests.tls import Tls
 
 TODAY = datetime(2026, 9, 1, tzinfo=UTC)
 
@@ -43,11 +43,11 @@ class Credential:
 
 
 @asynccontextmanager
-async def running_manager(certificate: Certificate) -> AsyncIterator[ResourceManager]:
+async def running_manager(tls: Tls) -> AsyncIterator[ResourceManager]:
     """Serve until the block is left."""
     bound = listening()
     made = ResourceManager(url=f"https://localhost:{port_of(bound)}")
-    async with served(made.app(), bound, certificate):
+    async with served(made.app(), bound, tls=tls):
         yield made
 
 

@@ -23,7 +23,6 @@ from secure_openai.errors import (
 )
 from secure_openai.model.management import operations
 from secure_openai.model.management.accounts import AccountId
-from secure_openai.model.management.azure import AzureDeployments
 from secure_openai.model.management.interface import (
     Kind,
     Progress,
@@ -34,8 +33,8 @@ from secure_openai.model.management.interface import (
     Wanted,
 )
 from secure_openai.model.management.operations import Operation, Patience, Way, follow
+from secure_openai.model.management.resource_manager.deployments import AzureDeployments
 from secure_openai.testing.management_contract import ManagementContract
-from tests.certificates import Certificate
 from tests.model.management.resource_manager import (
     ACCOUNT_ID,
     SUBSCRIPTION,
@@ -45,6 +44,7 @@ from tests.model.management.resource_manager import (
 )
 from tests.model.management.running import Credential, azure
 from tests.servers import listening, port_of
+from tests.tls import Tls
 
 ACCOUNTS = {"main": AccountId.parse(ACCOUNT_ID)}
 WANTED = Wanted("main", "answers", "gpt-5.1", capacity=20)
@@ -170,11 +170,11 @@ async def test_nothing_is_sent_twice(
     assert len(manager.seen) == 1
 
 
-async def test_who_cannot_be_reached_is_said(certificate: Certificate) -> None:
+async def test_who_cannot_be_reached_is_said(tls: Tls) -> None:
     """Nobody listening, and somebody with another certificate, are both not available."""
     with listening() as bound:
         port = port_of(bound)
-    client = azure(f"https://localhost:{port}", certificate.authority)
+    client = azure(f"https://localhost:{port}", tls.ca)
     with pytest.raises(ManagementUnavailable, match="cannot be reached"):
         await client.deployments("main")
     await client.aclose()
@@ -200,22 +200,18 @@ async def test_an_http_address_gets_no_token(manager: ResourceManager) -> None:
     assert manager.seen == []
 
 
-async def test_an_account_that_is_not_there(
-    manager: ResourceManager, certificate: Certificate
-) -> None:
+async def test_an_account_that_is_not_there(manager: ResourceManager, tls: Tls) -> None:
     """A resource id that Azure does not know is said by the account's key."""
-    client = azure(manager.url, certificate.authority, account=ACCOUNT_ID + "x")
+    client = azure(manager.url, tls.ca, account=ACCOUNT_ID + "x")
     with pytest.raises(NotFound, match="no account main in Azure"):
         await client.deployments("main")
     await client.aclose()
 
 
-async def test_a_credential_that_is_refused(
-    manager: ResourceManager, certificate: Certificate
-) -> None:
+async def test_a_credential_that_is_refused(manager: ResourceManager, tls: Tls) -> None:
     """A token that does not hold is said to be the sign-in's fault; it is asked for one scope."""
     credential = Credential("another")
-    client = azure(manager.url, certificate.authority, credential)
+    client = azure(manager.url, tls.ca, credential)
     with pytest.raises(ManagementError, match="az login"):
         await client.deployments("main")
     await client.aclose()
@@ -391,11 +387,11 @@ async def test_what_is_done_at_once_is_not_followed(
 
 
 async def test_an_operation_is_resumed_elsewhere(
-    management: AzureDeployments, manager: ResourceManager, certificate: Certificate
+    management: AzureDeployments, manager: ResourceManager, tls: Tls
 ) -> None:
     """Another instance, which has only the token, follows it to its end."""
     begun = await management.create(WANTED)
-    other = azure(manager.url, certificate.authority)
+    other = azure(manager.url, tls.ca)
     resumed = Progress(Kind.CREATE, "main", "answers", State.UNDER_WAY, begun.operation)
     states = await all_steps(other, resumed)
     await other.aclose()

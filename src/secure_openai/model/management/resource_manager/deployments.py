@@ -32,15 +32,6 @@ from secure_openai.errors import (
     RoleMissing,
 )
 from secure_openai.model.management.accounts import AccountId
-from secure_openai.model.management.azure_errors import translated
-from secure_openai.model.management.azure_operations import (
-    POLL_SECONDS,
-    begun,
-    progress,
-    state_of,
-    told,
-)
-from secure_openai.model.management.azure_wire import body, managed, offered, quotas
 from secure_openai.model.management.checks import resolved
 from secure_openai.model.management.interface import (
     Kind,
@@ -53,6 +44,15 @@ from secure_openai.model.management.interface import (
     is_name,
 )
 from secure_openai.model.management.operations import Operation, Way
+from secure_openai.model.management.resource_manager.errors import translated
+from secure_openai.model.management.resource_manager.operations import (
+    POLL_SECONDS,
+    begun,
+    progress,
+    state_of,
+    told,
+)
+from secure_openai.model.management.resource_manager.wire import body, managed, offered, quotas
 from secure_openai.types import Clock, utc_now
 
 T = TypeVar("T")

@@ -11,9 +11,9 @@ from typing import Any
 
 from azure.core.rest import AsyncHttpResponse
 
-from secure_openai.model.management.azure_errors import error_of, failure_of, seconds_of
 from secure_openai.model.management.interface import Kind, Progress, State
 from secure_openai.model.management.operations import Operation, Way
+from secure_openai.model.management.resource_manager.errors import error_of, failure_of, seconds_of
 
 POLL_SECONDS = 5.0
 """How soon to ask again where Azure does not say."""
