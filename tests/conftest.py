@@ -23,8 +23,8 @@ def signing_keys(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
-    """A certificate of localhost, made once."""
-    return make_tls(tmp_path_factory.mktemp("tls"), "localhost")
+    """A certificate of localhost and of Azure Resource Manager, made once."""
+    return make_tls(tmp_path_factory.mktemp("tls"), "localhost", "management.azure.com")
 
 
 @pytest.fixture

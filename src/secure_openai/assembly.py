@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import aiohttp
 
@@ -16,14 +17,16 @@ from secure_openai.identity.authorization import AuthorizationClient
 from secure_openai.identity.keys import KeySource
 from secure_openai.identity.tokens import TokenValidator
 from secure_openai.model.interface import Model
+from secure_openai.model.management.accounts import account_ids
 from secure_openai.model.management.interface import DeploymentManagement
 from secure_openai.model.management.served import ServedDeployments
 from secure_openai.model.openai_compatible import OpenAICompatibleModel
 from secure_openai.model.scripted import ScriptedModel
+from secure_openai.outbound import Outbound
 from secure_openai.pipeline import Pipeline
 from secure_openai.policy.decision import Policy
 from secure_openai.sessions import Sessions
-from secure_openai.settings import ModelSource, Settings
+from secure_openai.settings import CredentialSettings, ModelSource, Settings
 from secure_openai.store.audit import AuditStore
 from secure_openai.store.conversations import ConversationStore
 from secure_openai.store.seals import FileSigner, SealFolder, Signer
@@ -35,6 +38,9 @@ from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.usage import UsageStore
 from secure_openai.streams import Background
 from secure_openai.types import Deployment, Parameters
+
+if TYPE_CHECKING:
+    from secure_openai.credential import Credential
 
 DATABASE_NAME = "secure-openai.db"
 
@@ -79,7 +85,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
         )
         model = model_of(settings, http)
         stack.push_async_callback(model.aclose)
-        management = management_of(model)
+        management = management_of(settings, model)
         stack.push_async_callback(management.aclose)
         deployments = Deployments(management=management, audit=audit)
         stack.push_async_callback(deployments.aclose)
@@ -157,6 +163,45 @@ def model_of(settings: Settings, http: aiohttp.ClientSession) -> Model:
     )
 
 
-def management_of(model: Model) -> DeploymentManagement:
-    """Return what manages the deployments that answer."""
+def management_of(
+    settings: Settings,
+    model: Model,
+    credential: Credential | None = None,
+    outbound: Outbound | None = None,
+) -> DeploymentManagement:
+    """Return what manages the deployments that answer: in Azure, or those of a model server."""
+    if settings.model_source is ModelSource.AZURE and credential is not None:
+        return azure_management(
+            settings, settings.model_accounts, credential, outbound or Outbound.of(settings)
+        )
     return ServedDeployments(lambda: model.deployments)
+
+
+def azure_management(
+    settings: CredentialSettings, accounts: str, credential: Credential, outbound: Outbound
+) -> DeploymentManagement:
+    """Return what manages the deployments of Azure's accounts; an event loop must be running.
+
+    Args:
+        settings: Which cloud.
+        accounts: The accounts, as `SECURE_OPENAI_MODEL_ACCOUNTS` has them.
+        credential: Whose roles decide.
+        outbound: The way out.
+
+    Raises:
+        SettingsError: An account has no id.
+    """
+    # Azure's clients are an extra: a laptop has none.
+    from secure_openai.credential import transport_of  # noqa: PLC0415
+    from secure_openai.model.management.resource_manager.deployments import (  # noqa: PLC0415
+        AzureDeployments,
+    )
+
+    cloud = settings.cloud_facts
+    return AzureDeployments(
+        credential,
+        account_ids(accounts),
+        base_url=cloud.resource_manager,
+        scope=cloud.resource_manager_scope,
+        transport=lambda: transport_of(outbound, cloud.resource_manager),
+    )

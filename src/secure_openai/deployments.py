@@ -8,7 +8,6 @@ outcome; never more. What is only looked at leaves none.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Coroutine
@@ -24,7 +23,7 @@ from secure_openai.model.management.interface import (
     Wanted,
     is_name,
 )
-from secure_openai.model.management.operations import Patience, follow
+from secure_openai.model.management.operations import Patience, finished
 from secure_openai.store.audit import AuditEvent, AuditStore
 from secure_openai.types import Clock, JsonObject, Principal, utc_now
 
@@ -142,10 +141,7 @@ class Deployments:
     async def _follow(self, act: _Act, begun: Progress) -> None:
         started, outcome = time.monotonic(), "unknown"
         try:
-            async with contextlib.aclosing(follow(self.management, begun, self._patience)) as steps:
-                async for step in steps:
-                    if step.state.ended:
-                        outcome = step.state.value
+            outcome = (await finished(self.management, begun, self._patience)).state.value
         except SecureOpenAIError as error:
             logger.warning("a deployment's operation was lost sight of: %s", error.slug)
         finally:

@@ -308,7 +308,7 @@ class Settings(CredentialSettings):
     )
     model_accounts: str = Field(
         default="",
-        description="In Azure: the accounts as JSON, by name: url, priority and deployments.",
+        description="In Azure: the accounts as JSON, by name: id, url, priority and deployments.",
     )
     seal_key_url: str = Field(
         default="", description="In Azure: address of the key that signs the audit's seals."
@@ -419,6 +419,12 @@ def policy_file(environment: Mapping[str, str] | None = None) -> Path | None:
     source = _given(environment)
     named = source.get(f"{PREFIX}POLICY", "").strip()
     return Path(named) if named else None
+
+
+def model_accounts(environment: Mapping[str, str] | None = None) -> str:
+    """Return the accounts that the environment names, as JSON; empty if it names none."""
+    source = _given(environment)
+    return source.get(f"{PREFIX}MODEL_ACCOUNTS", "").strip()
 
 
 def model_key(environment: Mapping[str, str] | None = None) -> str:

@@ -15,6 +15,7 @@ import json
 import re
 import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from secure_openai.errors import (
@@ -167,3 +168,14 @@ async def follow(
             continue
         pause, failures = progress.retry_after, 0
         yield progress
+
+
+async def finished(
+    management: DeploymentManagement, begun: Progress, patience: Patience | None = None
+) -> Progress:
+    """Follow an operation to its end, and return it; raises as `follow` does."""
+    steps = [begun]
+    async with aclosing(follow(management, begun, patience)) as following:
+        async for step in following:
+            steps[:] = [step]
+    return steps[0]
