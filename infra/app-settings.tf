@@ -22,6 +22,7 @@ locals {
         SECURE_OPENAI_AUTHORITY                   = "${local.cloud.authority}/${var.entra.tenant_id}/v2.0"
         SECURE_OPENAI_BLOB_URL                    = module.store.records.url
         SECURE_OPENAI_CLIENT_ID                   = module.identity.client_ids[slot]
+        SECURE_OPENAI_CLOUD                       = var.cloud
         SECURE_OPENAI_CONTACT                     = var.entra.contact
         SECURE_OPENAI_COSMOS_DATABASE             = module.store.cosmos.databases[slot]
         SECURE_OPENAI_COSMOS_URL                  = module.store.cosmos.url

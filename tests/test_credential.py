@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import stat
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,10 +29,11 @@ from secure_openai.credential import (
     Credential,
     credential_of,
 )
+from secure_openai.credential_settings import CredentialSettings
 from secure_openai.errors import CredentialUnavailable
 from secure_openai.outbound import Outbound
-from secure_openai.settings import CredentialSettings
 from secure_openai.testing.managed_identity import ManagedIdentity
+from tests.azure_cli import AZ, AZD, stand_in
 from tests.servers import listening, port_of, served
 from tests.tls import make_tls, proxying
 
@@ -259,17 +259,6 @@ async def test_closing_stops_a_renewal() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await waiting
-
-
-def stand_in(folder: Path, name: str, says: str) -> None:
-    """Write a command that answers as Azure's does."""
-    path = folder / name
-    path.write_text(f"#!/bin/sh\ncat <<'END'\n{says}\nEND\n")
-    path.chmod(stat.S_IRWXU)
-
-
-AZ = '{"accessToken": "from az", "expires_on": 4102444800, "tokenType": "Bearer"}'
-AZD = '{"token": "from azd", "expiresOn": "2100-01-01T00:00:00Z"}'
 
 
 @pytest.mark.parametrize(

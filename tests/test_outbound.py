@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from secure_openai.credential_settings import CredentialSettings
 from secure_openai.errors import StartError
 from secure_openai.outbound import Outbound, body_of
-from secure_openai.settings import CredentialSettings
 from tests.servers import listening, port_of, served
 from tests.tls import make_tls, proxying
 

@@ -18,7 +18,7 @@ class Cloud:
         name: `public` or `usgovernment`.
         authority: Where Entra ID signs in, without the tenant.
         federation_audience: Audience of an assertion that a federated identity vouches with.
-        model_domain: Domain of Azure OpenAI accounts.
+        model_domains: Domains of Azure OpenAI accounts.
         model_scope: Scope of tokens for Azure OpenAI.
         resource_manager: Origin of Azure Resource Manager.
         resource_manager_scope: Scope of tokens for it.
@@ -27,16 +27,26 @@ class Cloud:
     name: str
     authority: str
     federation_audience: str
-    model_domain: str
+    model_domains: tuple[str, ...]
     model_scope: str
     resource_manager: str
     resource_manager_scope: str
 
 
-_FACTS = tuple(name for name in Cloud.__dataclass_fields__ if name != "name")
+_PLAIN = (
+    "authority",
+    "federation_audience",
+    "model_scope",
+    "resource_manager",
+    "resource_manager_scope",
+)
 
 CLOUDS = {
-    name: Cloud(name=name, **{fact: facts[fact] for fact in _FACTS})
+    name: Cloud(
+        name=name,
+        model_domains=tuple(zone.removeprefix("privatelink.") for zone in facts["zones"]["model"]),
+        **{fact: facts[fact] for fact in _PLAIN},
+    )
     for name, facts in table("clouds").items()
 }
 """Every cloud by its name."""

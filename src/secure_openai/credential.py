@@ -32,9 +32,9 @@ from azure.identity.aio import (
     ManagedIdentityCredential,
 )
 
+from secure_openai.credential_settings import CredentialKind, CredentialSettings
 from secure_openai.errors import CredentialUnavailable
 from secure_openai.outbound import Outbound, body_of
-from secure_openai.settings import CredentialKind, CredentialSettings
 
 logger = logging.getLogger(__name__)
 

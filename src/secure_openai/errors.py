@@ -21,8 +21,13 @@
     ├── Refused                         403, 413 or 429 by its decision
     ├── ModelError                      502
     │   ├── ContentFiltered             400
+    │   ├── DeploymentMissing           404  it was deployed once, or never
+    │   │   └── DeploymentRetired       410  Azure retired its model
+    │   ├── DeploymentTooSmall          413  for this request, however long one waits
+    │   ├── ModelForbidden              502  our own credential is refused
     │   ├── ModelThrottled              429
     │   ├── ModelRejected               400  the model refuses the request itself
+    │   │   └── WindowExceeded          400
     │   ├── ModelTimeout                504
     │   └── ModelUnavailable            503
     ├── ManagementError                 502  Azure Resource Manager did not do it
@@ -45,7 +50,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from secure_openai.types import Decision, Reason
+from secure_openai.types import Attempt, Decision, Reason, Verdict
 
 
 class SecureOpenAIError(Exception):
@@ -236,6 +241,7 @@ class Refused(SecureOpenAIError):
 
 _REFUSAL_STATUS = {
     Reason.UNKNOWN_DEPLOYMENT: 404,
+    Reason.OPERATION_NOT_TAKEN: 400,
     Reason.FIELD_NOT_ALLOWED: 400,
     Reason.PROMPT_TOO_LARGE: 413,
     Reason.ANSWER_TOO_LARGE: 400,
@@ -248,11 +254,23 @@ _REFUSAL_STATUS = {
 
 
 class ModelError(SecureOpenAIError):
-    """The model failed after the request was admitted."""
+    """The model failed after the request was admitted.
+
+    Attributes:
+        billable: Whether Azure may bill what failed: the request had been sent in full.
+        attempts: Who was asked before, in a pool.
+    """
 
     status = 502
     slug = "model-failed"
     title = "The model failed"
+
+    def __init__(
+        self, detail: str = "", *, retry_after: float | None = None, billable: bool = False
+    ) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.billable = billable
+        self.attempts: tuple[Attempt, ...] = ()
 
 
 class ContentFiltered(ModelError):
@@ -261,23 +279,72 @@ class ContentFiltered(ModelError):
     Attributes:
         categories: The categories that blocked it, as Azure OpenAI names them
             (`hate`, `jailbreak`, `self_harm`, `sexual`, `violence` …).
+        verdicts: Everything that the filter found, for the audit.
     """
 
     status = 400
     slug = "content-filtered"
     title = "The content filter blocked the prompt"
 
-    def __init__(self, detail: str = "", *, categories: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        categories: tuple[str, ...] = (),
+        verdicts: tuple[Verdict, ...] = (),
+    ) -> None:
         super().__init__(detail)
         self.categories = categories
+        self.verdicts = verdicts
+
+
+class DeploymentMissing(ModelError):
+    """The deployment is not there, though the settings name it."""
+
+    status = 404
+    slug = "deployment-missing"
+    title = "The deployment does not exist"
+
+
+class DeploymentRetired(DeploymentMissing):
+    """Azure has retired the deployment's model."""
+
+    status = 410
+    slug = "deployment-retired"
+    title = "The deployment's model was retired"
+
+
+class DeploymentTooSmall(ModelError):
+    """The deployment's capacity is smaller than this one request: waiting does not help."""
+
+    status = 413
+    slug = "deployment-too-small"
+    title = "The deployment is too small for this request"
+
+
+class ModelForbidden(ModelError):
+    """The model refuses our own credential, not the caller's."""
+
+    slug = "model-forbidden"
+    title = "The model refuses this application"
 
 
 class ModelRejected(ModelError):
-    """The model does not accept the request: a parameter it refuses, a prompt over its window."""
+    """The model does not accept the request: a parameter it refuses."""
 
     status = 400
     slug = "model-rejected"
     title = "The model does not accept this request"
+
+
+class WindowExceeded(ModelRejected):
+    """Prompt and answer are larger than the model's window.
+
+    The slug is OpenAI's own code, so that clients' handling works.
+    """
+
+    slug = "context-length-exceeded"
+    title = "The request is larger than the model's window"
 
 
 class ModelThrottled(ModelError):

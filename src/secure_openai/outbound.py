@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from secure_openai.credential_settings import CredentialSettings
+from secure_openai.environment import is_loopback_host
 from secure_openai.errors import StartError
-from secure_openai.settings import CredentialSettings, is_loopback_host
 
 
 @dataclass(frozen=True)

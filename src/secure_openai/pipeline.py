@@ -18,10 +18,11 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import timedelta
 
 from secure_openai.completion import Admission, Completion
-from secure_openai.errors import ContentFiltered, Refused, SecureOpenAIError, StoreError
+from secure_openai.errors import Refused, SecureOpenAIError, StoreError
 from secure_openai.model.interface import Model, ModelRequest
 from secure_openai.policy.decision import Admittance, Policy
 from secure_openai.policy.estimate import estimate_prompt_tokens
@@ -33,6 +34,7 @@ from secure_openai.types import (
     Clock,
     Deployment,
     JsonObject,
+    Operation,
     Principal,
     Reason,
     utc_now,
@@ -65,9 +67,12 @@ class Pipeline:
         self._clock = clock
         self._alive: dict[str, Reservation] = {}
 
-    def deployments_for(self, principal: Principal) -> Sequence[Deployment]:
-        """Return the deployments that the principal may use."""
-        return self._policy.deployments_for(principal, self._model.deployments)
+    def deployments_for(
+        self, principal: Principal, operation: Operation | None = None
+    ) -> Sequence[Deployment]:
+        """Return the deployments that the principal may use, or may use for one operation."""
+        mine = self._policy.deployments_for(principal, self._model.deployments)
+        return [one for one in mine if operation is None or operation in one.parameters.operations]
 
     def checked(self, principal: Principal, body: object, *, request_id: str) -> ChatCompletions:
         """Return a request's body checked against the allow-list of fields.
@@ -152,6 +157,7 @@ class Pipeline:
                 body=request.bounded(admittance.deployment.parameters, admittance.answer_tokens),
                 stream=request.stream,
                 request_id=request_id,
+                tokens=reservation.tokens,
             ),
         )
         try:
@@ -208,8 +214,7 @@ class Pipeline:
                 "completion_tokens": charge.completion_tokens,
                 "estimated": charge.estimated,
             }
-        if isinstance(completion.failure, ContentFiltered):
-            facts["content_filter"] = list(completion.failure.categories)
+        facts |= _model_facts(completion)
         try:
             self._record(
                 "completion.settled",
@@ -277,3 +282,18 @@ class Pipeline:
                 facts=facts,
             )
         )
+
+
+def _model_facts(completion: Completion) -> JsonObject:
+    """Return who answered, who was asked in vain, and what the content filter found."""
+    facts: JsonObject = {}
+    if completion.member:
+        facts["member"] = completion.member
+    if completion.attempts:
+        facts["failed_attempts"] = [
+            {"member": one.member, "outcome": one.outcome, "may_be_billed": one.billable}
+            for one in completion.attempts
+        ]
+    if completion.verdicts:
+        facts["content_filter"] = [asdict(one) for one in completion.verdicts]
+    return facts

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import stat
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.azure_cli import stand_in
 from tests.model.management.resource_manager import ACCOUNT_ID, TOKEN, ResourceManager, arm_error
 from tests.servers import listening, port_of, served
 from tests.system import environment
@@ -21,6 +21,12 @@ from tests.tls import Tls, proxying
 
 pytestmark = pytest.mark.process
 
+MAIN = {
+    "id": ACCOUNT_ID,
+    "url": "https://x.openai.azure.com/",
+    "priority": 1,
+    "deployments": {"chat": "gpt-5.1"},
+}
 AZ = json.dumps({"accessToken": TOKEN, "expires_on": 4102444800, "tokenType": "Bearer"})
 
 
@@ -80,10 +86,9 @@ async def end_of(process: asyncio.subprocess.Process) -> Ended:
 @pytest.fixture
 async def desk(tmp_path: Path, tls: Tls) -> AsyncIterator[Desk]:
     """Signed in, with one account."""
-    az = tmp_path / "bin" / "az"
-    az.parent.mkdir()
-    az.write_text(f"#!/bin/sh\necho '{AZ}'\n")
-    az.chmod(az.stat().st_mode | stat.S_IXUSR)
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    stand_in(commands, "az", AZ)
     manager, bound = ResourceManager(url="https://management.azure.com"), listening()
     async with served(manager.app(), bound, tls=tls), proxying(port_of(bound)) as proxy:
         yield Desk(
@@ -91,9 +96,9 @@ async def desk(tmp_path: Path, tls: Tls) -> AsyncIterator[Desk]:
             environment(
                 COLUMNS="200",
                 NO_COLOR="1",
-                PATH=f"{az.parent}:{os.environ['PATH']}",
+                PATH=f"{commands}:{os.environ['PATH']}",
                 SECURE_OPENAI_CA_BUNDLE=str(tls.ca),
-                SECURE_OPENAI_MODEL_ACCOUNTS=json.dumps({"main": {"id": ACCOUNT_ID}}),
+                SECURE_OPENAI_MODEL_ACCOUNTS=json.dumps({"main": MAIN}),
                 SECURE_OPENAI_PROXY=proxy.url,
             ),
         )
@@ -179,8 +184,10 @@ async def test_what_is_refused_is_one_sentence(desk: Desk) -> None:
     other = await desk.type("models", "list", "--account", "other")
     desk.manager.answer("GET", "deployments", arm_error(403, "AuthorizationFailed"))
     role = await desk.type("deployments", "list")
-    nobody = await desk.type("models", "list", SECURE_OPENAI_MODEL_ACCOUNTS='{"main": {}}')
-    several = json.dumps({"a": {"id": ACCOUNT_ID}, "b": {"id": ACCOUNT_ID}})
+    bare = json.dumps({"main": {key: value for key, value in MAIN.items() if key != "id"}})
+    nobody = await desk.type("models", "list", SECURE_OPENAI_MODEL_ACCOUNTS=bare)
+    wrong = await desk.type("models", "list", SECURE_OPENAI_MODEL_ACCOUNTS='{"main": {}}')
+    several = json.dumps({"a": MAIN, "b": MAIN})
     which = await desk.type("deployments", "show", "chat", SECURE_OPENAI_MODEL_ACCOUNTS=several)
 
     assert (failed.code, "models quota" in failed.err) == (1, True)
@@ -188,9 +195,10 @@ async def test_what_is_refused_is_one_sentence(desk: Desk) -> None:
     assert (stranger.code, "no deployment nothing" in stranger.err) == (2, True)
     assert (other.code, "write one of main" in other.err) == (2, True)
     assert (role.code, "Secure OpenAI Deployment Manager" in role.err) == (2, True)
-    assert (nobody.code, "needs its id" in nobody.err) == (2, True)
+    assert (nobody.code, "no account has the id" in nobody.err) == (2, True)
+    assert (wrong.code, "MODEL_ACCOUNTS: main has no url" in wrong.err) == (2, True)
     assert (which.code, "--account: one of a, b" in which.err) == (2, True)
-    for ended in (failed, retired, stranger, other, role, nobody, which):
+    for ended in (failed, retired, stranger, other, role, nobody, wrong, which):
         assert "Traceback" not in ended.err
 
 

@@ -16,22 +16,26 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from secure_openai.errors import (
+    DeploymentMissing,
+    DeploymentRetired,
     ModelError,
+    ModelForbidden,
     ModelRejected,
     ModelThrottled,
     ModelTimeout,
     ModelUnavailable,
 )
-from secure_openai.model import openai_compatible
+from secure_openai.model import exchange
+from secure_openai.model.exchange import Patience
 from secure_openai.model.interface import Model
-from secure_openai.model.openai_compatible import OpenAICompatibleModel, Patience
+from secure_openai.model.openai_compatible import OpenAICompatibleModel
 from secure_openai.model.scripted_server import Served, scripted_model_app
 from secure_openai.testing.model_contract import ModelContract, all_events, request
 from secure_openai.types import Deployment
 from tests.servers import listening, port_of, served
 
 DEPLOYMENTS = [Deployment("scripted", "scripted")]
-QUICK = Patience(connect=0.5, first_byte=0.3, idle=0.3)
+QUICK = Patience(connect=0.5, first_byte=0.3, whole=0.3, idle=0.3)
 
 
 class TestOpenAICompatibleModel(ModelContract):
@@ -117,11 +121,11 @@ async def answered(handler: Any, **more: Any) -> Any:
     [
         (301, ModelError),
         (400, ModelRejected),
-        (401, ModelError),
-        (403, ModelError),
-        (404, ModelRejected),
+        (401, ModelForbidden),
+        (403, ModelForbidden),
+        (404, DeploymentMissing),
         (408, ModelTimeout),
-        (410, ModelRejected),
+        (410, DeploymentRetired),
         (418, ModelError),
         (422, ModelRejected),
         (429, ModelThrottled),
@@ -230,7 +234,7 @@ async def test_an_error_event_in_a_stream_is_raised() -> None:
 
 async def test_an_endless_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer over the limit is not read to its end."""
-    monkeypatch.setattr(openai_compatible, "LARGEST_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(exchange, "LARGEST_ANSWER_BYTES", 1000)
 
     async def handler(asked: Request) -> Response:
         return Response(b"x" * 100_000)

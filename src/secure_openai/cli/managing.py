@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -16,14 +16,17 @@ from typing import Annotated, Any, TypeVar
 import aiohttp
 import typer
 
+from secure_openai.accounts import read_accounts
 from secure_openai.assembly import azure_management
 from secure_openai.cli.token import access_token, running_in
-from secure_openai.errors import RequestError, StartError
+from secure_openai.credential_settings import CredentialSettings
+from secure_openai.environment import model_accounts
+from secure_openai.errors import RequestError, SettingsError, StartError
 from secure_openai.local.folder import Folder
+from secure_openai.model.management.accounts import AccountId, account_ids
 from secure_openai.model.management.interface import DeploymentManagement
 from secure_openai.model.management.served import ServedDeployments
 from secure_openai.outbound import Outbound
-from secure_openai.settings import CredentialSettings, model_accounts
 from secure_openai.types import Deployment, JsonObject
 
 T = TypeVar("T")
@@ -45,8 +48,8 @@ def manage(data: Path, work: Work[T]) -> T:
         SecureOpenAIError: As the work does.
         StartError: Neither is there.
     """
-    accounts = model_accounts()
-    place = _azure(accounts) if accounts else _laptop(data)
+    written = model_accounts()
+    place = _azure(_managed(written)) if written else _laptop(data)
 
     async def run() -> T:
         async with place as management:
@@ -79,8 +82,24 @@ def write_json(value: JsonObject | list[JsonObject]) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def _managed(written: str) -> dict[str, AccountId]:
+    """Return the accounts that can be managed.
+
+    Raises:
+        SettingsError: They cannot be read, or none has an id.
+    """
+    setting = "SECURE_OPENAI_MODEL_ACCOUNTS"
+    try:
+        accounts = account_ids(read_accounts(written))
+    except ValueError as error:
+        raise SettingsError(*(f"{setting}: {line}" for line in str(error).splitlines())) from None
+    if not accounts:
+        raise SettingsError(f"{setting}: no account has the id by which it would be managed")
+    return accounts
+
+
 @asynccontextmanager
-async def _azure(accounts: str) -> AsyncIterator[DeploymentManagement]:
+async def _azure(accounts: Mapping[str, AccountId]) -> AsyncIterator[DeploymentManagement]:
     try:
         # Azure's clients are an extra: a laptop has none.
         from secure_openai.credential import credential_of  # noqa: PLC0415
@@ -92,7 +111,7 @@ async def _azure(accounts: str) -> AsyncIterator[DeploymentManagement]:
     outbound = Outbound.of(settings)
     credential = credential_of(settings, outbound)
     try:
-        management = azure_management(settings, accounts, credential, outbound)
+        management = azure_management(settings, accounts, outbound=outbound, credential=credential)
         try:
             yield management
         finally:

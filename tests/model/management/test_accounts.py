@@ -1,4 +1,4 @@
-"""The setting that says which accounts are managed."""
+"""The accounts that are managed."""
 
 from __future__ import annotations
 
@@ -7,39 +7,47 @@ from typing import Any
 
 import pytest
 
-from secure_openai.errors import SettingsError
+from secure_openai.accounts import read_accounts
 from secure_openai.model.management.accounts import AccountId, account_ids
 from tests.model.management.resource_manager import ACCOUNT, ACCOUNT_ID, GROUP, SUBSCRIPTION
 
-
-@pytest.mark.parametrize("text", ["", "x", "[]", "{}", "1", '"x"', "[" * 100_000, '{"main": {"id"'])
-def test_what_is_no_object_is_said(text: str) -> None:
-    """The sentence shows what to write."""
-    with pytest.raises(SettingsError, match="write an object by account"):
-        account_ids(text)
+MAIN = {"url": "https://x.openai.azure.com/", "priority": 1, "deployments": {"chat": "gpt-5.1"}}
 
 
-def test_every_account_without_an_id_is_named() -> None:
-    """All problems at once, each by the account's key."""
-    accounts: dict[str, Any] = {
-        "good": {"id": ACCOUNT_ID},
-        "none": {"url": "https://x"},
-        "list": [],
-        "null": None,
-        "number": {"id": 1},
-        "other": {"id": ACCOUNT_ID.replace("CognitiveServices", "Storage")},
-        "path": {"id": ACCOUNT_ID + "/../../x"},
-        "short": {"id": "/subscriptions/x"},
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        1,
+        None,
+        [],
+        "/subscriptions/x",
+        ACCOUNT_ID.replace("CognitiveServices", "Storage"),
+        ACCOUNT_ID + "/../../x",
+        ACCOUNT_ID + "/deployments/x",
+        ACCOUNT_ID + "\n",
+        "https://management.azure.com" + ACCOUNT_ID,
+    ],
+)
+def test_what_is_no_id_is_refused(wrong: Any) -> None:
+    """The setting says which account, and what an id looks like."""
+    with pytest.raises(ValueError, match="main's id is its resource id: /subscriptions/"):
+        read_accounts(json.dumps({"main": MAIN | {"id": wrong}}))
+
+
+def test_accounts_with_an_id_are_managed() -> None:
+    """Azure writes its own words in several cases; names are kept. Without an id: used only."""
+    accounts = {
+        "main": MAIN | {"id": ACCOUNT_ID.replace("resourceGroups", "RESOURCEGROUPS") + "/"},
+        "second": MAIN,
     }
-    with pytest.raises(SettingsError) as caught:
-        account_ids(json.dumps(accounts))
 
-    named = [problem.split("account ")[1].split()[0] for problem in caught.value.problems]
-    assert named == ["none", "list", "null", "number", "other", "path", "short"]
+    assert account_ids(read_accounts(json.dumps(accounts))) == {
+        "main": AccountId(SUBSCRIPTION, GROUP, ACCOUNT)
+    }
 
 
-def test_ids_are_read_without_regard_to_case() -> None:
-    """Azure writes its own words in several cases; names are kept as they are."""
-    text = json.dumps({"main": {"id": ACCOUNT_ID.replace("resourceGroups", "RESOURCEGROUPS")}})
-
-    assert account_ids(text) == {"main": AccountId(SUBSCRIPTION, GROUP, ACCOUNT)}
+def test_an_id_is_parsed_or_refused() -> None:
+    """Nothing but an account's id names one."""
+    with pytest.raises(ValueError, match="not the id"):
+        AccountId.parse("/subscriptions/x")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import NoReturn
 
 from secure_openai.errors import NotFound, NotManaged, RequestError
 from secure_openai.model.management.interface import (
@@ -19,16 +18,25 @@ from secure_openai.types import Deployment
 ACCOUNT = "local"
 """The key of the only account."""
 
+SERVED = (
+    "This system's deployments are those of its model server: start it with another model "
+    "(secure-openai up --model …), or manage the accounts of an Azure estate."
+)
+
 
 class ServedDeployments:
     """Implements `DeploymentManagement` where Azure is not.
 
     Args:
         deployments: Returns what is served.
+        why: The sentence that says why nothing changes here.
     """
 
-    def __init__(self, deployments: Callable[[], Sequence[Deployment]]) -> None:
+    def __init__(
+        self, deployments: Callable[[], Sequence[Deployment]], *, why: str = SERVED
+    ) -> None:
         self._deployments = deployments
+        self._why = why
 
     @property
     def accounts(self) -> Sequence[str]:
@@ -62,14 +70,14 @@ class ServedDeployments:
         """Refuse."""
         wanted.require_plain()
         _require(wanted.account)
-        _refuse()
+        raise NotManaged(self._why)
 
     async def delete(self, account: str, name: str, *, confirm: str, etag: str) -> Progress:  # noqa: ARG002 - nothing is compared where nothing changes
         """Refuse."""
         if confirm != name:
             raise RequestError(f"Confirm the deletion with the deployment's name, {name}.")
         await self.deployment(account, name)
-        _refuse()
+        raise NotManaged(self._why)
 
     async def ask(self, operation: str) -> Progress:  # noqa: ARG002 - none ever began
         """Refuse."""
@@ -82,13 +90,6 @@ class ServedDeployments:
 def _require(account: str) -> None:
     if account != ACCOUNT:
         raise NotFound(f"There is no such account here: write {ACCOUNT}.")
-
-
-def _refuse() -> NoReturn:
-    raise NotManaged(
-        "This system's deployments are those of its model server: start it with another model "
-        "(secure-openai up --model …), or manage the accounts of an Azure estate."
-    )
 
 
 def _shown(deployment: Deployment) -> ManagedDeployment:
