@@ -1,6 +1,7 @@
 """The application: the assembly behind the edge.
 
 create_app(settings)
+  ObservationMiddleware        what is measured and traced of a request
   RequestIdMiddleware          an id that logs, audit and error pages share
   SecurityHeadersMiddleware    what a browser may do with our pages
   HostsMiddleware              only our own names are answered
@@ -18,6 +19,7 @@ from http import HTTPStatus
 from importlib.resources import files
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
@@ -39,13 +41,26 @@ from secure_openai.edge.access import check_declared
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
 from secure_openai.edge.middleware.hosts import HostsMiddleware
 from secure_openai.edge.middleware.limits import LimitsMiddleware
+from secure_openai.edge.middleware.observation import PROBLEM, ObservationMiddleware
 from secure_openai.edge.middleware.origin import OriginMiddleware
 from secure_openai.edge.middleware.request_id import RequestIdMiddleware
 from secure_openai.errors import NotFound, SecureOpenAIError
 from secure_openai.jobs.scheduler import scheduled
+from secure_openai.monitoring import monitored
 from secure_openai.settings import Settings
 
 STATIC_PATH = "/static"
+
+SILENT: TelemetryConfig = {
+    "auto_configure": False,
+    "logs": False,
+    "metrics": False,
+    "operation_spans": False,
+    "tracing": False,
+}
+"""FastAPI's own telemetry records addresses with their queries, the words of exceptions and the
+values that did not validate, and takes a client's trace over: `ObservationMiddleware` stands in its
+place."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -57,12 +72,17 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with assemble(settings) as assembly, scheduled(assembly):
+        async with (
+            assemble(settings) as assembly,
+            monitored(settings, assembly.credential, assembly.outbound),
+            scheduled(assembly),
+        ):
             app.state.assembly = assembly
             yield
 
     app = FastAPI(
         title="Azure Secure OpenAI",
+        telemetry=SILENT,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -75,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
             Exception: problems.unexpected_error,
         },
         middleware=[
+            Middleware(ObservationMiddleware),
             Middleware(RequestIdMiddleware),
             Middleware(
                 SecurityHeadersMiddleware,
@@ -109,6 +130,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _error(request: Request, error: Exception) -> Response:
     """Translate our errors for whoever asked: a page, an OpenAI client, or the JSON API."""
     assert isinstance(error, SecureOpenAIError)  # noqa: S101 - registered for this class only
+    request.scope[PROBLEM] = error.problem
     if request.url.path.startswith("/openai/"):
         return gateway.error_response(error)
     if pages.wants_page(request):

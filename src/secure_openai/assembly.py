@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
@@ -44,12 +44,23 @@ from secure_openai.store.sqlite.sessions import SqliteSessionStore
 from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.usage import UsageStore
 from secure_openai.streams import Background
-from secure_openai.types import Deployment, Parameters
+from secure_openai.telemetry import names
+from secure_openai.telemetry.gauges import Look, watched
+from secure_openai.telemetry.stores import observed
+from secure_openai.types import CircuitState, Deployment, MemberHealth, Parameters
 
 if TYPE_CHECKING:
     from secure_openai.credential import Credential
 
 DATABASE_NAME = "secure-openai.db"
+
+SQLITE = "sqlite"
+PROVIDERS = {
+    ModelSource.AZURE: "azure.ai.openai",
+    ModelSource.URL: "openai_compatible",
+    ModelSource.SCRIPTED: "scripted",
+}
+"""What observations call who answers (`gen_ai.provider.name`)."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +97,9 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
     async with AsyncExitStack() as stack:
         database = await Database.open(settings.data / DATABASE_NAME)
         stack.push_async_callback(database.aclose)
-        audit = await SqliteAuditStore.open(database)
-        stack.push_async_callback(audit.aclose)
+        audit_store = await SqliteAuditStore.open(database)
+        stack.push_async_callback(audit_store.aclose)
+        audit: AuditStore = observed(audit_store, system=SQLITE, collection="audit")
         outbound = Outbound.of(settings)
         http = await stack.enter_async_context(outbound.session())
         credential = credential_for(settings, outbound)
@@ -123,13 +135,20 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
         stack.push_async_callback(authorization.aclose)
         background = Background()
         stack.push_async_callback(background.drain)
-        conversations = SqliteConversationStore(database)
-        usage = SqliteUsageStore(database)
-        pipeline = Pipeline(
-            policy=policy, usage=usage, audit=audit, model=model, background=background
+        conversations: ConversationStore = observed(
+            SqliteConversationStore(database), system=SQLITE, collection="conversations"
         )
-        renewing = asyncio.ensure_future(pipeline.keep_reservations())
-        stack.callback(renewing.cancel)
+        usage: UsageStore = observed(SqliteUsageStore(database), system=SQLITE, collection="usage")
+        pipeline = Pipeline(
+            policy=policy,
+            usage=usage,
+            audit=audit,
+            model=model,
+            background=background,
+            provider=PROVIDERS[settings.model_source],
+        )
+        stack.enter_context(running(pipeline.keep_reservations(), deployments.keep_quota()))
+        stack.enter_context(_gauges(audit, model, deployments))
         yield Assembly(
             settings=settings,
             outbound=outbound,
@@ -143,7 +162,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             model=model,
             tokens=tokens,
             sessions=Sessions(
-                SqliteSessionStore(database),
+                observed(SqliteSessionStore(database), system=SQLITE, collection="sessions"),
                 authorization,
                 public_url=settings.public_url,
                 redirect_uri=f"{settings.public_url}/auth/callback",
@@ -156,6 +175,44 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             answers=Answers(conversations=conversations, pipeline=pipeline, background=background),
             background=background,
         )
+
+
+@contextmanager
+def running(*work: Coroutine[Any, Any, None]) -> Iterator[None]:
+    """Run what runs for ever until the block is left."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+@contextmanager
+def _gauges(audit: AuditStore, model: Model, deployments: Deployments) -> Iterator[None]:
+    """Let whoever collects metrics look at how things stand, until the block is left."""
+
+    def pool(value: Callable[[MemberHealth], float]) -> Look:
+        return lambda: [
+            (value(one), {names.MEMBER.name: one.member, names.DEPLOYMENT.name: one.deployment})
+            for one in model.health()
+        ]
+
+    with ExitStack() as stack:
+        for metric, look in (
+            (names.AUDIT_QUEUED, lambda: [(float(audit.queued), {})]),
+            (names.POOL_ASKED, pool(lambda one: float(one.state is CircuitState.CLOSED))),
+            (names.POOL_UNDER_WAY, pool(lambda one: float(one.under_way))),
+            (
+                names.QUOTA_LEFT,
+                lambda: [
+                    (one.left, {names.REGION.name: one.region, names.QUOTA.name: one.name})
+                    for one in deployments.quota
+                ],
+            ),
+        ):
+            stack.enter_context(watched(metric, look))
+        yield
 
 
 def credential_for(settings: Settings, outbound: Outbound) -> Credential | None:

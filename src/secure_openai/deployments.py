@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from secure_openai.model.management.interface import (
     DeploymentManagement,
     Kind,
     Progress,
+    Quota,
     Wanted,
     is_name,
 )
@@ -30,6 +31,9 @@ from secure_openai.types import Clock, JsonObject, Principal, utc_now
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+QUOTA_SECONDS = 900.0
+"""How old the quota that is observed may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Deployments:
         self._patience = patience or Patience()
         self._clock = clock
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._quota: dict[tuple[str, str], Quota] = {}
 
     async def create(self, principal: Principal, wanted: Wanted, *, request_id: str) -> Progress:
         """Begin to create.
@@ -101,6 +106,23 @@ class Deployments:
         return await self._do(
             act, self.management.delete(account, name, confirm=confirm, etag=etag)
         )
+
+    @property
+    def quota(self) -> Sequence[Quota]:
+        """Return the quotas that are in use, as `keep_quota` last read them."""
+        return [one for one in self._quota.values() if one.used > 0]
+
+    async def keep_quota(self) -> None:
+        """Read what is left now and then, for ever, for whoever observes it. Cancel it to stop."""
+        while True:
+            for account in self.management.accounts:
+                try:
+                    found = await self.management.quota(account)
+                except SecureOpenAIError as error:
+                    logger.warning("the quota of an account could not be read: %s", error.slug)
+                    continue
+                self._quota |= {(one.region, one.name): one for one in found}
+            await asyncio.sleep(QUOTA_SECONDS)
 
     async def aclose(self) -> None:
         """Stop following; Azure goes on, and the audit says that its end was not seen."""

@@ -79,9 +79,14 @@ class SecureOpenAIError(Exception):
         return self.status
 
     @property
+    def problem(self) -> str:
+        """Return what this occurrence is called: the slug, or the reason of a refusal."""
+        return self.slug
+
+    @property
     def problem_type(self) -> str:
         """Return the problem type as a URI (RFC 9457, 3.1.1)."""
-        return f"urn:secure-openai:problem:{self.slug}"
+        return f"urn:secure-openai:problem:{self.problem}"
 
 
 class ConfigurationError(SecureOpenAIError):
@@ -234,9 +239,9 @@ class Refused(SecureOpenAIError):
         return _REFUSAL_STATUS.get(self.decision.reason, 403)
 
     @property
-    def problem_type(self) -> str:
-        """Return the problem type: the reason itself."""
-        return f"urn:secure-openai:problem:{self.decision.reason.replace('_', '-')}"
+    def problem(self) -> str:
+        """Return the reason."""
+        return self.decision.reason.replace("_", "-")
 
 
 _REFUSAL_STATUS = {

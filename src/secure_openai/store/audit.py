@@ -79,6 +79,11 @@ class AuditStore(Protocol):
     `append` and `ensure_writable` raise, and whatever had to be audited must not happen.
     """
 
+    @property
+    def queued(self) -> int:
+        """Return how many events wait to be written."""
+        ...
+
     def ensure_writable(self) -> None:
         """Return if a record could be queued now.
 

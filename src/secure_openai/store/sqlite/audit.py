@@ -50,6 +50,11 @@ class SqliteAuditStore:
         """Begin to write."""
         return cls(database, queue=queue)
 
+    @property
+    def queued(self) -> int:
+        """Return how many events wait to be written."""
+        return len(self._queue)
+
     def ensure_writable(self) -> None:
         """Return if a record could be queued now."""
         if self._failed or self._closing or self._task.done():
