@@ -1,7 +1,9 @@
 """The Azure OpenAI accounts that settings name, read strictly from the JSON that Terraform writes.
 
 {"main": {"url": "https://NAME.openai.azure.com/", "priority": 1,
-"deployments": {"chat": "gpt-5.4-mini"}}}
+"deployments": {"chat": "gpt-5.4-mini"}, "id": "/subscriptions/…"}}
+
+The id is what deployments are managed by; without it they are only used.
 """
 
 from __future__ import annotations
@@ -15,8 +17,14 @@ from urllib.parse import urlsplit
 
 from secure_openai.types import JsonObject
 
-MEMBERS = frozenset({"deployments", "priority", "url"})
+REQUIRED = frozenset({"deployments", "priority", "url"})
+MEMBERS = REQUIRED | {"id"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+ACCOUNT_ID = re.compile(
+    r"/subscriptions/(?P<subscription>[0-9a-f-]{36})/resourceGroups/(?P<group>[\w.()-]{1,90})"
+    r"/providers/Microsoft\.CognitiveServices/accounts/(?P<name>[A-Za-z0-9][A-Za-z0-9-]{1,63})/?\Z",
+    re.IGNORECASE | re.ASCII,
+)
 _SHAPE = (
     'write {"NAME": {"url": "https://…", "priority": 1, "deployments": {"DEPLOYMENT": "MODEL"}}}'
 )
@@ -31,12 +39,14 @@ class ModelAccount:
         url: Its address.
         priority: Its turn, smallest first.
         deployments: Pairs of a deployment's name and its model.
+        id: Its resource id; empty where it is not managed.
     """
 
     name: str
     url: str
     priority: int
     deployments: tuple[tuple[str, str], ...]
+    id: str = ""
 
 
 def read_accounts(text: str) -> tuple[ModelAccount, ...]:
@@ -63,6 +73,7 @@ def read_accounts(text: str) -> tuple[ModelAccount, ...]:
             url=one["url"].rstrip("/"),
             priority=one["priority"],
             deployments=tuple(one["deployments"].items()),
+            id=one.get("id", ""),
         )
         for name, one in document.items()
     )
@@ -83,13 +94,18 @@ def _problems(name: str, account: object) -> Iterator[str]:
     if not isinstance(account, dict):
         yield f"{name} is no account: {_SHAPE}"
         return
-    for member in sorted(MEMBERS - account.keys()):
+    for member in sorted(REQUIRED - account.keys()):
         yield f"{name} has no {member}"
     for member in sorted(account.keys() - MEMBERS):
         yield f"{name} has {member}, which is no member: write only {', '.join(sorted(MEMBERS))}"
     priority = account.get("priority", 1)
     if not isinstance(priority, int) or isinstance(priority, bool) or priority < 0:
         yield f"{name}'s priority is a whole number, smallest first"
+    if "id" in account and not (isinstance(account["id"], str) and ACCOUNT_ID.match(account["id"])):
+        yield (
+            f"{name}'s id is its resource id: /subscriptions/…/resourceGroups/…/providers/"
+            "Microsoft.CognitiveServices/accounts/…"
+        )
     yield from _problems_of_url(name, account.get("url", "https://x"))
     yield from _problems_of_deployments(name, account.get("deployments", {"x": "x"}))
 

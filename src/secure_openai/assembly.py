@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 from secure_openai.conversations.answers import Answers
+from secure_openai.credential_settings import CredentialSettings
+from secure_openai.deployments import Deployments
 from secure_openai.errors import StartError
 from secure_openai.identity.authorization import AuthorizationClient
 from secure_openai.identity.keys import KeySource
@@ -20,6 +22,9 @@ from secure_openai.identity.tokens import TokenValidator
 from secure_openai.model.azure_openai import AzureOpenAIModel
 from secure_openai.model.exchange import Patience
 from secure_openai.model.interface import Model
+from secure_openai.model.management.accounts import AccountId, account_ids
+from secure_openai.model.management.interface import DeploymentManagement
+from secure_openai.model.management.served import ServedDeployments
 from secure_openai.model.openai_compatible import OpenAICompatibleModel
 from secure_openai.model.parameters import parameters_of
 from secure_openai.model.pool import Member, Pool
@@ -40,12 +45,23 @@ from secure_openai.store.sqlite.sessions import SqliteSessionStore
 from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.usage import UsageStore
 from secure_openai.streams import Background
-from secure_openai.types import Deployment, Parameters
+from secure_openai.telemetry import names
+from secure_openai.telemetry.gauges import Look, watched
+from secure_openai.telemetry.stores import observed
+from secure_openai.types import CircuitState, Deployment, MemberHealth, Parameters
 
 if TYPE_CHECKING:
     from secure_openai.credential import Credential
 
 DATABASE_NAME = "secure-openai.db"
+
+SQLITE = "sqlite"
+PROVIDERS = {
+    ModelSource.AZURE: "azure.ai.openai",
+    ModelSource.URL: "openai_compatible",
+    ModelSource.SCRIPTED: "scripted",
+}
+"""What observations call who answers (`gen_ai.provider.name`)."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +81,7 @@ class Assembly:
     tokens: TokenValidator
     sessions: Sessions
     pipeline: Pipeline
+    deployments: Deployments
     answers: Answers
     background: Background
 
@@ -81,8 +98,9 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
     async with AsyncExitStack() as stack:
         database = await Database.open(settings.data / DATABASE_NAME)
         stack.push_async_callback(database.aclose)
-        audit = await SqliteAuditStore.open(database)
-        stack.push_async_callback(audit.aclose)
+        audit_store = await SqliteAuditStore.open(database)
+        stack.push_async_callback(audit_store.aclose)
+        audit: AuditStore = observed(audit_store, system=SQLITE, collection="audit")
         outbound = Outbound.of(settings)
         http = await stack.enter_async_context(outbound.session())
         credential = credential_for(settings, outbound)
@@ -90,6 +108,10 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             stack.push_async_callback(credential.close)
         model = model_of(settings, http, outbound=outbound, credential=credential)
         stack.push_async_callback(model.aclose)
+        management = management_of(settings, model, outbound=outbound, credential=credential)
+        stack.push_async_callback(management.aclose)
+        deployments = Deployments(management=management, audit=audit)
+        stack.push_async_callback(deployments.aclose)
         keys = KeySource(
             settings.authority, http=http, proxy=outbound.proxy_for(settings.authority)
         )
@@ -114,13 +136,20 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
         stack.push_async_callback(authorization.aclose)
         background = Background()
         stack.push_async_callback(background.drain)
-        conversations = SqliteConversationStore(database)
-        usage = SqliteUsageStore(database)
-        pipeline = Pipeline(
-            policy=policy, usage=usage, audit=audit, model=model, background=background
+        conversations: ConversationStore = observed(
+            SqliteConversationStore(database), system=SQLITE, collection="conversations"
         )
-        renewing = asyncio.ensure_future(pipeline.keep_reservations())
-        stack.callback(renewing.cancel)
+        usage: UsageStore = observed(SqliteUsageStore(database), system=SQLITE, collection="usage")
+        pipeline = Pipeline(
+            policy=policy,
+            usage=usage,
+            audit=audit,
+            model=model,
+            background=background,
+            provider=PROVIDERS[settings.model_source],
+        )
+        stack.enter_context(running(pipeline.keep_reservations(), deployments.keep_quota()))
+        stack.enter_context(_gauges(audit, model, deployments))
         yield Assembly(
             settings=settings,
             outbound=outbound,
@@ -134,7 +163,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             model=model,
             tokens=tokens,
             sessions=Sessions(
-                SqliteSessionStore(database),
+                observed(SqliteSessionStore(database), system=SQLITE, collection="sessions"),
                 authorization,
                 public_url=settings.public_url,
                 redirect_uri=f"{settings.public_url}/auth/callback",
@@ -143,9 +172,48 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
                 roles_check=timedelta(minutes=settings.roles_check_minutes),
             ),
             pipeline=pipeline,
+            deployments=deployments,
             answers=Answers(conversations=conversations, pipeline=pipeline, background=background),
             background=background,
         )
+
+
+@contextmanager
+def running(*work: Coroutine[Any, Any, None]) -> Iterator[None]:
+    """Run what runs for ever until the block is left."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+@contextmanager
+def _gauges(audit: AuditStore, model: Model, deployments: Deployments) -> Iterator[None]:
+    """Let whoever collects metrics look at how things stand, until the block is left."""
+
+    def pool(value: Callable[[MemberHealth], float]) -> Look:
+        return lambda: [
+            (value(one), {names.MEMBER.name: one.member, names.DEPLOYMENT.name: one.deployment})
+            for one in model.health()
+        ]
+
+    with ExitStack() as stack:
+        for metric, look in (
+            (names.AUDIT_QUEUED, lambda: [(float(audit.queued), {})]),
+            (names.POOL_ASKED, pool(lambda one: float(one.state is CircuitState.CLOSED))),
+            (names.POOL_UNDER_WAY, pool(lambda one: float(one.under_way))),
+            (
+                names.QUOTA_LEFT,
+                lambda: [
+                    (one.left, {names.REGION.name: one.region, names.QUOTA.name: one.name})
+                    for one in deployments.quota
+                ],
+            ),
+        ):
+            stack.enter_context(watched(metric, look))
+        yield
 
 
 def credential_for(settings: Settings, outbound: Outbound) -> Credential | None:
@@ -253,3 +321,43 @@ def _key_of(settings: Settings) -> Callable[[], Awaitable[str]] | None:
         return f"Bearer {key}"
 
     return bearer if key else None
+
+
+def management_of(
+    settings: Settings, model: Model, *, outbound: Outbound, credential: Credential | None
+) -> DeploymentManagement:
+    """Return what manages the deployments that answer."""
+    if settings.model_source is not ModelSource.AZURE:
+        return ServedDeployments(lambda: model.deployments)
+    assert credential is not None  # noqa: S101 - such settings use a credential
+    accounts = account_ids(settings.model_accounts)
+    if not accounts:
+        return ServedDeployments(
+            lambda: model.deployments,
+            why="The accounts in SECURE_OPENAI_MODEL_ACCOUNTS carry no id to manage them by.",
+        )
+    return azure_management(settings, accounts, outbound=outbound, credential=credential)
+
+
+def azure_management(
+    settings: CredentialSettings,
+    accounts: Mapping[str, AccountId],
+    *,
+    outbound: Outbound,
+    credential: Credential,
+) -> DeploymentManagement:
+    """Return what manages deployments in Azure; an event loop must be running."""
+    # Azure's clients are an extra: a laptop has none.
+    from secure_openai.credential import transport_of  # noqa: PLC0415
+    from secure_openai.model.management.resource_manager.deployments import (  # noqa: PLC0415
+        AzureDeployments,
+    )
+
+    cloud = settings.cloud_facts
+    return AzureDeployments(
+        credential,
+        accounts,
+        base_url=cloud.resource_manager,
+        scope=cloud.resource_manager_scope,
+        transport=partial(transport_of, outbound, cloud.resource_manager),
+    )

@@ -22,6 +22,7 @@ class Cloud:
         model_scope: Scope of tokens for Azure OpenAI.
         resource_manager: Origin of Azure Resource Manager.
         resource_manager_scope: Scope of tokens for it.
+        telemetry_domain: Domain of Application Insights' ingestion.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Cloud:
     model_scope: str
     resource_manager: str
     resource_manager_scope: str
+    telemetry_domain: str
 
 
 _PLAIN = (
@@ -39,6 +41,7 @@ _PLAIN = (
     "model_scope",
     "resource_manager",
     "resource_manager_scope",
+    "telemetry_domain",
 )
 
 CLOUDS = {

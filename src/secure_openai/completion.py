@@ -19,6 +19,7 @@ from secure_openai.model.interface import (
 )
 from secure_openai.policy.estimate import estimate_text_tokens
 from secure_openai.store.usage import Reservation
+from secure_openai.telemetry.calls import ModelCall
 from secure_openai.types import (
     Attempt,
     Deployment,
@@ -67,8 +68,14 @@ class Admission:
 class Completion:
     """An admitted request on its way: open the model, read the answer, know what it took."""
 
-    def __init__(self, admission: Admission, model: Model) -> None:
+    def __init__(self, admission: Admission, model: Model, *, provider: str = "") -> None:
         self.admission = admission
+        self._call = ModelCall(
+            operation=admission.request.operation,
+            provider=provider,
+            deployment=admission.deployment.name,
+            stream=admission.request.stream,
+        )
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
         self.failure: ModelError | None = None
@@ -123,8 +130,10 @@ class Completion:
             ModelError: As `Model.open` does.
         """
         self._asked = True
-        with self._noting():
+        with self._noting(), self._call.active():
             self._response = await self._model.open(self.admission.request)
+        if self.admission.request.stream:
+            self._call.answered()
 
     async def events(self) -> AsyncGenerator[ServerSentEvent, None]:
         """Yield the answer's events as they come, opening the model first if need be.
@@ -208,9 +217,16 @@ class Completion:
             raise
 
     async def aclose(self) -> None:
-        """Stop the model's work at once."""
+        """Stop the model's work at once, and say what became of it."""
         if self._response is not None:
             await self._response.aclose()
+        self._call.end(
+            usage=self.charge,
+            finish_reason=self.finish_reason,
+            error=None if self._ended else self.outcome,
+            member=self.member,
+            attempts=self.attempts,
+        )
 
     @property
     def outcome(self) -> str:

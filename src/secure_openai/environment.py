@@ -16,12 +16,14 @@ PREFIX = "SECURE_OPENAI_"
 OTHERS_VARIABLES = {
     "azure_client_id": "AZURE_CLIENT_ID",
     "azure_tenant_id": "AZURE_TENANT_ID",
+    "telemetry_connection_string": "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "pipeline_token_url": "ACTIONS_ID_TOKEN_REQUEST_URL",
     "pipeline_token_request": "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
 }
 """Fields whose environment variables are named by Azure's clients and by GitHub Actions.
 
-Source: Azure SDK, "Environment variables"; GitHub, "OpenID Connect reference".
+Source: Azure SDK, "Environment variables"; Azure Monitor OpenTelemetry, "Connection string";
+GitHub, "OpenID Connect reference".
 """
 
 AZURE_HOST_VARIABLES = (
@@ -39,6 +41,18 @@ Apps, "Built-in environment variables".
 """
 
 
+TALKATIVE_VARIABLES = (
+    "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED",
+    "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
+)
+"""What keeps Azure Monitor's exporters from calling hosts of their own; `true` each.
+
+They would report on themselves to a workspace of Microsoft's, and ask there how to behave: both
+outside of the estate, whose networks let them through or make them wait. There is no argument for
+it (azure-monitor-opentelemetry-exporter, `statsbeat`, `_configuration`).
+"""
+
+
 def _given(environment: Mapping[str, str] | None) -> Mapping[str, str]:
     return os.environ if environment is None else environment
 
@@ -48,11 +62,23 @@ def child_environment(chosen: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **chosen}
 
 
+def keep_within_the_estate() -> None:
+    """Turn off what Azure Monitor's exporters would say to others, before they are imported."""
+    for name in TALKATIVE_VARIABLES:
+        os.environ[name] = "true"
+
+
 def policy_file(environment: Mapping[str, str] | None = None) -> Path | None:
     """Return the policy file that the environment names, whatever else it lacks."""
     source = _given(environment)
     named = source.get(f"{PREFIX}POLICY", "").strip()
     return Path(named) if named else None
+
+
+def model_accounts(environment: Mapping[str, str] | None = None) -> str:
+    """Return the accounts that the environment names, as JSON; empty if it names none."""
+    source = _given(environment)
+    return source.get(f"{PREFIX}MODEL_ACCOUNTS", "").strip()
 
 
 def model_key(environment: Mapping[str, str] | None = None) -> str:

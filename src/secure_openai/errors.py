@@ -31,6 +31,14 @@
     │   ├── ModelTimeout                504
     │   └── ModelUnavailable            503
     │       └── CredentialMissing       503  there is no token to send
+    ├── ManagementError                 502  Azure Resource Manager did not do it
+    │   ├── RoleMissing                 502  our identity lacks a role there
+    │   ├── DeploymentRejected          400  not offered, retired, or not as asked
+    │   ├── NotManaged                  409  deployments do not change here
+    │   ├── QuotaInsufficient           409
+    │   ├── ManagementConflict          409
+    │   ├── ManagementThrottled         429
+    │   └── ManagementUnavailable       503
     └── StoreError                      503
         ├── AlreadyStored
         ├── AuditUnavailable
@@ -74,9 +82,14 @@ class SecureOpenAIError(Exception):
         return self.status
 
     @property
+    def problem(self) -> str:
+        """Return what this occurrence is called: the slug, or the reason of a refusal."""
+        return self.slug
+
+    @property
     def problem_type(self) -> str:
         """Return the problem type as a URI (RFC 9457, 3.1.1)."""
-        return f"urn:secure-openai:problem:{self.slug}"
+        return f"urn:secure-openai:problem:{self.problem}"
 
 
 class ConfigurationError(SecureOpenAIError):
@@ -229,9 +242,9 @@ class Refused(SecureOpenAIError):
         return _REFUSAL_STATUS.get(self.decision.reason, 403)
 
     @property
-    def problem_type(self) -> str:
-        """Return the problem type: the reason itself."""
-        return f"urn:secure-openai:problem:{self.decision.reason.replace('_', '-')}"
+    def problem(self) -> str:
+        """Return the reason."""
+        return self.decision.reason.replace("_", "-")
 
 
 _REFUSAL_STATUS = {
@@ -371,6 +384,77 @@ class CredentialMissing(ModelUnavailable):
 
     slug = "credential-missing"
     title = "We cannot prove ourselves to the model"
+
+
+class ManagementError(SecureOpenAIError):
+    """Deployments could not be read or changed."""
+
+    status = 502
+    slug = "management-failed"
+    title = "Azure did not do what was asked"
+
+
+class RoleMissing(ManagementError):
+    """The identity that asks Azure lacks a role: ours, not that of whoever asked us.
+
+    Attributes:
+        action: The action that the role would allow, as Azure names it; empty if it does not.
+    """
+
+    slug = "role-missing"
+    title = "A role is missing in Azure"
+
+    def __init__(self, detail: str = "", *, action: str = "") -> None:
+        super().__init__(detail)
+        self.action = action
+
+
+class DeploymentRejected(ManagementError):
+    """There can be no such deployment: the model is not offered so, or it is retired."""
+
+    status = 400
+    slug = "deployment-rejected"
+    title = "There can be no such deployment"
+
+
+class NotManaged(ManagementError):
+    """The deployments of this system do not change by asking."""
+
+    status = 409
+    slug = "not-managed"
+    title = "Deployments do not change here"
+
+
+class QuotaInsufficient(ManagementError):
+    """The region's quota has too little left."""
+
+    status = 409
+    slug = "quota-insufficient"
+    title = "The quota does not suffice"
+
+
+class ManagementConflict(ManagementError):
+    """The deployment is there already, or the account is busy."""
+
+    status = 409
+    slug = "management-conflict"
+    title = "It cannot be done as things stand"
+
+
+class ManagementThrottled(ManagementError):
+    """Azure Resource Manager was asked too often."""
+
+    status = 429
+    slug = "management-throttled"
+    title = "Azure was asked too often"
+
+
+class ManagementUnavailable(ManagementError):
+    """Azure Resource Manager cannot be reached, or does not answer in time."""
+
+    status = 503
+    slug = "management-unavailable"
+    title = "Azure cannot be asked now"
 
 
 class StoreError(SecureOpenAIError):

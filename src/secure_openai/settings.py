@@ -24,6 +24,7 @@ from secure_openai.environment import (
     is_loopback_host,
     model_key,
     policy_file,
+    variable_of,
 )
 
 __all__ = [
@@ -109,8 +110,8 @@ class Settings(CredentialSettings):
     )
     model_accounts: tuple[ModelAccount, ...] = Field(
         default=(),
-        description="Where `azure` asks: the accounts as JSON, by name: url, priority and "
-        "deployments.",
+        description="Where `azure` asks: the accounts as JSON, by name: url, priority, "
+        "deployments, and the id by which they are managed.",
     )
     model_api_version: str = Field(
         default="",
@@ -173,6 +174,18 @@ class Settings(CredentialSettings):
         default="", description="In Azure: address of the key that signs the audit's seals."
     )
 
+    telemetry_connection_string: str = Field(
+        default="",
+        description="APPLICATIONINSIGHTS_CONNECTION_STRING: where traces, metrics and logs go; "
+        "empty keeps them here. It names a place and opens nothing.",
+    )
+    trace_percent: float = Field(
+        default=5.0,
+        ge=0,
+        le=100,
+        description="How many of a hundred requests are traced. Metrics and logs are whole always.",
+    )
+
     body_limit_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest request body that is read."
     )
@@ -210,14 +223,22 @@ class Settings(CredentialSettings):
 
     @property
     def uses_credential(self) -> bool:
-        """Return whether anything asks Azure: models, or sign-in on an Azure host."""
+        """Return whether anything asks Azure: models, telemetry, or sign-in on an Azure host."""
         signs_in = self.azure_host and urlsplit(self.authority).scheme == "https"
-        return signs_in or self.model_source is ModelSource.AZURE
+        asks = self.model_source is ModelSource.AZURE or bool(self.telemetry_connection_string)
+        return signs_in or asks
+
+    @property
+    def telemetry_url(self) -> str:
+        """Return where telemetry is sent, or `""`."""
+        pairs = (part.partition("=") for part in self.telemetry_connection_string.split(";"))
+        return {name.lower(): value for name, _, value in pairs}.get("ingestionendpoint", "")
 
     def _problems(self) -> Iterator[str]:
         yield from super()._problems()
         yield from self._problems_of_sign_in()
         yield from self._problems_of_models()
+        yield from self._problems_of_telemetry()
         named = [name for name in AZURE_FIELDS if getattr(self, name)]
         if named:
             # What would be ignored is refused: nobody believes his data where it is not.
@@ -267,6 +288,19 @@ class Settings(CredentialSettings):
                     f"model_accounts: {account.name}'s url is https and ends with "
                     f"{' or '.join(domains)} in the cloud {self.cloud}"
                 )
+
+    def _problems_of_telemetry(self) -> Iterator[str]:
+        if not self.telemetry_connection_string:
+            return
+        parts, domain = urlsplit(self.telemetry_url), self.cloud_facts.telemetry_domain
+        if is_loopback(self.telemetry_url) and not self.azure_host:
+            return
+        # Our credential goes there: nobody else's host may get it.
+        if parts.scheme != "https" or not (parts.hostname or "").endswith(f".{domain}"):
+            yield (
+                f"{variable_of('telemetry_connection_string')}: its IngestionEndpoint is https and "
+                f"ends with {domain} in the cloud {self.cloud}"
+            )
 
     @property
     def token_audience(self) -> str:

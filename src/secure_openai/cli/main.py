@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from secure_openai import __version__
-from secure_openai.cli import audit, backup, check, down, keys, prove, reset, serve, token, up
+from secure_openai.cli import (
+    audit,
+    backup,
+    check,
+    deployments,
+    down,
+    keys,
+    models,
+    prove,
+    reset,
+    serve,
+    token,
+    up,
+)
 
 app = typer.Typer(
     name="secure-openai",
@@ -28,6 +41,8 @@ app.command("check")(check.check)
 app.command("serve")(serve.serve)
 app.command("prove")(prove.prove)
 app.add_typer(audit.app, name="audit")
+app.add_typer(deployments.app, name="deployments")
+app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 
 

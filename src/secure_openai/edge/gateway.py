@@ -42,14 +42,15 @@ def openai_error(error: SecureOpenAIError) -> JsonObject:
 
     Source: OpenAI API reference, "Error codes"; the content filter's code is Azure OpenAI's.
     """
-    slug = error.problem_type.rpartition(":")[2].replace("-", "_")
     pointer = error.pointer if isinstance(error, RequestError) else None
     return {
         "error": {
             "message": error.detail or error.title,
             "type": _TYPES.get(HTTPStatus(error.http_status), "server_error"),
             "param": pointer.lstrip("/").replace("/", ".") if pointer else None,
-            "code": "content_filter" if isinstance(error, ContentFiltered) else slug,
+            "code": "content_filter"
+            if isinstance(error, ContentFiltered)
+            else error.problem.replace("-", "_"),
         }
     }
 

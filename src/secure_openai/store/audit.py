@@ -143,6 +143,11 @@ class AuditStore(AuditReader, Protocol):
     audited must not happen.
     """
 
+    @property
+    def queued(self) -> int:
+        """Return how many events wait to be written."""
+        ...
+
     def ensure_writable(self) -> None:
         """Return if a record could be queued now.
 

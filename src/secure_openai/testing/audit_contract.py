@@ -73,14 +73,17 @@ class AuditStoreContract:
 
     async def test_full_queue_refuses(self, full: AuditStore) -> None:
         """A full queue refuses; what is queued is written and then there is room again."""
+        assert full.queued == 0
         for number in range(3):
             full.append(event(number))
+        assert full.queued == 3
         with pytest.raises(AuditUnavailable):
             full.ensure_writable()
         with pytest.raises(AuditUnavailable):
             full.append(event(3))
 
         await full.flush()
+        assert full.queued == 0
         full.ensure_writable()
         full.append(event(4))
         await full.flush()

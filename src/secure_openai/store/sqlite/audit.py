@@ -37,6 +37,11 @@ class SqliteAuditStore:
         """Begin to write."""
         return cls(database, queue=queue)
 
+    @property
+    def queued(self) -> int:
+        """Return how many events wait to be written."""
+        return len(self._queue)
+
     def ensure_writable(self) -> None:
         """Return if a record could be queued now."""
         self._queue.ensure_writable()
