@@ -26,7 +26,7 @@ app.command("backup")(backup.backup)
 app.command("token")(token.token)
 app.command("check")(check.check)
 app.command("serve")(serve.serve)
-app.command("prove")(prove.prove)
+app.command("prove", epilog=prove.EPILOG)(prove.prove)
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 
