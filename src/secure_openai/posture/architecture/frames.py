@@ -12,6 +12,7 @@ from secure_openai.posture.architecture.occupants import Occupant, others
 from secure_openai.posture.architecture.zones import ZoneLine, zones
 from secure_openai.posture.topology import Subnet, Topology
 
+MOST_NETWORKS: Final = 4
 MOST_SUBNETS: Final = 8
 
 
@@ -80,8 +81,8 @@ def networks(
     topology: Topology,
     held: Mapping[str, Sequence[Service]],
     standing: Mapping[str, Sequence[Occupant]],
-) -> list[NetworkFrame]:
-    """Return the networks that the estate builds or uses.
+) -> tuple[list[NetworkFrame], int]:
+    """Return the networks that the estate builds or uses, and how many more there are.
 
     Args:
         topology: The estate with its networks.
@@ -94,21 +95,27 @@ def networks(
         found = topology.subnet(identifier)
         if found:
             subnets.setdefault(found.id, found)
-    grouped: dict[str, list[SubnetFrame]] = defaultdict(list)
+    grouped: dict[str, list[Subnet]] = defaultdict(list)
     for one in subnets.values():
-        occupants = (*standing.get(one.id, ()), *places.get(one.id, ()))
-        grouped[one.network].append(
+        grouped[one.network].append(one)
+    for network in topology.estate.every("azurerm_virtual_network"):
+        grouped.setdefault(topology.zone(network.id).id, [])
+    # Those that lead to a service come first.
+    order = sorted(grouped, key=lambda name: not any(one.id in held for one in grouped[name]))
+    frames = []
+    for name in order[:MOST_NETWORKS]:
+        inside = [
             SubnetFrame(
                 one.resource.address if one.resource else one.id,
                 one.label,
                 _details(topology, one),
-                occupants,
+                (*standing.get(one.id, ()), *places.get(one.id, ())),
                 tuple(held.get(one.id, ())),
             )
-        )
-    for network in topology.estate.every("azurerm_virtual_network"):
-        grouped.setdefault(topology.zone(network.id).id, [])
-    return [_network(topology, identifier, inside) for identifier, inside in grouped.items()]
+            for one in grouped[name]
+        ]
+        frames.append(_network(topology, name, inside))
+    return frames, len(order) - len(frames)
 
 
 def _network(topology: Topology, identifier: str, inside: list[SubnetFrame]) -> NetworkFrame:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from secure_openai.posture.architecture.picture import Picture
+from secure_openai.posture.applications import identities_of
+from secure_openai.posture.architecture.picture import Picture, slots_of
 from secure_openai.posture.estate import Resource, fold
 from secure_openai.posture.topology import Topology
 
@@ -67,11 +68,11 @@ def _places(topology: Topology, shown: Picture) -> dict[str, str]:
     for key in _drawn(shown):
         resource = _at(topology, key)
         for name in (key, fold(resource.id) if resource else ""):
-            if name:
-                places.setdefault(name, key)
+            places.setdefault(name, key)
     for key in list(places.values()):
         for name in _behind(topology, key):
             places.setdefault(name, key)
+    places.pop("", None)
     return places
 
 
@@ -92,7 +93,8 @@ def _drawn(shown: Picture) -> Iterator[str]:
 def _behind(topology: Topology, address: str) -> Iterator[str]:
     """Yield the ids of what belongs to something drawn and is not drawn itself.
 
-    A subnet's rules; the identities that a service acts as, and the private zones of its names.
+    A subnet's rules; the identities that a service and its slots act as, their machines, and the
+    private zones of their names.
     """
     resource = _at(topology, address)
     if resource is None:
@@ -100,8 +102,9 @@ def _behind(topology: Topology, address: str) -> Iterator[str]:
     subnet = topology.subnets.get(fold(resource.id))
     if subnet and subnet.group:
         yield fold(subnet.group.id)
-    for block in resource.blocks("identity"):
-        yield from (fold(one) for one in block.get("identity_ids") or ())
+    for app in (resource, *slots_of(topology, resource)):
+        yield from identities_of(app)
+    yield resource.refers("service_plan_id")
     for endpoint in topology.endpoints.get(fold(resource.id), ()):
         yield from endpoint.zones
     for door in topology.doors_of.get(address, ()):

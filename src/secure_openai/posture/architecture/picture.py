@@ -27,7 +27,6 @@ from secure_openai.posture.private_link import SLOTS, Door
 from secure_openai.posture.topology import Endpoint, Subnet, Topology
 
 MOST_SERVICES: Final = 24
-MOST_NETWORKS: Final = 4
 
 _TELEMETRY: Final = ("azurerm_log_analytics_workspace", "azurerm_application_insights")
 _NOTHING: Final[frozenset[str]] = frozenset()
@@ -82,17 +81,14 @@ def picture(topology: Topology, marked: Set[str] = _NOTHING) -> Picture:
     for service in services:
         held[service.connections[0].subnet if service.connections else ""].append(service)
     standing = applications(topology)
-    found = networks(topology, held, standing)
+    found, more = networks(topology, held, standing)
     left_out = [
-        f"{much - drawn} {what}"
-        for much, drawn, what in (
-            (len(every), len(chosen), "services"),
-            (len(found), min(len(found), MOST_NETWORKS), "networks"),
-        )
-        if much > drawn
+        f"{count} {what}"
+        for count, what in ((len(every) - len(chosen), "services"), (more, "networks"))
+        if count
     ]
     return Picture(
-        tuple(found[:MOST_NETWORKS]),
+        tuple(found),
         tuple(standing.get("", ())),
         tuple(held.get("", ())),
         _entrance(topology),
@@ -114,12 +110,11 @@ def _callers(topology: Topology) -> Callers:
 
 
 def _service(topology: Topology, calling: Callers, one: Resource) -> Service:
-    slots = [
-        slot
-        for slot in topology.estate.every(*SLOTS)
-        if fold(one.id) in (slot.refers("app_service_id"), slot.refers("function_app_id"))
+    doors = [
+        door
+        for each in (one, *slots_of(topology, one))
+        for door in topology.doors_of.get(each.address, ())
     ]
-    doors = [door for each in (one, *slots) for door in topology.doors_of.get(each.address, ())]
     endpoints = topology.endpoints.get(fold(one.id), [])
     state = (
         telemetry_door(one)
@@ -134,6 +129,16 @@ def _service(topology: Topology, calling: Callers, one: Resource) -> Service:
         tuple(_connection(topology, calling, each, doors) for each in endpoints),
         state,
     )
+
+
+def slots_of(topology: Topology, app: Resource) -> list[Resource]:
+    """Return the slots of an application; none of anything else."""
+    return [
+        slot
+        for parent in ("app_service_id", "function_app_id")
+        for kind in SLOTS
+        for slot in topology.estate.naming(kind, parent, app.id)
+    ]
 
 
 def _one_each(doors: list[Door]) -> list[Door]:

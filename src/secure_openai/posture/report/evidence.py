@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Final
@@ -10,6 +11,7 @@ from secure_openai.posture.estate import Estate
 from secure_openai.posture.proof import Judged
 
 _MOST_KINDS: Final = 4
+_INSTANCE: Final = re.compile(r'(?P<base>.+)\[(?P<key>"(?:[^"\\]|\\.)*"|\d+)\]$', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,13 @@ def together(addresses: Iterable[str]) -> tuple[str, ...]:
     """Return addresses with the instances of one resource as one: `this["a", "b"]`."""
     found: dict[str, list[str]] = {}
     for one in addresses:
-        base, bracket, key = one.rpartition("[") if one.endswith("]") else (one, "", "")
-        if one:
-            found.setdefault(base, []).append(key.removesuffix("]") if bracket else "")
+        instance = _INSTANCE.match(one)
+        if instance:
+            found.setdefault(instance["base"], []).append(instance["key"])
+        elif one:
+            found.setdefault(one, [])
     return tuple(
-        f"{base}[{', '.join(dict.fromkeys(keys))}]" if any(keys) else base
+        f"{base}[{', '.join(dict.fromkeys(keys))}]" if keys else base
         for base, keys in found.items()
     )
 

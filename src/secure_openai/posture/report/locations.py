@@ -85,7 +85,7 @@ class Locations:
             shown = whole.relative_to(self._root)
         except ValueError:
             shown = Path(whole.name)
-        return quote(shown.as_posix())
+        return quote(shown.as_posix(), errors="replace")
 
 
 class _Folder:

@@ -104,19 +104,23 @@ class Report:
     def picture(self) -> Picture | None:
         """Return what the picture shows; None for an estate of a shape that no provider writes."""
         try:
-            return picture(self.proof.topology)
+            return picture(self.proof.topology, {one.address for one in self._marks})
         except SHAPES:
             return None
 
     def drawing(self, title: str) -> str:
         """Return the estate drawn, with every finding and doubt on it; empty where `picture` is."""
         try:
-            drawn = diagram(self.proof.topology, title, list(self._marks()), alone=False)
+            drawn = diagram(self.proof.topology, title, self._marks, alone=False)
         except SHAPES:
             return ""
         return Mask(self.proof.topology.estate)(drawn)
 
-    def _marks(self) -> Iterator[Mark]:
+    @cached_property
+    def _marks(self) -> tuple[Mark, ...]:
+        return (*self._found(), *self._doubted())
+
+    def _found(self) -> Iterator[Mark]:
         for one in self.findings:
             says = f"{one.number}, {one.severity}: {one.judged.statement.id}: {one.finding.says}"
             yield Mark(
@@ -126,6 +130,8 @@ class Report:
                 one.finding.address,
                 f"#finding-{one.number}",
             )
+
+    def _doubted(self) -> Iterator[Mark]:
         doubted = set()
         for judged in self.proof.judged:
             for doubt in judged.doubts:

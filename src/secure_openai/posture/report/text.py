@@ -102,8 +102,17 @@ def _findings(report: Report, one: Judged, width: int) -> Iterator[Text]:
                 (printable(each.finding.address), "bold"),
             )
             yield from _wrapped(each.finding.says, _BODY, width)
-        for line in printable(mend, 4000, lines=True).splitlines():
+        for line in _code(mend, width - _BODY - 2):
             yield Text.assemble(" " * _BODY, ("│ ", "dim"), (line, "cyan"))
+
+
+def _code(mend: str, room: int) -> Iterator[str]:
+    """Yield the lines of a change: HCL as it is, to be copied, and comments within the room."""
+    for line in printable(mend, 4000, lines=True).splitlines():
+        if line.startswith("# "):
+            yield from textwrap.wrap(line, max(room, 20), subsequent_indent="# ")
+        else:
+            yield line
 
 
 def _places(found: Iterable[str]) -> Iterator[Text]:
