@@ -22,7 +22,7 @@ Scheme = Literal["light", "dark"]
 THEMES: tuple[Scheme, ...] = ("light", "dark")
 SIZES = (390, 1280)
 
-# The least contrast of text by WCAG 2.2, 1.4.3: 3 for large text, 4.5 otherwise.
+# The least contrast by WCAG 2.2: text 4.5, large text 3 (1.4.3), lines 3 (1.4.11).
 CONTRAST = """
 () => {
   const parse = text => {
@@ -60,20 +60,29 @@ CONTRAST = """
       faults.push(`${element.className} ${found.toFixed(2)} ${element.textContent.slice(0, 40)}`);
     }
   }
-  const fill = name => {
+  const paint = (name, what) => {
     const one = document.querySelector('svg.estate').appendChild(
       document.createElementNS('http://www.w3.org/2000/svg', 'rect'));
     one.setAttribute('class', name);
-    const found = parse(getComputedStyle(one).fill);
+    const found = parse(getComputedStyle(one)[what]);
     one.remove();
     return found;
   };
+  const fill = name => paint(name, 'fill');
   const grounds = ['page', 'box', 'net', 'none', 'sub', 'who', 'sky'];
   for (const ink of ['ink', 'dim', 'alarm', 'doubtful']) {
     for (const ground of grounds) {
       const found = ratio(fill(ink), fill(ground));
       seen += 1;
       if (found < 4.5) faults.push(`svg ${ink} on ${ground} ${found.toFixed(2)}`);
+    }
+  }
+  const lines = ['', 'stopped', 'doubted', 'open', 'listed', 'declared', 'closed', 'sign'];
+  for (const name of [...lines.map(one => `line ${one}`), 'cross', 'end stopped', 'end doubted']) {
+    for (const ground of ['page', 'net', 'sub']) {
+      const found = ratio(paint(name, 'stroke'), fill(ground));
+      seen += 1;
+      if (found < 3) faults.push(`svg ${name} on ${ground} ${found.toFixed(2)}`);
     }
   }
   for (const kind of ['critical', 'high', 'medium', 'low', 'doubt']) {

@@ -55,6 +55,9 @@ _WRITERS: Final[dict[Format, Callable[[Report], str]]] = {
     Format.HTML: as_html,
     Format.JUNIT: as_junit,
 }
+_DIGESTED: Final = frozenset({Format.HTML, Format.JSON})
+"""The forms that tell what was read."""
+
 EPILOG: Final = """[bold]Examples[/bold]
 
 Prove a folder of Terraform, without an account:
@@ -101,39 +104,37 @@ def prove(
         now = datetime.now(UTC)
         assumed = Assumptions.load(assume) if assume else Assumptions()
         accepted = load_baseline(baseline, now.date()) if baseline else []
-        given = _inputs(path, var_file or [], config, assume, baseline)
+        roles = _roles(path, var_file or [], config, assume, baseline)
+        given = inputs(roles, digested=written_as in _DIGESTED)
         with err.status("Reading the estate"):
             source = read(path, variables=var_file or [], config=config)
         proof = judge(source.estate, cloud=cloud, assumed=assumed, accepted=accepted)
         if question is not None:
             _explained(proof, question, written_as, output)
             return
-        if _inputs(path, var_file or [], config, assume, baseline) != given:
+        if inputs(roles, digested=written_as in _DIGESTED) != given:
             raise ProofError(f"{path} was changed while it was read: prove it again.")
         report = Report.of(proof, _subject(source, given, cloud, now, written_as))
         _written(report, written_as, output)
     raise typer.Exit(_EXITS[proof.verdict])
 
 
-def _inputs(
+def _roles(
     path: Path,
     variables: Sequence[Path],
     config: Path | None,
     assume: Path | None,
     baseline: Path | None,
-) -> tuple[Input, ...]:
-    return inputs(
-        [
-            (
-                "configuration" if path.is_dir() else "state or plan",
-                path if path.exists() else None,
-            ),
-            ("configuration", config),
-            *(("variables", one) for one in variables if one.is_file()),
-            ("assumptions", assume),
-            ("accepted findings", baseline),
-        ]
-    )
+) -> list[tuple[str, Path | None]]:
+    """Return what is read by its role; what is not there is told of by whoever reads it."""
+    given = [
+        ("configuration" if path.is_dir() else "state or plan", path),
+        ("configuration", config),
+        *(("variables", one) for one in variables),
+        ("assumptions", assume),
+        ("accepted findings", baseline),
+    ]
+    return [(role, one if one and one.exists() else None) for role, one in given]
 
 
 def _subject(
@@ -160,7 +161,7 @@ def _subject(
         source.form,
         source.terraform,
         given,
-        digest_of(source.estate),
+        digest_of(source.estate) if written_as in _DIGESTED else "",
         now,
         shlex.join(words),
     )

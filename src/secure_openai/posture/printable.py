@@ -34,3 +34,8 @@ def _shown(character: str, *, lines: bool) -> str:
     if character.isprintable() or (lines and character == _LINE):
         return character
     return f"⟨U+{ord(character):04X}⟩"
+
+
+def many(count: int, noun: str) -> str:
+    """Return how many of something there are, in words that fit."""
+    return f"{count} {noun}{'s' * (count != 1)}"

@@ -189,6 +189,7 @@ def test_the_picture_has_a_mark_for_every_finding(faulty: Report) -> None:
     linked = set(re.findall(r'href="#finding-(\d+)"', drawn))
     counted = sum(int(one) for one in re.findall(r">\+(\d+)</text>", drawn))
 
+    assert linked
     assert len(linked) + counted >= len(faulty.findings)
     assert 'role="img"' in drawn
     assert "<title " in drawn

@@ -8,11 +8,13 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from bench.prove import copies
 
 from secure_openai.posture.architecture.access import Access
 from secure_openai.posture.architecture.diagram import diagram
 from secure_openai.posture.architecture.marks import DIRECTORY, ELSEWHERE, Mark, placed
-from secure_openai.posture.architecture.picture import MOST_SERVICES, Picture, picture
+from secure_openai.posture.architecture.picture import MOST_SERVICES, picture
+from secure_openai.posture.architecture.services import KINDS
 from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.report.report import Report
@@ -228,13 +230,32 @@ def test_a_large_estate_is_drawn_in_part_and_says_so() -> None:
     vaults = [resource("azurerm_key_vault", f"kv{number:03}") for number in range(100)]
     networks = topology(state_of(*vaults))
     last = "azurerm_key_vault.kv099"
-    shown: Picture = picture(networks, {last})
+    shown = picture(networks, {last})
 
     drawn = {one.key for one in shown.every_service}
     assert len(drawn) == MOST_SERVICES
     assert last in drawn
     assert shown.left_out == (f"{100 - MOST_SERVICES} services",)
     assert f"Not drawn: {100 - MOST_SERVICES} services." in diagram(networks, "x")
+
+
+def test_no_mark_is_lost(state: State) -> None:
+    """In an estate of ten copies, where most is not drawn, every mark is drawn or counted."""
+    networks = topology(copies(state, 10))
+    marks = [
+        Mark(str(number), "high", "x", one.address, f"#finding-{number}")
+        for number, one in enumerate(networks.estate.resources, 1)
+    ]
+    drawn = diagram(networks, "x", marks)
+    counted = [int(one) for one in re.findall(r">\+(\d+)</text>", drawn)]
+    shown = picture(networks)
+
+    assert drawn.count("<a href=") - len(counted) + sum(counted) == len(marks)
+    services = sum(len(networks.estate.every(kind)) for kind in KINDS)
+    assert shown.left_out == (
+        f"{services - len(list(shown.every_service))} services",
+        f"{10 - len(shown.networks)} networks",
+    )
 
 
 def test_a_machine_with_a_public_address_is_seen_in_its_subnet(state: State) -> None:

@@ -25,7 +25,7 @@ from secure_openai.posture.architecture.layout import (
     laid,
 )
 from secure_openai.posture.architecture.legend import legend
-from secure_openai.posture.architecture.marks import DIRECTORY, ELSEWHERE, Mark, placed
+from secure_openai.posture.architecture.marks import DIRECTORY, Mark, placed
 from secure_openai.posture.architecture.picture import Picture, picture
 from secure_openai.posture.architecture.shapes import badges, line, rect, text
 from secure_openai.posture.printable import printable
@@ -52,6 +52,7 @@ def diagram(
     where = laid(shown, top)
     key, bottom = legend(shown, where.bottom + 34, marks)
     height = bottom + MARGIN
+    # Who is called has a mark before who calls.
     services = [part for one, box in where.services for part in drawing.service(one, box, at)]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="estate" viewBox="0 0 {WIDTH} {height}" '
@@ -137,7 +138,7 @@ def _outside(shown: Picture, where: Laid, at: Placed) -> list[str]:
     if shown.left_out:
         said = f"Not drawn: {' and '.join(shown.left_out)}."
         parts.append(text(SERVICES_LEFT, y, said, "doubtful small"))
-    marks = at.take(ELSEWHERE)
+    marks = at.rest()
     if marks:
         box = Box(MARGIN, where.bottom - 46, PEOPLE, 46)
         parts += [

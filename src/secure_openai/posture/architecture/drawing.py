@@ -51,6 +51,12 @@ class Placed:
         """Return the marks of what is drawn, the first time that they are asked for."""
         return self._marks.pop(key, [])
 
+    def rest(self) -> list[Mark]:
+        """Return the marks that nothing was drawn for."""
+        found = [mark for marks in self._marks.values() for mark in marks]
+        self._marks.clear()
+        return found
+
 
 def network(frame: NetworkFrame, box: Box, at: Placed) -> list[str]:
     """Draw a network's frame."""

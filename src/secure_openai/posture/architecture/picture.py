@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from secure_openai.posture.architecture.access import (
@@ -23,10 +23,12 @@ from secure_openai.posture.architecture.services import KINDS, title_of
 from secure_openai.posture.estate import Resource, fold
 from secure_openai.posture.names import resolution
 from secure_openai.posture.paths import from_subnet
+from secure_openai.posture.printable import many
 from secure_openai.posture.private_link import SLOTS, Door
 from secure_openai.posture.topology import Endpoint, Subnet, Topology
 
 MOST_SERVICES: Final = 24
+MOST_OUTSIDE: Final = 6
 
 _TELEMETRY: Final = ("azurerm_log_analytics_workspace", "azurerm_application_insights")
 _NOTHING: Final[frozenset[str]] = frozenset()
@@ -76,25 +78,23 @@ def picture(topology: Topology, marked: Set[str] = _NOTHING) -> Picture:
     chosen = {one.address for one in kept}
     calling = _callers(topology)
     services = [_service(topology, calling, one) for one in every if one.address in chosen]
-    services += _elsewhere(topology, {fold(one.id) for one in every})
+    outside = list(_elsewhere(topology, {fold(one.id) for one in every}))
+    services += outside[:MOST_OUTSIDE]
     held: dict[str, list[Service]] = defaultdict(list)
     for service in services:
         held[service.connections[0].subnet if service.connections else ""].append(service)
     standing = applications(topology)
     found, more = networks(topology, held, standing)
-    left_out = [
-        f"{count} {what}"
-        for count, what in ((len(every) - len(chosen), "services"), (more, "networks"))
-        if count
-    ]
-    return Picture(
+    shown = Picture(
         tuple(found),
         tuple(standing.get("", ())),
         tuple(held.get("", ())),
         _entrance(topology),
         any(kind.startswith("azuread_") for kind in topology.estate.types),
-        tuple(left_out),
     )
+    missing = len(every) + len(outside) - len(list(shown.every_service))
+    counts = ((missing, "service"), (more, "network"))
+    return replace(shown, left_out=tuple(many(count, what) for count, what in counts if count))
 
 
 def _callers(topology: Topology) -> Callers:

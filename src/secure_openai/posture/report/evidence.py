@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from secure_openai.posture.estate import Estate
+from secure_openai.posture.printable import many
 from secure_openai.posture.proof import Judged
 
 _MOST_KINDS: Final = 4
@@ -69,22 +70,20 @@ def _sentence(one: Judged, covered: Iterable[str], present: Mapping[str, Sized])
         kinds = [f"{len(found)} {kind}" for kind, found in present.items()]
         more = len(kinds) - _MOST_KINDS
         if more > 0:
-            kinds = [*kinds[:_MOST_KINDS], f"{more} more kinds"]
-        says = f"Looked at {_many(count, 'resource')}: {', '.join(kinds)}"
+            kinds = [*kinds[:_MOST_KINDS], many(more, "more kind")]
+        says = f"Looked at {many(count, 'resource')}: {', '.join(kinds)}"
     elif looked:
-        says = f"Looked at {_many(len(looked), 'place')}"
+        says = f"Looked at {many(len(looked), 'place')}"
     elif covered := tuple(covered):
         return f"The estate has nothing of the kind: no {_either(covered)}"
     else:
         says = "Looked at the whole estate"
-    return f"{says}; {_many(len(one.seen), 'observation')}" if one.seen else says
+    return f"{says}; {many(len(one.seen), 'observation')}" if one.seen else says
 
 
 def _either(kinds: Sequence[str]) -> str:
     if len(kinds) > _MOST_KINDS:
-        return f"{', '.join(kinds[:_MOST_KINDS])}, nor {len(kinds) - _MOST_KINDS} more kinds"
+        return (
+            f"{', '.join(kinds[:_MOST_KINDS])}, nor {many(len(kinds) - _MOST_KINDS, 'more kind')}"
+        )
     return ", ".join(kinds)
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"

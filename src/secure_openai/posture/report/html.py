@@ -12,11 +12,11 @@ from markupsafe import Markup, escape
 
 from secure_openai.posture.architecture.diagram import STYLE as DRAWING
 from secure_openai.posture.assumptions import KINDS
-from secure_openai.posture.printable import printable
+from secure_openai.posture.printable import many, printable
 from secure_openai.posture.proof import ONLY_AFTER_DEPLOYMENT, Verdict
 from secure_openai.posture.report.controls import controls
 from secure_openai.posture.report.evidence import evidence
-from secure_openai.posture.report.report import Report, grouped, many
+from secure_openai.posture.report.report import Report, grouped
 
 MOST_ADDRESSES: Final = 60
 """Addresses that are written out for one observation; the rest is counted."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from secure_openai.posture.printable import printable
+from secure_openai.posture.printable import many, printable
 from secure_openai.posture.proof import Judged, Verdict
-from secure_openai.posture.report.report import Report, many
+from secure_openai.posture.report.report import Report
 
 _MOST: Final = 100_000
 """Characters of one case's text; more than any page of results shows."""

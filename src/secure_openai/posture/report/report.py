@@ -9,6 +9,7 @@ from functools import cached_property
 from secure_openai.posture.architecture.diagram import diagram
 from secure_openai.posture.architecture.marks import DOUBT, Mark
 from secure_openai.posture.architecture.picture import Picture, picture
+from secure_openai.posture.printable import many
 from secure_openai.posture.proof import Accepted, Judged, Proof, Verdict
 from secure_openai.posture.report.families import Family, families
 from secure_openai.posture.report.masking import Mask, masked
@@ -45,6 +46,11 @@ class Report:
     def of(cls, proof: Proof, subject: Subject) -> Report:
         """Return a report in which no sensitive value stands."""
         return cls(masked(proof, Mask(proof.topology.estate)), subject)
+
+    @cached_property
+    def mask(self) -> Mask:
+        """Return what keeps the estate's sensitive values out of a text."""
+        return Mask(self.proof.topology.estate)
 
     @cached_property
     def families(self) -> list[Family]:
@@ -114,7 +120,7 @@ class Report:
             drawn = diagram(self.proof.topology, title, self._marks, alone=False)
         except SHAPES:
             return ""
-        return Mask(self.proof.topology.estate)(drawn)
+        return self.mask(drawn)
 
     @cached_property
     def _marks(self) -> tuple[Mark, ...]:
@@ -139,11 +145,6 @@ class Report:
                     doubted.add(doubt.address)
                     says = f"Cannot be told: {judged.statement.id}: {doubt.says}"
                     yield Mark("?", DOUBT, says, doubt.address, f"#{judged.statement.id}")
-
-
-def many(count: int, noun: str) -> str:
-    """Return how many of something there are, in words that fit."""
-    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def grouped(outcomes: Iterable[Doubt | Note]) -> list[tuple[str, list[str]]]:

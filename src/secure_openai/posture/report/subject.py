@@ -27,7 +27,8 @@ class Input:
         role: `configuration`, `state or plan`, `variables`, `assumptions` or `accepted findings`.
         name: As it was given.
         path: Where it is.
-        digest: SHA-256, in hexadecimal; of a folder, that of its files' digests (`digest`).
+        digest: SHA-256, in hexadecimal; of a folder, that of its files' digests (`digest`); empty
+            where nobody asked for it.
     """
 
     role: str
@@ -74,14 +75,16 @@ class Subject:
         return next((one.path for one in self.inputs if one.role == "configuration"), None)
 
 
-def inputs(roles: Iterable[tuple[str, Path | None]]) -> tuple[Input, ...]:
+def inputs(roles: Iterable[tuple[str, Path | None]], *, digested: bool = True) -> tuple[Input, ...]:
     """Return what is read, with the digests of now.
 
     Raises:
         ProofError: It cannot be read.
     """
     return tuple(
-        Input(role, str(path), path, digest(path)) for role, path in roles if path is not None
+        Input(role, str(path), path, digest(path) if digested else "")
+        for role, path in roles
+        if path is not None
     )
 
 

@@ -8,9 +8,9 @@ from typing import Final
 
 from rich.text import Text
 
-from secure_openai.posture.printable import printable
+from secure_openai.posture.printable import many, printable
 from secure_openai.posture.proof import ONLY_AFTER_DEPLOYMENT, Judged, Verdict
-from secure_openai.posture.report.report import Report, grouped, many
+from secure_openai.posture.report.report import Report, grouped
 from secure_openai.posture.statements import Severity
 
 WIDTH: Final = 80
