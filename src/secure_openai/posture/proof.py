@@ -20,6 +20,7 @@ from secure_openai.posture.statements import (
     Finding,
     Note,
     Outcome,
+    Seen,
     Severity,
     Statement,
 )
@@ -36,7 +37,7 @@ ONLY_AFTER_DEPLOYMENT: Final = (
 """What no proof of a configuration can show; `secure-openai verify` looks at it."""
 
 
-T = TypeVar("T", Finding, Doubt, Note)
+T = TypeVar("T", Finding, Doubt, Note, Seen)
 
 
 class Verdict(StrEnum):
@@ -66,6 +67,7 @@ class Judged:
     doubts: tuple[Doubt, ...]
     notes: tuple[Note, ...]
     accepted: tuple[tuple[Finding, Accepted], ...]
+    seen: tuple[Seen, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -175,6 +177,7 @@ def _judge(statement: Statement, topology: Topology, baseline: list[Accepted]) -
         tuple(_of(outcomes, Doubt)),
         tuple(_of(outcomes, Note)),
         tuple(taken),
+        tuple(_of(outcomes, Seen)),
     )
 
 

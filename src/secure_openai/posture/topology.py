@@ -201,6 +201,17 @@ class Topology:
         key = fold(identifier)
         return Zone(key, key.rpartition("/")[2], known)
 
+    def zones_named(self, name: str) -> list[Resource]:
+        """Return the estate's own private zones of a name."""
+        return self._zones_by_name.get(name, [])
+
+    @cached_property
+    def _zones_by_name(self) -> dict[str, list[Resource]]:
+        found: dict[str, list[Resource]] = defaultdict(list)
+        for one in self.estate.every("azurerm_private_dns_zone"):
+            found[one.name].append(one)
+        return found
+
     def _zone_of(self, link: Resource) -> Zone | None:
         identifier = link.values.get("private_dns_zone_id")
         return self.zone(str(identifier)) if identifier else None

@@ -13,6 +13,7 @@ from secure_openai.posture.statements.statement import (
     Finding,
     Note,
     Outcome,
+    Seen,
     Setting,
     Severity,
     Statement,
@@ -61,6 +62,9 @@ def _others(topology: Topology) -> Iterator[Outcome]:
                         says,
                         _DENY,
                     )
+                else:
+                    much = "only some of" if answer.share is Share.SOME else "nothing of"
+                    yield Seen(target.resource.address, f"its rules let in {much} {source}")
         for other in topology.subnets_of[target.network]:
             if (
                 other.id != target.id
@@ -143,6 +147,9 @@ def _leaving(topology: Topology) -> Iterator[Outcome]:
                         says,
                         _DENY.replace("Inbound", "Outbound"),
                     )
+                else:
+                    much = "some, not all," if answer.share is Share.SOME else "nothing"
+                    yield Seen(subnet.resource.address, f"its rules let out {much} to {place}")
 
 
 def _groups(topology: Topology) -> Iterator[Outcome]:
