@@ -69,6 +69,10 @@ class AuditQueue:
         self._written = asyncio.Condition()
         self._task = asyncio.ensure_future(self._run())
 
+    def __len__(self) -> int:
+        """Return how many events wait to be written."""
+        return len(self._queue)
+
     def ensure_writable(self) -> None:
         """Return if an event could be queued now."""
         if self._failed or self._closing.is_set() or self._task.done():

@@ -85,6 +85,11 @@ class CosmosAuditStore:
         await store._queue.opened()
         return store
 
+    @property
+    def queued(self) -> int:
+        """Return how many events wait to be written."""
+        return len(self._queue)
+
     def ensure_writable(self) -> None:
         """Return if a record could be queued now."""
         self._queue.ensure_writable()
