@@ -11,11 +11,11 @@ import uvicorn
 from starlette.types import ASGIApp
 
 
-def listening() -> socket.socket:
-    """Return a socket that listens on a free port of loopback."""
+def listening(port: int = 0) -> socket.socket:
+    """Return a socket that listens on a port of loopback, a free one unless named."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.bind(("127.0.0.1", 0))
+    bound.bind(("127.0.0.1", port))
     return bound
 
 

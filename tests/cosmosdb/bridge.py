@@ -38,13 +38,15 @@ class Call:
             that only reads is a `read`.
         container: Of which container.
         partition: The partition's key; `None` where all are asked.
-        operations: How many operations a batch holds; 1 otherwise.
+        reads: How many items are read by their ids.
+        writes: How many items are written or removed.
     """
 
     kind: str
     container: str
     partition: str | None
-    operations: int = 1
+    reads: int
+    writes: int
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Bridge:
     calls: list[Call] = field(default_factory=list)
     fault: Callable[[Call], Fault | None] = lambda _: None
     now: Callable[[], float] = time.time
+    runner: web.AppRunner | None = None
+    context: ssl.SSLContext | None = None
     _partition_keys: dict[str, tuple[str, int | None]] = field(default_factory=dict)
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -108,6 +112,20 @@ class Bridge:
             assert request.transport is not None
             request.transport.abort()
         return _response(answer)
+
+    @asynccontextmanager
+    async def vanished(self) -> AsyncIterator[None]:
+        """Be gone until the block is left: every connection breaks, and none can be made."""
+        assert self.runner is not None
+        for site in tuple(self.runner.sites):
+            await site.stop()
+        assert self.runner.server is not None
+        for connection in tuple(self.runner.server.connections):
+            assert connection.transport is not None
+            connection.transport.abort()
+        yield
+        bound = listening(int(self.url.rpartition(":")[2]))
+        await web.SockSite(self.runner, bound, ssl_context=self.context).start()
 
     async def _answered(self, request: web.Request, body: bytes, call: Call) -> Answer:
         if len(body) > LARGEST_BYTES:
@@ -273,11 +291,19 @@ def _call(request: web.Request, body: bytes) -> Call | None:
         kind = {"GET": "read", "PUT": "replace", "PATCH": "patch", "DELETE": "delete"}[
             request.method
         ]
-    operations = json.loads(body) if kind == "batch" else [{}]
-    if kind == "batch" and all(one["operationType"] == "Read" for one in operations):
-        kind = "read"
+    reads, writes = int(kind == "read"), int(kind not in {"read", "query"})
+    if kind == "batch":
+        operations = json.loads(body)
+        reads = sum(one["operationType"] == "Read" for one in operations)
+        writes = len(operations) - reads
     partition = headers.get(PARTITION)
-    return Call(kind, parts[3], json.loads(partition)[0] if partition else None, len(operations))
+    return Call(
+        kind if writes or not reads else "read",
+        parts[3],
+        json.loads(partition)[0] if partition else None,
+        reads,
+        writes,
+    )
 
 
 @asynccontextmanager
@@ -290,6 +316,7 @@ async def bridged(server: str, context: ssl.SSLContext) -> AsyncIterator[Bridge]
         app.router.add_route("*", "/{path:.*}", bridge.handle)
         runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()
+        bridge.runner, bridge.context = runner, context
         await web.SockSite(runner, bound, ssl_context=context).start()
         try:
             yield bridge

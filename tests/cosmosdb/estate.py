@@ -20,6 +20,9 @@ from cryptography.x509.oid import NameOID
 
 from secure_openai.tables import table
 
+ACCOUNT = "account.documents.test"
+"""A name that the certificate is good for, too: on 127.0.0.1 the client checks none."""
+
 
 class FixedCredential:
     """A credential whose token means nothing: the emulator takes any.
@@ -75,7 +78,7 @@ def make_certificate(folder: Path) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Cosmos DB in tests")])
     now = dt.datetime.now(dt.UTC)
-    loopback = [x509.IPAddress(ipaddress.ip_address(f"127.0.0.{host}")) for host in (1, 2)]
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName(ACCOUNT)]
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -84,7 +87,7 @@ def make_certificate(folder: Path) -> Path:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(loopback), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )

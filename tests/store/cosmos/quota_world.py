@@ -256,8 +256,8 @@ class World:
             self.time += timedelta(seconds=self.chance.uniform(0, 25))
         elif what < 0.45:
             await self._lose(living)
-        else:
-            self._open(self.chance.randrange(len(self._gates))) if self._gates else None
+        elif self._gates:
+            self._open(self.chance.randrange(len(self._gates)))
         await self._settle_down()
 
     async def _lose(self, instance: Instance) -> None:

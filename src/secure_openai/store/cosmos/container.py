@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from asyncio import sleep
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -192,10 +193,11 @@ class Container:
             repeatable=etag is None,
         )
 
-    async def batch(
-        self, partition: str, operations: Sequence[Operation]
-    ) -> list[JsonObject | None]:
-        """Do all operations on items of one partition, or none; return the items.
+    async def batch(self, partition: str, operations: Sequence[Operation]) -> list[JsonObject]:
+        """Do all operations on items of one partition, or none.
+
+        Returns the items as they are then, in the order of the operations; an empty one for each
+        that was removed.
 
         Raises:
             AlreadyStored: An item to create is there.
@@ -212,7 +214,7 @@ class Container:
             lambda: self._proxy.execute_item_batch(formatted, partition),
             repeatable=all(isinstance(operation, Read) for operation in operations),
         )
-        return [result.get("resourceBody") for result in results]
+        return [result.get("resourceBody") or {} for result in results]
 
     async def query(
         self,
@@ -271,7 +273,7 @@ async def _attempted(call: Callable[[], Awaitable[T]], *, repeatable: bool) -> T
             if wait is None or waited + wait > WAIT_SECONDS:
                 raise
             waited += wait
-            await asyncio.sleep(wait)
+            await sleep(wait)
     raise AssertionError  # pragma: no cover - `count` does not end
 
 

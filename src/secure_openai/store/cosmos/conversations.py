@@ -319,7 +319,7 @@ class CosmosConversationStore:
             )
         except NotFound:
             raise NotFound(NO_MESSAGE) from None
-        return message_in(item or {})
+        return message_in(item)
 
     async def messages(
         self,

@@ -257,7 +257,7 @@ class Holding:
                 if label < (oldest_minute if len(label) > len(oldest_day) else oldest_day):
                     del counter[label]
         for one in list(self._held.values()):
-            # Reserved and never settled: kept for a day, its answer may yet be.
+            # Reserved and never settled: kept for its day and the next, its answer may yet be.
             if one.windows.day < oldest_day:
                 del self._held[one.reservation.id]
 

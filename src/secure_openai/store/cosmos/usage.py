@@ -32,7 +32,8 @@ A request is charged to the UTC minute and day of `Reservation.made`, by the clo
 reserved; windows are told apart by name, so clocks that differ at the turn of a minute charge
 different ones, each within its limit. Where two calls name different limits, a block counts as
 used when it was claimed. A reservation is settled, released and renewed by the instance that made
-it; to any other it is unknown, and nothing happens.
+it; to any other it is unknown, and nothing happens. Whoever deletes a ledger, or loses its last
+writes in a failover to another region, loses what they counted.
 """
 
 from __future__ import annotations
@@ -263,7 +264,7 @@ class CosmosUsageStore:
         holding.ledger = None
         with contended(AlreadyStored, NotFound):
             if ETAG not in ledger:
-                stored: JsonObject | None = await self._container.create(item)
+                stored = await self._container.create(item)
             elif not days:
                 stored = await self._container.replace(item, etag=ledger[ETAG])
             else:
@@ -271,7 +272,7 @@ class CosmosUsageStore:
                     holding.principal.key,
                     [Replace(item, ledger[ETAG]), *(Upsert(day) for day in days)],
                 )
-        holding.learn(stored or item)
+        holding.learn(stored)
         holding.written = change
 
     def _holding(self, principal: PrincipalId, deployment: str) -> Holding:
