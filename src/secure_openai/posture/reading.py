@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from secure_openai.errors import ProofError
+from secure_openai.posture import collector
 from secure_openai.posture.estate import Estate, Place
 from secure_openai.posture.simulation import Progress, SimulationError, Workspace
 
@@ -37,6 +38,7 @@ class Source:
     terraform: str
 
 
+@collector.paused()
 def read(
     path: Path,
     *,
