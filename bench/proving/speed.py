@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from secure_openai.posture.report.machine import as_json
 from tests.posture.mutants import resources
 
 from bench.proving.copies import copies
@@ -20,7 +21,6 @@ from bench.proving.scanner import ENVIRONMENT, ROOT, Checkov, clean
 from bench.proving.tables import row
 from secure_openai.posture.proof import Proof, prove
 from secure_openai.posture.reading import read
-from secure_openai.posture.report.machine import as_json
 
 ROUNDS = 5
 COUNTS = (1, 10, 100)
