@@ -8,6 +8,24 @@ from pathlib import Path
 
 import pytest
 
+# Before anything imports them: a contract suite's assertions read as a test's own do.
+pytest.register_assert_rewrite(
+    *(
+        f"secure_openai.testing.{name}_contract"
+        for name in (
+            "audit",
+            "blobs",
+            "conversations",
+            "management",
+            "model",
+            "seals",
+            "sessions",
+            "signer",
+            "usage",
+        )
+    )
+)
+
 from secure_openai.local.identity_provider.signing_keys import FILE_NAME, new_key, write_keys
 from tests.tls import Tls, make_tls
 from tests.world import World, running_world
