@@ -103,7 +103,7 @@ async def test_batches(bridge: Bridge, store: CosmosAuditStore) -> None:
     await store.flush()
 
     batches = [call for call in bridge.calls if call.kind == "batch"]
-    assert [call.operations for call in batches] == [100, 100, 50]
+    assert [call.writes for call in batches] == [100, 100, 50]
     [head] = await store.heads()
     assert {call.partition for call in batches} == {f"{head.chain}.0"}
 
@@ -116,7 +116,7 @@ async def test_large_records(bridge: Bridge, store: CosmosAuditStore) -> None:
         store.append(event(number, facts=large))
     await store.flush()
 
-    sizes = [call.operations for call in bridge.calls if call.kind == "batch"]
+    sizes = [call.writes for call in bridge.calls if call.kind == "batch"]
     assert (sum(sizes), max(sizes) < 30) == (100, True)
     assert await requests(store) == numbers(100)
 
