@@ -1,7 +1,9 @@
 """The Azure OpenAI accounts that settings name, read strictly from the JSON that Terraform writes.
 
-{"main": {"url": "https://NAME.openai.azure.com/", "priority": 1,
-"deployments": {"chat": "gpt-5.4-mini"}}}
+    {"main": {"url": "https://NAME.openai.azure.com/", "priority": 1,
+              "deployments": {"chat": "gpt-5.4-mini"}}}
+
+Everything that is wrong is said at once, each with what to write instead.
 """
 
 from __future__ import annotations
