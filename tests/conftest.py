@@ -26,7 +26,11 @@ pytest.register_assert_rewrite(
     )
 )
 
-from secure_openai.local.identity_provider.signing_keys import FILE_NAME, new_key, write_keys  # noqa: E402
+from secure_openai.local.identity_provider.signing_keys import (  # noqa: E402
+    FILE_NAME,
+    new_key,
+    write_keys,
+)
 from tests.tls import Tls, make_tls  # noqa: E402
 from tests.world import World, running_world  # noqa: E402
 
