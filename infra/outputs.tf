@@ -13,6 +13,11 @@ output "lockable_ids" {
   }, try(module.network[0].zone_ids, {}))
 }
 
+output "model_accounts" {
+  description = "What SECURE_OPENAI_MODEL_ACCOUNTS holds, for the command line: terraform output -raw model_accounts."
+  value       = local.model_accounts
+}
+
 output "names" {
   description = "Names that deployment and operation ask for."
   value = {

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from secure_openai.errors import AssumptionError
+from secure_openai.posture import collector
 from secure_openai.posture.assumptions import Assumption, Assumptions
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.statements import (
@@ -118,6 +119,7 @@ class Proof:
         return Counter(one.verdict for one in self.judged)
 
 
+@collector.paused()
 def prove(
     estate: Estate,
     *,
