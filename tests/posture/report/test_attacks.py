@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 import unicodedata
 from collections.abc import Callable
 from datetime import date
@@ -153,3 +154,23 @@ def test_a_name_of_ten_megabytes_is_cut(faults: State) -> None:
     assert len(document) < 2_000_000
     assert len(text) < 500_000
     assert len(as_sarif(report)) < 1_000_000
+
+
+ODD: tuple[object, ...] = (None, 3, "x", True, [], {}, [None], [[]], ["a"], [3], {"a": None})
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_shape_that_no_provider_writes_breaks_no_form(state: State, seed: int) -> None:
+    """Whatever stands where something else should, each form is written."""
+    chance = random.Random(seed)
+    found = copy.deepcopy(state)
+    for _ in range(chance.choice((1, 3, 10))):
+        values = chance.choice(resources(found))["values"]
+        values[chance.choice(list(values))] = copy.deepcopy(chance.choice(ODD))
+    report = report_of(found)
+
+    assert Page(as_html(report)).faults == []
+    assert as_text(report).splitlines()[-1]
+    assert json.loads(as_json(report))["verdict"] == report.proof.verdict
+    assert json.loads(as_sarif(report))["version"] == "2.1.0"
+    assert ET.fromstring(as_junit(report)).tag == "testsuites"  # noqa: S314 - our own output

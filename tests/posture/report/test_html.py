@@ -9,14 +9,16 @@ from datetime import date
 
 import pytest
 
+from secure_openai.posture.estate import Estate
 from secure_openai.posture.printable import printable
-from secure_openai.posture.proof import ONLY_AFTER_DEPLOYMENT, Accepted, Verdict
+from secure_openai.posture.proof import ONLY_AFTER_DEPLOYMENT, Accepted, Verdict, prove
 from secure_openai.posture.report.controls import controls
 from secure_openai.posture.report.html import as_html
-from secure_openai.posture.report.report import Report
+from secure_openai.posture.report.report import NO_RELATIONS, NO_SHAPE, Report
+from secure_openai.posture.report.subject import Subject
 from tests.posture.report.conftest import State
 from tests.posture.report.pages import ALLOWED, Page
-from tests.posture.report.reports import report_of
+from tests.posture.report.reports import MADE, report_of
 
 
 def test_tags_are_in_order_and_none_is_a_stranger(report: Report) -> None:
@@ -217,5 +219,22 @@ def test_a_shape_that_cannot_be_drawn_is_said(broken_shape: object) -> None:
     page = Page(as_html(report_of(odd)))
 
     assert page.faults == []
-    assert "so the estate cannot be drawn" in page.words
+    assert f"The estate cannot be drawn: {NO_SHAPE}." in page.words
     assert "has not the shape that its provider writes" in page.words
+
+
+def test_a_plan_without_its_folder_is_not_drawn() -> None:
+    """It does not know what stands in a network, and a picture would say that nothing does."""
+    app = {
+        "address": "azurerm_linux_web_app.this",
+        "mode": "managed",
+        "type": "azurerm_linux_web_app",
+        "values": {"name": "app", "public_network_access_enabled": False},
+    }
+    estate = Estate.within({"root_module": {"resources": [app]}}, relations=False)
+    subject = Subject("plan.json", "plan", "", (), "", MADE, "secure-openai prove plan.json")
+    page = Page(as_html(Report.of(prove(estate), subject)))
+
+    assert f"The estate cannot be drawn: {NO_RELATIONS}." in page.words
+    assert "svg" not in {tag for tag, _ in page.tags}
+    assert "Not judged: " in page.words

@@ -125,7 +125,7 @@ def test_every_mark_of_our_estate_finds_a_place(private: Report) -> None:
 
 def test_marks_are_drawn_with_their_number_and_words(faulty: Report) -> None:
     """As a link to the finding, with what it says as a title."""
-    drawn = faulty.drawing("x")
+    drawn = faulty.drawing
     worst = faulty.findings[0]
 
     assert f'<a href="#finding-{worst.number}"><g><title>{worst.number}, critical: ' in drawn
@@ -146,7 +146,7 @@ def test_the_legend_explains_what_is_there_and_nothing_else(
         "no way in from the Internet": ("line", "closed"),
     }
     for report in (private, public, faulty):
-        drawn = report.drawing("x")
+        drawn = report.drawing
         for says, (name, kind) in words.items():
             assert (f">{says}<" in drawn) == (kind in kinds(drawn, name)), says
 
@@ -222,7 +222,7 @@ def test_without_a_network_applications_stand_outside_of_one(public: Report) -> 
 
     assert shown.networks == ()
     assert [one.title for one in shown.loose] == ["Web application", "Function app"]
-    assert "calls services by their public names" in public.drawing("x")
+    assert "calls services by their public names" in public.drawing
 
 
 def test_a_large_estate_is_drawn_in_part_and_says_so() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from secure_openai.posture.estate import Estate
-from secure_openai.posture.printable import many
+from secure_openai.posture.printable import MOST, many
 from secure_openai.posture.proof import Judged
 
 _MOST_KINDS: Final = 4
@@ -52,7 +52,8 @@ def together(addresses: Iterable[str]) -> tuple[str, ...]:
     """Return addresses with the instances of one resource as one: `this["a", "b"]`."""
     found: dict[str, list[str]] = {}
     for one in addresses:
-        instance = _INSTANCE.match(one)
+        # What is cut when it is shown anyway is not searched.
+        instance = _INSTANCE.match(one) if len(one) <= MOST else None
         if instance:
             found.setdefault(instance["base"], []).append(instance["key"])
         elif one:
@@ -65,19 +66,20 @@ def together(addresses: Iterable[str]) -> tuple[str, ...]:
 
 def _sentence(one: Judged, covered: Iterable[str], present: Mapping[str, Sized]) -> str:
     looked = {seen.address for seen in one.seen} - {""}
+    verb = "Not judged:" if any(not doubt.address for doubt in one.doubts) else "Looked at"
     if present:
         count = sum(len(found) for found in present.values())
         kinds = [f"{len(found)} {kind}" for kind, found in present.items()]
         more = len(kinds) - _MOST_KINDS
         if more > 0:
             kinds = [*kinds[:_MOST_KINDS], many(more, "more kind")]
-        says = f"Looked at {many(count, 'resource')}: {', '.join(kinds)}"
+        says = f"{verb} {many(count, 'resource')}: {', '.join(kinds)}"
     elif looked:
         says = f"Looked at {many(len(looked), 'place')}"
     elif covered := tuple(covered):
         return f"The estate has nothing of the kind: no {_either(covered)}"
     else:
-        says = "Looked at the whole estate"
+        says = f"{verb} the whole estate"
     return f"{says}; {many(len(one.seen), 'observation')}" if one.seen else says
 
 

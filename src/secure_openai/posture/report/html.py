@@ -57,14 +57,13 @@ def as_html(report: Report) -> str:
     style = (_FOLDER / "report.css").read_text(encoding="utf-8") + DRAWING
     hashed = b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     estate = report.proof.topology.estate
-    title = f"Picture of {report.subject.name}"
     return _TEMPLATES.get_template("report.html").render(
         report=report,
         proof=report.proof,
         subject=report.subject,
         style=Markup(style),  # noqa: S704 - two files of this package
         policy=f"{_POLICY}; style-src 'sha256-{hashed}'",
-        drawing=Markup(report.drawing(title)),  # noqa: S704 - escaped where it is drawn
+        drawing=Markup(report.drawing),  # noqa: S704 - escaped where it is drawn
         evidence={one.statement.id: evidence(one, estate) for one in report.proof.judged},
         controls=controls(report.proof.judged),
         only_after_deployment=ONLY_AFTER_DEPLOYMENT,

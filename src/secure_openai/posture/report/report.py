@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from secure_openai.posture.architecture.diagram import diagram
 from secure_openai.posture.architecture.marks import DOUBT, Mark
@@ -16,8 +17,12 @@ from secure_openai.posture.report.masking import Mask, masked
 from secure_openai.posture.report.subject import Subject
 from secure_openai.posture.statements import Doubt, Finding, Note, Severity
 
-SHAPES = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+_SHAPES: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 """What reading a resource raises that has not the shape which its provider writes."""
+
+NO_RELATIONS: Final = "a plan does not know what refers to what: give --config with its folder"
+NO_SHAPE: Final = "some resource has not the shape that its provider writes"
+"""Why an estate cannot be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +111,35 @@ class Report:
             parts.append(f"{doubted} cannot be told")
         return ", ".join(parts)
 
-    @cached_property
+    @property
     def picture(self) -> Picture | None:
-        """Return what the picture shows; None for an estate of a shape that no provider writes."""
-        try:
-            return picture(self.proof.topology, {one.address for one in self._marks})
-        except SHAPES:
-            return None
+        """Return what the picture shows, or None where `undrawn` says why there is none."""
+        return self._drawn[0] if self._drawn else None
 
-    def drawing(self, title: str) -> str:
-        """Return the estate drawn, with every finding and doubt on it; empty where `picture` is."""
-        try:
-            drawn = diagram(self.proof.topology, title, self._marks, alone=False)
-        except SHAPES:
+    @property
+    def drawing(self) -> str:
+        """Return the estate drawn, with every finding and doubt on it; empty where it cannot be."""
+        return self._drawn[1] if self._drawn else ""
+
+    @property
+    def undrawn(self) -> str:
+        """Return why the estate cannot be drawn, without a full stop; empty where it can."""
+        if self._drawn:
             return ""
-        return self.mask(drawn)
+        return NO_SHAPE if self.proof.topology.estate.relations else NO_RELATIONS
+
+    @cached_property
+    def _drawn(self) -> tuple[Picture, str] | None:
+        networks = self.proof.topology
+        if not networks.estate.relations:
+            return None
+        title = f"Picture of {self.subject.name}"
+        try:
+            shown = picture(networks, {one.address for one in self._marks})
+            drawn = diagram(networks, title, self._marks, alone=False)
+        except _SHAPES:
+            return None
+        return shown, self.mask(drawn)
 
     @cached_property
     def _marks(self) -> tuple[Mark, ...]:
