@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from bench.prove import copies
+from bench.proving.copies import copies
 
 from secure_openai.posture.architecture.access import Access
 from secure_openai.posture.architecture.diagram import diagram
