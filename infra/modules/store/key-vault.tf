@@ -16,7 +16,7 @@ resource "azurerm_key_vault" "this" {
     default_action = "Deny"
     # Resource Manager writes the key below from outside the network.
     bypass   = "AzureServices"
-    ip_rules = local.public ? var.address_allow_list : []
+    ip_rules = var.address_allow_list
   }
 }
 
