@@ -9,7 +9,7 @@ locals {
         AzureFunctionsWebHost__hostid             = substr("${replace(var.prefix, "-", "")}${slot}", 0, 32)
         AzureWebJobsStorage__clientId             = module.identity.identities["${app}-${slot}"].client_id
         AzureWebJobsStorage__credential           = "managedidentity"
-        SECURE_OPENAI_ALLOWED_HOSTS               = local.web_hosts[slot]
+        SECURE_OPENAI_ALLOWED_HOSTS               = join(",", distinct([trimprefix(local.public_urls[slot], "https://"), local.web_hosts[slot]]))
         SECURE_OPENAI_AUTHORITY                   = "${local.cloud.authority}/${local.entra.tenant_id}/v2.0"
         SECURE_OPENAI_BLOB_URL                    = module.store.records.url
         SECURE_OPENAI_CLIENT_ID                   = module.identity.client_ids[slot]

@@ -42,7 +42,6 @@ resource "azapi_resource" "key" {
       }
     }
   }
-  response_export_values = ["properties.keyUri"]
 
   lifecycle {
     # Resource Manager can neither change nor delete a key.

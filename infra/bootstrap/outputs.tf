@@ -22,7 +22,7 @@ output "for_estate" {
     customer_managed_key = var.customer_managed_key == null ? null : {
       identity_client_id = azurerm_user_assigned_identity.key[0].client_id
       identity_id        = azurerm_user_assigned_identity.key[0].id
-      key_id             = azapi_resource.key[0].output.properties.keyUri
+      key_id             = "${azurerm_key_vault.key[0].vault_uri}keys/${azapi_resource.key[0].name}"
     }
     deployment_manager_role_id = azurerm_role_definition.deployment_manager.role_definition_resource_id
   }

@@ -36,7 +36,6 @@ resource "azapi_resource" "seal_key" {
       keyOps    = ["sign", "verify"]
     }
   }
-  response_export_values = ["properties.keyUri"]
 
   lifecycle {
     # Resource Manager can neither change nor delete a key; a seal must stay verifiable.
