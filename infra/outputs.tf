@@ -1,3 +1,8 @@
+output "client_ids" {
+  description = "Client ids of the Entra applications by slot."
+  value       = module.identity.client_ids
+}
+
 output "command_line_client_id" {
   description = "Client id that the command line signs in with; null where applications were brought along."
   value       = module.identity.command_line_client_id

@@ -126,6 +126,27 @@ resource "azurerm_role_assignment" "state" {
   description          = each.key == "apply" ? "keep state" : "read state, to plan"
 }
 
+resource "azurerm_role_assignment" "plans" {
+  for_each = { apply = "Storage Blob Data Reader", plan = "Storage Blob Data Contributor" }
+
+  scope                = azurerm_storage_container.plans.id
+  role_definition_name = each.value
+  principal_id         = azurerm_user_assigned_identity.deploy[each.key].principal_id
+  principal_type       = "ServicePrincipal"
+  description          = each.key == "apply" ? "apply the plan that was approved" : "keep plans"
+}
+
+# People who apply by hand.
+resource "azurerm_role_assignment" "operator" {
+  for_each = var.operators
+
+  scope                = azurerm_storage_container.state.id
+  role_definition_name = "Storage Blob Data Contributor"
+  principal_id         = each.value
+  principal_type       = "Group"
+  description          = "keep state, applying by hand"
+}
+
 resource "azurerm_role_assignment" "packages" {
   scope                = azurerm_storage_container.packages.id
   role_definition_name = "Storage Blob Data Contributor"

@@ -39,6 +39,11 @@ output "packages" {
   }
 }
 
+output "plans" {
+  description = "Where pipelines keep plans between planning and applying."
+  value       = { container_name = azurerm_storage_container.plans.name, storage_account_name = azurerm_storage_account.state.name }
+}
+
 output "workspace_id" {
   description = "Where the logs of state, packages and the key are kept."
   value       = local.workspace_id

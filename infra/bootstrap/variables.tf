@@ -124,6 +124,17 @@ variable "log_workspace_id" {
   }
 }
 
+variable "operators" {
+  description = "Object ids of groups whose members may read and write the estate's state, to apply by hand; empty leaves that to the pipelines."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for id in var.operators : can(regex(local._guid, id))])
+    error_message = "operators are object ids of groups, GUIDs in lower case, not names: az ad group show --group NAME --query id."
+  }
+}
+
 variable "packages" {
   description = "Who reaches package storage, with Entra ID in any case: address_allow_list, or everybody for the reason public_because; neither closes it to the Internet. private is a subnet and blob zone to reach it through."
   type        = any

@@ -18,6 +18,7 @@ LOCKED = f"{SUBSCRIPTION}/resourceGroups/rg-chat/providers/Microsoft.KeyVault/va
 NETWORK = f"{SUBSCRIPTION}/resourceGroups/rg-chat-network/providers/Microsoft.Network"
 SUBNET = f"{NETWORK}/virtualNetworks/vnet-chat/subnets/snet-endpoints"
 ZONE = f"{NETWORK}/privateDnsZones/privatelink.blob.core.windows.net"
+OPERATORS = "bbbbbbbb-0000-0000-0000-000000000000"
 READERS = {
     "functions-production": "aaaaaaaa-0000-0000-0000-000000000001",
     "functions-staging": "aaaaaaaa-0000-0000-0000-000000000002",
@@ -55,7 +56,12 @@ def example() -> Estate:
 @cache
 def second() -> Estate:
     """Return the second apply: the estate exists, and a workspace was made here."""
-    return applied(estate=ESTATE, log_workspace_id=None, state={"private": {"subnet_id": SUBNET}})
+    return applied(
+        estate=ESTATE,
+        log_workspace_id=None,
+        operators=[OPERATORS],
+        state={"private": {"subnet_id": SUBNET}},
+    )
 
 
 @cache
@@ -92,16 +98,35 @@ def test_each_pipeline_identity_is_bound_to_its_own_environment() -> None:
 
 
 def test_planning_only_reads() -> None:
-    """The planning identity writes nothing, not even state, and lists keys of the estate only."""
+    """The planning identity writes plans and not even state, and lists keys of the estate only."""
     state = example().at("azurerm_storage_container.state").id
+    plans = example().at("azurerm_storage_container.plans").id
 
     assert roles_of(example(), "plan") == [
         ("Reader", SUBSCRIPTION),
+        ("Storage Blob Data Contributor", plans),
         ("Storage Blob Data Reader", state),
     ]
-    assert {
-        scope for role, scope in roles_of(second(), "plan") if "plan_refreshes" in role
-    } == set(GROUPS.values())
+    assert {scope for role, scope in roles_of(second(), "plan") if "plan_refreshes" in role} == set(
+        GROUPS.values()
+    )
+
+
+def test_state_is_kept_by_the_applying_pipeline_and_named_people() -> None:
+    """Who may write state decides what the next apply destroys: nobody else may."""
+
+    def writers(estate: Estate) -> set[str]:
+        container = estate.at("azurerm_storage_container.state").id
+        return {
+            one.values["principal_id"]
+            for one in estate.every("azurerm_role_assignment")
+            if one.values["scope"] == container
+            and one.values["role_definition_name"] != "Storage Blob Data Reader"
+        }
+
+    pipeline = 'azurerm_user_assigned_identity.deploy["apply"]'
+    assert writers(example()) == {example().at(pipeline).values["principal_id"]}
+    assert writers(second()) == {second().at(pipeline).values["principal_id"], OPERATORS}
 
 
 def test_graph_rights_are_to_read_and_to_change_what_is_owned() -> None:
@@ -116,7 +141,7 @@ def test_graph_rights_are_to_read_and_to_change_what_is_owned() -> None:
     }
 
     assert granted == {
-        # Microsoft Graph permissions reference: Application.ReadWrite.OwnedBy, Application.Read.All.
+        # Microsoft Graph permissions reference: OwnedBy and Application.Read.All.
         principals["apply"]["principal_id"]: "18a4783c-866b-4cc7-a460-3d5e5662c884",
         principals["plan"]["principal_id"]: "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30",
     }
@@ -151,7 +176,7 @@ def test_applying_hands_nothing_to_the_pipelines_themselves() -> None:
 
 
 def test_whom_the_pipelines_trust_is_beyond_them() -> None:
-    """The applying identity may change the subscription, but removes no lock: these two are read-only."""
+    """Applying may change the subscription and removes no lock: these two are read-only."""
     locks = {
         one.values["scope"]: one.values["lock_level"]
         for one in example().every("azurerm_management_lock")
@@ -199,7 +224,7 @@ def test_a_door_for_a_list_denies_the_rest() -> None:
 
 
 def test_a_door_with_nobody_named_is_closed() -> None:
-    """With a subnet and no reason nobody comes from the Internet; an endpoint lets the network in."""
+    """With a subnet and no reason nobody comes from the Internet; the network does."""
     found = second().at("azurerm_storage_account.state").values
     endpoint = second().at("azurerm_private_endpoint.state[0]").values
 

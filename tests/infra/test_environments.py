@@ -290,7 +290,7 @@ def test_model_deployments_are_pinned_and_filtered(estate: Estate) -> None:
 
 
 def test_a_trial_is_the_same_estate_with_its_doors_open_to_a_list(applied: Applied) -> None:
-    """Whoever is on the list comes in, and nobody else; the applications go on inside the network."""
+    """Whoever is on the list comes in, nobody else; the applications stay in the network."""
     _, trial = applied("public")
     listed = "203.0.113.7"
     (cosmos,) = trial.every("azurerm_cosmosdb_account")

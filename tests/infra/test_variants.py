@@ -158,7 +158,7 @@ def test_machines_are_reached_through_bastion_and_nothing_else(inside: Estate) -
 
 
 def test_machines_can_be_patched(inside: Estate) -> None:
-    """What leaves their subnets goes to HTTPS, and to the mirrors that speak HTTP, and no further."""
+    """What leaves their subnets goes to HTTPS, or to mirrors that speak HTTP, and no further."""
     for subnet in ("administration", "runner"):
         out = rules(inside, subnet)["downloads-outbound"]
         assert sorted(out["destination_port_ranges"]) == ["443", "80"]
@@ -321,7 +321,7 @@ def test_a_firewall_replaces_nat(outside: Estate) -> None:
 
 
 def test_groups_hold_the_roles(inside: Estate) -> None:
-    """Each group that is named holds its role in both slots' applications, owned by the pipeline."""
+    """Each named group holds its role in both slots; the pipeline owns the applications."""
     given = inside.every("azuread_app_role_assignment")
     applications = inside.every("azuread_application")
 
@@ -392,9 +392,10 @@ def test_outputs_name_what_operation_asks_for(inside: Estate, outside: Estate) -
     assert names["jump_machine"] == "vm-chat-jump"
     assert names["runner_machine"] == "vm-chat-runner"
     assert names["network_group"] == "rg-chat-network"
-    assert network["virtual_network_id"] == inside.at(
-        "module.network[0].azurerm_virtual_network.this"
-    ).id
+    assert (
+        network["virtual_network_id"]
+        == inside.at("module.network[0].azurerm_virtual_network.this").id
+    )
     assert set(network["subnet_ids"]) == {
         "administration",
         "applications",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from secure_openai.posture.applications import identities_of
 from secure_openai.posture.estate import Estate, Resource
 
 KINDS: Final = {
@@ -29,6 +30,7 @@ class Service:
         resource: What it is in the estate.
         title: Its kind and its role here, for people.
         endpoints: Subresource and zones of each private endpoint.
+        identities: What it acts as, in every slot.
         accepts: Who may call it, by role: pairs of role and identity.
         diagnostics: What it sends to the workspace.
         recovery: How it comes back.
@@ -37,6 +39,7 @@ class Service:
     resource: Resource
     title: str
     endpoints: tuple[tuple[str, tuple[str, ...]], ...]
+    identities: tuple[str, ...]
     accepts: tuple[tuple[str, str], ...]
     diagnostics: str
     recovery: str
@@ -49,6 +52,7 @@ def services(estate: Estate) -> list[Service]:
             resource=one,
             title=_title(one),
             endpoints=_endpoints(estate, one),
+            identities=_identities(estate, one),
             accepts=_accepts(estate, one),
             diagnostics=_diagnostics(estate, one),
             recovery=_recovery(one),
@@ -82,6 +86,16 @@ def _endpoints(estate: Estate, resource: Resource) -> tuple[tuple[str, tuple[str
         zones = groups[0]["private_dns_zone_ids"] if groups else ()
         names = tuple(zone.rpartition("/")[2] for zone in zones)
         found.append((connection["subresource_names"][0], names))
+    return tuple(found)
+
+
+def _identities(estate: Estate, resource: Resource) -> tuple[str, ...]:
+    """Return the identities of an application and its slots, or that a service has one of its own."""
+    slots = estate.every(f"{resource.type}_slot")
+    ids = [identifier for one in (resource, *slots) for identifier in identities_of(one)]
+    found = [label(one) for identifier in ids if (one := estate.known(identifier))]
+    if any("SystemAssigned" in str(block.get("type")) for block in resource.blocks("identity")):
+        found.append("its own")
     return tuple(found)
 
 
@@ -131,5 +145,9 @@ def _recovery(resource: Resource) -> str:
             return "holds no data; made again from Terraform, the next account answers meanwhile"
         case "azurerm_log_analytics_workspace":
             return f"logs kept {values['retention_in_days']} days"
-        case _:
+        case "azurerm_linux_web_app" | "azurerm_linux_function_app":
             return "holds no data; deployed again from its package"
+        case "azurerm_application_insights":
+            return "keeps its data in Log Analytics; made again from Terraform"
+        case _:
+            return "holds no data; made again from Terraform"
