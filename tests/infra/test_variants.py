@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -46,7 +46,7 @@ RUNNER = {
     "package_version": "2.330.0",
     "ssh_public_key": KEY,
 }
-EDGE = {
+EDGE: dict[str, Any] = {
     "certificate": {"secret_id": "https://kv-c.vault.azure.net/secrets/chat", "vault_id": VAULT},
     "host_name": "chat.contoso.com",
 }
@@ -113,7 +113,7 @@ def rules(estate: Estate, subnet: str) -> dict[str, dict[str, Any]]:
     return {one["name"]: one for one in group.values["security_rule"]}
 
 
-def machine(estate: Estate, name: str) -> dict[str, Any]:
+def machine(estate: Estate, name: str) -> Mapping[str, Any]:
     """Return the jump machine or the runner."""
     return estate.at(f'module.operations.azurerm_linux_virtual_machine.this["{name}"]').values
 

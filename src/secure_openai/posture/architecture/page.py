@@ -51,8 +51,8 @@ def page(found: Mapping[str, Estate]) -> str:
             "## Services",
             "",
             *(line for one in services(shown) for line in _service(one)),
-            "No logs of their own have the NAT gateway, the endpoints' interfaces and the action group. "
-            "Flows are not logged either: [why](adr/0008-no-flow-logs.md).",
+            "No logs of their own have the NAT gateway, the endpoints' interfaces and the action "
+            "group. Flows are not logged either: [why](adr/0008-no-flow-logs.md).",
             "",
             "## What it costs",
             "",

@@ -22,6 +22,13 @@ KINDS: Final = {
 """The services that hold or move what people write, in the order in which a request meets them."""
 
 
+_WITHOUT_DATA: Final = {
+    "azurerm_application_insights": "keeps its data in Log Analytics; made again from Terraform",
+    "azurerm_linux_function_app": "holds no data; deployed again from its package",
+    "azurerm_linux_web_app": "holds no data; deployed again from its package",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """One service.
@@ -90,7 +97,7 @@ def _endpoints(estate: Estate, resource: Resource) -> tuple[tuple[str, tuple[str
 
 
 def _identities(estate: Estate, resource: Resource) -> tuple[str, ...]:
-    """Return the identities of an application and its slots, or that a service has one of its own."""
+    """Return the identities of an application and its slots, or a service's own."""
     slots = estate.every(f"{resource.type}_slot")
     ids = [identifier for one in (resource, *slots) for identifier in identities_of(one)]
     found = [label(one) for identifier in ids if (one := estate.known(identifier))]
@@ -145,9 +152,5 @@ def _recovery(resource: Resource) -> str:
             return "holds no data; made again from Terraform, the next account answers meanwhile"
         case "azurerm_log_analytics_workspace":
             return f"logs kept {values['retention_in_days']} days"
-        case "azurerm_linux_web_app" | "azurerm_linux_function_app":
-            return "holds no data; deployed again from its package"
-        case "azurerm_application_insights":
-            return "keeps its data in Log Analytics; made again from Terraform"
-        case _:
-            return "holds no data; made again from Terraform"
+        case kind:
+            return _WITHOUT_DATA.get(kind, "holds no data; made again from Terraform")
