@@ -137,27 +137,26 @@ def refusal(workspace: Workspace, variables: Variables) -> str:
     return " ".join(str(refused.value).split())
 
 
-def batches(mistakes: Sequence[Mistake]) -> list[list[Mistake]]:
-    """Return mistakes that share a plan: about different variables, with different sentences."""
-    found: list[list[Mistake]] = []
+def together(mistakes: Sequence[Mistake]) -> list[Mistake]:
+    """Return mistakes that can share a plan: other variables, other sentences."""
+    found: list[Mistake] = []
     for one in mistakes:
-        for batch in found:
-            if not any(one[1].keys() & other[1].keys() or one[2] == other[2] for other in batch):
-                batch.append(one)
-                break
-        else:
-            found.append([one])
+        if not any(one[1].keys() & other[1].keys() or one[2] == other[2] for other in found):
+            found.append(one)
     return found
 
 
 def heard(workspace: Workspace, mistakes: Sequence[Mistake]) -> dict[str, str]:
-    """Return what is said to each mistake; one that another hides is made by itself."""
-    found = {}
-    for batch in batches(mistakes):
-        together = {name: value for one in batch for name, value in one[1].items()}
-        said = refusal(workspace, together)
-        for name, variables, sentence in batch:
-            found[name] = said if sentence in said else refusal(workspace, variables)
+    """Return what is said to each mistake, several to a plan; what another hides is asked again."""
+    found: dict[str, str] = {}
+    while waiting := [one for one in mistakes if one[0] not in found]:
+        batch = together(waiting)
+        said = refusal(workspace, {k: v for _, variables, _ in batch for k, v in variables.items()})
+        answered = [name for name, _, sentence in batch if sentence in said]
+        found |= dict.fromkeys(answered, said)
+        if not answered:
+            name, variables, _ = batch[0]
+            found[name] = refusal(workspace, variables)
     return found
 
 
