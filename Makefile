@@ -37,8 +37,9 @@ check-infra: $(VENV)/checkov/.done ## Check the Terraform with checkov: nothing 
 format: $(VENV)/.test ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
-bench: $(VENV)/.test ## Measure, and print tables
+bench: $(VENV)/.test $(VENV)/checkov/.done ## Measure, and print tables
 	@$(BIN)/python bench/laptop.py $(ARGS)
+	@$(BIN)/python bench/pool.py
 	@$(BIN)/python bench/prove.py
 
 lock: ## Lock every dependency with its hashes, for all platforms; needs uv

@@ -2,7 +2,7 @@
 locals {
   _regions = setunion(
     [var.location],
-    [for account in local.model_accounts : account.location],
+    [for account in local.accounts : account.location],
     local.cosmos.failover_locations,
   )
   _unknown_regions = setsubtract(local._regions, local.cloud.regions)

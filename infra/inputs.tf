@@ -18,12 +18,12 @@ module "inputs" {
 }
 
 locals {
-  cosmos         = module.inputs.cosmos
-  edge           = module.inputs.edge
-  entra          = module.inputs.entra
-  model_accounts = module.inputs.model_accounts
-  network        = module.inputs.network
-  operations     = module.inputs.operations
+  accounts   = module.inputs.model_accounts
+  cosmos     = module.inputs.cosmos
+  edge       = module.inputs.edge
+  entra      = module.inputs.entra
+  network    = module.inputs.network
+  operations = module.inputs.operations
 
   _objects = {
     written = {

@@ -101,7 +101,7 @@ module "store" {
 module "model" {
   source = "./modules/model"
 
-  accounts             = local.model_accounts
+  accounts             = local.accounts
   address_allow_list   = var.address_allow_list
   content_filter       = module.inputs.content_filter
   customer_managed_key = module.inputs.customer_managed_key

@@ -55,6 +55,11 @@ output "identities" {
   }
 }
 
+output "model_accounts" {
+  description = "What SECURE_OPENAI_MODEL_ACCOUNTS holds, for the command line: terraform output -raw model_accounts."
+  value       = local.model_accounts
+}
+
 output "names" {
   description = "Names that deployment and operation ask for; null for what does not exist."
   value = {

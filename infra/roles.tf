@@ -55,7 +55,7 @@ resource "azurerm_cosmosdb_sql_role_assignment" "need" {
 
 # The custom role from bootstrap: deploy models and nothing else on the account.
 resource "azurerm_role_assignment" "manage_deployments" {
-  for_each = var.deployment_manager_role_id == null ? {} : local.model_accounts
+  for_each = var.deployment_manager_role_id == null ? {} : local.accounts
 
   scope              = module.model.accounts[each.key].id
   role_definition_id = var.deployment_manager_role_id

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from secure_openai.local.identity_provider.signing_keys import FILE_NAME, new_key, write_keys
+from tests.tls import Tls, make_tls
 from tests.world import World, running_world
 
 
@@ -18,6 +19,12 @@ def signing_keys(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("keys") / FILE_NAME
     write_keys(path, [new_key()])
     return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    """A certificate of localhost and of Azure Resource Manager, made once."""
+    return make_tls(tmp_path_factory.mktemp("tls"), "localhost", "management.azure.com")
 
 
 @pytest.fixture

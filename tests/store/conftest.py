@@ -9,8 +9,11 @@ import pytest
 
 pytest.register_assert_rewrite(
     "secure_openai.testing.audit_contract",
+    "secure_openai.testing.blobs_contract",
     "secure_openai.testing.conversations_contract",
+    "secure_openai.testing.seals_contract",
     "secure_openai.testing.sessions_contract",
+    "secure_openai.testing.signer_contract",
     "secure_openai.testing.usage_contract",
 )
 

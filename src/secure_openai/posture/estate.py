@@ -73,6 +73,18 @@ class Resource:
                 return None
         return value
 
+    def hides(self, path: str) -> bool:
+        """Return whether the argument at a path is sensitive, or holds or lies in what is."""
+        marks: Any = self.sensitive
+        for step in path.split("."):
+            if marks is True:
+                return True
+            try:
+                marks = marks[int(step) if step.isdigit() else step]
+            except (KeyError, IndexError, TypeError):
+                return False
+        return _any(marks)
+
     def blocks(self, name: str) -> list[Values]:
         """Return the blocks of a name; empty where there are none."""
         found = self.values.get(name)
@@ -81,6 +93,14 @@ class Resource:
     def refers(self, attribute: str) -> str:
         """Return an id that it names, in the case in which ids are compared; empty if none."""
         return fold(self.values.get(attribute))
+
+
+def _any(marks: Any) -> bool:
+    if isinstance(marks, Mapping):
+        return any(_any(one) for one in marks.values())
+    if isinstance(marks, list):
+        return any(_any(one) for one in marks)
+    return marks is True
 
 
 def fold(identifier: object) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from secure_openai.errors import AssumptionError
+from secure_openai.posture import collector
 from secure_openai.posture.assumptions import Assumption, Assumptions
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.statements import (
@@ -20,6 +21,7 @@ from secure_openai.posture.statements import (
     Finding,
     Note,
     Outcome,
+    Seen,
     Severity,
     Statement,
 )
@@ -36,7 +38,7 @@ ONLY_AFTER_DEPLOYMENT: Final = (
 """What no proof of a configuration can show; `secure-openai verify` looks at it."""
 
 
-T = TypeVar("T", Finding, Doubt, Note)
+T = TypeVar("T", Finding, Doubt, Note, Seen)
 
 
 class Verdict(StrEnum):
@@ -66,6 +68,7 @@ class Judged:
     doubts: tuple[Doubt, ...]
     notes: tuple[Note, ...]
     accepted: tuple[tuple[Finding, Accepted], ...]
+    seen: tuple[Seen, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -116,6 +119,7 @@ class Proof:
         return Counter(one.verdict for one in self.judged)
 
 
+@collector.paused()
 def prove(
     estate: Estate,
     *,
@@ -175,6 +179,7 @@ def _judge(statement: Statement, topology: Topology, baseline: list[Accepted]) -
         tuple(_of(outcomes, Doubt)),
         tuple(_of(outcomes, Note)),
         tuple(taken),
+        tuple(_of(outcomes, Seen)),
     )
 
 

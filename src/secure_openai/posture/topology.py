@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -25,6 +25,13 @@ from secure_openai.posture.private_link import (
 from secure_openai.posture.security_rules import Rule, rules
 
 _HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+){2,}")
+_LEAST_DOTS: Final = 2
+"""How many dots a name of `_HOST` has at least: most settings hold none, and searching is slow."""
+_STANDING: Final = {
+    "azurerm_application_gateway": "gateway_ip_configuration",
+    "azurerm_network_interface": "ip_configuration",
+}
+"""What stands in a subnet beside applications, with the blocks that name it."""
 _HOST_STORAGE: Final = ("blob", "queue", "table")
 
 
@@ -132,8 +139,9 @@ class Topology:
         key = fold(identifier)
         if not key:
             return None
-        outside = Subnet(key, network_of_subnet(key), None, (), None, filters_endpoints=False)
-        return self.subnets.get(key, outside)
+        return self.subnets.get(key) or Subnet(
+            key, network_of_subnet(key), None, (), None, filters_endpoints=False
+        )
 
     def space(self, network: str) -> tuple[str, ...]:
         """Return the address space of a network; empty outside the estate."""
@@ -197,9 +205,27 @@ class Topology:
 
     def zone(self, identifier: str) -> Zone:
         """Return a private zone, of the estate or outside."""
-        known = self.estate.known(identifier)
-        key = fold(identifier)
-        return Zone(key, key.rpartition("/")[2], known)
+        found = self._zones.get(identifier)
+        if found is None:
+            key = fold(identifier)
+            found = Zone(key, key.rpartition("/")[2], self.estate.known(identifier))
+            self._zones[identifier] = found
+        return found
+
+    @cached_property
+    def _zones(self) -> dict[str, Zone]:
+        return {}
+
+    def zones_named(self, name: str) -> list[Resource]:
+        """Return the estate's own private zones of a name."""
+        return self._zones_by_name.get(name, [])
+
+    @cached_property
+    def _zones_by_name(self) -> dict[str, list[Resource]]:
+        found: dict[str, list[Resource]] = defaultdict(list)
+        for one in self.estate.every("azurerm_private_dns_zone"):
+            found[one.name].append(one)
+        return found
 
     def _zone_of(self, link: Resource) -> Zone | None:
         identifier = link.values.get("private_dns_zone_id")
@@ -245,12 +271,30 @@ class Topology:
         return {host: door for door in self.doors for host in door.hosts}
 
     @cached_property
+    def occupied(self) -> Set[str]:
+        """Return the ids of the subnets that an application, a machine or a gateway stands in."""
+        found = {app.refers("virtual_network_subnet_id") for app in self.apps}
+        for kind, block in _STANDING.items():
+            for one in self.estate.every(kind):
+                found.update(fold(each.get("subnet_id")) for each in one.blocks(block))
+        return found - {""}
+
+    @cached_property
     def apps(self) -> list[Resource]:
         """Return the applications and their slots."""
         return self.estate.every(*APPS, *SLOTS)
 
-    def calls(self, app: Resource) -> dict[str, Door | None]:
+    def calls(self, app: Resource) -> Mapping[str, Door | None]:
         """Return what an application calls by its settings: hostnames, and their doors if known."""
+        if app.address not in self._calls:
+            self._calls[app.address] = self._called(app)
+        return self._calls[app.address]
+
+    @cached_property
+    def _calls(self) -> dict[str, dict[str, Door | None]]:
+        return {}
+
+    def _called(self, app: Resource) -> dict[str, Door | None]:
         found: dict[str, Door | None] = {}
         own = {host for door in self.doors_of.get(app.address, ()) for host in door.hosts}
         settings = settings_of(app)
@@ -304,7 +348,9 @@ class Topology:
 
 def hosts_in(value: Any) -> set[str]:
     """Return the hostnames that a setting's text names."""
-    return set(_HOST.findall(value.casefold())) if isinstance(value, str) else set()
+    if not isinstance(value, str) or value.count(".") < _LEAST_DOTS:
+        return set()
+    return set(_HOST.findall(value.casefold()))
 
 
 def group_of(identifier: str) -> str:

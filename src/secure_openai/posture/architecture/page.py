@@ -14,8 +14,10 @@ from typing import Final
 from secure_openai.posture.architecture.cost import PRICES, Line, estimate
 from secure_openai.posture.architecture.diagram import diagram
 from secure_openai.posture.architecture.services import Service, services
+from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.simulation import simulate
+from secure_openai.posture.topology import Topology
 
 ENVIRONMENTS: Final = ("private", "public", "existing-network", "government")
 SHOWN: Final = "private"
@@ -107,7 +109,7 @@ def write(root: Path) -> None:
     """Write the page and its picture below the repository's root."""
     found = estates(root / "infra")
     (root / "docs" / "architecture.md").write_text(page(found), encoding="utf-8")
-    picture = diagram(found[SHOWN], TITLE)
+    picture = diagram(Topology(found[SHOWN], None, Assumptions()), TITLE)
     (root / "docs" / "architecture.svg").write_text(picture, encoding="utf-8")
 
 

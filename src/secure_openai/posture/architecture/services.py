@@ -15,6 +15,8 @@ KINDS: Final = {
     "azurerm_cosmosdb_account": "Cosmos DB",
     "azurerm_storage_account": "Storage",
     "azurerm_key_vault": "Key Vault",
+    "azurerm_search_service": "AI Search",
+    "azurerm_container_registry": "Container registry",
     "azurerm_log_analytics_workspace": "Log Analytics",
     "azurerm_application_insights": "Application Insights",
     "azurerm_monitor_private_link_scope": "Monitor private link scope",
@@ -57,7 +59,7 @@ def services(estate: Estate) -> list[Service]:
     return [
         Service(
             resource=one,
-            title=_title(one),
+            title=title_of(one),
             endpoints=_endpoints(estate, one),
             identities=_identities(estate, one),
             accepts=_accepts(estate, one),
@@ -78,7 +80,8 @@ def label(resource: Resource) -> str:
     return key.strip('"]') if key and not key[0].isdigit() else ("" if name == "this" else name)
 
 
-def _title(resource: Resource) -> str:
+def title_of(resource: Resource) -> str:
+    """Return the kind of a service and its role here, for people."""
     role = label(resource)
     return f"{KINDS[resource.type]} ({role})" if role else KINDS[resource.type]
 

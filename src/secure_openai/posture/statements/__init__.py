@@ -18,6 +18,7 @@ from secure_openai.posture.statements.statement import (
     Finding,
     Note,
     Outcome,
+    Seen,
     Severity,
     Statement,
 )
@@ -37,4 +38,4 @@ STATEMENTS: Final = (
 )
 """Every statement, in the order in which a report shows them."""
 
-__all__ = ["STATEMENTS", "Doubt", "Finding", "Note", "Outcome", "Severity", "Statement"]
+__all__ = ["STATEMENTS", "Doubt", "Finding", "Note", "Outcome", "Seen", "Severity", "Statement"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from secure_openai.posture.estate import fold
 from secure_openai.posture.paths import enter
 from secure_openai.posture.security_rules import INTERNET, VIRTUAL_NETWORK, Flow, Share, evaluate
 from secure_openai.posture.statements.statement import (
@@ -13,6 +12,7 @@ from secure_openai.posture.statements.statement import (
     Finding,
     Note,
     Outcome,
+    Seen,
     Setting,
     Severity,
     Statement,
@@ -61,6 +61,9 @@ def _others(topology: Topology) -> Iterator[Outcome]:
                         says,
                         _DENY,
                     )
+                else:
+                    much = "only some of" if answer.share is Share.SOME else "nothing of"
+                    yield Seen(target.resource.address, f"its rules let in {much} {source}")
         for other in topology.subnets_of[target.network]:
             if (
                 other.id != target.id
@@ -90,18 +93,8 @@ _DENY: Final = """security_rule {
 
 
 def _calls(topology: Topology, subnet: Subnet) -> bool:
-    estate = topology.estate
-    if any(app.refers("virtual_network_subnet_id") == subnet.id for app in topology.apps):
+    if subnet.id in topology.occupied:
         return True
-    for card in estate.every("azurerm_network_interface"):
-        if any(fold(one.get("subnet_id")) == subnet.id for one in card.blocks("ip_configuration")):
-            return True
-    for gateway in estate.every("azurerm_application_gateway"):
-        if any(
-            fold(one.get("subnet_id")) == subnet.id
-            for one in gateway.blocks("gateway_ip_configuration")
-        ):
-            return True
     delegations = subnet.resource.blocks("delegation") if subnet.resource else []
     return any(
         service.get("name") == "GitHub.Network/networkSettings"
@@ -143,6 +136,9 @@ def _leaving(topology: Topology) -> Iterator[Outcome]:
                         says,
                         _DENY.replace("Inbound", "Outbound"),
                     )
+                else:
+                    much = "some, not all," if answer.share is Share.SOME else "nothing"
+                    yield Seen(subnet.resource.address, f"its rules let out {much} to {place}")
 
 
 def _groups(topology: Topology) -> Iterator[Outcome]:

@@ -14,6 +14,7 @@ from secure_openai.posture.statements.statement import (
     Finding,
     Note,
     Outcome,
+    Seen,
     Setting,
     Severity,
     Statement,
@@ -53,9 +54,11 @@ def _from_internet(topology: Topology) -> Iterator[Outcome]:
         if scope and any(hop[0] for hop in path.hops[1:]):
             yield _public(service)
             continue
-        if path.open is False and service.get("public_network_access_enabled") is not True:
-            continue
         stop = path.first_stop
+        if path.open is False and service.get("public_network_access_enabled") is not True:
+            if stop:
+                yield Seen(service.address, stop[2])
+            continue
         if path.open is None and stop:
             yield Doubt(service.address, stop[2])
         elif reason:
@@ -162,6 +165,9 @@ def _callers(topology: Topology) -> Iterator[Outcome]:
                 yield Finding(address, "", says, _let_in(stop[2], door.subresource))
             elif path.open is None and stop:
                 yield Doubt(stop[1], f"{subnet.label} to {path.target}: {stop[2]}")
+            else:
+                says = f"the way to {path.target} was walked: {len(path.hops)} hops, each open"
+                yield Seen(app.address, says)
 
 
 def _let_in(says: str, subresource: str) -> str:
@@ -212,6 +218,8 @@ def _closed_but_called(topology: Topology) -> Iterator[Outcome]:
                 "it is closed to the Internet and no private endpoint answers for it: nobody can reach it",
                 _let_in("no private endpoint", subresource),
             )
+        else:
+            yield Seen(service.address, "a private endpoint answers for it")
 
 
 STATEMENTS: Final = (

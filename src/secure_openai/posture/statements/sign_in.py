@@ -13,6 +13,7 @@ from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
     Outcome,
+    Seen,
     Setting,
     Severity,
     Statement,
@@ -299,6 +300,8 @@ def _routes(_: Topology) -> Iterator[Outcome]:
                 "it names no role and is not marked public",
                 f'"{route}": ["user"]',
             )
+        else:
+            yield Seen(f"route {route}", f"asks for {' or '.join(roles)}")
 
 
 def _models(topology: Topology) -> Iterator[Outcome]:
@@ -325,6 +328,8 @@ def _models(topology: Topology) -> Iterator[Outcome]:
                     f"account {key} is none of the estate",
                     "# the account's own endpoint",
                 )
+            else:
+                yield Seen(app.address, f"account {key} is {account['url']}, of the estate")
 
 
 STATEMENTS: Final = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from secure_openai.posture.statements.statement import Finding, Outcome, Severity, Statement
+from secure_openai.posture.statements.statement import Finding, Outcome, Seen, Severity, Statement
 from secure_openai.posture.topology import Topology
 
 CARRIES_NOTHING: Final = {
@@ -58,6 +58,10 @@ def whole(covered: Callable[[], frozenset[str]]) -> Statement:
                 f"no statement looks at {kind}{more}",
                 "# look at it yourself, and accept it in a baseline with the reason",
             )
+        for kind in sorted(topology.estate.types & CARRIES_NOTHING.keys()):
+            yield Seen("", f"{kind} carries nothing: {CARRIES_NOTHING[kind]}")
+        if covers := topology.estate.types & covered():
+            yield Seen("", f"{len(covers)} types of resource are looked at by a statement")
         for one in topology.estate.every("azapi_resource"):
             kind = str(one.values.get("type") or "")
             if not kind.startswith(AZAPI_KNOWN):

@@ -1,0 +1,126 @@
+"""How long a proof takes: beside checkov on one estate, from its folder, and of many copies."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from secure_openai.posture.report.machine import as_json
+from tests.posture.mutants import resources
+
+from bench.proving.copies import copies
+from bench.proving.plans import Plans
+from bench.proving.scanner import ENVIRONMENT, ROOT, Checkov, clean
+from bench.proving.tables import row
+from secure_openai.posture.proof import Proof, prove
+from secure_openai.posture.reading import read
+
+ROUNDS = 5
+COUNTS = (1, 10, 100)
+INFRA = ROOT / "infra"
+PRIVATE = INFRA / "environments" / "private.tfvars"
+COMMAND = (sys.executable, "-m", "secure_openai.cli", "prove")
+SOURCES = {"PYTHONPATH": str(ROOT / "src")}
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def _run(command: tuple[object, ...], **more: str) -> float:
+    """Return how long a command takes; checkov ends with 1 where it finds something."""
+
+    def work() -> None:
+        done = subprocess.run(
+            [str(one) for one in command],
+            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=clean() | more,
+        )
+        if done.returncode > 1:
+            raise SystemExit(f"{command[0]} ended with {done.returncode}.")
+
+    return _seconds(work)
+
+
+def _proof(path: Path) -> Proof:
+    """Read a state and judge it, and write the report as the command does."""
+    source = read(path)
+    proof = prove(source.estate)
+    as_json(proof, source.name)
+    return proof
+
+
+def beside_checkov(
+    state: dict[str, Any], configuration: dict[str, Any], checkov: Checkov, folder: Path
+) -> None:
+    """Print the times of both on one estate, measured in turn, and of the folder."""
+    ours, theirs = folder / "state.json", folder / "plan.json"
+    plan = Plans(state, configuration).of(resources(state))
+    ours.write_text(json.dumps(state), encoding="utf-8")
+    theirs.write_text(json.dumps(plan), encoding="utf-8")
+    scan = (
+        *(ENVIRONMENT / "checkov", "--file", theirs, "--framework", "terraform_plan"),
+        *("--skip-download", "--quiet", "--output", "json"),
+    )
+    proven = (*COMMAND, ours, "--format", "json")
+    _proof(ours)
+    checkov.ask(plan)
+    after, whole = [], []
+    for _ in range(ROUNDS):
+        after.append((_seconds(lambda: _proof(ours)), checkov.ask(plan).seconds))
+        whole.append((_run(proven, **SOURCES), _run(scan)))
+    folder_command = (*COMMAND, INFRA, "--var-file", PRIVATE)
+    built = [_run(folder_command, **SOURCES) for _ in range(ROUNDS)]
+    row("the private estate", "prove, s", "checkov, s", "times faster", "goal")
+    row("---", "---", "---", "---", "---")
+    for name, pairs, goal in (
+        ("its state, after start-up: read, judged, reported", after, "0.5 s; 10 times"),
+        ("the same as whole processes", whole, "10 times"),
+    ):
+        mine, other = (statistics.median(one) for one in zip(*pairs, strict=True))
+        ratio = statistics.median(there / here for here, there in pairs)
+        row(name, f"{mine:.3f}", f"{other:.3f}", f"{ratio:.1f}", goal)
+    row("its folder, whole process", f"{statistics.median(built):.1f}", "", "", "10 s")
+
+
+def growth(state: dict[str, Any], folder: Path) -> None:
+    """Print the times of one estate and of its copies, and how they grow."""
+    paths = {}
+    for count in COUNTS:
+        paths[count] = folder / f"{count}.json"
+        paths[count].write_text(json.dumps(copies(state, count)), encoding="utf-8")
+    times: dict[int, list[float]] = {count: [] for count in COUNTS}
+    sizes = {}
+    for _ in range(ROUNDS):
+        for count, path in paths.items():
+            # Processor time: the work is one thread's, and others use this machine too.
+            began = time.process_time()
+            proof = _proof(path)
+            times[count].append(time.process_time() - began)
+            sizes[count] = (proof.resources, proof.verdict)
+            del proof
+    row("copies", "resources", "verdict", "ms", "ms each", "growth", "n log n allows")
+    row("---", "---", "---", "---", "---", "---", "---")
+    for count, smaller in zip(COUNTS, (None, *COUNTS), strict=False):
+        number, verdict = sizes[count]
+        milliseconds = statistics.median(times[count]) * 1000
+        grown = allowed = ""
+        if smaller:
+            before = sizes[smaller][0]
+            grown = f"{milliseconds / statistics.median(times[smaller]) / 1000:.1f}"
+            allowed = f"{number * math.log(number) / (before * math.log(before)):.1f}"
+        row(
+            *(count, number, verdict, f"{milliseconds:.1f}", f"{milliseconds / count:.1f}"),
+            *(grown, allowed),
+        )
