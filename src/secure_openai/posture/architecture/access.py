@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from secure_openai.posture.estate import UNKNOWN, Resource
-from secure_openai.posture.paths import firewall, from_internet
+from secure_openai.posture.firewalls import Firewall, firewall
+from secure_openai.posture.paths import from_internet
 from secure_openai.posture.private_link import Door
 from secure_openai.posture.statements.reach import declared_door
+from secure_openai.posture.topology import Topology
 
 
 class Access(StrEnum):
@@ -39,7 +41,7 @@ def worst(found: Iterable[PublicDoor]) -> PublicDoor:
     return max((none, *found), key=lambda one: _ORDER.index(one.access))
 
 
-def public_door(door: Door) -> PublicDoor:
+def public_door(topology: Topology, door: Door) -> PublicDoor:
     """Return the state of a door as the Internet finds it."""
     service = door.service
     path = from_internet(door)
@@ -48,15 +50,22 @@ def public_door(door: Door) -> PublicDoor:
     switched = service.get("public_network_access_enabled") is True
     if path.open is False and not switched:
         return PublicDoor(Access.CLOSED, "closed")
-    if declared_door(service):
+    if declared_door(topology, service):
         return PublicDoor(Access.DECLARED, "declared")
     if service.type == "azurerm_monitor_private_link_scope":
         return PublicDoor(Access.OPEN, "open")
-    action, listed = firewall(service)
-    if action == "Deny":
-        many = f"{len(listed)} range{'s' * (len(listed) != 1)}" if listed else "no address"
-        return PublicDoor(Access.LISTED, many)
-    return PublicDoor(Access.OPEN, "open")
+    return _guarded(firewall(service, door.beside))
+
+
+def _guarded(wall: Firewall) -> PublicDoor:
+    """Return the state of an open door behind a firewall."""
+    if wall.unsure or wall.denies is None:
+        return PublicDoor(Access.UNKNOWN, "not known yet")
+    if not wall.denies or wall.everybody:
+        return PublicDoor(Access.OPEN, "open")
+    listed = len(wall.admitted)
+    many = f"{listed} range{'s' * (listed != 1)}" if listed else "no address"
+    return PublicDoor(Access.LISTED, many)
 
 
 def telemetry_door(resource: Resource) -> PublicDoor:

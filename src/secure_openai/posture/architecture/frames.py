@@ -10,7 +10,8 @@ from typing import Final
 from secure_openai.posture.architecture.access import PublicDoor
 from secure_openai.posture.architecture.occupants import Occupant, others
 from secure_openai.posture.architecture.zones import ZoneLine, zones
-from secure_openai.posture.topology import Subnet, Topology
+from secure_openai.posture.subnets import Subnet
+from secure_openai.posture.topology import Topology
 
 MOST_NETWORKS: Final = 4
 MOST_SUBNETS: Final = 8

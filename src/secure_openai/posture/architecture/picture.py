@@ -25,7 +25,8 @@ from secure_openai.posture.names import resolution
 from secure_openai.posture.paths import from_subnet
 from secure_openai.posture.printable import many
 from secure_openai.posture.private_link import SLOTS, Door
-from secure_openai.posture.topology import Endpoint, Subnet, Topology
+from secure_openai.posture.subnets import Subnet
+from secure_openai.posture.topology import Endpoint, Topology
 
 MOST_SERVICES: Final = 24
 MOST_OUTSIDE: Final = 6
@@ -119,7 +120,7 @@ def _service(topology: Topology, calling: Callers, one: Resource) -> Service:
     state = (
         telemetry_door(one)
         if one.type in _TELEMETRY
-        else worst(public_door(door) for door in _one_each(doors))
+        else worst(public_door(topology, door) for door in _one_each(doors))
     )
     return Service(
         one.address,

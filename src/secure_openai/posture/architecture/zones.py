@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from secure_openai.posture.topology import Topology, Zone, network_of_subnet
+from secure_openai.posture.subnets import network_of_subnet
+from secure_openai.posture.topology import Topology, Zone
 
 MOST: Final = 18
 """Zones of one network that are drawn; the rest is counted."""
