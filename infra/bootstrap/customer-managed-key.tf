@@ -13,7 +13,6 @@ resource "azurerm_key_vault" "key" {
   purge_protection_enabled      = true
   soft_delete_retention_days    = 90
   public_network_access_enabled = false
-  enabled_for_disk_encryption   = true
   tags                          = local.tags
 
   network_acls {

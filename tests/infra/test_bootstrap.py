@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from secure_openai.posture.estate import Estate
-from secure_openai.posture.simulation import simulate
+from secure_openai.posture.simulation import Workspace, simulate
 from secure_openai.tables import table
 from tests.infra.estate import INFRA
 
@@ -264,6 +264,20 @@ def test_a_second_apply_locks_what_is_named() -> None:
     assert second().at("azurerm_storage_account.state").id in locks
 
 
+def test_what_the_estate_handed_back_goes_before_it_is_destroyed() -> None:
+    """Without the estate's ids its locks, readers and endpoint go, and nothing else changes."""
+    files = [FOLDER / "example.tfvars"]
+    with Workspace(FOLDER, var_files=files, variables={"estate": ESTATE}) as workspace:
+        workspace.apply()
+        workspace.variables = {}
+        planned = workspace.plan().changes
+
+    assert set(planned.values()) == {("delete",)}
+    assert 'azurerm_management_lock.estate["vault"]' in planned
+    assert "azurerm_private_endpoint.packages[0]" in planned
+    assert "azurerm_management_lock.state" not in planned
+
+
 def test_whoever_touches_state_packages_or_the_key_is_logged() -> None:
     """Logs go to the workspace that is named; without one, to a closed one made here."""
     for estate in (example(), second()):
@@ -315,6 +329,9 @@ def test_names_of_custom_roles_are_this_bootstraps() -> None:
 def test_the_key_is_of_use_to_one_identity() -> None:
     """The customer-managed key is wrapped with by its own identity and nobody else."""
     estate = example()
+    vault = estate.at("azurerm_key_vault.key[0]").values
+    # Disks are encrypted through an encryption set, which needs none of the vault's own switches.
+    assert not any(vault[name] for name in vault if name.startswith("enabled_for_"))
     key = estate.at("azurerm_user_assigned_identity.key[0]")
     (given,) = [
         one

@@ -64,6 +64,14 @@ def test_every_command_names_what_is_there(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_providers_are_locked_before_anything_is_initialised(page: str) -> None:
+    """No lock file is committed: to make one is the first step."""
+    steps = [words[2] for words in commands(page)]
+
+    assert steps.index("providers") < steps.index("init")
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_output_that_is_named_is_declared(page: str) -> None:
     """People look for what the page calls an output."""
     both = declared(INFRA, "output") | declared(FOLDER, "output")

@@ -61,6 +61,24 @@ def test_nothing_private_can_be_reached_from_the_internet(name: str, applied: Ap
         assert workspace.values["internet_query_access_type"] == "Disabled"
 
 
+def test_everything_applies_from_outside_the_network(estate: Estate) -> None:
+    """Nothing is made through an address of the estate, or waits for one by the clock."""
+    inside = (
+        "azurerm_app_configuration_key",
+        "azurerm_key_vault_certificate",
+        "azurerm_key_vault_key",
+        "azurerm_key_vault_secret",
+        "azurerm_storage_account_queue_properties",
+        "azurerm_storage_account_static_website",
+        "azurerm_storage_blob",
+        "azurerm_storage_table",
+        "null_resource",
+        "time_sleep",
+    )
+
+    assert estate.every(*inside) == []
+
+
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_every_service_has_its_endpoints_in_their_zones(name: str, applied: Applied) -> None:
     """Each service has an endpoint for each subresource, in the endpoint subnet, in its zones."""
@@ -338,7 +356,7 @@ def test_names_that_azure_keeps_end_with_the_suffix(private: Estate) -> None:
 
 
 def test_who_is_given_what_is_watched_in_the_whole_subscription(private: Estate) -> None:
-    """A role, a lock or a credential beside the estate is told too; the rest where it happens."""
+    """A role, a lock or a credential beside the estate is told too; the rest in its groups."""
     subscription = "/subscriptions/00000000-0000-0000-0000-000000000000"
     groups = {one.id for one in private.every("azurerm_resource_group")}
     scopes = {
@@ -353,7 +371,14 @@ def test_who_is_given_what_is_watched_in_the_whole_subscription(private: Estate)
         "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write",
     ):
         assert scopes.pop(operation) == {subscription}
-    assert scopes
+    for operation in (
+        "Microsoft.Insights/activityLogAlerts/delete",
+        "Microsoft.Insights/diagnosticSettings/delete",
+        "Microsoft.Network/publicIPAddresses/write",
+        "Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies/delete",
+        "Microsoft.Web/sites/slots/config/write",
+    ):
+        assert operation in scopes
     assert all(found == groups for found in scopes.values())
 
 

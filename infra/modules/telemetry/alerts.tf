@@ -8,10 +8,13 @@ locals {
     role-defined         = { operation = "Microsoft.Authorization/roleDefinitions/write", says = "What a role may do was changed." }
   }
   _here = {
+    alert-removed         = { operation = "Microsoft.Insights/activityLogAlerts/delete", says = "One of these alerts was removed." }
     cosmos-data-role      = { operation = "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write", says = "Someone was given access to data in Cosmos DB." }
     diagnostics-removed   = { operation = "Microsoft.Insights/diagnosticSettings/delete", says = "A service no longer sends its logs." }
     cosmos-firewall       = { operation = "Microsoft.DocumentDB/databaseAccounts/write", says = "Cosmos DB's settings, its firewall among them, were changed." }
     model-firewall        = { operation = "Microsoft.CognitiveServices/accounts/write", says = "Azure OpenAI's settings, its firewall among them, were changed." }
+    public-address        = { operation = "Microsoft.Network/publicIPAddresses/write", says = "A public address was made or changed." }
+    seals-unprotected     = { operation = "Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies/delete", says = "Seals of the audit may now be changed or deleted." }
     security-group        = { operation = "Microsoft.Network/networkSecurityGroups/write", says = "A network security group was changed." }
     security-rule         = { operation = "Microsoft.Network/networkSecurityGroups/securityRules/write", says = "A rule of a network security group was changed." }
     storage-firewall      = { operation = "Microsoft.Storage/storageAccounts/write", says = "A storage account's settings, its firewall among them, were changed." }
