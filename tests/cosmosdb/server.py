@@ -16,6 +16,12 @@ EMULATORS = Path(__file__).parent.parent / "emulators"
 PROGRAM = EMULATORS / "node_modules" / "@vercel" / "cosmosdb-server" / "lib" / "cli.js"
 
 
+ENDING_WITH_US = (
+    "process.stdin.on('end', () => process.exit(0)).resume(); require(process.argv[1]);"
+)
+"""Runs a program that ends when its input does: also when a test run was killed."""
+
+
 def node() -> str:
     """Return the wheel's node itself, or the one on the path.
 
@@ -33,7 +39,11 @@ def running_server() -> Iterator[str]:
     if not PROGRAM.exists():
         pytest.fail("The emulators are not installed: run `make test` once.")
     process = subprocess.Popen(
-        [node(), str(PROGRAM), "--no-ssl", "--host", "127.0.0.1", "--port", "0"],
+        [
+            *(node(), "--eval", ENDING_WITH_US, str(PROGRAM)),
+            *("--no-ssl", "--host", "127.0.0.1", "--port", "0"),
+        ],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         # It prints a trace for each answer of 500, which the bridge expects.
         stderr=subprocess.DEVNULL,
@@ -48,5 +58,6 @@ def running_server() -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=10)
-        assert process.stdout is not None
-        process.stdout.close()
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            pipe.close()
