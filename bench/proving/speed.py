@@ -9,10 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from secure_openai.posture.report.machine import as_json
 from tests.posture.mutants import resources
 
 from bench.proving.copies import copies
@@ -21,6 +21,9 @@ from bench.proving.scanner import ENVIRONMENT, ROOT, Checkov, clean
 from bench.proving.tables import row
 from secure_openai.posture.proof import Proof, prove
 from secure_openai.posture.reading import read
+from secure_openai.posture.report.document import as_json
+from secure_openai.posture.report.report import Report
+from secure_openai.posture.report.subject import Subject, digest_of, inputs
 
 ROUNDS = 5
 COUNTS = (1, 10, 100)
@@ -57,7 +60,12 @@ def _proof(path: Path) -> Proof:
     """Read a state and judge it, and write the report as the command does."""
     source = read(path)
     proof = prove(source.estate)
-    as_json(proof, source.name)
+    subject = Subject(
+        *(source.name, source.form, source.terraform),
+        *(inputs([("state or plan", path)]), digest_of(source.estate)),
+        *(datetime.now(UTC), f"secure-openai prove {path}"),
+    )
+    as_json(Report.of(proof, subject))
     return proof
 
 
