@@ -18,12 +18,12 @@ locals {
         AzureFunctionsWebHost__hostid             = substr("${replace(var.prefix, "-", "")}${slot}", 0, 32)
         AzureWebJobsStorage__clientId             = module.identity.identities["${app}-${slot}"].client_id
         AzureWebJobsStorage__credential           = "managedidentity"
-        SECURE_OPENAI_ALLOWED_HOSTS               = local.web_hosts[slot]
-        SECURE_OPENAI_AUTHORITY                   = "${local.cloud.authority}/${var.entra.tenant_id}/v2.0"
+        SECURE_OPENAI_ALLOWED_HOSTS               = join(",", distinct([trimprefix(local.public_urls[slot], "https://"), local.web_hosts[slot]]))
+        SECURE_OPENAI_AUTHORITY                   = "${local.cloud.authority}/${local.entra.tenant_id}/v2.0"
         SECURE_OPENAI_BLOB_URL                    = module.store.records.url
         SECURE_OPENAI_CLIENT_ID                   = module.identity.client_ids[slot]
         SECURE_OPENAI_CLOUD                       = var.cloud
-        SECURE_OPENAI_CONTACT                     = var.entra.contact
+        SECURE_OPENAI_CONTACT                     = local.entra.contact
         SECURE_OPENAI_COSMOS_DATABASE             = module.store.cosmos.databases[slot]
         SECURE_OPENAI_COSMOS_URL                  = module.store.cosmos.url
         SECURE_OPENAI_FEDERATION_AUDIENCE         = local.cloud.federation_audience
@@ -33,7 +33,7 @@ locals {
         SECURE_OPENAI_MODEL_SOURCE                = "azure"
         SECURE_OPENAI_PUBLIC_URL                  = local.public_urls[slot]
         SECURE_OPENAI_SEAL_KEY_URL                = module.store.seal_keys[slot].url
-        SECURE_OPENAI_TENANT_ID                   = var.entra.tenant_id
+        SECURE_OPENAI_TENANT_ID                   = local.entra.tenant_id
         WEBSITE_RUN_FROM_PACKAGE                  = "1"
       }
     }

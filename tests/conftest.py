@@ -8,9 +8,31 @@ from pathlib import Path
 
 import pytest
 
-from secure_openai.local.identity_provider.signing_keys import FILE_NAME, new_key, write_keys
-from tests.tls import Tls, make_tls
-from tests.world import World, running_world
+# Before anything imports them: a contract suite's assertions read as a test's own do.
+pytest.register_assert_rewrite(
+    *(
+        f"secure_openai.testing.{name}_contract"
+        for name in (
+            "audit",
+            "blobs",
+            "conversations",
+            "management",
+            "model",
+            "seals",
+            "sessions",
+            "signer",
+            "usage",
+        )
+    )
+)
+
+from secure_openai.local.identity_provider.signing_keys import (  # noqa: E402
+    FILE_NAME,
+    new_key,
+    write_keys,
+)
+from tests.tls import Tls, make_tls  # noqa: E402
+from tests.world import World, running_world  # noqa: E402
 
 
 @pytest.fixture(scope="session")

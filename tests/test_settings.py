@@ -298,3 +298,43 @@ def test_models_from_azure_on_a_laptop() -> None:
 
     assert settings.credential_kind is CredentialKind.DEVELOPER
     assert [one.url for one in settings.model_accounts][1] == "http://127.0.0.1:9"
+
+
+SENT = "InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint={}"
+
+
+@pytest.mark.parametrize(
+    ("cloud", "endpoint"),
+    [
+        ("public", ""),
+        ("public", "http://x.in.applicationinsights.azure.com/"),
+        ("public", "https://x.in.applicationinsights.azure.us/"),
+        ("public", "https://applicationinsights.azure.com.evil.example/"),
+        ("public", "https://dc.services.visualstudio.com/"),
+        ("usgovernment", "https://x.in.applicationinsights.azure.com/"),
+    ],
+)
+def test_telemetry_goes_to_azure_monitor_alone(cloud: str, endpoint: str) -> None:
+    """Our credential goes where the connection string says: nobody else's host may get it."""
+    said = problems(
+        LAPTOP
+        | {
+            "APPLICATIONINSIGHTS_CONNECTION_STRING": SENT.format(endpoint),
+            "SECURE_OPENAI_CLOUD": cloud,
+        }
+    )
+
+    assert "APPLICATIONINSIGHTS_CONNECTION_STRING: its IngestionEndpoint is https" in said
+
+
+def test_telemetry_uses_our_credential() -> None:
+    """A place to send to is read under Azure's own name, and asks for a credential."""
+    place = "https://swedencentral-0.in.applicationinsights.azure.com/"
+    settings = Settings.load(
+        LAPTOP | {"APPLICATIONINSIGHTS_CONNECTION_STRING": SENT.format(place) + ";X=y"}
+    )
+
+    assert settings.telemetry_url == place
+    assert settings.uses_credential
+    assert not Settings.load(LAPTOP).uses_credential
+    assert "TRACE_PERCENT" in problems(LAPTOP | {"SECURE_OPENAI_TRACE_PERCENT": "101"})

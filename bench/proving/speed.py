@@ -60,12 +60,13 @@ def _proof(path: Path) -> Proof:
     """Read a state and judge it, and write the report as the command does."""
     source = read(path)
     proof = prove(source.estate)
-    subject = Subject(
-        *(source.name, source.form, source.terraform),
-        *(inputs([("state or plan", path)]), digest_of(source.estate)),
-        *(datetime.now(UTC), f"secure-openai prove {path}"),
+    given = inputs([("state or plan", path)], digested=True)
+    made, digest = datetime.now(UTC), digest_of(source.estate)
+    as_json(
+        Report.of(
+            proof, Subject(source.name, source.form, source.terraform, given, digest, made, "")
+        )
     )
-    as_json(Report.of(proof, subject))
     return proof
 
 

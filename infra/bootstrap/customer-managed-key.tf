@@ -37,12 +37,11 @@ resource "azapi_resource" "key" {
       rotationPolicy = {
         lifetimeActions = [{
           action  = { type = "Rotate" }
-          trigger = { timeAfterCreate = var.customer_managed_key.rotate_after }
+          trigger = { timeAfterCreate = try(var.customer_managed_key.rotate_after, "P1Y") }
         }]
       }
     }
   }
-  response_export_values = ["properties.keyUri"]
 
   lifecycle {
     # Resource Manager can neither change nor delete a key.
@@ -67,4 +66,19 @@ resource "azurerm_role_assignment" "key" {
   principal_id         = azurerm_user_assigned_identity.key[0].principal_id
   principal_type       = "ServicePrincipal"
   description          = "wrap and unwrap the keys of the estate's data"
+}
+
+resource "azurerm_monitor_diagnostic_setting" "key" {
+  count = var.customer_managed_key == null ? 0 : 1
+
+  name                       = "diagnostics"
+  target_resource_id         = azurerm_key_vault.key[0].id
+  log_analytics_workspace_id = local.workspace_id
+
+  enabled_log {
+    category_group = "allLogs"
+  }
+  enabled_metric {
+    category = "AllMetrics"
+  }
 }

@@ -77,12 +77,15 @@ run "stores_of_a_trial_are_open_to_a_list_and_keyless" {
   }
   variables {
     address_allow_list = ["203.0.113.7/32"]
-    private_network    = null
   }
 
   assert {
-    condition     = length(azurerm_private_endpoint.vault) == 0 && length(azurerm_private_endpoint.host) == 0
-    error_message = "A trial has no endpoints."
+    condition     = length(azurerm_private_endpoint.vault) == 1 && length(azurerm_private_endpoint.host) == 3
+    error_message = "The applications of a trial go on by the endpoints."
+  }
+  assert {
+    condition     = azurerm_key_vault.this.public_network_access_enabled == true && azurerm_cosmosdb_account.this.ip_range_filter == toset(["203.0.113.7/32"])
+    error_message = "Whoever is on the list of a trial comes in."
   }
   assert {
     condition     = azurerm_cosmosdb_account.this.local_authentication_enabled == false && azurerm_storage_account.host.shared_access_key_enabled == false

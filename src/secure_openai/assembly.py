@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import aiohttp
 
@@ -29,6 +28,7 @@ from secure_openai.model.openai_compatible import OpenAICompatibleModel
 from secure_openai.model.parameters import parameters_of
 from secure_openai.model.pool import Member, Pool
 from secure_openai.model.scripted import ScriptedModel
+from secure_openai.observation import PROVIDERS, gauged
 from secure_openai.outbound import Outbound
 from secure_openai.pipeline import Pipeline
 from secure_openai.policy.decision import Policy
@@ -44,11 +44,9 @@ from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.sessions import SqliteSessionStore
 from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.usage import UsageStore
-from secure_openai.streams import Background
-from secure_openai.telemetry import names
-from secure_openai.telemetry.gauges import Look, watched
+from secure_openai.streams import Background, running
 from secure_openai.telemetry.stores import observed
-from secure_openai.types import CircuitState, Deployment, MemberHealth, Parameters
+from secure_openai.types import Deployment, Parameters
 
 if TYPE_CHECKING:
     from secure_openai.credential import Credential
@@ -56,12 +54,7 @@ if TYPE_CHECKING:
 DATABASE_NAME = "secure-openai.db"
 
 SQLITE = "sqlite"
-PROVIDERS = {
-    ModelSource.AZURE: "azure.ai.openai",
-    ModelSource.URL: "openai_compatible",
-    ModelSource.SCRIPTED: "scripted",
-}
-"""What observations call who answers (`gen_ai.provider.name`)."""
+"""What observations call the embedded database (`db.system.name`)."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +142,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             provider=PROVIDERS[settings.model_source],
         )
         stack.enter_context(running(pipeline.keep_reservations(), deployments.keep_quota()))
-        stack.enter_context(_gauges(audit, model, deployments))
+        stack.enter_context(gauged(audit, model, deployments))
         yield Assembly(
             settings=settings,
             outbound=outbound,
@@ -176,44 +169,6 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             answers=Answers(conversations=conversations, pipeline=pipeline, background=background),
             background=background,
         )
-
-
-@contextmanager
-def running(*work: Coroutine[Any, Any, None]) -> Iterator[None]:
-    """Run what runs for ever until the block is left."""
-    tasks = [asyncio.ensure_future(one) for one in work]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-
-
-@contextmanager
-def _gauges(audit: AuditStore, model: Model, deployments: Deployments) -> Iterator[None]:
-    """Let whoever collects metrics look at how things stand, until the block is left."""
-
-    def pool(value: Callable[[MemberHealth], float]) -> Look:
-        return lambda: [
-            (value(one), {names.MEMBER.name: one.member, names.DEPLOYMENT.name: one.deployment})
-            for one in model.health()
-        ]
-
-    with ExitStack() as stack:
-        for metric, look in (
-            (names.AUDIT_QUEUED, lambda: [(float(audit.queued), {})]),
-            (names.POOL_ASKED, pool(lambda one: float(one.state is CircuitState.CLOSED))),
-            (names.POOL_UNDER_WAY, pool(lambda one: float(one.under_way))),
-            (
-                names.QUOTA_LEFT,
-                lambda: [
-                    (one.left, {names.REGION.name: one.region, names.QUOTA.name: one.name})
-                    for one in deployments.quota
-                ],
-            ),
-        ):
-            stack.enter_context(watched(metric, look))
-        yield
 
 
 def credential_for(settings: Settings, outbound: Outbound) -> Credential | None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -16,11 +19,13 @@ from secure_openai.model.management.interface import Wanted
 from secure_openai.store.audit import AuditEvent
 from secure_openai.testing.person import named
 from secure_openai.types import Principal, PrincipalId, PrincipalKind
+from tests.azure_cli import stand_in
 from tests.edge.test_refusals import problem
-from tests.model.management.resource_manager import ResourceManager, arm_error
+from tests.model.management.resource_manager import ACCOUNT_ID, TOKEN, ResourceManager, arm_error
 from tests.model.management.running import azure, running_manager
-from tests.tls import Tls
-from tests.world import World
+from tests.servers import listening, port_of, served
+from tests.tls import Tls, proxying
+from tests.world import World, running_world
 
 MAIN = "/api/admin/accounts/main"
 NEW = {"name": "answers", "model": "gpt-5.1", "capacity": 20}
@@ -292,6 +297,52 @@ async def test_an_end_that_was_not_seen_is_recorded_as_such(
 
     assert [event.reason for event in await acts(world, 2)] == ["administrator", "unknown"]
     assert "answers" in manager.deployments
+
+
+@pytest.mark.parametrize("managed", [True, False])
+async def test_the_application_in_azure_manages_by_its_own_credential(
+    managed: bool,
+    tmp_path: Path,
+    identity_folder: Path,
+    tls: Tls,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the accounts' ids Resource Manager is asked, by our way out; without, it is said."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    stand_in(commands, "az", json.dumps({"accessToken": TOKEN, "expires_on": 4102444800}))
+    monkeypatch.setenv("PATH", f"{commands}:{os.defpath}")
+    account = {
+        "deployments": {"chat": "gpt-5.1"},
+        "priority": 1,
+        "url": "https://x.openai.azure.com/",
+    }
+    manager, bound = ResourceManager(url="https://management.azure.com"), listening()
+    async with (
+        served(manager.app(), bound, tls=tls),
+        proxying(port_of(bound)) as proxy,
+        running_world(
+            tmp_path,
+            identity_folder,
+            model_source="azure",
+            model_accounts=json.dumps({"main": account | ({"id": ACCOUNT_ID} if managed else {})}),
+            proxy=proxy.url,
+            ca_bundle=tls.ca,
+        ) as world,
+        world.client(**world.bearer("Ada")) as http,
+    ):
+        (key,) = (one["account"] for one in (await http.get("/api/admin/accounts")).json()["items"])
+        path = f"/api/admin/accounts/{key}/deployments"
+        names = [one["name"] for one in (await http.get(path)).json()["items"]]
+        made = await http.post(path, json=NEW)
+
+    assert names == ["chat"]
+    if managed:
+        assert (key, made.status_code) == ("main", 202)
+        assert "management.azure.com:443" in proxy.asked
+    else:
+        assert "carry no id" in problem(made, 409)
+        assert manager.seen == []
 
 
 ADA = Principal(PrincipalId("tenant", "ada"), PrincipalKind.PERSON, frozenset({"admin"}))

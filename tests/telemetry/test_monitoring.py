@@ -11,8 +11,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from azure.monitor.opentelemetry.exporter import ApplicationInsightsSampler
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from secure_openai.local.identity_provider.directory import PEOPLE
+from secure_openai.telemetry.names import LOG_FIELDS
 from secure_openai.testing.person import sign_in
 from tests.azure_cli import AZ, stand_in
 from tests.ingestion import Ingestion, ingesting
@@ -70,8 +75,31 @@ def test_what_is_observed_is_sent_and_nothing_else_is(tmp_path: Path, tls: Tls) 
     assert set(ingestion.tokens) == {"Bearer from az"}
     assert {path.rpartition("/")[2] for path in ingestion.paths} == {"track"}
     assert found(sent, [PROMPT, ANSWER, *secrets, *personal()]) == []
-    for path in data.rglob("*.log"):
-        assert found(path.read_text(), [PROMPT, ANSWER, *secrets, *personal()]) == []
+    logs = {path.name: path.read_text() for path in data.rglob("*.log")}
+    for text in logs.values():
+        assert found(text, [PROMPT, ANSWER, *secrets, *personal()]) == []
+    for line in logs["application.log"].splitlines():
+        assert json.loads(line).keys() <= {one.name for one in LOG_FIELDS}
+
+
+def test_a_trace_is_kept_whole_or_not_at_all() -> None:
+    """At one in five, every span of a request shares its fate, and says the rate."""
+    exporter = InMemorySpanExporter()
+    tracing = TracerProvider(sampler=ApplicationInsightsSampler(0.2))
+    tracing.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = tracing.get_tracer("test")
+    for _ in range(300):
+        with tracer.start_as_current_span("a"), tracer.start_as_current_span("b"):
+            tracer.start_span("c").end()
+    spans = exporter.get_finished_spans()
+    traces: dict[int, int] = {}
+    for one in spans:
+        context = one.get_span_context()
+        assert context is not None
+        traces[context.trace_id] = traces.get(context.trace_id, 0) + 1
+
+    assert set(traces.values()) == {3}
+    assert 10 < len(traces) < 150
 
 
 def test_without_a_place_to_send_to_no_sdk_is_imported() -> None:

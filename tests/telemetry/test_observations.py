@@ -16,10 +16,13 @@ from opentelemetry.trace import SpanKind, StatusCode
 from secure_openai.errors import StorageFull
 from secure_openai.telemetry import names
 from secure_openai.telemetry.names import METRICS, SPANS, allowed
-from secure_openai.types import Page
+from secure_openai.types import CircuitState, MemberHealth, Page
 from tests.edge.test_refusals import GATEWAY_ATTACKS
+from tests.model.management.resource_manager import arm_error
+from tests.model.management.running import azure, running_manager
 from tests.telemetry.conftest import Observed
 from tests.telemetry.markers import ANSWER, PROMPT, found, personal
+from tests.tls import Tls
 from tests.world import World
 
 CHAT = "/openai/v1/chat/completions"
@@ -336,6 +339,57 @@ async def test_gauges_are_looked_at(
     monkeypatch.setattr(type(behind(world.assembly.audit)), "queued", 7)
 
     assert observed.values("secure_openai.audit.queued") == {frozenset(): (7.0, 7)}
+
+
+async def test_the_pool_and_the_quota_are_looked_at(
+    world: World, observed: Observed, tls: Tls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which members are asked and how busy they are; what the regions in use have left."""
+    health = [
+        MemberHealth("main", "chat", 1, CircuitState.CLOSED, 0, None, 0, 3),
+        MemberHealth("second", "chat", 2, CircuitState.OPEN, 9, "model-timeout", 5, 0),
+    ]
+    monkeypatch.setattr(world.assembly.model, "health", lambda: health)
+    deployments = world.assembly.deployments
+    async with running_manager(tls) as manager:
+        deployments.management = azure(manager.url, tls.ca)
+        manager.answer("GET", "usages", arm_error(503, "ServiceUnavailable"))
+        monkeypatch.setattr("secure_openai.deployments.QUOTA_SECONDS", 0.01)
+        keeping = asyncio.create_task(deployments.keep_quota())
+        await until(lambda: len(deployments.quota) > 0)
+        keeping.cancel()
+        await deployments.management.aclose()
+
+    def values(name: str, *attributes: str) -> dict[tuple[Any, ...], float]:
+        return {
+            tuple(dict(told)[attribute] for attribute in attributes): value
+            for told, (value, _) in observed.values(name).items()
+        }
+
+    member = ("secure_openai.member", "gen_ai.request.model")
+    region = ("cloud.region", "secure_openai.quota.name")
+    assert values("secure_openai.pool.asked", *member)["main", "chat"] == 1
+    assert ("second", "chat") not in values("secure_openai.pool.asked", *member)
+    assert values("secure_openai.pool.under_way", *member)["main", "chat"] == 3
+    assert values("secure_openai.quota.left", *region) == {
+        ("swedencentral", "AccountCount"): 29,
+        ("swedencentral", "OpenAI.DataZoneStandard.gpt-5.1"): 50,
+    }
+
+
+async def test_an_error_page_shows_the_traces_id(world: World, observed: Observed) -> None:
+    """What a person reads out is what a trace, its logs and the audit are found by."""
+    async with world.browser("Nora") as http:
+        page = await http.get("/conversations/x", headers={"Accept": "text/html"})
+    (span,) = [
+        one
+        for one in served_by(observed)
+        if dict(one.attributes or {}).get("http.route") == "/conversations/{conversation_id}"
+    ]
+
+    assert page.status_code == 403
+    assert page.headers["x-request-id"] == trace_of(span)
+    assert trace_of(span) in page.text
 
 
 async def test_what_the_server_says_is_logged_with_the_requests_number(

@@ -6,11 +6,10 @@ import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
-from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind
 
 from secure_openai.telemetry import metrics, names
-from secure_openai.telemetry.spans import failed, tracer
+from secure_openai.telemetry.spans import Within, failed, tracer
 from secure_openai.types import Attempt, Operation, Usage
 
 _OPERATIONS = {
@@ -50,7 +49,7 @@ class ModelCall:
 
     def active(self) -> AbstractContextManager[Span]:
         """Be within the call's span until the block is left, which does not end it."""
-        return trace.use_span(self._span, record_exception=False, set_status_on_exception=False)
+        return Within(self._span, ends=False)
 
     def answered(self) -> None:
         """Note that the first event has come."""
@@ -76,10 +75,7 @@ class ModelCall:
             attempts: Who was asked before and did not answer.
         """
         seconds = time.perf_counter() - self._began
-        told = dict(self._attributes)
-        if member:
-            told[names.MEMBER.name] = member
-            self._span.set_attribute(names.MEMBER.name, member)
+        told = self._attributes if not member else {**self._attributes, names.MEMBER.name: member}
         if self._first is not None:
             metrics.first_chunk.record(self._first, told)
         for attempt in attempts:
@@ -88,18 +84,35 @@ class ModelCall:
             )
         if usage is not None:
             self._count(usage)
-        if finish_reason is not None:
-            self._span.set_attribute(names.FINISH.name, [finish_reason])
-        if error is not None:
-            told[names.ERROR.name] = error
-            failed(self._span, error)
-        metrics.operation_duration.record(seconds, told)
+        metrics.operation_duration.record(
+            seconds, told if error is None else {**told, names.ERROR.name: error}
+        )
+        if self._span.is_recording():
+            self._span.set_attributes(_told(usage, finish_reason, member))
+            if error is not None:
+                failed(self._span, error)
         self._span.end()
 
     def _count(self, usage: Usage) -> None:
-        told: dict[str, str | bool] = {**self._attributes, names.ESTIMATED.name: usage.estimated}
         for kind, tokens in (("input", usage.prompt_tokens), ("output", usage.completion_tokens)):
-            metrics.token_usage.record(tokens, {**told, names.TOKEN_TYPE.name: kind})
-        self._span.set_attribute(names.INPUT_TOKENS.name, usage.prompt_tokens)
-        self._span.set_attribute(names.OUTPUT_TOKENS.name, usage.completion_tokens)
-        self._span.set_attribute(names.ESTIMATED.name, usage.estimated)
+            told: dict[str, str | bool] = {
+                **self._attributes,
+                names.ESTIMATED.name: usage.estimated,
+                names.TOKEN_TYPE.name: kind,
+            }
+            metrics.token_usage.record(tokens, told)
+
+
+def _told(
+    usage: Usage | None, finish_reason: str | None, member: str
+) -> dict[str, str | bool | int | list[str]]:
+    told: dict[str, str | bool | int | list[str]] = {}
+    if usage is not None:
+        told[names.INPUT_TOKENS.name] = usage.prompt_tokens
+        told[names.OUTPUT_TOKENS.name] = usage.completion_tokens
+        told[names.ESTIMATED.name] = usage.estimated
+    if finish_reason is not None:
+        told[names.FINISH.name] = [finish_reason]
+    if member:
+        told[names.MEMBER.name] = member
+    return told

@@ -11,8 +11,6 @@ from tests.model.management.resource_manager import ResourceManager
 from tests.model.management.running import azure, running_manager
 from tests.tls import Tls
 
-pytest.register_assert_rewrite("secure_openai.testing.management_contract")
-
 
 @pytest.fixture
 async def manager(tls: Tls) -> AsyncIterator[ResourceManager]:

@@ -13,7 +13,7 @@ from opentelemetry.trace import SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from secure_openai.telemetry import metrics, names
-from secure_openai.telemetry.spans import SERVER_ERROR, failed, tracer
+from secure_openai.telemetry.spans import SERVER_ERROR, failed, span
 
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 PROBLEM = "secure_openai.problem"
@@ -42,14 +42,7 @@ class ObservationMiddleware:
             await send(message)
 
         began = time.perf_counter()
-        with tracer.start_as_current_span(
-            method,
-            context=Context(),
-            kind=SpanKind.SERVER,
-            attributes=told,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as current:
+        with span(method, kind=SpanKind.SERVER, under=Context()) as current:
             try:
                 await self.app(scope, receive, send_with_status)
             except BaseException as error:
@@ -57,13 +50,14 @@ class ObservationMiddleware:
                 raise
             finally:
                 told[names.STATUS.name] = status
-                route = getattr(scope.get("route"), "path", None)
-                if isinstance(route, str):
+                route, problem = getattr(scope.get("route"), "path", None), scope.get(PROBLEM)
+                if route is not None:
                     told[names.ROUTE.name] = route
-                    current.update_name(f"{method} {route}")
-                if (problem := scope.get(PROBLEM)) is not None:
+                if problem is not None:
                     told[names.ERROR.name] = problem
-                current.set_attributes(told)
-                if status >= SERVER_ERROR:
-                    failed(current, problem or str(status))
                 metrics.request_duration.record(time.perf_counter() - began, told)
+                if current.is_recording():
+                    current.update_name(method if route is None else f"{method} {route}")
+                    current.set_attributes(told)
+                    if status >= SERVER_ERROR:
+                        failed(current, problem or str(status))

@@ -53,6 +53,9 @@ def page(found: Mapping[str, Estate]) -> str:
             "## Services",
             "",
             *(line for one in services(shown) for line in _service(one)),
+            "No logs of their own have the NAT gateway, the endpoints' interfaces and the action "
+            "group. Flows are not logged either: [why](adr/0008-no-flow-logs.md).",
+            "",
             "## What it costs",
             "",
             f"US dollars a month, without tokens. {PRICES['source']} "
@@ -75,6 +78,8 @@ def _service(service: Service) -> Iterator[str]:
         yield f"| private endpoint `{subresource}` | {', '.join(f'`{z}`' for z in zones)} |"
     if not service.endpoints:
         yield "| private endpoint | through the monitor's private link scope |"
+    if service.identities:
+        yield f"| identity | {', '.join(f'`{name}`' for name in service.identities)} |"
     by_role: dict[str, list[str]] = {}
     for role, identity in service.accepts:
         by_role.setdefault(role, []).append(f"`{identity}`")
