@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -20,13 +21,9 @@ from secure_openai.posture.explanation import explain
 from secure_openai.posture.proof import Proof, Verdict, load_baseline
 from secure_openai.posture.proof import prove as judge
 from secure_openai.posture.reading import Source, read
-from secure_openai.posture.report.document import as_json
-from secure_openai.posture.report.html import as_html
-from secure_openai.posture.report.junit import as_junit
 from secure_openai.posture.report.report import Report
-from secure_openai.posture.report.sarif import as_sarif
 from secure_openai.posture.report.subject import Input, Subject, digest_of, inputs
-from secure_openai.posture.report.text import WIDTH, as_text, text_lines
+from secure_openai.posture.report.text import WIDTH, text_lines
 from secure_openai.posture.report.ways import way_lines, ways_as_json
 
 
@@ -48,13 +45,14 @@ class Cloud(StrEnum):
 
 
 _EXITS: Final = {Verdict.PROVEN: 0, Verdict.FINDING: NEGATIVE, Verdict.CANNOT_TELL: COULD_NOT_RUN}
-_WRITERS: Final[dict[Format, Callable[[Report], str]]] = {
-    Format.TEXT: as_text,
-    Format.JSON: as_json,
-    Format.SARIF: as_sarif,
-    Format.HTML: as_html,
-    Format.JUNIT: as_junit,
+_WRITERS: Final = {
+    Format.TEXT: "text",
+    Format.JSON: "document",
+    Format.SARIF: "sarif",
+    Format.HTML: "html",
+    Format.JUNIT: "junit",
 }
+"""The module with each form's writer, loaded when it is asked for."""
 _DIGESTED: Final = frozenset({Format.HTML, Format.JSON})
 """The forms that tell what was read."""
 
@@ -186,7 +184,8 @@ def _written(report: Report, written_as: Format, output: Path | None) -> None:
         for line in text_lines(report, _width()):
             out.print(line, soft_wrap=True)
         return
-    _write(_WRITERS[written_as](report), output)
+    module = import_module(f"secure_openai.posture.report.{_WRITERS[written_as]}")
+    _write(getattr(module, f"as_{written_as}")(report), output)
     if output is not None:
         err.print(Text(f"{output}: {report.proof.verdict}, {report.sentence}."), soft_wrap=True)
 

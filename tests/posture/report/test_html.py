@@ -14,7 +14,8 @@ from secure_openai.posture.printable import printable
 from secure_openai.posture.proof import ONLY_AFTER_DEPLOYMENT, Accepted, Verdict, prove
 from secure_openai.posture.report.controls import controls
 from secure_openai.posture.report.html import as_html
-from secure_openai.posture.report.report import NO_RELATIONS, NO_SHAPE, Report
+from secure_openai.posture.report.illustration import NO_RELATIONS, NO_SHAPE
+from secure_openai.posture.report.report import Report
 from secure_openai.posture.report.subject import Subject
 from tests.posture.report.conftest import State
 from tests.posture.report.pages import ALLOWED, Page

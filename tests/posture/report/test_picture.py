@@ -17,6 +17,7 @@ from secure_openai.posture.architecture.picture import MOST_SERVICES, picture
 from secure_openai.posture.architecture.services import KINDS
 from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.estate import Estate
+from secure_openai.posture.report.illustration import illustration
 from secure_openai.posture.report.report import Report
 from secure_openai.posture.topology import Topology
 from tests.posture.report.conftest import State
@@ -125,7 +126,7 @@ def test_every_mark_of_our_estate_finds_a_place(private: Report) -> None:
 
 def test_marks_are_drawn_with_their_number_and_words(faulty: Report) -> None:
     """As a link to the finding, with what it says as a title."""
-    drawn = faulty.drawing
+    drawn = illustration(faulty).drawing
     worst = faulty.findings[0]
 
     assert f'<a href="#finding-{worst.number}"><g><title>{worst.number}, critical: ' in drawn
@@ -146,7 +147,7 @@ def test_the_legend_explains_what_is_there_and_nothing_else(
         "no way in from the Internet": ("line", "closed"),
     }
     for report in (private, public, faulty):
-        drawn = report.drawing
+        drawn = illustration(report).drawing
         for says, (name, kind) in words.items():
             assert (f">{says}<" in drawn) == (kind in kinds(drawn, name)), says
 
@@ -222,7 +223,7 @@ def test_without_a_network_applications_stand_outside_of_one(public: Report) -> 
 
     assert shown.networks == ()
     assert [one.title for one in shown.loose] == ["Web application", "Function app"]
-    assert "calls services by their public names" in public.drawing
+    assert "calls services by their public names" in illustration(public).drawing
 
 
 def test_a_large_estate_is_drawn_in_part_and_says_so() -> None:

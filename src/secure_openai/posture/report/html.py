@@ -16,6 +16,7 @@ from secure_openai.posture.printable import many, printable
 from secure_openai.posture.proof import ONLY_AFTER_DEPLOYMENT, Verdict
 from secure_openai.posture.report.controls import controls
 from secure_openai.posture.report.evidence import evidence
+from secure_openai.posture.report.illustration import illustration
 from secure_openai.posture.report.report import Report, grouped
 
 MOST_ADDRESSES: Final = 60
@@ -57,13 +58,16 @@ def as_html(report: Report) -> str:
     style = (_FOLDER / "report.css").read_text(encoding="utf-8") + DRAWING
     hashed = b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     estate = report.proof.topology.estate
+    drawn = illustration(report)
     return _TEMPLATES.get_template("report.html").render(
         report=report,
         proof=report.proof,
         subject=report.subject,
         style=Markup(style),  # noqa: S704 - two files of this package
         policy=f"{_POLICY}; style-src 'sha256-{hashed}'",
-        drawing=Markup(report.drawing),  # noqa: S704 - escaped where it is drawn
+        picture=drawn.picture,
+        drawing=Markup(drawn.drawing),  # noqa: S704 - escaped where it is drawn
+        undrawn=drawn.undrawn,
         evidence={one.statement.id: evidence(one, estate) for one in report.proof.judged},
         controls=controls(report.proof.judged),
         only_after_deployment=ONLY_AFTER_DEPLOYMENT,

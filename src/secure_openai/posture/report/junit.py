@@ -5,8 +5,8 @@ XML 1.0 has no place for control characters, not even escaped ones: `printable` 
 
 from __future__ import annotations
 
+from html import escape
 from typing import Final
-from xml.sax.saxutils import escape, quoteattr
 
 from secure_openai.posture.printable import many, printable
 from secure_openai.posture.proof import Judged, Verdict
@@ -55,8 +55,8 @@ def _case(one: Judged) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    return quoteattr(printable(text))
+    return f'"{escape(printable(text))}"'
 
 
 def _text(text: str) -> str:
-    return escape(printable(text, _MOST, lines=True))
+    return escape(printable(text, _MOST, lines=True), quote=False)

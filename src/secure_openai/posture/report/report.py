@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
 
-from secure_openai.posture.architecture.diagram import diagram
-from secure_openai.posture.architecture.marks import DOUBT, Mark
-from secure_openai.posture.architecture.picture import Picture, picture
 from secure_openai.posture.printable import many
 from secure_openai.posture.proof import Accepted, Judged, Proof, Verdict
 from secure_openai.posture.report.families import Family, families
 from secure_openai.posture.report.masking import Mask, masked
 from secure_openai.posture.report.subject import Subject
 from secure_openai.posture.statements import Doubt, Finding, Note, Severity
-
-_SHAPES: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
-"""What reading a resource raises that has not the shape which its provider writes."""
-
-NO_RELATIONS: Final = "a plan does not know what refers to what: give --config with its folder"
-NO_SHAPE: Final = "some resource has not the shape that its provider writes"
-"""Why an estate cannot be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,60 +99,6 @@ class Report:
         if doubted := counts.get(Verdict.CANNOT_TELL):
             parts.append(f"{doubted} cannot be told")
         return ", ".join(parts)
-
-    @property
-    def picture(self) -> Picture | None:
-        """Return what the picture shows, or None where `undrawn` says why there is none."""
-        return self._drawn[0] if self._drawn else None
-
-    @property
-    def drawing(self) -> str:
-        """Return the estate drawn, with every finding and doubt on it; empty where it cannot be."""
-        return self._drawn[1] if self._drawn else ""
-
-    @property
-    def undrawn(self) -> str:
-        """Return why the estate cannot be drawn, without a full stop; empty where it can."""
-        if self._drawn:
-            return ""
-        return NO_SHAPE if self.proof.topology.estate.relations else NO_RELATIONS
-
-    @cached_property
-    def _drawn(self) -> tuple[Picture, str] | None:
-        networks = self.proof.topology
-        if not networks.estate.relations:
-            return None
-        title = f"Picture of {self.subject.name}"
-        try:
-            shown = picture(networks, {one.address for one in self._marks})
-            drawn = diagram(networks, title, self._marks, alone=False)
-        except _SHAPES:
-            return None
-        return shown, self.mask(drawn)
-
-    @cached_property
-    def _marks(self) -> tuple[Mark, ...]:
-        return (*self._found(), *self._doubted())
-
-    def _found(self) -> Iterator[Mark]:
-        for one in self.findings:
-            says = f"{one.number}, {one.severity}: {one.judged.statement.id}: {one.finding.says}"
-            yield Mark(
-                str(one.number),
-                one.severity.value,
-                says,
-                one.finding.address,
-                f"#finding-{one.number}",
-            )
-
-    def _doubted(self) -> Iterator[Mark]:
-        doubted = set()
-        for judged in self.proof.judged:
-            for doubt in judged.doubts:
-                if doubt.address and doubt.address not in doubted:
-                    doubted.add(doubt.address)
-                    says = f"Cannot be told: {judged.statement.id}: {doubt.says}"
-                    yield Mark("?", DOUBT, says, doubt.address, f"#{judged.statement.id}")
 
 
 def grouped(outcomes: Iterable[Doubt | Note]) -> list[tuple[str, list[str]]]:
