@@ -39,6 +39,8 @@ format: $(VENV)/.test ## Format the code
 
 bench: $(VENV)/.test $(VENV)/checkov/.done ## Measure, and print tables
 	@$(BIN)/python bench/laptop.py $(ARGS)
+	@$(BIN)/python bench/pool.py
+	@$(BIN)/python bench/telemetry.py
 	@$(BIN)/python bench/prove.py
 
 lock: ## Lock every dependency with its hashes, for all platforms; needs uv

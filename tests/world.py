@@ -70,8 +70,13 @@ class World:
 
     async def events(self) -> list[AuditEvent]:
         """Return every audit event."""
-        await self.assembly.audit.flush()
-        return [record.event for record in (await self.assembly.audit.records(limit=10_000)).items]
+        audit = self.assembly.audit
+        await audit.flush()
+        return [
+            record.event
+            for head in await audit.heads()
+            for record in (await audit.records(head.chain, limit=10_000)).items
+        ]
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from bench.proving.scanner import ENVIRONMENT, ROOT, Checkov, clean
 from bench.proving.tables import row
 from secure_openai.posture.proof import Proof, prove
 from secure_openai.posture.reading import read
-from secure_openai.posture.report.machine import as_json
+from secure_openai.posture.report.document import as_json
+from secure_openai.posture.report.report import Report
+from secure_openai.posture.report.subject import Subject, digest_of, inputs
 
 ROUNDS = 5
 COUNTS = (1, 10, 100)
@@ -66,7 +69,13 @@ def _proof(path: Path) -> Proof:
     """Read a state and judge it, and write the report as the command does."""
     source = read(path)
     proof = prove(source.estate)
-    as_json(proof, source.name)
+    given = inputs([("state or plan", path)], digested=True)
+    made, digest = datetime.now(UTC), digest_of(source.estate)
+    as_json(
+        Report.of(
+            proof, Subject(source.name, source.form, source.terraform, given, digest, made, "")
+        )
+    )
     return proof
 
 

@@ -21,6 +21,8 @@ NAMES: Final = (
     "serve",
     "prove",
     "audit",
+    "deployments",
+    "models",
     "keys",
 )
 """The commands, each a module of this package with a function of its name, or a group `app`."""
@@ -49,7 +51,7 @@ def _loaded(name: str) -> Any:
     if hasattr(module, "app"):
         parent.add_typer(module.app, name=name)
     else:
-        parent.command(name)(getattr(module, name))
+        parent.command(name, epilog=getattr(module, "EPILOG", None))(getattr(module, name))
     group: Any = get_command(parent)
     return group.commands[name]
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from secure_openai.errors import ProofError
 from secure_openai.posture import collector
-from secure_openai.posture.estate import Estate, Place
+from secure_openai.posture.agreement import differences
+from secure_openai.posture.estate import Estate, Place, leaves
 from secure_openai.posture.simulation import Progress, SimulationError, Workspace
 
 LARGEST_BYTES: Final = 256 * 1024 * 1024
 """The largest state or plan that is read: some 700 times a whole estate's."""
 
-_FORMATS: Final = ("1.",)
+_FORMAT: Final = re.compile(r"1\.\d+")
+_ODD_SHAPES: Final = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
 _PROVIDERS: Final = ("azurerm_", "azuread_", "azapi_")
 _RAW_STATE_VERSION: Final = 4
 
@@ -72,9 +75,7 @@ def read(
         raise ProofError(
             f"{path} holds no resources: it is empty, or no state of `terraform show -json`."
         )
-    return _ours(
-        Source(Estate.of(document), "state", str(path), str(document.get("terraform_version", "")))
-    )
+    return _state(path, document)
 
 
 def _folder(path: Path, variables: Sequence[Path], progress: Progress | None) -> Source:
@@ -102,9 +103,17 @@ def _document(path: Path) -> Mapping[str, Any]:
         size = path.stat().st_size
         if size > LARGEST_BYTES:
             raise ProofError(f"{path} is larger than {LARGEST_BYTES // 2**20} MiB.")
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
+        # Bytes, because PowerShell writes what it redirects in UTF-16.
+        document = json.loads(
+            path.read_bytes(), object_pairs_hook=_once, parse_constant=_no_constant
+        )
     except OSError as error:
         raise ProofError(f"{path} cannot be read: {error.strerror}.") from None
+    except _NeverWrittenError as error:
+        raise ProofError(
+            f"{path} is no JSON that Terraform writes: {error}. "
+            "Write it again with `terraform show -json`."
+        ) from None
     except (ValueError, RecursionError):
         raise ProofError(
             f"{path} is not whole JSON: write it again with `terraform show -json`."
@@ -117,82 +126,113 @@ def _document(path: Path) -> Mapping[str, Any]:
             "give the output of `terraform show -json`."
         )
     version = document.get("format_version")
-    if not isinstance(version, str) or not version.startswith(_FORMATS):
+    if not isinstance(version, str) or not _FORMAT.fullmatch(version):
         raise ProofError(f"{path} has format version {version!r}; version 1 is known.")
     return document
+
+
+class _NeverWrittenError(ValueError):
+    """JSON says something that no Terraform writes, and that two readers may read as two things."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _NeverWrittenError(f"one object has {json.dumps(twice)} twice")
+    return found
+
+
+def _no_constant(name: str) -> float:
+    raise _NeverWrittenError(f"{name} is no number")
+
+
+def _state(path: Path, document: Mapping[str, Any]) -> Source:
+    try:
+        estate = Estate.of(document)
+        _whole(estate)
+    except _ODD_SHAPES:
+        raise ProofError(
+            f"{path} is no whole state: write it again with `terraform show -json`."
+        ) from None
+    return _ours(Source(estate, "state", str(path), str(document.get("terraform_version", ""))))
 
 
 def _plan(
     path: Path, document: Mapping[str, Any], config: Path | None, progress: Progress | None
 ) -> Source:
+    if document.get("errored") is True:
+        raise ProofError(f"{path} ended in an error: it does not hold all that would be built.")
     try:
         unknown = frozenset(_unknown(document))
-        estate = Estate.within(document["planned_values"], unknown, relations=False)
-    except (KeyError, TypeError, AttributeError):
+        left_out = tuple(_left_out(document))
+        estate = Estate.within(
+            document["planned_values"], unknown, relations=False, left_out=left_out
+        )
+        _whole(estate)
+        variables = {
+            name: one.get("value") for name, one in (document.get("variables") or {}).items()
+        }
+    except _ODD_SHAPES:
         raise ProofError(
             f"{path} is no whole plan: write it again with `terraform show -json`."
         ) from None
     source = _ours(Source(estate, "plan", str(path), str(document.get("terraform_version", ""))))
     if config is None:
         return source
-    variables = {name: one.get("value") for name, one in (document.get("variables") or {}).items()}
+    if not config.is_dir() or not any(config.glob("*.tf")):
+        raise ProofError(f"{config} holds no Terraform configuration (*.tf).")
     try:
         with Workspace(config, variables=variables, progress=progress) as workspace:
             simulated, _ = _built(workspace)
     except SimulationError as error:
         raise ProofError(*str(error).splitlines()[:12]) from None
-    _agree(estate, simulated)
-    return Source(simulated, "plan", str(path), source.terraform)
+    differing = next(differences(estate, simulated), None)
+    if differing is not None:
+        raise ProofError(f"The plan was made from another configuration: {differing}.")
+    return Source(replace(simulated, left_out=left_out), "plan", str(path), source.terraform)
+
+
+def _left_out(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what exists, or will, and does not stand in the planned values."""
+    if document.get("complete") is False:
+        yield "", "the plan does not cover everything: something was targeted or put off"
+    for one in document.get("deferred_changes") or ():
+        address = str((one.get("resource_change") or {}).get("address") or "")
+        yield address, "its change is put off, and what it becomes is not known"
+    for one in document.get("resource_changes") or ():
+        if (one.get("change") or {}).get("actions") == ["forget"]:
+            yield str(one["address"]), "Terraform forgets it and leaves it standing"
 
 
 def _unknown(document: Mapping[str, Any]) -> Iterator[Place]:
     for change in document.get("resource_changes") or ():
         after = (change.get("change") or {}).get("after_unknown")
-        for path in _true(after):
-            yield change["address"], path
+        for path, value in leaves(after):
+            if value is True:
+                yield change["address"], path
 
 
-def _true(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    if value is True:
-        yield path
-    elif isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from _true(one, (*path, key))
-    elif isinstance(value, list):
-        for index, one in enumerate(value):
-            yield from _true(one, (*path, index))
+def _whole(estate: Estate) -> None:
+    """Refuse resources that are none.
 
-
-def _agree(planned: Estate, simulated: Estate) -> None:
-    """Refuse a configuration that would not build what was planned."""
-    ours = {one.address: one for one in simulated.resources}
-    theirs = {one.address for one in planned.resources}
-    odd = sorted(ours.keys() ^ theirs)
-    if odd:
-        raise ProofError(
-            f"The plan was made from another configuration: only one of them has {odd[0]}."
-        )
-    for one in planned.resources:
-        mine = ours[one.address]
-        for name, value in one.values.items():
-            if name == "id" or value is None or (name,) in one.unknown or (name,) in mine.unknown:
-                continue
-            if any(path[0] == name for path in (*one.unknown, *mine.unknown)):
-                continue
-            if mine.values.get(name) != value and not isinstance(value, dict):
-                raise ProofError(
-                    "The plan was made from another configuration: "
-                    f"{one.address} differs in {name}."
-                )
+    Raises:
+        TypeError: A resource has not the shape that Terraform writes.
+    """
+    for one in (*estate.resources, *estate.looked_up):
+        if not (
+            isinstance(one.address, str)
+            and isinstance(one.type, str)
+            and isinstance(one.values, Mapping)
+            and isinstance(one.sensitive, Mapping)
+        ):
+            raise TypeError
 
 
 def _ours(source: Source) -> Source:
-    try:
-        some = any(one.type.startswith(_PROVIDERS) for one in source.estate.resources)
-    except (KeyError, TypeError, AttributeError):
-        some = False
     if not source.estate.resources:
         raise ProofError(f"{source.name} holds no resources.")
-    if not some:
+    if not any(one.type.startswith(_PROVIDERS) for one in source.estate.resources):
         raise ProofError(f"{source.name} builds nothing in Azure.")
     return source
