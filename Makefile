@@ -39,6 +39,7 @@ format: $(VENV)/.test ## Format the code
 
 bench: $(VENV)/.test ## Measure, and print tables
 	@$(BIN)/python bench/laptop.py $(ARGS)
+	@$(BIN)/python bench/pool.py
 	@$(BIN)/python bench/telemetry.py
 	@$(BIN)/python bench/prove.py
 

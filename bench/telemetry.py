@@ -62,7 +62,7 @@ def systems(folder: Path) -> Iterator[dict[str, System]]:
             "sent, all traced": sending | {"SECURE_OPENAI_TRACE_PERCENT": "100"},
         }
         yield {
-            name: stack.enter_context(running(folder / name, model=direct, **extra))
+            name: stack.enter_context(running(folder / name, model=direct, azure=False, **extra))
             for name, extra in settings.items()
         }
 

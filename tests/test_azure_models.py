@@ -82,8 +82,8 @@ async def estate(
                 identity_folder,
                 model_source="azure",
                 model_accounts=json.dumps(accounts),
-                model_first_byte_seconds=0.5,
-                model_whole_seconds=0.5,
+                model_first_byte_seconds=1.5,
+                model_whole_seconds=1.5,
             )
         )
         yield Estate(world, apps[0].state.served, apps[1].state.served)

@@ -246,6 +246,7 @@ async def test_a_challenge_is_passed_on() -> None:
 
     assert token.token == "t2"
     assert issuer.options[-1] == {"claims": "c", "tenant_id": "t", "enable_cae": True}
+    assert (await credential.get_token(SCOPE, tenant_id="t", enable_cae=True)).token == "t2"
 
 
 async def test_closing_stops_a_renewal() -> None:

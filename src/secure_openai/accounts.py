@@ -1,9 +1,10 @@
 """The Azure OpenAI accounts that settings name, read strictly from the JSON that Terraform writes.
 
-{"main": {"url": "https://NAME.openai.azure.com/", "priority": 1,
-"deployments": {"chat": "gpt-5.4-mini"}, "id": "/subscriptions/…"}}
+    {"main": {"url": "https://NAME.openai.azure.com/", "priority": 1,
+              "deployments": {"chat": "gpt-5.4-mini"}, "id": "/subscriptions/…"}}
 
-The id is what deployments are managed by; without it they are only used.
+Everything that is wrong is said at once, each with what to write instead. The id is what
+deployments are managed by; without it they are only used.
 """
 
 from __future__ import annotations

@@ -38,6 +38,9 @@ from secure_openai.outbound import Outbound, body_of
 
 logger = logging.getLogger(__name__)
 
+# What it writes of a failure quotes what the endpoint answered; whoever asked is told by us.
+logging.getLogger("azure.identity").setLevel(logging.ERROR)
+
 MARGIN_SECONDS = 300.0
 """How long before its end a token is renewed, unless its issuer says an earlier time."""
 
@@ -52,7 +55,8 @@ PATIENCE_SECONDS = 20.0
 
 LARGEST_ANSWER_BYTES = 65_536
 
-Key = tuple[tuple[str, ...], str | None, bool]
+Key = tuple[tuple[str, ...], str | None, bool, str | None]
+"""What a token is for: scopes, tenant, continuous evaluation, and the claims that were demanded."""
 
 
 class Source(Protocol):
@@ -156,10 +160,12 @@ class Credential:
     ) -> AccessTokenInfo:
         """Return a token, as Azure's clients ask for it; raises what azure-identity raises."""
         asked = options or TokenRequestOptions()
-        key = (scopes, asked.get("tenant_id"), bool(asked.get("enable_cae")))
+        key: Key = (scopes, asked.get("tenant_id"), bool(asked.get("enable_cae")), None)
         kept, now = self._kept.get(key), self._now()
-        # A service that sends claims refuses the token at hand.
-        if kept is None or kept.expires_on <= now or asked.get("claims"):
+        if claims := asked.get("claims"):
+            # A service that demands claims refuses the token at hand.
+            return await asyncio.shield(self._renew((*key[:3], claims), asked))
+        if kept is None or kept.expires_on <= now:
             return await asyncio.shield(self._renew(key, asked))
         renewal = kept.refresh_on or kept.expires_on - MARGIN_SECONDS
         if now >= max(renewal, self._not_before.get(key, renewal)):
@@ -180,7 +186,7 @@ class Credential:
     async def _ask(self, key: Key, options: TokenRequestOptions) -> AccessTokenInfo:
         async with asyncio.timeout(PATIENCE_SECONDS):
             found = await self._source.get_token_info(*key[0], options=options)
-        self._kept[key] = found
+        self._kept[*key[:3], None] = found
         return found
 
     def _renewed(self, key: Key, task: asyncio.Task[AccessTokenInfo]) -> None:
@@ -192,8 +198,9 @@ class Credential:
             self._not_before.pop(key, None)
             return
         self._not_before[key] = self._now() + RETRY_SECONDS
-        # Its text may quote what the endpoint answered: the class says enough.
-        logger.warning("no token for %s (%s)", " ".join(key[0]), type(error).__name__)
+        if key in self._kept:
+            # Whoever has no token is told; whoever goes on with the old one would not know.
+            logger.warning("no new token for %s (%s)", " ".join(key[0]), type(error).__name__)
 
     async def close(self) -> None:
         """Stop renewals and close connections."""

@@ -30,6 +30,7 @@
     │   │   └── WindowExceeded          400
     │   ├── ModelTimeout                504
     │   └── ModelUnavailable            503
+    │       └── CredentialMissing       503  there is no token to send
     ├── ManagementError                 502  Azure Resource Manager did not do it
     │   ├── RoleMissing                 502  our identity lacks a role there
     │   ├── DeploymentRejected          400  not offered, retired, or not as asked
@@ -374,6 +375,13 @@ class ModelUnavailable(ModelError):
     status = 503
     slug = "model-unavailable"
     title = "The model cannot be reached"
+
+
+class CredentialMissing(ModelUnavailable):
+    """There is no credential to send: it is not the model that is away."""
+
+    slug = "credential-missing"
+    title = "We cannot prove ourselves to the model"
 
 
 class ManagementError(SecureOpenAIError):

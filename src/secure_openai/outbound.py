@@ -75,7 +75,8 @@ class Outbound:
             decompress: Whether bodies are decompressed.
         """
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self.ssl_context),
+            # Policy bounds what is under way; a second queue here would only look like slowness.
+            connector=aiohttp.TCPConnector(ssl=self.ssl_context, limit=0),
             # What a service sets as a cookie must not go along with other people's requests.
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=None if url is None else self.proxy_for(url),

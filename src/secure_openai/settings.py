@@ -126,10 +126,16 @@ class Settings(CredentialSettings):
         default=60.0, gt=0, description="How long to wait for the first event of a stream."
     )
     model_whole_seconds: float = Field(
-        default=100.0, gt=0, description="How long to wait for an answer that is not streamed."
+        default=110.0,
+        gt=0,
+        description="How long to wait for an answer that is not streamed; the estate's gateway "
+        "waits two minutes.",
     )
     model_idle_seconds: float = Field(
-        default=30.0, gt=0, description="How long an answer that has begun may pause."
+        default=110.0,
+        gt=0,
+        description="How long an answer that has begun may pause: a reasoning model thinks in "
+        "silence.",
     )
     model_url: str = Field(
         default="", description="OpenAI-compatible address, such as http://127.0.0.1:8402/v1."
@@ -218,8 +224,9 @@ class Settings(CredentialSettings):
     @property
     def uses_credential(self) -> bool:
         """Return whether anything asks Azure: models, telemetry, or sign-in on an Azure host."""
-        asks = self.model_source is ModelSource.AZURE or bool(self.telemetry_connection_string)
-        return self.azure_host or asks
+        signs_in = self.azure_host and urlsplit(self.authority).scheme == "https"
+        sends = bool(self.telemetry_connection_string)
+        return signs_in or sends or self.model_source is ModelSource.AZURE
 
     @property
     def telemetry_url(self) -> str:

@@ -13,9 +13,10 @@ from joserfc.jwk import RSAKey
 
 from secure_openai.credential import credential_of
 from secure_openai.credential_settings import CredentialSettings
-from secure_openai.errors import CredentialUnavailable, DeploymentMissing, ModelUnavailable
+from secure_openai.errors import CredentialMissing, CredentialUnavailable, DeploymentMissing
 from secure_openai.model.azure_openai import AzureOpenAIModel
 from secure_openai.model.interface import Model
+from secure_openai.model.pool import Member, Pool
 from secure_openai.model.scripted_server import DATED, Served, scripted_model_app
 from secure_openai.outbound import Outbound
 from secure_openai.testing.managed_identity import ManagedIdentity
@@ -27,7 +28,7 @@ from secure_openai.testing.model_contract import (
     response_request,
     whole,
 )
-from secure_openai.types import Deployment, JsonObject
+from secure_openai.types import CircuitState, Deployment, JsonObject
 from tests.servers import listening, port_of, served
 
 BEARER = "Bearer ours"
@@ -155,7 +156,7 @@ async def test_an_address_that_is_none_is_told(account: Account) -> None:
 
 
 async def test_without_a_credential_nothing_is_sent(account: Account) -> None:
-    """Where Azure gives us no token the model is unavailable, and not ready."""
+    """Where Azure gives us no token nobody is ready, and nothing is held against the accounts."""
 
     async def none() -> str:
         raise CredentialUnavailable("Azure gives no token to our managed identity.")
@@ -165,9 +166,12 @@ async def test_without_a_credential_nothing_is_sent(account: Account) -> None:
 
     async with aiohttp.ClientSession() as session:
         model = model_at(account, session, authorization=none)
-        with pytest.raises(ModelUnavailable, match="no token"):
-            await model.open(request("hello"))
-        assert not await model.ready()
+        pool = Pool([Member("a", 0, model), Member("b", 0, model)])
+        for _ in range(5):
+            with pytest.raises(CredentialMissing, match="no token"):
+                await pool.open(request("hello"))
+        assert {one.state for one in pool.health()} == {CircuitState.CLOSED}
+        assert not await pool.ready()
         assert not account.served.requests
         assert not await model_at(account, session, authorization=foreign).ready()
 

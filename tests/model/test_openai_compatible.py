@@ -35,7 +35,8 @@ from secure_openai.types import Deployment
 from tests.servers import listening, port_of, served
 
 DEPLOYMENTS = [Deployment("scripted", "scripted")]
-QUICK = Patience(connect=0.5, first_byte=0.3, whole=0.3, idle=0.3)
+QUICK = Patience(connect=5, first_byte=0.3, whole=0.3, idle=0.3)
+"""For servers that never answer: one that does may take its time."""
 
 
 class TestOpenAICompatibleModel(ModelContract):
@@ -89,6 +90,9 @@ class TestOpenAICompatibleModel(ModelContract):
             model = OpenAICompatibleModel(scripted[0], DEPLOYMENTS, session=session, patience=QUICK)
             with pytest.raises(ModelTimeout, match="did not begin"):
                 await model.open(request("stall"))
+            model = OpenAICompatibleModel(
+                scripted[0], DEPLOYMENTS, session=session, patience=Patience(idle=0.3)
+            )
             response = await model.open(request("stall 2"))
             with pytest.raises(ModelTimeout, match="stopped in the middle"):
                 async for _ in response.events():
@@ -108,7 +112,7 @@ async def answered(handler: Any, **more: Any) -> Any:
     )
     async with served(app, bound), aiohttp.ClientSession() as session:
         address = f"http://127.0.0.1:{port_of(bound)}/v1"
-        model = OpenAICompatibleModel(address, DEPLOYMENTS, session=session, patience=QUICK, **more)
+        model = OpenAICompatibleModel(address, DEPLOYMENTS, session=session, **more)
         response = await model.open(request("x", stream=False))
         try:
             return await response.read()
@@ -225,11 +229,26 @@ async def test_an_error_event_in_a_stream_is_raised() -> None:
         model = OpenAICompatibleModel(
             f"http://127.0.0.1:{port_of(bound)}/v1", DEPLOYMENTS, session=session
         )
-        response = await model.open(request("x"))
         with pytest.raises(ModelError, match="failed in the middle"):
-            async for _ in response.events():
-                pass
-        await response.aclose()
+            await all_events(model, "x")
+
+
+async def test_an_error_beside_the_first_event_is_raised_before_anything_goes_out() -> None:
+    """What comes in one piece with the first event still comes before the first byte we send."""
+
+    async def handler(asked: Request) -> Response:
+        return Response(
+            b': comment\n\ndata: {"choices": []}\n\ndata: {"error": {"message": "secret"}}\n\n',
+            media_type="text/event-stream",
+        )
+
+    bound = listening()
+    app = Starlette(routes=[Route("/v1/chat/completions", handler, methods=["POST"])])
+    async with served(app, bound), aiohttp.ClientSession() as session:
+        address = f"http://127.0.0.1:{port_of(bound)}/v1"
+        model = OpenAICompatibleModel(address, DEPLOYMENTS, session=session)
+        with pytest.raises(ModelError, match="failed in the middle"):
+            await model.open(request("x"))
 
 
 async def test_an_endless_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,9 +274,7 @@ async def test_a_body_cut_short_is_told() -> None:
     server = await asyncio.start_server(cut, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server, aiohttp.ClientSession() as session:
-        model = OpenAICompatibleModel(
-            f"http://127.0.0.1:{port}/v1", DEPLOYMENTS, session=session, patience=QUICK
-        )
+        model = OpenAICompatibleModel(f"http://127.0.0.1:{port}/v1", DEPLOYMENTS, session=session)
         response = await model.open(request("x", stream=False))
         with pytest.raises(ModelError, match="broke off"):
             await response.read()

@@ -28,6 +28,7 @@ from secure_openai.model.azure_openai import AzureOpenAIModel
 from secure_openai.model.circuit import (
     FAILURES,
     FIRST_SECONDS,
+    LAST_SECONDS,
     LONGEST_SECONDS,
     MISPLACED_SECONDS,
     REST_SECONDS,
@@ -49,7 +50,9 @@ from secure_openai.testing.model_contract import (
 from secure_openai.types import Attempt, CircuitState, Deployment
 from tests.servers import listening, port_of, served
 
-QUICK = Patience(connect=0.5, first_byte=0.2, whole=0.2, idle=0.2)
+QUICK = Patience(connect=5, first_byte=0.2, whole=0.2, idle=0.2)
+"""For accounts that never answer: one that does may take its time."""
+
 SCRIPTED = [Deployment("scripted", "scripted")]
 
 
@@ -65,7 +68,7 @@ def always(text: str) -> Callable[[int], str | None]:
 
 @asynccontextmanager
 async def accounts(
-    *instead: Callable[[int], str | None] | None, patience: Patience = QUICK
+    *instead: Callable[[int], str | None] | None, patience: Patience | None = None
 ) -> AsyncIterator[tuple[Pool, list[Served]]]:
     """Yield a pool of real accounts, `a` before `b` before `c`, and what each of them saw."""
     apps = [scripted_model_app() for _ in instead]
@@ -80,7 +83,7 @@ async def accounts(
                 SCRIPTED,
                 session=session,
                 authorization=ours,
-                patience=patience,
+                patience=patience or _patience(faults),
             )
             members.append(Member("abcdef"[index], index, model))
         async with AsyncExitStack() as stack:
@@ -89,13 +92,21 @@ async def accounts(
             yield Pool(members), [app.state.served for app in apps]
 
 
+def _patience(faults: Callable[[int], str | None] | None) -> Patience:
+    """Return little patience for what never comes, and enough for everything else."""
+    command, _, count = ((faults(1) if faults is not None else None) or "").partition(" ")
+    if command == "stall" and count:
+        return Patience(idle=0.2)
+    return QUICK if command in {"stall", "mute", "late"} else Patience()
+
+
 class TestPoolOfOne(ModelContract):
     """One account behind a pool is as the account itself."""
 
     @pytest.fixture
     async def model(self) -> AsyncIterator[Model]:
         """Return the pool."""
-        async with accounts(None, patience=Patience()) as (pool, _):
+        async with accounts(None) as (pool, _):
             yield pool
 
 
@@ -323,12 +334,16 @@ class Said(ScriptedModel):
         self.text = text
         self.asked = 0
         self.there = True
+        self.gate: asyncio.Event | None = None
 
     async def open(self, request: ModelRequest) -> ModelResponse:
         """Answer by the text."""
         self.asked += 1
-        if self.text is not None:
-            messages = [{"role": "user", "content": self.text}]
+        text = self.text
+        if self.gate is not None:
+            await self.gate.wait()
+        if text is not None:
+            messages = [{"role": "user", "content": text}]
             request = replace(request, body={**request.body, "messages": messages})
         return await super().open(request)
 
@@ -370,8 +385,10 @@ def pool_of(*members: Said, clock: Clock, priorities: Sequence[int] | None = Non
     )
 
 
-async def test_a_throttled_member_is_out_as_long_as_it_says() -> None:
-    """Not a moment longer, and it is asked like every other afterwards; ready all the while."""
+async def test_a_throttled_member_is_out_as_long_as_it_says(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not a moment longer, and it is asked like every other afterwards; the log says it once."""
     clock, first, second = Clock(), Said("throttle 30"), Said()
     pool = pool_of(first, second, clock=clock)
     assert await ask(pool) == "b"
@@ -383,8 +400,23 @@ async def test_a_throttled_member_is_out_as_long_as_it_says() -> None:
     clock.now += 0.1
 
     assert [await ask(pool) for _ in range(3)] == ["a"] * 3
+    assert caplog.messages == ["scripted of account a is not asked for 30 s (model-throttled)"]
     assert first.asked == 4
     assert pool.health()[0].reason is None
+
+
+async def test_one_left_says_when_the_first_is_back() -> None:
+    """With the other one out the time told is the soonest of both, not the last one's own."""
+    clock = Clock()
+    pool = pool_of(Said("away 5"), Said("away 90"), clock=clock)
+    await ask(pool)
+    clock.now += 5
+    with pytest.raises(ModelUnavailable) as caught:
+        await pool.open(request("hello"))
+    assert caught.value.retry_after == 5
+    with pytest.raises(ModelUnavailable) as again:
+        await pool.open(request("hello"))
+    assert again.value.retry_after == 5
 
 
 async def test_ten_minutes_is_the_longest() -> None:
@@ -430,7 +462,11 @@ async def test_the_third_failure_opens_the_circuit_and_one_request_tries_it() ->
         assert pool.health()[0].state is CircuitState.HALF_OPEN
         assert await ask(pool) == "model-failed"
 
-    clock.now += 8 * FIRST_SECONDS
+    for _ in range(9):
+        clock.now += LAST_SECONDS
+        assert await ask(pool) == "model-failed"
+    assert pool.health()[0].seconds == LAST_SECONDS
+    clock.now += LAST_SECONDS
     only.text = "slow 3"
     probing = await pool.open(request("hello"))
     assert pool.health()[0].state is CircuitState.CLOSED
@@ -461,25 +497,62 @@ async def test_a_probe_that_hangs_keeps_nobody_else_out() -> None:
 
 async def test_one_outage_is_counted_once() -> None:
     """A hundred requests that fail together open the circuit for as long as three."""
-    clock, only = Clock(), Said("late 1")
+    clock, only = Clock(), Said("fail")
     pool = pool_of(only, clock=clock)
-    only.text = "fail"
-    await asyncio.gather(*(ask(pool) for _ in range(100)))
+    only.gate = asyncio.Event()
+    asking = [asyncio.create_task(ask(pool)) for _ in range(100)]
+    await asyncio.sleep(0)
+    assert pool.health()[0].under_way == 100
+    only.gate.set()
+    await asyncio.gather(*asking)
 
     assert pool.health()[0].seconds == FIRST_SECONDS
+    assert pool.health()[0].under_way == 0
 
 
 async def test_an_older_answer_does_not_close_a_newer_circuit() -> None:
-    """A stream that began before its member was throttled ends without undoing that."""
+    """What was asked before its member was throttled begins and ends without undoing that."""
     clock, first, second = Clock(), Said(), Said()
     pool = pool_of(first, second, clock=clock)
     older = await pool.open(request("hello"))
-    first.text = "throttle 30"
+    first.gate = asyncio.Event()
+    begins = asyncio.create_task(pool.open(request("hello")))
+    await asyncio.sleep(0)
+    gate, first.gate, first.text = first.gate, None, "throttle 30"
     assert await ask(pool) == "b"
+    gate.set()
+    await (await begins).aclose()
     await older.aclose()
 
     assert pool.health()[0].state is CircuitState.OPEN
     assert pool.health()[0].reason == "model-throttled"
+
+
+async def test_an_older_answer_does_not_vouch_for_a_member_that_failed_since() -> None:
+    """An answer asked for before the circuit opened leaves it to be tried by one request."""
+    clock, only = Clock(), Said()
+    pool = pool_of(only, clock=clock)
+    only.gate = asyncio.Event()
+    begins = asyncio.create_task(pool.open(request("hello")))
+    await asyncio.sleep(0)
+    gate, only.gate, only.text = only.gate, None, "fail"
+    for _ in range(FAILURES):
+        await ask(pool)
+    gate.set()
+    older = await begins
+    clock.now += FIRST_SECONDS
+
+    assert pool.health()[0].state is CircuitState.HALF_OPEN
+    await older.aclose()
+
+
+async def test_half_an_answer_is_put_away() -> None:
+    """What broke off before anything went out is closed before the next one is asked."""
+    first, second = Said("cut 3"), Said()
+    pool = pool_of(first, second, clock=Clock())
+    await whole(pool, request("hello", stream=False))
+
+    assert (first.asked, first.under_way, second.under_way) == (1, 0, 0)
 
 
 async def test_answers_that_break_off_open_the_circuit_too() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from secure_openai.errors import (
     ContentFiltered,
+    CredentialMissing,
     DeploymentMissing,
     DeploymentTooSmall,
     ModelError,
@@ -25,16 +26,17 @@ FAILURES = 3
 """How many in a row open the circuit."""
 
 FIRST_SECONDS = 2.0
-"""How long a circuit that opens by itself stays open: this, then twice as long …"""
+LAST_SECONDS = 60.0
+"""How long a circuit that opens by itself stays open: first, and doubled each time, at most."""
 
 LONGEST_SECONDS = 600.0
-"""… and never longer than this at a time, whatever a server says: what was mended is found."""
+"""How long a server's own word is taken, however long it says: what was mended is found."""
 
 MISPLACED_SECONDS = 60.0
 """How long a deployment that is missing, or refuses our credential, is left alone."""
 
-ANSWERS = (ContentFiltered, DeploymentTooSmall, ModelRejected)
-"""Errors that are about the request: whoever says so works."""
+NOT_ITS_OWN = (ContentFiltered, CredentialMissing, DeploymentTooSmall, ModelRejected)
+"""Errors that are about the request or about us: nothing is held against a member for them."""
 
 
 class Circuit:
@@ -98,7 +100,7 @@ class Circuit:
 
     def failed(self, error: ModelError, now: float) -> None:
         """Take note of a failure."""
-        if isinstance(error, ANSWERS):
+        if isinstance(error, NOT_ITS_OWN):
             return
         opened = now < self._open_until
         self.failure = error
@@ -114,7 +116,7 @@ class Circuit:
             # One of many that were under way when it opened: they are one outage.
             return
         elif self.failures >= FAILURES:
-            self._open(now, FIRST_SECONDS * 2.0**self._openings)
+            self._open(now, min(LAST_SECONDS, FIRST_SECONDS * 2.0**self._openings))
             self._openings = min(self._openings + 1, 20)
         else:
             self._rests_until = now + REST_SECONDS

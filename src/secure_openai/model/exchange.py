@@ -13,6 +13,7 @@ from typing import NoReturn
 import aiohttp
 
 from secure_openai.errors import (
+    CredentialMissing,
     CredentialUnavailable,
     ModelError,
     ModelTimeout,
@@ -40,13 +41,13 @@ class Patience:
         connect: For a connection.
         first_byte: For a stream's first event.
         whole: For an answer that is not streamed: it begins when it is done.
-        idle: Between two pieces of either.
+        idle: Between two pieces of either: a reasoning model thinks in silence.
     """
 
     connect: float = 5.0
     first_byte: float = 60.0
-    whole: float = 100.0
-    idle: float = 30.0
+    whole: float = 110.0
+    idle: float = 110.0
 
 
 class Exchange:
@@ -147,7 +148,7 @@ class Exchange:
         try:
             return {"Authorization": await self._authorization()}
         except CredentialUnavailable as error:
-            raise ModelUnavailable(error.detail) from None
+            raise CredentialMissing(error.detail) from None
 
 
 class Answer:
@@ -163,17 +164,18 @@ class Answer:
         self._head: list[ServerSentEvent] = []
 
     async def begin(self) -> None:
-        """Wait for the first event; whoever calls this bounds it.
+        """Wait for the first event that says something; whoever calls this bounds it.
 
         Raises:
             ModelError: The stream ends, or fails, before it has begun.
         """
-        while not self._head:
+        while not any(event.data for event in self._head):
             chunk = await self._response.content.readany()
             if not chunk:
                 _broken("The model broke off before it answered.")
             self._head.extend(self._reader.feed(chunk))
-        _raise_error_event(self._head[0])
+        for event in self._head:
+            _raise_error_event(event)
 
     async def read(self) -> bytes:
         """Return the whole body."""
@@ -194,7 +196,6 @@ class Answer:
         """Yield events, the one that ends the stream included."""
         try:
             for event in self._head:
-                _raise_error_event(event)
                 yield event
                 if event.is_done:
                     return

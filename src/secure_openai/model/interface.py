@@ -184,10 +184,10 @@ def usage_of(payload: JsonObject) -> Usage | None:
     for first, second in _COUNTS:
         if first in reported and second in reported:
             prompt, other = _count(reported[first]), _count(reported[second])
-            if prompt is None or other is None:
-                return None
-            # Embeddings have no answer to count: their total is the prompt's.
-            return Usage(prompt, other - prompt if second == "total_tokens" else other)
+            if second == "total_tokens" and prompt is not None and other is not None:
+                # Embeddings have no answer to count: what is over the prompt is one all the same.
+                other = _count(other - prompt)
+            return None if prompt is None or other is None else Usage(prompt, other)
     return None
 
 

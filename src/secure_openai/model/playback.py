@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from secure_openai.model import shapes
 from secure_openai.model.interface import DONE, ServerSentEvent
-from secure_openai.model.script import Ending, Script
+from secure_openai.model.script import SLOW_SECONDS, Ending, Script
 from secure_openai.types import JsonObject, Operation
 
 ENDED = frozenset({Ending.WHOLE, Ending.CENSORED})
@@ -62,7 +62,7 @@ def _chat(script: Script, body: JsonObject) -> Iterator[tuple[float, JsonObject]
     for word in script.words:
         yield script.seconds, shapes.chat_delta(model, {"content": word})
     if script.ending is Ending.BROKEN:
-        yield 0.0, shapes.error_body("server_error", "secret")
+        yield SLOW_SECONDS, shapes.error_body("server_error", "secret")
     if script.ending in ENDED:
         options = body.get("stream_options")
         for payload in shapes.chat_end(
@@ -82,7 +82,7 @@ def _responses(script: Script, body: JsonObject) -> Iterator[tuple[float, JsonOb
     for word in script.words:
         yield script.seconds, shapes.response_delta(word)
     if script.ending is Ending.BROKEN:
-        yield 0.0, shapes.response_failed(model)
+        yield SLOW_SECONDS, shapes.response_failed(model)
     if script.ending in ENDED:
         for payload in shapes.response_end(
             model,

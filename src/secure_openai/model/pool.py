@@ -8,12 +8,14 @@ not touched here: it is charged once, for the answer that came.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from secure_openai.errors import (
     ContentFiltered,
+    CredentialMissing,
     ModelError,
     ModelRejected,
     ModelThrottled,
@@ -24,14 +26,16 @@ from secure_openai.model.circuit import REST_SECONDS, Circuit
 from secure_openai.model.interface import Model, ModelRequest, ModelResponse, ServerSentEvent
 from secure_openai.types import Attempt, CircuitState, Deployment, MemberHealth
 
+logger = logging.getLogger(__name__)
+
 WAITS = 2
 """How many members a request waits for in vain: each wait is long, and Azure may bill it."""
 
 ANSWERED_SECONDS = 30.0
 """How long an answer shows that its member is ready."""
 
-FINAL = (ContentFiltered, ModelRejected)
-"""Errors that the next member would repeat: they are the request's own."""
+FINAL = (ContentFiltered, CredentialMissing, ModelRejected)
+"""Errors that the next member would repeat: they are the request's own, or ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ class Pool:
             try:
                 return await self._ask(place, request, _attempts(tried, errors))
             except ModelError as error:
-                place.circuit.failed(error, self._now())
+                self._failed(place, error)
                 if isinstance(error, FINAL):
                     error.attempts = _attempts(tried, errors)
                     raise
@@ -143,7 +147,20 @@ class Pool:
         if failure is None:
             place.circuit.answered(self._now())
         else:
-            place.circuit.failed(failure, self._now())
+            self._failed(place, failure)
+
+    def _failed(self, place: _Place, error: ModelError) -> None:
+        now = self._now()
+        was_open = place.circuit.state(now) is CircuitState.OPEN
+        place.circuit.failed(error, now)
+        if place.circuit.state(now) is CircuitState.OPEN and not was_open:
+            logger.warning(
+                "%s of account %s is not asked for %.0f s (%s)",
+                place.deployment,
+                place.member.name,
+                place.circuit.seconds(now),
+                error.slug,
+            )
 
     def _exhausted(
         self,
@@ -174,7 +191,7 @@ class Pool:
                 f"None of the deployments behind {request.deployment} answers now. Try again in a "
                 "moment.",
             )
-        if isinstance(told, (ModelThrottled, ModelUnavailable)) and told not in errors[:1]:
+        if len(places) != 1 and isinstance(told, (ModelThrottled, ModelUnavailable)):
             told.retry_after = max(soonest, REST_SECONDS)
         told.attempts = _attempts(tried, errors)
         return told

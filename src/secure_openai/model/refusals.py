@@ -99,9 +99,10 @@ def error_event(payload: JsonObject) -> ModelError | None:
     Chat completions send `{"error": …}`; responses an event of type `error`, or `response.failed`
     with the error in the response.
     """
-    inner = payload.get("response")
-    if payload.get("type") == "response.failed" and isinstance(inner, dict):
-        payload = {"error": inner.get("error"), "content_filters": inner.get("content_filters")}
+    if payload.get("type") == "response.failed":
+        inner = payload.get("response")
+        failed = inner if isinstance(inner, dict) else {}
+        payload = {"error": failed.get("error"), "content_filters": failed.get("content_filters")}
     elif payload.get("type") == "error" and not isinstance(payload.get("error"), dict):
         payload = {"error": payload}
     elif "error" not in payload or "choices" in payload:

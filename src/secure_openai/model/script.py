@@ -6,7 +6,7 @@
     mute         the answer's headers, then nothing more
     stall K      K words, then nothing more (without K: nothing at all)
     cut K        K words, then the connection breaks (without K: after the headers)
-    broken K     K words, then an error where an event belongs
+    broken K     K words, then after 20 ms an error where an event belongs
     throttle S   429 with Retry-After: S
     hurried N    429 with retry-after-ms: N
     small N      429 of a deployment that takes N tokens a minute
