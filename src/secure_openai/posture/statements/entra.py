@@ -97,7 +97,7 @@ def _assigned(topology: Topology) -> Iterator[Outcome]:
             continue
         present.add(client)
         application = clients.get(client)
-        if application and application.blocks("app_role"):
+        if application and (application.blocks("app_role") or application.blocks("web")):
             yield from held(one, "app_role_assignment_required", (True,), False)
     for client, one in clients.items():
         if client and client not in present and one.blocks("app_role"):
