@@ -44,7 +44,10 @@ CAUGHT_BY = {
 
 @dataclass
 class Tally:
-    """Counts of one group: its faults, who caught them, and how many checkov has any check for."""
+    """Counts of one group: its faults, who caught them, and how many checkov attempts.
+
+    Those are the faults in resources of a type that one of its checks is about, and what it caught.
+    """
 
     faults: int = 0
     ours: int = 0
@@ -139,7 +142,7 @@ class Catch:
 
 def table(catch: Catch) -> None:
     """Print who catches what."""
-    known = "of a type that checkov checks"
+    known = "of a type that a check is about"
     row("faults", "number", "prove", "checkov", known, "checkov, of these")
     row("---", "---", "---", "---", "---", "---")
     tallies = catch.faults()

@@ -2,7 +2,7 @@
 
 Reads a line of JSON with the paths of a plan and of what is to be searched for secrets, and answers
 with one: what failed and passed, as pairs of a check and a resource (of a secret: its hash), and
-the seconds that the plan took. Its first line says its version and the types that it checks.
+the seconds that the plan took. Its first line says its version and the types that checks are about.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ def _types() -> list[str]:
     found = set(resource_registry.checks)
     for check in graph.checks:
         found.update(check.resource_types or ())
-        found.update(check.connected_resources_types or ())
     return sorted(found)
 
 

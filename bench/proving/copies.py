@@ -28,16 +28,17 @@ def copies(state: dict[str, Any], count: int) -> dict[str, Any]:
     text = json.dumps(state["values"]["root_module"])
     tenant = values["azurerm_key_vault"]["tenant_id"]
 
-    def copy(number: int) -> dict[str, Any]:
+    def renamed(words: str, number: int) -> str:
         def other(found: re.Match[str]) -> str:
             whole = found.group(0)
             shared = whole == tenant or whole.startswith(_SHARED)
             return whole if shared else f"{found.group(1)}{number:04x}"
 
-        one = _UUID.sub(other, text)
-        one = one.replace(suffix, f"q{number:04d}").replace(f"/{group}", f"/{group}-{number:04d}")
-        one = one.replace(f'"{group}', f'"{group}-{number:04d}')
-        one = one.replace(workspace.replace(group, f"{group}-{number:04d}"), workspace)
+        words = _UUID.sub(other, words).replace(suffix, f"q{number:04d}")
+        return _starting(group).sub(rf"\g<0>-{number:04d}", words)
+
+    def copy(number: int) -> dict[str, Any]:
+        one = renamed(text, number).replace(renamed(workspace, number), renamed(workspace, 0))
         one = one.replace('"address": "', f'"address": "module.copy[{number}].')
         module: dict[str, Any] = json.loads(one)
         if number:
@@ -49,6 +50,11 @@ def copies(state: dict[str, Any], count: int) -> dict[str, Any]:
         "terraform_version": state["terraform_version"],
         "values": {"root_module": {"child_modules": [copy(number) for number in range(count)]}},
     }
+
+
+def _starting(name: str) -> re.Pattern[str]:
+    """Return what finds a name where a value or a part of an id begins."""
+    return re.compile(rf'(?<=["/]){re.escape(name)}')
 
 
 def _without_workspace(module: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ class Checkov:
 
     Attributes:
         version: Its version.
-        types: The resource types that any check of it looks at.
+        types: The resource types that its checks are about.
     """
 
     version: str

@@ -3,8 +3,8 @@
     {"main": {"url": "https://NAME.openai.azure.com/", "priority": 1,
               "deployments": {"chat": "gpt-5.4-mini"}, "id": "/subscriptions/…"}}
 
-The id is what deployments are managed by; without it they are only used. Everything that is wrong
-is said at once, each with what to write instead.
+Everything that is wrong is said at once, each with what to write instead. The id is what
+deployments are managed by; without it they are only used.
 """
 
 from __future__ import annotations

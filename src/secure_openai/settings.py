@@ -225,8 +225,8 @@ class Settings(CredentialSettings):
     def uses_credential(self) -> bool:
         """Return whether anything asks Azure: models, telemetry, or sign-in on an Azure host."""
         signs_in = self.azure_host and urlsplit(self.authority).scheme == "https"
-        asks = self.model_source is ModelSource.AZURE or bool(self.telemetry_connection_string)
-        return signs_in or asks
+        sends = bool(self.telemetry_connection_string)
+        return signs_in or sends or self.model_source is ModelSource.AZURE
 
     @property
     def telemetry_url(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -12,13 +14,19 @@ from secure_openai import cli
 from secure_openai.cli.main import NAMES, app
 from tests.system import environment
 
-NO_COMMANDS = {"__init__", "__main__", "console", "main"}
+
+def written() -> Iterator[str]:
+    """Yield the modules that hold a command: a function of their name, or a group."""
+    for path in Path(cli.__path__[0]).glob("*.py"):
+        if path.stem not in {"__init__", "__main__", "main"}:
+            module = import_module(f"secure_openai.cli.{path.stem}")
+            if hasattr(module, "app") or hasattr(module, path.stem):
+                yield path.stem
 
 
-def test_every_module_is_a_command() -> None:
-    """A command that is written is offered, and shows its help."""
-    modules = {path.stem for path in Path(cli.__path__[0]).glob("*.py")} - NO_COMMANDS
-    assert sorted(NAMES) == sorted(modules)
+def test_every_command_that_is_written_is_offered() -> None:
+    """It shows its help."""
+    assert sorted(NAMES) == sorted(written())
     for name in NAMES:
         result = CliRunner().invoke(app, [name, "--help"])
         assert result.exit_code == 0, result.output

@@ -152,6 +152,22 @@ def state(resource: Any) -> dict[str, Any]:
         (state({key: value for key, value in RESOURCE.items() if key != "mode"}), "no whole state"),
         (state({**RESOURCE, "sensitive_values": "x"}), "no whole state"),
         (state({**RESOURCE, "mode": "data"}), "holds no resources"),
+        (state({**RESOURCE, "mode": "MANAGED"}), "no whole state"),
+        (
+            {
+                "format_version": "1.0",
+                "planned_values": {"root_module": {"resources": [RESOURCE]}},
+            },
+            "no whole plan",
+        ),
+        (
+            {
+                "format_version": "1.0",
+                "planned_values": {"root_module": {"resources": [RESOURCE]}},
+                "resource_changes": [{"address": RESOURCE["address"], "change": {"actions": []}}],
+            },
+            "no whole plan",
+        ),
         ({"format_version": "1.0", "planned_values": {}}, "holds no resources"),
         ({"format_version": "1.0", "planned_values": None}, "no whole plan"),
         (
@@ -323,10 +339,6 @@ def test_members_of_a_set_may_stand_in_another_order(
             {"deferred_changes": [{"reason": "x", "resource_change": {"address": "a.b"}}]},
             "its change is put off",
         ),
-        (
-            {"resource_changes": [{"address": "a.b", "change": {"actions": ["forget"]}}]},
-            "leaves it standing",
-        ),
     ],
 )
 def test_what_a_plan_leaves_out_leaves_it_in_doubt(
@@ -340,6 +352,17 @@ def test_what_a_plan_leaves_out_leaves_it_in_doubt(
     whole = next(one for one in document["statements"] if one["id"] == "WHOLE-01")
     assert whole["verdict"] == "cannot tell"
     assert says in whole["cannot_tell"][0]["says"]
+
+
+def test_what_terraform_forgets_leaves_it_in_doubt(
+    written: Callable[[Any], Path], made: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    """It goes on standing in Azure, and in no state."""
+    plan = copy.deepcopy(made[0])
+    plan["resource_changes"].append({"address": "a.b", "change": {"actions": ["forget"]}})
+    document = json.loads(run(written(plan), "--format", "json").output)
+    whole = next(one for one in document["statements"] if one["id"] == "WHOLE-01")
+    assert "leaves it standing" in whole["cannot_tell"][0]["says"]
 
 
 def test_nothing_that_is_unknown_everywhere_is_proven(

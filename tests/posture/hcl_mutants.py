@@ -130,8 +130,8 @@ MUTANTS = (
         (
             (
                 "modules/store/cosmos.tf",
-                "local.public ? var.address_allow_list : []",
-                '["0.0.0.0"]',
+                "ip_range_filter                    = var.address_allow_list",
+                'ip_range_filter = ["0.0.0.0"]',
             ),
         ),
     ),
@@ -152,7 +152,12 @@ MUTANTS = (
                 '  allocation_method   = "Static"\n}\n',
             ),
         ),
-        {"operations": {"jump_machine": {"administrators": [GROUP], "ssh_public_key": KEY}}},
+        {
+            "operations": {
+                "bastion": {},
+                "jump_machine": {"administrators": [GROUP], "ssh_public_key": KEY},
+            }
+        },
     ),
     HclMutant(
         "a security group attached to nothing",
@@ -186,9 +191,9 @@ MUTANTS = (
         "module.network[0].azurerm_virtual_network.this",
         (
             (
-                "main.tf",
-                "dns_servers             = var.network.dns_servers",
-                'dns_servers             = ["10.9.9.9"]',
+                "modules/network/vnet.tf",
+                "dns_servers         = var.dns_servers",
+                'dns_servers         = ["10.9.9.9"]',
             ),
         ),
     ),

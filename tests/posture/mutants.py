@@ -235,12 +235,11 @@ SIZES: dict[str, tuple[str, Any]] = {
     "azurerm_application_insights": ("sampling_percentage", 50),
     "azurerm_cognitive_deployment": ("sku/0/capacity", 7),
     "azurerm_cosmosdb_account": ("burst_capacity_enabled", True),
-    "azurerm_key_vault": ("sku_name", "standard"),
     "azurerm_linux_web_app": ("site_config/0/health_check_path", "/readyz"),
     "azurerm_log_analytics_workspace": ("retention_in_days", 365),
     "azurerm_monitor_action_group": ("short_name", "other"),
     "azurerm_service_plan": ("worker_count", 3),
-    "azurerm_storage_account": ("account_replication_type", "ZRS"),
+    "azurerm_storage_account": ("account_replication_type", "RAGZRS"),
     "azurerm_storage_container_immutability_policy": ("locked", True),
 }
 

@@ -24,9 +24,13 @@ def log() -> Iterator[io.StringIO]:
     levels = [one.level for one in loggers]
     for one in loggers:
         one.setLevel(logging.NOTSET)
+    # Servers of other tests keep their words to themselves; `serve` leaves that to us.
+    server = logging.getLogger("uvicorn")
+    propagated, server.propagate = server.propagate, True
     stream = io.StringIO()
     write_log(stream)
     yield stream
+    server.propagate = propagated
     root.handlers[:] = handlers
     for one, level in zip(loggers, levels, strict=True):
         one.setLevel(level)

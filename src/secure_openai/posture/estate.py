@@ -91,7 +91,7 @@ class Resource:
 
     def unsure(self, *names: str) -> bool:
         """Return whether any part of any of these arguments is not known, or was made up."""
-        return bool(self.unknown) and any(path[0] in names for path in self.unknown)
+        return any(not path or path[0] in names for path in self.unknown)
 
     def _unsure(self, steps: Steps) -> bool:
         return any(
@@ -173,7 +173,11 @@ class Estate:
         relations: bool = True,
         left_out: tuple[tuple[str, str], ...] = (),
     ) -> Self:
-        """Read the `values` of a state or the `planned_values` of a plan."""
+        """Read the `values` of a state or the `planned_values` of a plan.
+
+        Raises:
+            KeyError: A resource is neither managed nor looked up.
+        """
         unknown: dict[str, set[Steps]] = defaultdict(set)
         for address, path in invented:
             unknown[address].add(path)
@@ -183,9 +187,9 @@ class Estate:
         }
         managed: list[Resource] = []
         looked_up: list[Resource] = []
+        lists = {"managed": managed, "data": looked_up}
         for one in _entries(values.get("root_module", {})):
-            found = _resource(one, unknown.get(one["address"], set()))
-            (managed if one["mode"] == "managed" else looked_up).append(found)
+            lists[one["mode"]].append(_resource(one, unknown.get(one["address"], set())))
         return cls(tuple(managed), outputs, invented, relations, tuple(looked_up), left_out)
 
     @cached_property

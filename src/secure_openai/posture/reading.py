@@ -171,6 +171,7 @@ def _plan(
             document["planned_values"], unknown, relations=False, left_out=left_out
         )
         _whole(estate)
+        _told(estate, document)
         variables = {
             name: one.get("value") for name, one in (document.get("variables") or {}).items()
         }
@@ -212,6 +213,21 @@ def _unknown(document: Mapping[str, Any]) -> Iterator[Place]:
         for path, value in leaves(after):
             if value is True:
                 yield change["address"], path
+
+
+def _told(estate: Estate, document: Mapping[str, Any]) -> None:
+    """Refuse a plan that does not say of each resource what of it is not known.
+
+    Raises:
+        TypeError: It does not; Terraform says so even of what does not change.
+    """
+    told = {
+        one["address"]
+        for one in document.get("resource_changes") or ()
+        if (one.get("change") or {}).get("after_unknown") is not None
+    }
+    if not {one.address for one in estate.resources} <= told:
+        raise TypeError
 
 
 def _whole(estate: Estate) -> None:

@@ -62,6 +62,13 @@ DOORS: dict[str, tuple[str, Change]] = {
         "REACH-02",
         put(WEB, "site_config/0/scm_ip_restriction", [{"action": None, "ip_address": "0.0.0.0/0"}]),
     ),
+    "a deployment site behind the main site's rules": (
+        "REACH-02",
+        both(
+            put(WEB, "site_config/0/scm_use_main_ip_restriction", True),
+            put(WEB, "site_config/0/ip_restriction", [{"action": "Allow", "ip_address": "203.0.113.7/32"}]),
+        ),
+    ),
     "another Front Door": (
         "REACH-02",
         put(WEB, "site_config/0/ip_restriction", [{"action": "Allow", "service_tag": "AzureFrontDoor.Backend"}]),

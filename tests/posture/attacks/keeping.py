@@ -20,6 +20,12 @@ KEEPING: dict[str, tuple[str, Change]] = {
         "SEE-02",
         every("azurerm_monitor_activity_log_alert", criteria=[{"category": "Administrative", "operation_name": "x", "status": "Failed"}]),
     ),
+    "alerts about something else": ("SEE-02", narrowed(category="ServiceHealth")),
+    "traces that are cut off": ("SEE-03", every("azurerm_application_insights", daily_data_cap_in_gb=0)),
+    "blobs that are deleted for good": (
+        "KEEP-02",
+        put(RECORDS, "blob_properties/0/delete_retention_policy/0/permanent_delete_enabled", True),
+    ),
     "alerts about one caller": ("SEE-02", narrowed(caller="somebody")),
     "alerts about failures only": ("SEE-02", narrowed(status="Failed")),
     "alerts about one resource": ("SEE-02", narrowed(resource_id="/x")),

@@ -101,6 +101,10 @@ NETWORKS: dict[str, tuple[str, Change]] = {
     "an application that left its network": ("REACH-06", put(FUNCTION, "virtual_network_subnet_id", "")),
     "a model that calls whom it likes": ("REACH-09", put(MODEL, "fqdns", ["*"])),
     "a model that calls a stranger": ("REACH-09", put(MODEL, "fqdns", ["evil.example.com"])),
+    "a subnet that others may use": (
+        "REACH-07",
+        put('module.network[0].azurerm_subnet.this["endpoints"]', "sharing_scope", "Tenant"),
+    ),
     "a subnet inside its network": (
         "REACH-07",
         put("module.network[0].azurerm_virtual_network.this", "subnet", [{"name": "more", "address_prefixes": ["10.20.3.0/24"], "default_outbound_access_enabled": False}]),

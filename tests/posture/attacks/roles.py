@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.posture.attacks.changes import (
+    APPLICATION,
     CONTRIBUTOR,
     CREDENTIAL,
     GROUP,
@@ -87,6 +88,13 @@ ROLES_HELD: dict[str, tuple[str, Change]] = {
     "a pipeline that signs in as the application": ("ROLES-05", both(put(CREDENTIAL, "issuer", "https://token.actions.githubusercontent.com"), put(CREDENTIAL, "subject", "repo:evil/app:pull_request"))),
     "a client that nobody asks": ("SIGNIN-03", put("module.identity.azuread_application_pre_authorized.command_line[0]", "authorized_client_id", SOMEBODY)),
     "a right on Microsoft Graph": ("SIGNIN-03", added("azuread_app_role_assignment", app_role_id="9e3f62cf-ca93-4989-b6ce-bf83c28f9fe8", principal_object_id=SOMEBODY, resource_object_id=SOMEBODY)),
+    "an application without roles that everybody may use": (
+        "SIGNIN-03",
+        both(
+            put(APPLICATION, "app_role", []),
+            put('module.identity.azuread_service_principal.this["production"]', "app_role_assignment_required", False),
+        ),
+    ),
     "an application whose people are nobody's": (
         "SIGNIN-03",
         lambda found: found.remove(next(o for o in found if o["address"] == 'module.identity.azuread_service_principal.this["production"]')),

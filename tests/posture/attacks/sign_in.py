@@ -26,6 +26,8 @@ SIGN_IN: dict[str, tuple[str, Change]] = {
             put(WEB, "app_settings/SECURE_OPENAI_AUTHORITY", LOGIN.replace("common", SOMEBODY)),
         ),
     ),
+    "an answer that may be played again": ("SIGNIN-02", put(FUNCTION, "auth_settings_v2/0/login/0/validate_nonce", False)),
+    "a host that the caller names": ("SIGNIN-02", put(FUNCTION, "auth_settings_v2/0/forward_proxy_convention", "Standard")),
     "any website in people's name": ("SIGNIN-01", put(WEB, "site_config/0/cors", [{"allowed_origins": ["*"], "support_credentials": True}])),
     "any website in a job's name": ("SIGNIN-02", put(FUNCTION, "site_config/0/cors", [{"allowed_origins": ["*"]}])),
     "code from elsewhere": ("SIGNIN-04", put(WEB, "app_settings/PYTHONPATH", "/home/evil")),

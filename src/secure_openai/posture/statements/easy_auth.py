@@ -52,8 +52,13 @@ def easy_auth(topology: Topology, app: Resource) -> Iterator[Outcome]:
             "RedirectToLoginPage",
         ),
         ("require_https", (True,), True),
+        ("login.0.validate_nonce", (True,), True),
     ):
         yield from held(app, f"auth_settings_v2.0.{path}", accepted, default)
+    if not topology.estate.every("azurerm_application_gateway"):
+        # Who is no proxy writes such headers himself.
+        path = "auth_settings_v2.0.forward_proxy_convention"
+        yield from held(app, path, ("NoProxy",), "NoProxy")
     excluded = app.get("auth_settings_v2.0.excluded_paths")
     if excluded is UNKNOWN:
         yield Doubt(app.address, "which paths ask nobody is not known yet")

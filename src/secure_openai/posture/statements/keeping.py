@@ -11,6 +11,7 @@ from secure_openai.posture.statements.statement import (
     LEAST_LOG_DAYS,
     Doubt,
     Finding,
+    Note,
     Outcome,
     Severity,
     Statement,
@@ -37,6 +38,9 @@ def _storage(topology: Topology) -> Iterator[Outcome]:
     for one in topology.estate.every("azurerm_storage_account"):
         yield from held(one, "blob_properties.0.versioning_enabled", (True,), False)
         for name in ("delete_retention_policy", "container_delete_retention_policy"):
+            if name == "delete_retention_policy":
+                path = f"blob_properties.0.{name}.0.permanent_delete_enabled"
+                yield from held(one, path, (False,), False)
             path = f"blob_properties.0.{name}.0.days"
             yield from kept(one, path, LEAST_DAYS, hcl(path, 30), default=0)
         for path, accepted, default in (
@@ -130,6 +134,8 @@ def _filters(topology: Topology) -> Iterator[Outcome]:
                 "its content filter is none of the estate's",
                 "rai_policy_name = azurerm_cognitive_account_rai_policy.this.name",
             )
+        if str(one.get("sku.0.name")).startswith("Global"):
+            yield Note(one.address, "its prompts may be answered in any region of the world")
         if one.get("version_upgrade_option") is UNKNOWN:
             yield Doubt(one.address, "version_upgrade_option is not known yet")
         elif one.get("version_upgrade_option") != "NoAutoUpgrade":

@@ -220,6 +220,9 @@ def _groups(topology: Topology) -> Iterator[Outcome]:
     for subnet in topology.subnets.values():
         if subnet.resource is None or subnet.id.rpartition("/")[2] in _EXEMPT[1:]:
             continue
+        if subnet.resource.values.get("sharing_scope"):
+            says = f"subnet {subnet.label} is shared: others of the tenant may place things in it"
+            yield Finding(subnet.resource.address, "sharing_scope", says, "sharing_scope = null")
         if not subnet.group_id:
             says = f"no security group is attached to subnet {subnet.label}"
             yield Finding(subnet.resource.address, "", says, _GROUP)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from secure_openai.posture.applications import settings_of
 from secure_openai.posture.estate import UNKNOWN, Resource, fold
@@ -152,7 +152,7 @@ def _firewalls(topology: Topology) -> Iterator[Outcome]:
         for name in ("ip_restriction_default_action", "scm_ip_restriction_default_action"):
             if closed or name.startswith("scm"):
                 yield from held(site, f"site_config.0.{name}", ("Deny",), "Allow")
-        rules = site.get("site_config.0.scm_ip_restriction")
+        rules = _deployment_rules(site)
         if rules is UNKNOWN:
             yield Doubt(site.address, "site_config.0.scm_ip_restriction is not known yet")
         elif admitted(rules):
@@ -164,6 +164,16 @@ def _firewalls(topology: Topology) -> Iterator[Outcome]:
             one.values.get("storage_account_id")
         ):
             yield from held(one, "default_action", ("Deny",), "Allow")
+
+
+def _deployment_rules(site: Resource) -> Any:
+    """Return the rules of a deployment site, with those of the main site where it takes them over."""
+    own = site.get("site_config.0.scm_ip_restriction")
+    taken = site.get("site_config.0.scm_use_main_ip_restriction")
+    if taken in (None, False):
+        return own
+    main = site.get("site_config.0.ip_restriction")
+    return UNKNOWN if UNKNOWN in (own, main, taken) else [*(own or ()), *(main or ())]
 
 
 def _denies(service: Resource, wall: Firewall) -> Iterator[Outcome]:

@@ -159,7 +159,11 @@ def _alerts(topology: Topology) -> Iterator[Outcome]:
 def _narrowed(criteria: Values) -> bool:
     """Return whether an alert is about less than every success of its operation."""
     done = criteria.get("status") in (None, "", "Succeeded") and not criteria.get("statuses")
-    return not done or any(criteria.get(name) for name in _NARROWING)
+    return (
+        not done
+        or criteria.get("category") != "Administrative"
+        or any(criteria.get(name) for name in _NARROWING)
+    )
 
 
 def _logs(topology: Topology) -> Iterator[Outcome]:
@@ -174,12 +178,13 @@ def _logs(topology: Topology) -> Iterator[Outcome]:
         mend = 'resource "azurerm_log_analytics_workspace" "this" {\n  retention_in_days = 90\n}'
         yield Finding(watched[0].address, "", "no workspace keeps what happens", mend)
     for one in estate.every(*kinds):
-        quota = one.get("daily_quota_gb")
-        if quota is UNKNOWN:
-            yield Doubt(one.address, "daily_quota_gb is not known yet")
-        elif quota is not None and 0 <= quota < LEAST_GIGABYTES:
-            says = f"after {quota} GB a day nothing more is kept"
-            yield Finding(one.address, "daily_quota_gb", says, "daily_quota_gb = -1")
+        for name in ("daily_quota_gb", "daily_data_cap_in_gb"):
+            quota = one.get(name)
+            if quota is UNKNOWN:
+                yield Doubt(one.address, f"{name} is not known yet")
+            elif quota is not None and 0 <= quota < LEAST_GIGABYTES:
+                says = f"after {quota} GB a day nothing more is kept"
+                yield Finding(one.address, name, says, f"{name} = {LEAST_GIGABYTES}")
         yield from kept(
             one, "retention_in_days", LEAST_LOG_DAYS, "retention_in_days = 90", default=0
         )
