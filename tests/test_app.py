@@ -265,7 +265,7 @@ async def test_the_audit_is_sealed_when_the_process_ends(
     tmp_path: Path, identity_folder: Path
 ) -> None:
     """After a clean end the last seal reaches the last record."""
-    from secure_openai.store.seals import SealFolder
+    from secure_openai.store.seals import Seals
     from secure_openai.store.sqlite.verification import verify_database
 
     async with (
@@ -274,7 +274,8 @@ async def test_the_audit_is_sealed_when_the_process_ends(
     ):
         await http.post("/openai/v1/chat/completions", json=HELLO)
     data = tmp_path / "data"
-    report = verify_database(data / "secure-openai.db", SealFolder(data / "seals").seals())
+    seals = Seals.in_folder(data / "seals")
+    report = await verify_database(data / "secure-openai.db", seals.all())
 
     assert report.found == ()
     assert report.sealed == report.records == 2
@@ -301,7 +302,7 @@ async def test_jobs_run_by_themselves(
     async with running_world(tmp_path, identity_folder) as world, asyncio.timeout(5):
         while len(calls) < 3:
             await asyncio.sleep(0.01)
-        assert list(world.assembly.seals.seals())
+        assert [seal async for seal in world.assembly.seals.all()]
 
 
 async def test_reservations_under_way_are_renewed(

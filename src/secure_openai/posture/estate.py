@@ -77,6 +77,18 @@ class Resource:
                 return None
         return value
 
+    def hides(self, path: str) -> bool:
+        """Return whether the argument at a path is sensitive, or holds or lies in what is."""
+        marks: Any = self.sensitive
+        for step in path.split("."):
+            if marks is True:
+                return True
+            try:
+                marks = marks[int(step) if step.isdigit() else step]
+            except (KeyError, IndexError, TypeError):
+                return False
+        return _any(marks)
+
     def unsure(self, *names: str) -> bool:
         """Return whether any part of any of these arguments is not known, or was made up."""
         return any(not path or path[0] in names for path in self.unknown)
@@ -99,6 +111,14 @@ class Resource:
     def refers(self, attribute: str) -> str:
         """Return an id that it names, in the case in which ids are compared; empty if none."""
         return fold(self.values.get(attribute))
+
+
+def _any(marks: Any) -> bool:
+    if isinstance(marks, Mapping):
+        return any(_any(one) for one in marks.values())
+    if isinstance(marks, list):
+        return any(_any(one) for one in marks)
+    return marks is True
 
 
 def fold(identifier: object) -> str:

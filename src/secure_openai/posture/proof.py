@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from secure_openai.errors import AssumptionError
+from secure_openai.posture import collector
 from secure_openai.posture.assumptions import Assumption, Assumptions
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.statements import (
@@ -21,6 +22,7 @@ from secure_openai.posture.statements import (
     Finding,
     Note,
     Outcome,
+    Seen,
     Severity,
     Statement,
 )
@@ -38,7 +40,7 @@ ONLY_AFTER_DEPLOYMENT: Final = (
 """What no proof of a configuration can show; `secure-openai verify` looks at it."""
 
 
-T = TypeVar("T", Finding, Doubt, Note)
+T = TypeVar("T", Finding, Doubt, Note, Seen)
 
 
 class Verdict(StrEnum):
@@ -68,6 +70,7 @@ class Judged:
     doubts: tuple[Doubt, ...]
     notes: tuple[Note, ...]
     accepted: tuple[tuple[Finding, Accepted], ...]
+    seen: tuple[Seen, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -118,6 +121,7 @@ class Proof:
         return Counter(one.verdict for one in self.judged)
 
 
+@collector.paused()
 def prove(
     estate: Estate,
     *,
@@ -233,6 +237,7 @@ def _judge(
         tuple(_of(outcomes, Doubt)),
         tuple(_of(outcomes, Note)),
         tuple(taken),
+        tuple(_of(outcomes, Seen)),
     )
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from secure_openai.errors import ProofError
+from secure_openai.posture import collector
 from secure_openai.posture.agreement import differences
 from secure_openai.posture.estate import Estate, Place, leaves
-from secure_openai.posture.simulation import Progress, SimulationError, simulate
+from secure_openai.posture.simulation import Progress, SimulationError, Workspace
 
 LARGEST_BYTES: Final = 256 * 1024 * 1024
 """The largest state or plan that is read: some 700 times a whole estate's."""
@@ -40,6 +41,7 @@ class Source:
     terraform: str
 
 
+@collector.paused()
 def read(
     path: Path,
     *,
@@ -83,12 +85,17 @@ def _folder(path: Path, variables: Sequence[Path], progress: Progress | None) ->
         if not one.is_file():
             raise ProofError(f"{one} is no file of variables.")
     try:
-        with simulate(path, var_files=list(variables), progress=progress) as done:
-            estate = Estate.of(done.state, done.invented)
-            version = str(done.state.get("terraform_version", ""))
+        with Workspace(path, var_files=list(variables), progress=progress) as workspace:
+            estate, version = _built(workspace)
     except SimulationError as error:
         raise ProofError(*str(error).splitlines()[:12]) from None
     return _ours(Source(estate, "folder", str(path), version))
+
+
+def _built(workspace: Workspace) -> tuple[Estate, str]:
+    """Return what a configuration builds, and the version of Terraform that built it."""
+    state = workspace.apply()
+    return Estate.of(state, workspace.invented), str(state.get("terraform_version", ""))
 
 
 def _document(path: Path) -> Mapping[str, Any]:
@@ -178,8 +185,8 @@ def _plan(
     if not config.is_dir() or not any(config.glob("*.tf")):
         raise ProofError(f"{config} holds no Terraform configuration (*.tf).")
     try:
-        with simulate(config, variables=variables, progress=progress) as done:
-            simulated = Estate.of(done.state, done.invented)
+        with Workspace(config, variables=variables, progress=progress) as workspace:
+            simulated, _ = _built(workspace)
     except SimulationError as error:
         raise ProofError(*str(error).splitlines()[:12]) from None
     differing = next(differences(estate, simulated), None)

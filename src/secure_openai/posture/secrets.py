@@ -51,6 +51,11 @@ _NO_KEY: Final = (
 )
 _GUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 
+_GROUP_ID: Final = re.compile(
+    rf"/subscriptions/{_GUID.pattern}/resourceGroups/[\w-]{{1,90}}", re.IGNORECASE
+)
+"""A resource group's id, which has letters of both cases and digits as a key has."""
+
 _TEXT: Final = re.compile(
     r"AccountKey=|SharedAccess(?:Key|Signature)=|(?:^|[?&;])sig=[A-Za-z0-9%]|[?&]code=[A-Za-z0-9_/+=%-]{20}"
     r"|\bPass(?:word|phrase)\s*=|\bpwd\s*=|client_secret=|-----BEGIN [A-Z ]*PRIVATE KEY"
@@ -318,6 +323,8 @@ def _random(text: str) -> bool:
     """Return whether a long word looks drawn by lot: of mixed case with digits, or hexadecimal."""
     if text.startswith("AAAA"):
         # The public half of an SSH key (RFC 4253, section 6.6).
+        return False
+    if _GROUP_ID.fullmatch(text):
         return False
     hexadecimal = re.fullmatch(r"[0-9a-f]{32}|[0-9a-f]{64}", text) is not None
     return hexadecimal or all(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -119,8 +119,9 @@ class Topology:
         key = fold(identifier)
         if not key:
             return None
-        outside = Subnet(key, network_of_subnet(key), None, (), None, filters_endpoints=False)
-        return self.subnets.get(key, outside)
+        return self.subnets.get(key) or Subnet(
+            key, network_of_subnet(key), None, (), None, filters_endpoints=False
+        )
 
     def space(self, network: str) -> tuple[str, ...]:
         """Return the address space of a network; empty outside the estate."""
@@ -190,9 +191,27 @@ class Topology:
 
     def zone(self, identifier: str) -> Zone:
         """Return a private zone, of the estate or outside."""
-        known = self.estate.known(identifier)
-        key = fold(identifier)
-        return Zone(key, key.rpartition("/")[2], known)
+        found = self._zones.get(identifier)
+        if found is None:
+            key = fold(identifier)
+            found = Zone(key, key.rpartition("/")[2], self.estate.known(identifier))
+            self._zones[identifier] = found
+        return found
+
+    @cached_property
+    def _zones(self) -> dict[str, Zone]:
+        return {}
+
+    def zones_named(self, name: str) -> list[Resource]:
+        """Return the estate's own private zones of a name."""
+        return self._zones_by_name.get(name, [])
+
+    @cached_property
+    def _zones_by_name(self) -> dict[str, list[Resource]]:
+        found: dict[str, list[Resource]] = defaultdict(list)
+        for one in self.estate.every("azurerm_private_dns_zone"):
+            found[one.name].append(one)
+        return found
 
     def _zone_of(self, link: Resource) -> Zone | None:
         identifier = link.values.get("private_dns_zone_id")
@@ -262,7 +281,7 @@ class Topology:
         """Return the applications and their slots."""
         return self.estate.every(*SITES)
 
-    def calls(self, app: Resource) -> dict[str, Door | None]:
+    def calls(self, app: Resource) -> Mapping[str, Door | None]:
         """Return what an application calls by its settings: hostnames, and their doors if known."""
         if app.address not in self._calls:
             self._calls[app.address] = self._called_by(app)

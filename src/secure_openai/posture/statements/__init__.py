@@ -23,6 +23,7 @@ from secure_openai.posture.statements.statement import (
     Finding,
     Note,
     Outcome,
+    Seen,
     Severity,
     Statement,
 )
@@ -52,4 +53,14 @@ COVERED: Final = frozenset(kind for one in _FAMILIES for kind in one.covers)
 STATEMENTS: Final = (*_FAMILIES, whole.whole(COVERED))
 """Every statement, in the order in which a report shows them."""
 
-__all__ = ["COVERED", "STATEMENTS", "Doubt", "Finding", "Note", "Outcome", "Severity", "Statement"]
+__all__ = [
+    "COVERED",
+    "STATEMENTS",
+    "Doubt",
+    "Finding",
+    "Note",
+    "Outcome",
+    "Seen",
+    "Severity",
+    "Statement",
+]

@@ -16,8 +16,12 @@ from secure_openai.posture.statements.statement import (
 )
 from secure_openai.posture.topology import Topology
 
-_OWNED_BY: Final = "18a4783c-866b-4cc7-a460-3d5e5662c884"
-"""The right to change applications that one owns (Microsoft Graph, "Application.ReadWrite.OwnedBy")."""
+_DEPLOYING: Final = {
+    "18a4783c-866b-4cc7-a460-3d5e5662c884": "it may change the Entra applications that it owns",
+    "9a5d68dd-52b0-4cc2-bd40-abcf44ac3a30": "it may read every Entra application of the tenant",
+}
+"""What whoever deploys Entra applications, or plans to, must hold: Application.ReadWrite.OwnedBy and
+Application.Read.All (Microsoft Graph permissions reference). Neither hands out a right."""
 
 _ASSIGNMENT: Final = "azuread_app_role_assignment"
 _PRE_AUTHORIZED: Final = "azuread_application_pre_authorized"
@@ -121,8 +125,9 @@ def _trusted(topology: Topology) -> Iterator[Outcome]:
     for one in topology.estate.every(_ASSIGNMENT):
         if one.values.get("resource_object_id") in own:
             continue
-        if one.values.get("app_role_id") == _OWNED_BY:
-            yield Note(one.address, "it may change the Entra applications that it owns")
+        known = _DEPLOYING.get(str(one.values.get("app_role_id")))
+        if known:
+            yield Note(one.address, known)
         else:
             says = "it is given a right on an application outside the estate: which cannot be told"
             yield Doubt(one.address, says)

@@ -13,6 +13,7 @@ from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
     Outcome,
+    Seen,
     Severity,
     Statement,
 )
@@ -57,10 +58,12 @@ def _resolve(topology: Topology) -> Iterator[Outcome]:
             here = topology.subnet(endpoint.subnet)
             for network in sorted(networks | ({here.network} if here else set())):
                 for passes, address, says in resolution(topology, network, door, endpoint):
-                    if passes is True or (address, says) in said:
+                    if (address, says) in said:
                         continue
                     said.add((address, says))
-                    if passes is None:
+                    if passes is True:
+                        yield Seen(address, says)
+                    elif passes is None:
                         yield Doubt(address, says)
                     else:
                         mend = (
@@ -138,6 +141,8 @@ def _named(topology: Topology) -> Iterator[Outcome]:
             if door is None:
                 says = f"its settings name {host}, which the estate does not build"
                 yield Finding(app.address, "app_settings", says, "# name a service of this estate")
+            else:
+                yield Seen(app.address, f"its settings name {host}, which the estate builds")
         for name, value in sorted(settings_of(app).items()):
             for host in sorted(_strangers(topology, app, value)):
                 says = f"setting {name} names {host}, which is no service of the estate"

@@ -25,6 +25,7 @@ from secure_openai.posture.statements.statement import (
     Finding,
     Note,
     Outcome,
+    Seen,
     Severity,
     Statement,
     hcl,
@@ -95,6 +96,9 @@ def _strangers(topology: Topology, target: Subnet, rules: Sequence[Rule]) -> Ite
             if answer.admitted > _WIDE:
                 says = f"rule {answer.allowing} lets {place} in to the endpoints"
                 yield Finding(_at(target), "security_rule", says, _DENY)
+            else:
+                much = "only some of" if answer.admitted else "nothing of"
+                yield Seen(_at(target), f"its rules let in {much} {place}")
 
 
 def _neighbours(topology: Topology, target: Subnet) -> Iterator[Outcome]:
@@ -159,6 +163,7 @@ def _let_out(topology: Topology, subnet: Subnet, rules: Sequence[Rule]) -> Itera
     for place in (INTERNET, PEERS, *_tags(rules)):
         found = next(_passing(topology, subnet, rules, place), None)
         if found is None:
+            yield Seen(_at(subnet), f"its rules let out nothing to {place}")
             continue
         rule, port = found
         says = f"rule {rule} lets the applications go to {place}"

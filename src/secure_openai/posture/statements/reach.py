@@ -15,6 +15,7 @@ from secure_openai.posture.statements.statement import (
     Finding,
     Note,
     Outcome,
+    Seen,
     Setting,
     Severity,
     Statement,
@@ -93,14 +94,15 @@ def _from_internet(topology: Topology) -> Iterator[Outcome]:
         if service.type == _SCOPE and unsure:
             yield Doubt(service.address, unsure[2])
             continue
-        if service.get("public_network_access_enabled") is False:
-            continue
         stop = path.first_stop
+        if service.get("public_network_access_enabled") is False:
+            yield Seen(service.address, stop[2] if stop else "its public door is closed")
+            continue
         reason = declared_door(topology, service)
         if path.open is None and stop:
             yield Doubt(service.address, stop[2])
         elif service.type == _SCOPE:
-            continue
+            yield Seen(service.address, "its members talk through it alone")
         elif reason:
             yield Note(service.address, f"declared public door: {reason}")
         else:
@@ -235,6 +237,9 @@ def _callers(topology: Topology) -> Iterator[Outcome]:
                 yield Finding(address, "", says, _let_in(stop[2], door.subresource))
             elif path.open is None and stop:
                 yield Doubt(stop[1], f"{subnet.label} to {path.target}: {stop[2]}")
+            else:
+                says = f"the way to {path.target} was walked: {len(path.hops)} hops, each open"
+                yield Seen(app.address, says)
 
 
 def _let_in(says: str, subresource: str) -> str:
@@ -284,6 +289,8 @@ def _closed_but_called(topology: Topology) -> Iterator[Outcome]:
                 "it is closed to the Internet and no private endpoint answers for it: nobody can reach it",
                 _let_in("no private endpoint", subresource),
             )
+        else:
+            yield Seen(service.address, "a private endpoint answers for it")
     yield from _endpoints(topology)
 
 

@@ -27,6 +27,7 @@ from secure_openai.posture.statements.statement import (
     Finding,
     Note,
     Outcome,
+    Seen,
     Severity,
     Statement,
 )
@@ -140,6 +141,9 @@ def _missing(topology: Topology) -> Iterator[Outcome]:
                         says,
                         f'resource "azurerm_role_assignment" "need" {{\n  role_definition_name = "{role}"\n}}',
                     )
+                else:
+                    says = f"holds {role} on {scope.rpartition('/')[2]}, to {why}"
+                    yield Seen(app.address, says)
 
 
 def _beyond(topology: Topology) -> Iterator[Outcome]:
@@ -159,6 +163,7 @@ def _beyond(topology: Topology) -> Iterator[Outcome]:
         for role, scope, source in granted.get(principal, ()):
             if (role, scope) in needed and (role, scope) not in seen:
                 seen.add((role, scope))
+                yield Seen(source.address, f"{role}, which {apps[0].address} needs")
                 continue
             where = scope.rpartition("/")[2]
             says = f"{apps[0].name} holds {role} on {where}, which nothing in its code needs"

@@ -14,6 +14,7 @@ from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
     Outcome,
+    Seen,
     Setting,
     Severity,
     Statement,
@@ -228,6 +229,8 @@ def _routes(topology: Topology) -> Iterator[Outcome]:
                 "it names no role and is not marked public",
                 f'"{route}": ["user"]',
             )
+        else:
+            yield Seen(f"route {route}", f"asks for {' or '.join(roles)}")
 
 
 def _models(topology: Topology) -> Iterator[Outcome]:
@@ -254,6 +257,8 @@ def _models(topology: Topology) -> Iterator[Outcome]:
                     f"account {key} is none of the estate",
                     "# the account's own endpoint",
                 )
+            else:
+                yield Seen(app.address, f"account {key} is {account['url']}, of the estate")
 
 
 _VERSIONS: Final = settings(

@@ -61,7 +61,15 @@ class Note:
     says: str
 
 
-Outcome = Finding | Doubt | Note
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was looked at and found to hold: the evidence of a proven statement."""
+
+    address: str
+    says: str
+
+
+Outcome = Finding | Doubt | Note | Seen
 Check = Callable[[Topology], Iterable[Outcome]]
 
 
@@ -131,22 +139,24 @@ def settings(*wanted: Setting) -> Settings:
 def held(
     resource: Resource, path: str, accepted: tuple[Any, ...], default: Any = None
 ) -> Iterator[Outcome]:
-    """Yield where a resource does not have one of the accepted values; `Setting` says what they mean."""
+    """Yield whether a resource has one of the accepted values; `Setting` says what they mean."""
     value = resource.get(path)
     if value is UNKNOWN:
         yield Doubt(resource.address, f"{path} is not known yet")
         return
     effective = default if value is None else value
+    if value is None:
+        says = f"{path} is absent, and the provider's default is {shown(default)}"
+    elif resource.hides(path):
+        says = f"{path} is sensitive and not shown"
+    else:
+        says = f"{path} is {shown(value)}"
     if any(
         effective is one or (effective == one and type(effective) is type(one)) for one in accepted
     ):
-        return
-    says = (
-        f"{path} is absent, and the provider's default is {shown(default)}"
-        if value is None
-        else f"{path} is {shown(value)}"
-    )
-    yield Finding(resource.address, path, says, hcl(path, accepted[0]))
+        yield Seen(resource.address, says)
+    else:
+        yield Finding(resource.address, path, says, hcl(path, accepted[0]))
 
 
 def kept(

@@ -10,6 +10,7 @@ from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
     Outcome,
+    Seen,
     Severity,
     Statement,
 )
@@ -110,6 +111,10 @@ def whole(covered: Set[str]) -> Statement:
         for kind, found in unseen(topology, covered).items():
             more = f", and {len(found) - 1} more" if len(found) > 1 else ""
             yield Finding(found[0].address, "", f"no statement looks at {kind}{more}", _LOOK)
+        for kind in sorted(topology.estate.types & CARRIES_NOTHING.keys()):
+            yield Seen("", f"{kind} carries nothing: {CARRIES_NOTHING[kind]}")
+        if covers := topology.estate.types & covered:
+            yield Seen("", f"{len(covers)} types of resource are looked at by a statement")
         for one in topology.estate.every(*CHANGERS):
             if _changes(topology, one) is not None:
                 says = (
