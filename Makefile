@@ -20,7 +20,7 @@ test: $(VENV)/.test $(VENV)/.emulators ## Install what the tests need and run ev
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory check-infra
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest $(ARGS)
+	@sh tests/run.sh $(BIN) $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

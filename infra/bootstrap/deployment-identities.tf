@@ -67,8 +67,9 @@ resource "azurerm_role_assignment" "apply_writes" {
   description          = "make and change the estate"
 }
 
-# It hands out the roles of tables/roles.json and no other, and none to itself or to `plan`, so it can
-# neither make itself an owner nor read the estate's data.
+# It hands out the roles of tables/roles.json and no other, so it cannot make itself an owner, and none to
+# itself or to `plan`. What it deploys acts as the estate's identities all the same: the reviewers of its
+# environment stand before that, and people are told of every role (modules/telemetry/alerts.tf).
 # Source: Microsoft Learn, "Delegate Azure role assignment management to others with conditions".
 resource "azurerm_role_assignment" "apply_delegates" {
   scope                = local.subscription

@@ -18,12 +18,12 @@ locals {
 
 resource "azurerm_storage_account" "packages" {
   # checkov:skip=CKV_AZURE_33:queue_properties left the provider with version 5; nothing here uses queues.
-  # checkov:skip=CKV_AZURE_59:a declared public door; Entra ID only, and closed once packages.private is set.
-  # checkov:skip=CKV_AZURE_35:a declared public door; denied by default once addresses are named or packages.private is set.
+  # checkov:skip=CKV_AZURE_59:a declared public door; Entra ID only, and closed where packages names nobody.
+  # checkov:skip=CKV_AZURE_35:a declared public door; denied by default unless packages.public_because gives the reason.
   # checkov:skip=CKV2_AZURE_1:Microsoft's keys encrypt what is kept here; the estate's own data takes a key of yours.
   # checkov:skip=CKV2_AZURE_20:storage insights demand an account key.
   # checkov:skip=CKV2_AZURE_21:storage insights demand an account key.
-  # checkov:skip=CKV2_AZURE_33:the endpoint exists once packages.private is set.
+  # checkov:skip=CKV2_AZURE_33:the endpoint exists once a subnet is named.
   name                              = "st${replace(var.prefix, "-", "")}pkg${local.suffix}"
   resource_group_name               = azurerm_resource_group.this.name
   location                          = var.location

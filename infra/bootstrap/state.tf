@@ -10,12 +10,12 @@ locals {
 
 resource "azurerm_storage_account" "state" {
   # checkov:skip=CKV_AZURE_33:queue_properties left the provider with version 5; nothing here uses queues.
-  # checkov:skip=CKV_AZURE_59:a declared public door; Entra ID only, and closed once state.private is set.
-  # checkov:skip=CKV_AZURE_35:a declared public door; denied by default once addresses are named or state.private is set.
+  # checkov:skip=CKV_AZURE_59:a declared public door; Entra ID only, and closed where state names nobody.
+  # checkov:skip=CKV_AZURE_35:a declared public door; denied by default unless state.public_because gives the reason.
   # checkov:skip=CKV2_AZURE_1:Microsoft's keys encrypt what is kept here; the estate's own data takes a key of yours.
   # checkov:skip=CKV2_AZURE_20:storage insights demand an account key.
   # checkov:skip=CKV2_AZURE_21:blobs log through the diagnostic setting; storage insights demand an account key.
-  # checkov:skip=CKV2_AZURE_33:the endpoint exists once state.private is set.
+  # checkov:skip=CKV2_AZURE_33:the endpoint exists once a subnet is named.
   name                              = "st${replace(var.prefix, "-", "")}tf${local.suffix}"
   resource_group_name               = azurerm_resource_group.this.name
   location                          = var.location

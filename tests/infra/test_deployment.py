@@ -21,12 +21,12 @@ _INLINE = re.compile(r"`(terraform -chdir[^`…]*)`")
 _OUTPUT = re.compile(r"outputs? `(\w+)`")
 
 
-def commands(page: str) -> list[list[str]]:
-    """Return the Terraform commands of a page, each as its words, in order."""
+def commands(page: str, program: str = "terraform") -> list[list[str]]:
+    """Return the commands of a page that call a program, each as its words, in order."""
     text = (ROOT / page).read_text()
     lines = [line for block in _BLOCK.findall(text) for line in block.splitlines()]
     lines += _INLINE.findall(text)
-    return [shlex.split(line) for line in lines if line.startswith("terraform ")]
+    return [shlex.split(line) for line in lines if line.startswith(f"{program} ")]
 
 
 def declared(folder: Path, kind: str) -> set[str]:
@@ -61,6 +61,16 @@ def test_every_command_names_what_is_there(page: str) -> None:
             assert f"{words[4]} " in declared(folder, "output"), words
         if ">" in words:
             written.add(ROOT / words[words.index(">") + 1])
+
+
+def test_what_needs_no_azure_names_what_is_there() -> None:
+    """A proof is asked of a folder and a file of variables that exist."""
+    found = commands(PAGES[0], ".venv/bin/secure-openai")
+
+    assert {words[1] for words in found} == {"prove"}
+    for words in found:
+        assert list((ROOT / words[2]).glob("*.tf"))
+        assert (ROOT / words[words.index("--var-file") + 1]).is_file()
 
 
 @pytest.mark.parametrize("page", PAGES)

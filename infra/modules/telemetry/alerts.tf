@@ -10,8 +10,8 @@ locals {
   _here = {
     alert-removed         = { operation = "Microsoft.Insights/activityLogAlerts/delete", says = "One of these alerts was removed." }
     cosmos-data-role      = { operation = "Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments/write", says = "Someone was given access to data in Cosmos DB." }
-    diagnostics-removed   = { operation = "Microsoft.Insights/diagnosticSettings/delete", says = "A service no longer sends its logs." }
     cosmos-firewall       = { operation = "Microsoft.DocumentDB/databaseAccounts/write", says = "Cosmos DB's settings, its firewall among them, were changed." }
+    diagnostics-removed   = { operation = "Microsoft.Insights/diagnosticSettings/delete", says = "A service no longer sends its logs." }
     model-firewall        = { operation = "Microsoft.CognitiveServices/accounts/write", says = "Azure OpenAI's settings, its firewall among them, were changed." }
     public-address        = { operation = "Microsoft.Network/publicIPAddresses/write", says = "A public address was made or changed." }
     seals-unprotected     = { operation = "Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies/delete", says = "Seals of the audit may now be changed or deleted." }

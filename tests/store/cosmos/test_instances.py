@@ -86,7 +86,7 @@ async def prepared(cosmos: CosmosDatabase) -> dict[str, Any]:
     (counter,) = await conversations.append(ANNA, message_in(conversation, "0"))
     sessions = CosmosSessionStore(cosmos)
     for state in STATES:
-        await sessions.begin_sign_in(pending(state))
+        await sessions.begin_sign_in(pending(state, minutes=600))
     return {"conversation": conversation.id, "counter": counter.id, "states": STATES}
 
 

@@ -81,7 +81,7 @@ async def test_conversations(desk: Asking, bridge: Bridge) -> None:
 
 async def test_sessions(cosmos: CosmosDatabase, bridge: Bridge) -> None:
     """So do sessions: a sign-in, and every request after it."""
-    store = CosmosSessionStore(cosmos)
+    store = CosmosSessionStore(cosmos, clock=lambda: NOW)
     await store.put(session("before"))
     bridge.calls.clear()
 

@@ -27,8 +27,13 @@ from tests.cosmosdb.faults import UNANSWERED, UNDONE, first
 
 @pytest.fixture
 def store(cosmos: CosmosDatabase) -> CosmosSessionStore:
-    """Return the store under test."""
-    return CosmosSessionStore(cosmos)
+    """Return the store under test, at the contract's time however long the tests have run."""
+    return at_the_time(cosmos)
+
+
+def at_the_time(cosmos: CosmosDatabase) -> CosmosSessionStore:
+    """Return a store whose clock stands at the contract's time."""
+    return CosmosSessionStore(cosmos, clock=lambda: NOW)
 
 
 class TestCosmosSessionStore(SessionStoreContract):
@@ -127,7 +132,7 @@ async def test_revoked_while_it_is_put(
     while len(bridge.calls) < held:
         await asyncio.sleep(0.01)
 
-    await CosmosSessionStore(cosmos).revoke(ANNA.id)
+    await at_the_time(cosmos).revoke(ANNA.id)
     hold.set()
     await putting
 
