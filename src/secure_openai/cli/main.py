@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from secure_openai import __version__
+from secure_openai.posture import collector
 
 NAMES: Final = (
     "up",
@@ -45,6 +46,7 @@ class Commands(TyperGroup):
         return super().get_command(ctx, cmd_name)
 
 
+@collector.paused()
 def _loaded(name: str) -> Any:
     module = import_module(f"secure_openai.cli.{name}")
     parent = typer.Typer(callback=lambda: None, add_completion=False)

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from secure_openai.errors import ProofError
-from secure_openai.posture import collector
+from secure_openai.posture import collector, simulation
 from secure_openai.posture.agreement import differences
 from secure_openai.posture.estate import Estate, Place, leaves
-from secure_openai.posture.simulation import Progress, SimulationError, Workspace
 
 LARGEST_BYTES: Final = 256 * 1024 * 1024
 """The largest state or plan that is read: some 700 times a whole estate's."""
@@ -47,7 +46,7 @@ def read(
     *,
     variables: Sequence[Path] = (),
     config: Path | None = None,
-    progress: Progress | None = None,
+    progress: simulation.Progress | None = None,
 ) -> Source:
     """Read what is to be proven.
 
@@ -78,21 +77,21 @@ def read(
     return _state(path, document)
 
 
-def _folder(path: Path, variables: Sequence[Path], progress: Progress | None) -> Source:
+def _folder(path: Path, variables: Sequence[Path], progress: simulation.Progress | None) -> Source:
     if not any(path.glob("*.tf")):
         raise ProofError(f"{path} holds no Terraform configuration (*.tf).")
     for one in variables:
         if not one.is_file():
             raise ProofError(f"{one} is no file of variables.")
     try:
-        with Workspace(path, var_files=list(variables), progress=progress) as workspace:
+        with simulation.Workspace(path, var_files=list(variables), progress=progress) as workspace:
             estate, version = _built(workspace)
-    except SimulationError as error:
+    except simulation.SimulationError as error:
         raise ProofError(*str(error).splitlines()[:12]) from None
     return _ours(Source(estate, "folder", str(path), version))
 
 
-def _built(workspace: Workspace) -> tuple[Estate, str]:
+def _built(workspace: simulation.Workspace) -> tuple[Estate, str]:
     """Return what a configuration builds, and the version of Terraform that built it."""
     state = workspace.apply()
     return Estate.of(state, workspace.invented), str(state.get("terraform_version", ""))
@@ -160,7 +159,10 @@ def _state(path: Path, document: Mapping[str, Any]) -> Source:
 
 
 def _plan(
-    path: Path, document: Mapping[str, Any], config: Path | None, progress: Progress | None
+    path: Path,
+    document: Mapping[str, Any],
+    config: Path | None,
+    progress: simulation.Progress | None,
 ) -> Source:
     if document.get("errored") is True:
         raise ProofError(f"{path} ended in an error: it does not hold all that would be built.")
@@ -185,9 +187,9 @@ def _plan(
     if not config.is_dir() or not any(config.glob("*.tf")):
         raise ProofError(f"{config} holds no Terraform configuration (*.tf).")
     try:
-        with Workspace(config, variables=variables, progress=progress) as workspace:
+        with simulation.Workspace(config, variables=variables, progress=progress) as workspace:
             simulated, _ = _built(workspace)
-    except SimulationError as error:
+    except simulation.SimulationError as error:
         raise ProofError(*str(error).splitlines()[:12]) from None
     differing = next(differences(estate, simulated), None)
     if differing is not None:
