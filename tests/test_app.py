@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from secure_openai.errors import (
     ConfigurationError,
     PolicyError,
     SecureOpenAIError,
+    StartError,
     StorageFull,
 )
 from secure_openai.settings import Settings
@@ -124,6 +126,18 @@ async def test_a_policy_that_is_wrong_stops_the_start(tmp_path: Path) -> None:
     policy.write_text("version = 1\n[people.user]\n")
     app = create_app(settings(tmp_path, policy=policy))
     with pytest.raises(PolicyError, match=r"policy.toml:2"):
+        async with app.router.lifespan_context(app):
+            pass
+
+
+async def test_telemetry_without_what_sends_it_stops_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place to send to that cannot be served is said, with what to install."""
+    monkeypatch.setitem(sys.modules, "secure_openai.monitoring", None)
+    sent = "InstrumentationKey=x;IngestionEndpoint=https://localhost:1/"
+    app = create_app(settings(tmp_path, telemetry_connection_string=sent))
+    with pytest.raises(StartError, match=r"azure-secure-openai\[azure\]"):
         async with app.router.lifespan_context(app):
             pass
 

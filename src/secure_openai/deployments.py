@@ -115,13 +115,16 @@ class Deployments:
     async def keep_quota(self) -> None:
         """Read what is left now and then, for ever, for whoever observes it. Cancel it to stop."""
         while True:
+            read: dict[tuple[str, str], Quota] = {}
             for account in self.management.accounts:
                 try:
                     found = await self.management.quota(account)
                 except SecureOpenAIError as error:
+                    # What could not be read is not observed: an old figure would be believed.
                     logger.warning("the quota of an account could not be read: %s", error.slug)
                     continue
-                self._quota |= {(one.region, one.name): one for one in found}
+                read |= {(one.region, one.name): one for one in found}
+            self._quota = read
             await asyncio.sleep(QUOTA_SECONDS)
 
     async def aclose(self) -> None:

@@ -7,7 +7,7 @@ exceptions with their words. It would also answer live metrics with samples of r
 by rate instead of by trace. What is observed is what `telemetry/names.py` lists, whichever packages
 are installed.
 
-Nothing of it is imported unless the settings name a place to send to.
+Nothing of this room is imported unless the settings name a place to send to.
 """
 
 from __future__ import annotations
@@ -16,19 +16,33 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
+
+from azure.core.credentials import AccessToken
+from azure.core.settings import settings as azure_settings
+from azure.monitor.opentelemetry.exporter import (
+    ApplicationInsightsSampler,
+    AzureMonitorLogExporter,
+    AzureMonitorMetricExporter,
+    AzureMonitorTraceExporter,
+)
+from opentelemetry import _logs, metrics, trace
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 
 from secure_openai import __version__
+from secure_openai.credential import Credential
 from secure_openai.environment import keep_within_the_estate
-from secure_openai.errors import StartError
 from secure_openai.outbound import Outbound
 from secure_openai.settings import Settings
 from secure_openai.telemetry.logs import ExportingHandler
-
-if TYPE_CHECKING:
-    from azure.core.credentials import AccessToken
-
-    from secure_openai.credential import Credential
 
 SERVICE = "secure-openai"
 SECONDS_BETWEEN_METRICS = 60.0
@@ -45,17 +59,9 @@ class _Sdk(Protocol):
 
 @asynccontextmanager
 async def monitored(
-    settings: Settings, credential: Credential | None, outbound: Outbound
+    settings: Settings, credential: Credential, outbound: Outbound
 ) -> AsyncIterator[None]:
-    """Send what is observed to Azure Monitor until the block is left, if the settings name it.
-
-    Raises:
-        StartError: What sends is not installed.
-    """
-    if not settings.telemetry_connection_string:
-        yield
-        return
-    assert credential is not None  # noqa: S101 - such settings use a credential
+    """Send what is observed to Azure Monitor until the block is left."""
     providers = _start(settings, _OnLoop(credential), outbound)
     handler = ExportingHandler()
     handler.addFilter(lambda record: record.name.partition(".")[0] not in SENDING)
@@ -71,36 +77,11 @@ async def monitored(
 
 def _start(settings: Settings, credential: _OnLoop, outbound: Outbound) -> Sequence[_Sdk]:
     keep_within_the_estate()
-    try:
-        from azure.core.settings import settings as azure_settings  # noqa: PLC0415
-        from azure.monitor.opentelemetry.exporter import (  # noqa: PLC0415
-            ApplicationInsightsSampler,
-            AzureMonitorLogExporter,
-            AzureMonitorMetricExporter,
-            AzureMonitorTraceExporter,
-        )
-        from opentelemetry import _logs, metrics, trace  # noqa: PLC0415
-        from opentelemetry.sdk._logs import LoggerProvider  # noqa: PLC0415
-        from opentelemetry.sdk._logs.export import BatchLogRecordProcessor  # noqa: PLC0415
-        from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415
-        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
-        from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
-    except ImportError:
-        raise StartError(
-            "What sends telemetry to Azure Monitor is not installed: install "
-            "azure-secure-openai[azure]."
-        ) from None
     # Azure's clients would trace whole addresses where their environment asks for it.
     azure_settings.tracing_enabled = False
     how = _how(settings, credential, outbound)
     resource = Resource({"service.name": SERVICE, "service.version": __version__})
-    # By the id of the trace, so that all spans of one request share the decision; it also leaves
-    # the rate on each span, by which Azure Monitor counts what was not sent.
-    tracing = TracerProvider(
-        sampler=ApplicationInsightsSampler(settings.trace_percent / 100), resource=resource
-    )
+    tracing = TracerProvider(sampler=WholeTraces(settings.trace_percent / 100), resource=resource)
     tracing.add_span_processor(BatchSpanProcessor(AzureMonitorTraceExporter(**how)))
     measuring = MeterProvider(
         [
@@ -110,6 +91,8 @@ def _start(settings: Settings, credential: _OnLoop, outbound: Outbound) -> Seque
             )
         ],
         resource=resource,
+        # Azure Monitor has no place for single measurements beside their sum.
+        exemplar_filter=AlwaysOffExemplarFilter(),
     )
     logging_ = LoggerProvider(resource=resource)
     logging_.add_log_record_processor(BatchLogRecordProcessor(AzureMonitorLogExporter(**how)))
@@ -117,6 +100,34 @@ def _start(settings: Settings, credential: _OnLoop, outbound: Outbound) -> Seque
     metrics.set_meter_provider(measuring)
     _logs.set_logger_provider(logging_)
     return tracing, measuring, logging_
+
+
+class WholeTraces(Sampler):
+    """Keeps all spans of a request or none.
+
+    The first is decided by the id of the trace, as in all of Application Insights' SDKs; those
+    under one that is not kept are not kept either, without another thought. A span that is kept
+    says the rate, by which Azure Monitor counts those that were not.
+
+    Args:
+        ratio: How many of all traces to keep, 0 to 1.
+    """
+
+    def __init__(self, ratio: float) -> None:
+        self._by_trace = ApplicationInsightsSampler(ratio)
+
+    def should_sample(
+        self, parent_context: Context | None, trace_id: int, name: str, *more: Any, **options: Any
+    ) -> SamplingResult:
+        """Decide for one span."""
+        parent = trace.get_current_span(parent_context).get_span_context()
+        if parent.is_valid and not parent.trace_flags.sampled:
+            return SamplingResult(Decision.DROP)
+        return self._by_trace.should_sample(parent_context, trace_id, name, *more, **options)
+
+    def get_description(self) -> str:
+        """Return what this is, for the SDK's own words."""
+        return "WholeTraces"
 
 
 def _how(settings: Settings, credential: _OnLoop, outbound: Outbound) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from azure.monitor.opentelemetry.exporter import ApplicationInsightsSampler
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from secure_openai.local.identity_provider.directory import PEOPLE
+from secure_openai.monitoring import WholeTraces
 from secure_openai.telemetry.names import LOG_FIELDS
 from secure_openai.testing.person import sign_in
 from tests.azure_cli import AZ, stand_in
@@ -85,7 +85,7 @@ def test_what_is_observed_is_sent_and_nothing_else_is(tmp_path: Path, tls: Tls) 
 def test_a_trace_is_kept_whole_or_not_at_all() -> None:
     """At one in five, every span of a request shares its fate, and says the rate."""
     exporter = InMemorySpanExporter()
-    tracing = TracerProvider(sampler=ApplicationInsightsSampler(0.2))
+    tracing = TracerProvider(sampler=WholeTraces(0.2))
     tracing.add_span_processor(SimpleSpanProcessor(exporter))
     tracer = tracing.get_tracer("test")
     for _ in range(300):
@@ -97,6 +97,7 @@ def test_a_trace_is_kept_whole_or_not_at_all() -> None:
         context = one.get_span_context()
         assert context is not None
         traces[context.trace_id] = traces.get(context.trace_id, 0) + 1
+        assert dict(one.attributes or {}) == {"_MS.sampleRate": 20.0}
 
     assert set(traces.values()) == {3}
     assert 10 < len(traces) < 150
