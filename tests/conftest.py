@@ -16,6 +16,7 @@ pytest.register_assert_rewrite(
             "audit",
             "blobs",
             "conversations",
+            "holds",
             "management",
             "model",
             "seals",

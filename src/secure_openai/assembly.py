@@ -36,11 +36,13 @@ from secure_openai.sessions import Sessions
 from secure_openai.settings import ModelSource, Settings
 from secure_openai.store.audit import AuditStore
 from secure_openai.store.conversations import ConversationStore
+from secure_openai.store.holds import HoldStore
 from secure_openai.store.seals import Seals
 from secure_openai.store.signing import FileSigner, Signer
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
 from secure_openai.store.sqlite.database import Database
+from secure_openai.store.sqlite.holds import SqliteHoldStore
 from secure_openai.store.sqlite.sessions import SqliteSessionStore
 from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.usage import UsageStore
@@ -66,6 +68,7 @@ class Assembly:
     credential: Credential | None
     policy: Policy
     conversations: ConversationStore
+    holds: HoldStore
     usage: UsageStore
     audit: AuditStore
     seals: Seals
@@ -149,6 +152,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             credential=credential,
             policy=policy,
             conversations=conversations,
+            holds=observed(SqliteHoldStore(database), system=SQLITE, collection="holds"),
             usage=usage,
             audit=audit,
             seals=Seals.in_folder(settings.data / "seals"),

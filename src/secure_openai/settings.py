@@ -97,9 +97,6 @@ class Settings(CredentialSettings):
     )
 
     data: Path = Field(default=Path(".data"), description="Folder of the embedded stores.")
-    seal_minutes: int = Field(
-        default=60, ge=1, description="How often this process seals the audit; also at its end."
-    )
     policy: Path | None = Field(
         default=None, description="The policy file; the one that ships with the package unless set."
     )
