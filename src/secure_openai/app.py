@@ -8,7 +8,7 @@ create_app(settings)
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      sign_in  pages  chat  gateway  administration  deployments  health
+      sign_in  pages  chat  my_data  gateway  administration  custody  deployments  health
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ from secure_openai.assembly import Assembly, assemble
 from secure_openai.edge import (
     administration,
     chat,
+    custody,
     deployments,
     gateway,
     health,
+    my_data,
     pages,
     problems,
     sign_in,
@@ -106,7 +108,17 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(OriginMiddleware, public_url=settings.public_url),
         ],
     )
-    for room in (sign_in, pages, chat, gateway, administration, deployments, health):
+    for room in (
+        sign_in,
+        pages,
+        chat,
+        my_data,
+        gateway,
+        administration,
+        custody,
+        deployments,
+        health,
+    ):
         # Not include_router: it hides the routes from whoever checks what they declare.
         app.router.routes.extend(room.router.routes)
     static = StaticFiles(directory=str(files("secure_openai.edge") / "static"))

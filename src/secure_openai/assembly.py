@@ -35,14 +35,18 @@ from secure_openai.policy.decision import Policy
 from secure_openai.sessions import Sessions
 from secure_openai.settings import ModelSource, Settings
 from secure_openai.store.audit import AuditStore
+from secure_openai.store.blobs import BlobStore
 from secure_openai.store.conversations import ConversationStore
+from secure_openai.store.folder import FolderBlobs
 from secure_openai.store.holds import HoldStore
+from secure_openai.store.requests import RequestStore
 from secure_openai.store.seals import Seals
 from secure_openai.store.signing import FileSigner, Signer
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.holds import SqliteHoldStore
+from secure_openai.store.sqlite.requests import SqliteRequestStore
 from secure_openai.store.sqlite.sessions import SqliteSessionStore
 from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.usage import UsageStore
@@ -69,6 +73,8 @@ class Assembly:
     policy: Policy
     conversations: ConversationStore
     holds: HoldStore
+    requests: RequestStore
+    exports: BlobStore
     usage: UsageStore
     audit: AuditStore
     seals: Seals
@@ -153,6 +159,8 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             policy=policy,
             conversations=conversations,
             holds=observed(SqliteHoldStore(database), system=SQLITE, collection="holds"),
+            requests=observed(SqliteRequestStore(database), system=SQLITE, collection="requests"),
+            exports=FolderBlobs(settings.data / "exports"),
             usage=usage,
             audit=audit,
             seals=Seals.in_folder(settings.data / "seals"),

@@ -9,6 +9,7 @@ import pytest
 
 from secure_openai.jobs.catalogue import JOBS
 from secure_openai.local.folder import DATABASE, Folder
+from secure_openai.tables import table
 from tests.cli.test_commands import cli
 
 pytestmark = pytest.mark.process
@@ -45,10 +46,10 @@ def test_list() -> None:
     ended = cli("jobs", "list")
 
     assert ended.returncode == 0
-    for name, job in JOBS.items():
+    for name, row in table("jobs").items():
         (line,) = [one for one in ended.stdout.splitlines() if one.split()[:1] == [name]]
-        assert job.schedule in line
-        assert job.does in line
+        assert row["schedule"] in line
+        assert row["does"] in line
 
 
 def test_run(data: Path) -> None:

@@ -16,6 +16,7 @@ from secure_openai.environment import PREFIX
 from secure_openai.errors import SettingsError
 from secure_openai.jobs.catalogue import JOBS
 from secure_openai.jobs.resident import Resident
+from secure_openai.tables import table
 
 FOLDER = Path(__file__).parents[2] / "functions"
 TICK = '{"Schedule": {"AdjustForDST": true}, "ScheduleStatus": null, "IsPastDue": false}'
@@ -70,12 +71,12 @@ def test_triggers_are_the_tables(module: ModuleType) -> None:
                 "direction": func.decorators.core.BindingDirection.IN,
                 "type": "timerTrigger",
                 "name": "timer",
-                "schedule": job.schedule,
+                "schedule": row["schedule"],
                 "runOnStartup": False,
                 "useMonitor": True,
             }
         ]
-        for name, job in JOBS.items()
+        for name, row in table("jobs").items()
     }
     assert {function.is_http_function() for function in functions} == {False}
 

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from secure_openai.assembly import Assembly
+from secure_openai.jobs.erasure import Erasures
+from secure_openai.jobs.export import Exports
+from secure_openai.jobs.requests import attend
 from secure_openai.jobs.retention import expire
 from secure_openai.jobs.schedule import Schedule
 from secure_openai.jobs.seal import seal
 from secure_openai.tables import table
-from secure_openai.types import JsonObject
+from secure_openai.types import JsonObject, utc_now
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +59,40 @@ class Job:
         return report
 
 
+def exports_in(assembly: Assembly) -> Exports:
+    """Return what makes exports."""
+    return Exports(
+        conversations=assembly.conversations,
+        sessions=assembly.sessions,
+        usage=assembly.usage,
+        audit=assembly.audit,
+        requests=assembly.requests,
+        blobs=assembly.exports,
+        days=assembly.policy.retention.export_days,
+    )
+
+
+def erasures_in(assembly: Assembly) -> Erasures:
+    """Return what erases."""
+    return Erasures(
+        conversations=assembly.conversations,
+        holds=assembly.holds,
+        sessions=assembly.sessions,
+        usage=assembly.usage,
+        audit=assembly.audit,
+        requests=assembly.requests,
+        blobs=assembly.exports,
+    )
+
+
+async def _erasure(assembly: Assembly) -> JsonObject:
+    return await attend(assembly.requests, exports_in(assembly), erasures_in(assembly))
+
+
+async def _roll_up(assembly: Assembly) -> JsonObject:
+    return {"totals": await assembly.usage.roll_up(now=utc_now())}
+
+
 async def _retention(assembly: Assembly) -> JsonObject:
     return await expire(
         assembly.conversations,
@@ -71,7 +108,9 @@ async def _seal(assembly: Assembly) -> JsonObject:
 
 
 _WORK: Mapping[str, Callable[[Assembly], Awaitable[JsonObject]]] = {
+    "erasure": _erasure,
     "retention": _retention,
+    "roll_up": _roll_up,
     "seal": _seal,
 }
 
@@ -79,7 +118,6 @@ JOBS: Mapping[str, Job] = MappingProxyType(
     {
         name: Job(name, row["does"], row["schedule"], _WORK[name])
         for name, row in table("jobs").items()
-        if name in _WORK
     }
 )
 """The jobs, by name."""
