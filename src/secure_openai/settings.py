@@ -116,6 +116,9 @@ class Settings(CredentialSettings):
         description="A dated version of Azure OpenAI's API, such as 2024-10-21, for addresses by "
         "deployment; empty asks at /openai/v1.",
     )
+    retirement_days: int = Field(
+        default=60, ge=1, description="How long before its model retires a deployment is warned of."
+    )
     model_connect_seconds: float = Field(
         default=5.0, gt=0, description="How long to wait for a connection to a model."
     )

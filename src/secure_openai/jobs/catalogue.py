@@ -16,6 +16,7 @@ from secure_openai.jobs.erasure import Erasures
 from secure_openai.jobs.export import Exports
 from secure_openai.jobs.requests import attend
 from secure_openai.jobs.retention import expire
+from secure_openai.jobs.retirement import warn
 from secure_openai.jobs.schedule import Schedule
 from secure_openai.jobs.seal import seal
 from secure_openai.tables import table
@@ -107,9 +108,20 @@ async def _seal(assembly: Assembly) -> JsonObject:
     return {"seal": made.number, "chains": len(made.heads or ())}
 
 
+async def _retirement(assembly: Assembly) -> JsonObject:
+    return await warn(
+        assembly.deployments.management,
+        assembly.settings.model_accounts,
+        assembly.audit,
+        assembly.exports,
+        days=assembly.settings.retirement_days,
+    )
+
+
 _WORK: Mapping[str, Callable[[Assembly], Awaitable[JsonObject]]] = {
     "erasure": _erasure,
     "retention": _retention,
+    "retirement": _retirement,
     "roll_up": _roll_up,
     "seal": _seal,
 }
