@@ -20,7 +20,7 @@ test: $(VENV)/.test $(VENV)/.emulators ## Install what the tests need and run ev
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory check-infra
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest $(ARGS)
+	@sh tests/run.sh $(BIN) $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
@@ -37,8 +37,10 @@ check-infra: $(VENV)/checkov/.done ## Check the Terraform with checkov: nothing 
 format: $(VENV)/.test ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
-bench: $(VENV)/.test ## Measure, and print tables
+bench: $(VENV)/.test $(VENV)/checkov/.done ## Measure, and print tables
 	@$(BIN)/python bench/laptop.py $(ARGS)
+	@$(BIN)/python bench/pool.py
+	@$(BIN)/python bench/telemetry.py
 	@$(BIN)/python bench/prove.py
 
 lock: ## Lock every dependency with its hashes, for all platforms; needs uv

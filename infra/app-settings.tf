@@ -1,5 +1,14 @@
 # The settings that tables/settings.json names. No value here is a secret.
 locals {
+  # The id is what deployments are managed by, the rest what they are used by.
+  model_accounts = jsonencode({
+    for key, account in module.model.accounts : key => {
+      deployments = account.deployments
+      id          = account.id
+      priority    = account.priority
+      url         = account.url
+    }
+  })
   _settings_of_slot = {
     for slot in ["production", "staging"] : slot => {
       for app in ["functions", "web"] : app => {
@@ -9,28 +18,23 @@ locals {
         AzureFunctionsWebHost__hostid             = substr("${replace(var.prefix, "-", "")}${slot}", 0, 32)
         AzureWebJobsStorage__clientId             = module.identity.identities["${app}-${slot}"].client_id
         AzureWebJobsStorage__credential           = "managedidentity"
-        SECURE_OPENAI_ALLOWED_HOSTS               = local.web_hosts[slot]
-        SECURE_OPENAI_AUTHORITY                   = "${local.cloud.authority}/${var.entra.tenant_id}/v2.0"
+        SECURE_OPENAI_ALLOWED_HOSTS               = join(",", distinct([trimprefix(local.public_urls[slot], "https://"), local.web_hosts[slot]]))
+        SECURE_OPENAI_AUTHORITY                   = "${local.cloud.authority}/${local.entra.tenant_id}/v2.0"
         SECURE_OPENAI_BLOB_URL                    = module.store.records.url
         SECURE_OPENAI_CLIENT_ID                   = module.identity.client_ids[slot]
-        SECURE_OPENAI_CONTACT                     = var.entra.contact
+        SECURE_OPENAI_CLOUD                       = var.cloud
+        SECURE_OPENAI_CONTACT                     = local.entra.contact
         SECURE_OPENAI_COSMOS_DATABASE             = module.store.cosmos.databases[slot]
         SECURE_OPENAI_COSMOS_URL                  = module.store.cosmos.url
         SECURE_OPENAI_FEDERATION_AUDIENCE         = local.cloud.federation_audience
         SECURE_OPENAI_LISTEN_HOST                 = "0.0.0.0"
         SECURE_OPENAI_LISTEN_PORT                 = "8000"
-        SECURE_OPENAI_MODEL_ACCOUNTS = jsonencode({
-          for key, account in module.model.accounts : key => {
-            deployments = account.deployments
-            priority    = account.priority
-            url         = account.url
-          }
-        })
-        SECURE_OPENAI_MODEL_SOURCE = "azure"
-        SECURE_OPENAI_PUBLIC_URL   = local.public_urls[slot]
-        SECURE_OPENAI_SEAL_KEY_URL = module.store.seal_keys[slot].url
-        SECURE_OPENAI_TENANT_ID    = var.entra.tenant_id
-        WEBSITE_RUN_FROM_PACKAGE   = "1"
+        SECURE_OPENAI_MODEL_ACCOUNTS              = local.model_accounts
+        SECURE_OPENAI_MODEL_SOURCE                = "azure"
+        SECURE_OPENAI_PUBLIC_URL                  = local.public_urls[slot]
+        SECURE_OPENAI_SEAL_KEY_URL                = module.store.seal_keys[slot].url
+        SECURE_OPENAI_TENANT_ID                   = local.entra.tenant_id
+        WEBSITE_RUN_FROM_PACKAGE                  = "1"
       }
     }
   }

@@ -2,8 +2,8 @@
 locals {
   _regions = setunion(
     [var.location],
-    [for account in var.model_accounts : account.location],
-    var.cosmos.failover_locations,
+    [for account in local.accounts : account.location],
+    local.cosmos.failover_locations,
   )
   _unknown_regions = setsubtract(local._regions, local.cloud.regions)
 }

@@ -4,6 +4,13 @@ resource "azurerm_resource_group" "application" {
   name     = "rg-${var.prefix}"
   location = var.location
   tags     = local.tags
+
+  lifecycle {
+    precondition {
+      condition     = length(local.misspelt) == 0
+      error_message = "Misspelt: ${join("; ", local.misspelt)}."
+    }
+  }
 }
 
 resource "azurerm_resource_group" "network" {
@@ -18,38 +25,39 @@ module "network" {
   source = "./modules/network"
   count  = local.makes_network ? 1 : 0
 
-  address_space           = var.network.address_space
-  central_zone_ids        = var.network.central_zone_ids
+  address_space           = local.network.address_space
+  bastion_source_prefixes = try(local.operations.bastion.source_prefixes, [])
+  central_zone_ids        = local.network.central_zone_ids
   diagnostics             = module.telemetry.diagnostics
-  dns_servers             = var.network.dns_servers
-  egress_route_table_id   = var.network.egress_route_table_id
-  gateway_source_prefixes = try(var.edge.source_prefixes, [])
-  github_hosted_runner    = try(var.operations.runner.github_hosted, null) != null
+  dns_servers             = local.network.dns_servers
+  egress_route_table_id   = local.network.egress_route_table_id
+  gateway_source_prefixes = try(local.edge.source_prefixes, [])
+  github_hosted_runner    = try(local.operations.runner.github_hosted, null) != null
   location                = var.location
-  optional_subnets        = setunion(local.subnets_in_use, var.network.resolver == null ? [] : ["resolver"])
+  optional_subnets        = setunion(module.inputs.subnets_in_use, local.network.resolver == null ? [] : ["resolver"])
   prefix                  = var.prefix
   resource_group_name     = azurerm_resource_group.network[0].name
-  subnet_overrides        = var.network.subnet_overrides
+  subnet_overrides        = local.network.subnet_overrides
   tags                    = local.tags
-  user_address_prefixes   = var.network.user_address_prefixes
+  user_address_prefixes   = local.network.user_address_prefixes
   zones                   = local.cloud.zones
-  zones_by_policy         = var.network.zones_by_policy
+  zones_by_policy         = local.network.zones_by_policy
 }
 
 module "identity" {
   source = "./modules/identity"
 
   authority           = local.cloud.authority
-  client_ids          = var.entra.client_ids
+  client_ids          = local.entra.client_ids
   federation_audience = local.cloud.federation_audience
   location            = var.location
-  owners              = var.entra.owners
+  owners              = var.application_owners
   prefix              = var.prefix
   public_urls         = local.public_urls
   resource_group_name = azurerm_resource_group.application.name
-  role_members        = var.entra.role_members
+  role_members        = local.entra.role_members
   tags                = local.tags
-  tenant_id           = var.entra.tenant_id
+  tenant_id           = local.entra.tenant_id
 }
 
 module "telemetry" {
@@ -58,10 +66,13 @@ module "telemetry" {
   contacts                   = var.contacts
   location                   = var.location
   prefix                     = var.prefix
-  private_link_scope_id      = var.network.private_link_scope_id
+  private_link_scope_id      = local.network.private_link_scope_id
   private_network            = local.private_network
+  public_query_enabled       = var.public_network_access_enabled
   resource_group_name        = azurerm_resource_group.application.name
   retention_days             = var.log_retention_days
+  subscription_id            = var.subscription_id
+  suffix                     = local.suffix
   tags                       = local.tags
   watched_resource_group_ids = concat([azurerm_resource_group.application.id], azurerm_resource_group.network[*].id)
 }
@@ -71,29 +82,29 @@ module "store" {
 
   address_allow_list        = var.address_allow_list
   containers                = local.containers
-  cosmos_failover_locations = var.cosmos.failover_locations
-  cosmos_throughput         = var.cosmos.throughput
-  customer_managed_key      = var.customer_managed_key
+  cosmos_failover_locations = local.cosmos.failover_locations
+  cosmos_throughput         = local.cosmos.throughput
+  customer_managed_key      = module.inputs.customer_managed_key
   diagnostics               = module.telemetry.diagnostics
   location                  = var.location
   prefix                    = var.prefix
   private_network           = local.private_network
   resource_group_name       = azurerm_resource_group.application.name
-  seal_retention_days       = var.seals.retention_days
-  seals_locked              = var.seals.locked
+  seal_retention_days       = module.inputs.seals.retention_days
+  seals_locked              = module.inputs.seals.locked
   suffix                    = local.suffix
   tags                      = local.tags
-  tenant_id                 = var.entra.tenant_id
+  tenant_id                 = local.entra.tenant_id
   zone_redundant            = var.zone_redundant
 }
 
 module "model" {
   source = "./modules/model"
 
-  accounts             = var.model_accounts
+  accounts             = local.accounts
   address_allow_list   = var.address_allow_list
-  content_filter       = var.content_filter
-  customer_managed_key = var.customer_managed_key
+  content_filter       = module.inputs.content_filter
+  customer_managed_key = module.inputs.customer_managed_key
   diagnostics          = module.telemetry.diagnostics
   model_domain         = local.cloud.model_domain
   models               = local.models.models
@@ -108,21 +119,21 @@ module "app" {
   source = "./modules/app"
 
   address_allow_list        = var.address_allow_list
-  applications_subnet_id    = local.subnet_ids == null ? null : local.subnet_ids["applications"]
+  applications_subnet_id    = local.subnet_ids["applications"]
   client_ids                = module.identity.client_ids
   diagnostics               = module.telemetry.diagnostics
   host_storage_account_name = module.store.host_storage.name
   identities                = module.identity.identities
   location                  = var.location
   names                     = local.app_names
-  plan                      = var.plan
+  plan                      = module.inputs.plan
   prefix                    = var.prefix
   private_network           = local.private_network
   resource_group_name       = azurerm_resource_group.application.name
   settings                  = local.app_settings
   settings_table            = local.settings
   tags                      = local.tags
-  tenant_auth_endpoint      = "${local.cloud.authority}/${var.entra.tenant_id}/v2.0"
+  tenant_auth_endpoint      = "${local.cloud.authority}/${local.entra.tenant_id}/v2.0"
   timers                    = keys(local.jobs)
   zone_redundant            = var.zone_redundant
 
@@ -132,15 +143,16 @@ module "app" {
 
 module "edge" {
   source = "./modules/edge"
-  count  = var.edge == null ? 0 : 1
+  count  = local.edge == null ? 0 : 1
 
   backend_host        = local.web_hosts.production
-  certificate         = var.edge.certificate
+  certificate         = local.edge.certificate
   diagnostics         = module.telemetry.diagnostics
-  host_name           = var.edge.host_name
+  host_name           = local.edge.host_name
   location            = var.location
   prefix              = var.prefix
-  public_address      = var.edge.public_address
+  private_address     = try(coalesce(local.edge.private_address, cidrhost(module.network[0].prefixes["gateway"], 10)), null)
+  public_address      = local.edge.public_address
   resource_group_name = azurerm_resource_group.application.name
   subnet_id           = local.subnet_ids["gateway"]
   tags                = local.tags
@@ -152,17 +164,17 @@ module "edge" {
 module "operations" {
   source = "./modules/operations"
 
-  bastion                = var.operations.bastion
-  customer_managed_key   = var.customer_managed_key
+  bastion                = local.operations.bastion
+  customer_managed_key   = module.inputs.customer_managed_key
   diagnostics            = module.telemetry.diagnostics
-  jump_machine           = var.operations.jump_machine
+  jump_machine           = local.operations.jump_machine
   location               = var.location
-  policy                 = var.operations.policy
+  policy                 = local.operations.policy
   prefix                 = var.prefix
   protected_group_ids    = { application = azurerm_resource_group.application.id }
   public_network_allowed = var.public_network_access_enabled
   resource_group_name    = azurerm_resource_group.application.name
-  runner                 = var.operations.runner
-  subnet_ids             = local.subnet_ids == null ? {} : local.subnet_ids
+  runner                 = local.operations.runner
+  subnet_ids             = local.subnet_ids
   tags                   = local.tags
 }

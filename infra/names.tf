@@ -19,7 +19,7 @@ locals {
     staging    = "${local.app_names.web}-staging.${local.cloud.app_service_domain}"
   }
   public_urls = {
-    production = var.edge == null ? "https://${local.web_hosts.production}" : "https://${var.edge.host_name}"
+    production = local.edge == null ? "https://${local.web_hosts.production}" : "https://${local.edge.host_name}"
     staging    = "https://${local.web_hosts.staging}"
   }
 }

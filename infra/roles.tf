@@ -7,9 +7,11 @@ locals {
       cosmos_database      = { "" = "${module.store.cosmos.id}/dbs/${module.store.cosmos.databases[slot]}" }
       exports_container    = { "" = module.store.records.exports[slot] }
       host_storage         = { "" = module.store.host_storage.id }
-      model_account        = { for key, account in module.model.accounts : "-${key}" => account.id }
-      seal_key             = { "" = module.store.seal_keys[slot].id }
-      seals_container      = { "" = module.store.records.seals[slot] }
+      # Package storage is bootstrap's, and so are the rights to it.
+      packages_container = {}
+      model_account      = { for key, account in module.model.accounts : "-${key}" => account.id }
+      seal_key           = { "" = module.store.seal_keys[slot].id }
+      seals_container    = { "" = module.store.records.seals[slot] }
     }
   }
   _needs = merge(flatten([
@@ -53,7 +55,7 @@ resource "azurerm_cosmosdb_sql_role_assignment" "need" {
 
 # The custom role from bootstrap: deploy models and nothing else on the account.
 resource "azurerm_role_assignment" "manage_deployments" {
-  for_each = var.deployment_manager_role_id == null ? {} : var.model_accounts
+  for_each = var.deployment_manager_role_id == null ? {} : local.accounts
 
   scope              = module.model.accounts[each.key].id
   role_definition_id = var.deployment_manager_role_id

@@ -1,7 +1,7 @@
 terraform {
   required_version = ">= 1.11"
 
-  # Where state is kept comes from bootstrap: terraform init -backend-config=backend.hcl
+  # Where state is kept comes from bootstrap: terraform init -backend-config=backend.json
   backend "azurerm" {
     use_azuread_auth = true
     use_oidc         = true

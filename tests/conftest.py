@@ -8,8 +8,31 @@ from pathlib import Path
 
 import pytest
 
-from secure_openai.local.identity_provider.signing_keys import FILE_NAME, new_key, write_keys
-from tests.world import World, running_world
+# Before anything imports them: a contract suite's assertions read as a test's own do.
+pytest.register_assert_rewrite(
+    *(
+        f"secure_openai.testing.{name}_contract"
+        for name in (
+            "audit",
+            "blobs",
+            "conversations",
+            "management",
+            "model",
+            "seals",
+            "sessions",
+            "signer",
+            "usage",
+        )
+    )
+)
+
+from secure_openai.local.identity_provider.signing_keys import (  # noqa: E402
+    FILE_NAME,
+    new_key,
+    write_keys,
+)
+from tests.tls import Tls, make_tls  # noqa: E402
+from tests.world import World, running_world  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +41,12 @@ def signing_keys(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("keys") / FILE_NAME
     write_keys(path, [new_key()])
     return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    """A certificate of localhost and of Azure Resource Manager, made once."""
+    return make_tls(tmp_path_factory.mktemp("tls"), "localhost", "management.azure.com")
 
 
 @pytest.fixture

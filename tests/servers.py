@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.tls import Tls
 
-def listening() -> socket.socket:
-    """Return a socket that listens on a free port of loopback."""
+
+def listening(port: int = 0) -> socket.socket:
+    """Return a socket that listens on a port of loopback, a free one unless named."""
     bound = socket.socket()
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.bind(("127.0.0.1", 0))
+    bound.bind(("127.0.0.1", port))
     return bound
 
 
@@ -25,10 +27,18 @@ def port_of(bound: socket.socket) -> int:
 
 
 @asynccontextmanager
-async def served(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
+async def served(
+    app: ASGIApp, bound: socket.socket, *, tls: Tls | None = None
+) -> AsyncIterator[None]:
     """Serve `app` until the block is left."""
     config = uvicorn.Config(
-        app, log_level="critical", access_log=False, timeout_graceful_shutdown=1, ws="none"
+        app,
+        log_level="critical",
+        access_log=False,
+        timeout_graceful_shutdown=1,
+        ws="none",
+        ssl_certfile=None if tls is None else tls.certificate,
+        ssl_keyfile=None if tls is None else tls.key,
     )
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[bound]))

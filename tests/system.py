@@ -66,12 +66,16 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 @contextmanager
-def running(data: Path, *, model: str = "scripted", **extra: str) -> Iterator[System]:
+def running(
+    data: Path, *, model: str = "scripted", azure: bool = False, **extra: str
+) -> Iterator[System]:
     """Start the system, wait until it is ready, and stop it as Ctrl-C does."""
     port = free_ports()
     command = [sys.executable, "-m", "secure_openai.cli", "up", "--no-browser"]
     command += ["--port", str(port), "--data", str(data)]
-    if model:
+    if azure:
+        command += ["--azure"]
+    elif model:
         command += ["--model", model]
     process = subprocess.Popen(
         command,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from secure_openai.errors import (
     ConfigurationError,
     PolicyError,
     SecureOpenAIError,
+    StartError,
     StorageFull,
 )
 from secure_openai.settings import Settings
@@ -124,6 +126,18 @@ async def test_a_policy_that_is_wrong_stops_the_start(tmp_path: Path) -> None:
     policy.write_text("version = 1\n[people.user]\n")
     app = create_app(settings(tmp_path, policy=policy))
     with pytest.raises(PolicyError, match=r"policy.toml:2"):
+        async with app.router.lifespan_context(app):
+            pass
+
+
+async def test_telemetry_without_what_sends_it_stops_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A place to send to that cannot be served is said, with what to install."""
+    monkeypatch.setitem(sys.modules, "secure_openai.monitoring", None)
+    sent = "InstrumentationKey=x;IngestionEndpoint=https://localhost:1/"
+    app = create_app(settings(tmp_path, telemetry_connection_string=sent))
+    with pytest.raises(StartError, match=r"azure-secure-openai\[azure\]"):
         async with app.router.lifespan_context(app):
             pass
 
@@ -265,7 +279,7 @@ async def test_the_audit_is_sealed_when_the_process_ends(
     tmp_path: Path, identity_folder: Path
 ) -> None:
     """After a clean end the last seal reaches the last record."""
-    from secure_openai.store.seals import SealFolder
+    from secure_openai.store.seals import Seals
     from secure_openai.store.sqlite.verification import verify_database
 
     async with (
@@ -274,7 +288,8 @@ async def test_the_audit_is_sealed_when_the_process_ends(
     ):
         await http.post("/openai/v1/chat/completions", json=HELLO)
     data = tmp_path / "data"
-    report = verify_database(data / "secure-openai.db", SealFolder(data / "seals").seals())
+    seals = Seals.in_folder(data / "seals")
+    report = await verify_database(data / "secure-openai.db", seals.all())
 
     assert report.found == ()
     assert report.sealed == report.records == 2
@@ -301,7 +316,7 @@ async def test_jobs_run_by_themselves(
     async with running_world(tmp_path, identity_folder) as world, asyncio.timeout(5):
         while len(calls) < 3:
             await asyncio.sleep(0.01)
-        assert list(world.assembly.seals.seals())
+        assert [seal async for seal in world.assembly.seals.all()]
 
 
 async def test_reservations_under_way_are_renewed(

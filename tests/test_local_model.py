@@ -53,6 +53,7 @@ def test_a_real_question_is_answered_through_both_doors(tmp_path: Path) -> None:
         assert "Paris" in str(whole.choices[0].message.content)
         assert "Paris" in streamed
         too_long: list[Any] = [{"role": "user", "content": "word " * 6000}]
-        with pytest.raises(openai.BadRequestError, match="context_length_exceeded"):
+        with pytest.raises(openai.BadRequestError, match="Shorten the conversation") as caught:
             client.chat.completions.create(model="local", messages=too_long)
+        assert caught.value.code == "context_length_exceeded"
         client.close()

@@ -1,10 +1,13 @@
 """Settings: read once, every problem together, and no way to turn sign-in off."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from secure_openai.accounts import ModelAccount
+from secure_openai.credential_settings import CredentialKind, CredentialSettings
 from secure_openai.errors import SettingsError
 from secure_openai.settings import (
     AZURE_HOST_VARIABLES,
@@ -27,6 +30,21 @@ AZURE = LAPTOP | {
     "SECURE_OPENAI_AUTHORITY": "https://login.microsoftonline.com/tenant/v2.0",
     "SECURE_OPENAI_LISTEN_HOST": "0.0.0.0",
     "WEBSITE_SITE_NAME": "chat",
+    "AZURE_CLIENT_ID": "identity",
+}
+
+
+ACCOUNTS = (
+    '{"main": {"deployments": {"chat": "gpt-5.4-mini"}, "priority": 1,'
+    ' "url": "https://oai-main.openai.azure.com/"},'
+    ' "second": {"deployments": {"chat": "gpt-5.4-mini", "embed": "text-embedding-3-small"},'
+    ' "priority": 2, "url": "https://oai-second.openai.azure.com"}}'
+)
+MODELS = AZURE | {
+    "SECURE_OPENAI_MODEL_SOURCE": "azure",
+    "SECURE_OPENAI_MODEL_ACCOUNTS": ACCOUNTS,
+    "SECURE_OPENAI_FEDERATION_AUDIENCE": "api://AzureADTokenExchange",
+    "SECURE_OPENAI_CLOUD": "public",
 }
 
 
@@ -127,3 +145,196 @@ def test_loopback_of_an_address() -> None:
     """The host of an address decides, not its user or path."""
     assert is_loopback("http://127.0.0.1:1/x")
     assert not is_loopback("http://localhost@contoso.com/")
+
+
+def test_the_accounts_that_terraform_writes_are_read() -> None:
+    """Names, addresses, turns and deployments, in their order."""
+    settings = Settings.load(MODELS)
+
+    assert settings.model_accounts == (
+        ModelAccount("main", "https://oai-main.openai.azure.com", 1, (("chat", "gpt-5.4-mini"),)),
+        ModelAccount(
+            "second",
+            "https://oai-second.openai.azure.com",
+            2,
+            (("chat", "gpt-5.4-mini"), ("embed", "text-embedding-3-small")),
+        ),
+    )
+    assert settings.credential_kind is CredentialKind.MANAGED_IDENTITY
+    assert settings.azure_client_id == "identity"
+
+
+MAIN = {"deployments": {"chat": "m"}, "priority": 1, "url": "https://a.openai.azure.com"}
+
+
+@pytest.mark.parametrize(
+    ("accounts", "said"),
+    [
+        ("", "model_accounts is missing"),
+        ("{", "not JSON (at character 1)"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[]", "names no account"),
+        ("{}", "names no account"),
+        ('{"a": 1, "a": 2}', "a is written twice"),
+        ({"a/b": MAIN}, "the name of an account is"),
+        ({"a": []}, "a is no account"),
+        ({"a": {}}, "a has no url"),
+        ({"a": MAIN | {"api_key": "x"}}, "a has api_key, which is no member"),
+        ({"a": MAIN | {"priority": "1"}}, "a's priority is a whole number"),
+        ({"a": MAIN | {"priority": True}}, "a's priority is a whole number"),
+        ({"a": MAIN | {"priority": -1}}, "a's priority is a whole number"),
+        ({"a": MAIN | {"url": "a.openai.azure.com"}}, "a's url is the account's address"),
+        ({"a": MAIN | {"url": "https://a.openai.azure.com/openai"}}, "without path"),
+        ({"a": MAIN | {"url": "https://u@a.openai.azure.com"}}, "query or user"),
+        ({"a": MAIN | {"url": "http://a.openai.azure.com"}}, "a's url is https and ends with"),
+        ({"a": MAIN | {"url": "https://evil.example"}}, "openai.azure.com or"),
+        ({"a": MAIN | {"url": "https://evilopenai.azure.com"}}, "a's url is https and ends with"),
+        ({"a": MAIN | {"url": "https://a.openai.azure.us"}}, "in the cloud public"),
+        ({"a": MAIN | {"url": "http://127.0.0.1:1"}}, "a's url is https and ends with"),
+        ({"a": MAIN | {"deployments": {}}}, "a has no deployment"),
+        ({"a": MAIN | {"deployments": {"x/y": "m"}}}, "a name that Azure would not take"),
+        ({"a": MAIN | {"deployments": {"chat": None}}}, "chat names its model"),
+        ({"a": MAIN, "b": MAIN | {"deployments": {"chat": "n"}}}, "chat is m in a and n in b"),
+    ],
+)
+def test_accounts_that_are_wrong_are_told(accounts: object, said: str) -> None:
+    """Each mistake is one sentence that says what to write instead."""
+    text = accounts if isinstance(accounts, str) else json.dumps(accounts)
+
+    assert said in problems(MODELS | {"SECURE_OPENAI_MODEL_ACCOUNTS": text})
+
+
+def test_everything_wrong_with_accounts_is_told_at_once() -> None:
+    """Several mistakes are several sentences, each under the setting's name."""
+    accounts = {"a": {"priority": "first"}, "b": MAIN | {"deployments": []}, "c": 7}
+    text = json.dumps(accounts)
+    lines = problems(MODELS | {"SECURE_OPENAI_MODEL_ACCOUNTS": text}).splitlines()
+
+    assert len(lines) == 5
+    assert all(line.startswith("SECURE_OPENAI_MODEL_ACCOUNTS: ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"AZURE_CLIENT_ID": ""}, ["AZURE_CLIENT_ID is missing"]),
+        ({"SECURE_OPENAI_CREDENTIAL": "developer"}, ["leave credential out"]),
+        ({"SECURE_OPENAI_CLOUD": "moon"}, ["SECURE_OPENAI_CLOUD: write public or usgovernment"]),
+        (
+            {"SECURE_OPENAI_CLOUD": "usgovernment"},
+            [
+                "authority signs in to the cloud public",
+                "federation_audience is api://AzureADTokenExchangeUSGov",
+                "main's url is https and ends with openai.azure.us",
+            ],
+        ),
+        ({"SECURE_OPENAI_FEDERATION_AUDIENCE": "api://x"}, ["federation_audience is api://Azure"]),
+        ({"SECURE_OPENAI_PROXY": "proxy:3128"}, ["SECURE_OPENAI_PROXY: write the proxy's http"]),
+        ({"SECURE_OPENAI_MODEL_API_VERSION": "latest"}, ["SECURE_OPENAI_MODEL_API_VERSION"]),
+        ({"SECURE_OPENAI_MODEL_IDLE_SECONDS": "0"}, ["SECURE_OPENAI_MODEL_IDLE_SECONDS"]),
+        (
+            {"SECURE_OPENAI_COSMOS_URL": "https://x", "SECURE_OPENAI_MODEL_ACCOUNTS": ""},
+            ["no adapter", "model_accounts is missing"],
+        ),
+    ],
+)
+def test_what_does_not_fit_together_is_told_at_once(
+    change: dict[str, str], said: list[str]
+) -> None:
+    """Fields that contradict one another are judged together, every sentence at once."""
+    told = problems(MODELS | change)
+
+    for sentence in said:
+        assert sentence in told
+
+
+JOB = {
+    "ACTIONS_ID_TOKEN_REQUEST_URL": "https://jobs.example/token",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "secret",
+    "AZURE_CLIENT_ID": "client",
+    "AZURE_TENANT_ID": "tenant",
+}
+
+
+def test_the_credential_is_where_one_is() -> None:
+    """A job has GitHub's, a laptop the developer's, an Azure host its identity's."""
+    kinds = [
+        CredentialSettings.load(environment).credential_kind
+        for environment in (JOB, {}, {"WEBSITE_SITE_NAME": "x", "AZURE_CLIENT_ID": "y"})
+    ]
+
+    assert kinds == [
+        CredentialKind.PIPELINE,
+        CredentialKind.DEVELOPER,
+        CredentialKind.MANAGED_IDENTITY,
+    ]
+    assert CredentialSettings.load(LAPTOP | JOB).azure_tenant_id == "tenant"
+    assert "secret" not in repr(CredentialSettings.load(JOB))
+    chosen = CredentialSettings.load(JOB | {"SECURE_OPENAI_CREDENTIAL": "developer"})
+    assert chosen.credential_kind is CredentialKind.DEVELOPER
+
+
+@pytest.mark.parametrize("missing", JOB)
+def test_a_job_that_lacks_something_is_told_what(missing: str) -> None:
+    """Each of the four is named where it is missing, and how a job gets it."""
+    environment = JOB | {missing: "", "SECURE_OPENAI_CREDENTIAL": "pipeline"}
+    with pytest.raises(SettingsError, match=f"needs {missing}.*id-token: write"):
+        CredentialSettings.load(environment)
+
+
+def test_a_laptop_needs_no_credential() -> None:
+    """Where nothing asks Azure nothing is missing, not even in a job."""
+    job = LAPTOP | {"ACTIONS_ID_TOKEN_REQUEST_URL": "https://jobs.example/token"}
+
+    assert not Settings.load(job).uses_credential
+
+
+def test_models_from_azure_on_a_laptop() -> None:
+    """The developer's own sign-in asks Azure, or a stand-in on loopback; people stay local."""
+    accounts = json.dumps({"a": MAIN, "b": MAIN | {"url": "http://127.0.0.1:9"}})
+    settings = Settings.load(
+        LAPTOP | {"SECURE_OPENAI_MODEL_SOURCE": "azure", "SECURE_OPENAI_MODEL_ACCOUNTS": accounts}
+    )
+
+    assert settings.credential_kind is CredentialKind.DEVELOPER
+    assert [one.url for one in settings.model_accounts][1] == "http://127.0.0.1:9"
+
+
+SENT = "InstrumentationKey=11111111-2222-3333-4444-555555555555;IngestionEndpoint={}"
+
+
+@pytest.mark.parametrize(
+    ("cloud", "endpoint"),
+    [
+        ("public", ""),
+        ("public", "http://x.in.applicationinsights.azure.com/"),
+        ("public", "https://x.in.applicationinsights.azure.us/"),
+        ("public", "https://applicationinsights.azure.com.evil.example/"),
+        ("public", "https://dc.services.visualstudio.com/"),
+        ("usgovernment", "https://x.in.applicationinsights.azure.com/"),
+    ],
+)
+def test_telemetry_goes_to_azure_monitor_alone(cloud: str, endpoint: str) -> None:
+    """Our credential goes where the connection string says: nobody else's host may get it."""
+    said = problems(
+        LAPTOP
+        | {
+            "APPLICATIONINSIGHTS_CONNECTION_STRING": SENT.format(endpoint),
+            "SECURE_OPENAI_CLOUD": cloud,
+        }
+    )
+
+    assert "APPLICATIONINSIGHTS_CONNECTION_STRING: its IngestionEndpoint is https" in said
+
+
+def test_telemetry_uses_our_credential() -> None:
+    """A place to send to is read under Azure's own name, and asks for a credential."""
+    place = "https://swedencentral-0.in.applicationinsights.azure.com/"
+    settings = Settings.load(
+        LAPTOP | {"APPLICATIONINSIGHTS_CONNECTION_STRING": SENT.format(place) + ";X=y"}
+    )
+
+    assert settings.telemetry_url == place
+    assert settings.uses_credential
+    assert not Settings.load(LAPTOP).uses_credential
+    assert "TRACE_PERCENT" in problems(LAPTOP | {"SECURE_OPENAI_TRACE_PERCENT": "101"})

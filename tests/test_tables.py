@@ -7,9 +7,10 @@ from datetime import date
 import pytest
 
 from secure_openai.errors import SettingsError
+from secure_openai.model.parameters import parameters_of, successor_of
 from secure_openai.settings import AZURE_FIELDS, PREFIX, Settings
 from secure_openai.tables import table
-from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES
+from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES, Operation, Parameters
 
 
 def test_every_setting_of_the_table_is_a_field() -> None:
@@ -32,6 +33,7 @@ def test_what_has_no_adapter_yet_is_refused(field: str) -> None:
             authority="https://login.microsoftonline.com/t/v2.0",
             tenant_id="t",
             client_id="c",
+            azure_client_id="identity",
             model_url="http://127.0.0.1:1/v1",
             **{field: "https://somewhere.example"},
         )
@@ -66,6 +68,33 @@ def test_models_have_their_dates_and_successors() -> None:
     for name, one in models.items():
         assert date.fromisoformat(one["retires"]), name
         assert one["instead"] is None or one["instead"] in models, name
+
+
+def test_models_say_what_they_take() -> None:
+    """Whatever may still be deployed has its parameters, and they fit together."""
+    document = table("models")
+
+    assert date.fromisoformat(document["parameters"]["read"])
+    assert set(document["parameters"]["reasoning_refuses"]) <= set(
+        table("chat_completions")["request"]["members"]
+    )
+    for name, one in document["models"].items():
+        if one["stage"] == "retired":
+            continue
+        taken = parameters_of(name)
+        assert taken.operations, name
+        assert taken.prompt_tokens is not None, name
+        assert 0 < taken.prompt_tokens <= taken.window_tokens, name
+        assert taken.answer_tokens <= taken.window_tokens, name
+        assert ("temperature" in taken.refused) == bool(taken.reasoning_effort), name
+        assert (Operation.EMBEDDINGS in taken.operations) == (taken.answer_tokens == 0), name
+        assert successor_of(name) == (one["instead"] or "")
+
+
+def test_a_model_nobody_knows_is_taken_for_a_plain_one() -> None:
+    """Terraform takes any model with its version: so does the application, cautiously."""
+    assert parameters_of("somebody's") == Parameters(operations=frozenset(Operation))
+    assert successor_of("somebody's") == ""
 
 
 def test_clouds_name_the_same_services() -> None:

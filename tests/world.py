@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -70,8 +71,26 @@ class World:
 
     async def events(self) -> list[AuditEvent]:
         """Return every audit event."""
-        await self.assembly.audit.flush()
-        return [record.event for record in (await self.assembly.audit.records(limit=10_000)).items]
+        audit = self.assembly.audit
+        await audit.flush()
+        return [
+            record.event
+            for head in await audit.heads()
+            for record in (await audit.records(head.chain, limit=10_000)).items
+        ]
+
+    async def settled(self) -> list[AuditEvent]:
+        """Return the end of every completion that was admitted, once each has one.
+
+        A client may see the end of a stream before it is recorded.
+        """
+        async with asyncio.timeout(10):
+            while True:
+                actions = [event.action for event in await self.events()]
+                if actions.count("completion.settled") == actions.count("completion.admitted"):
+                    break
+                await asyncio.sleep(0.02)
+        return [event for event in await self.events() if event.action == "completion.settled"]
 
 
 @asynccontextmanager

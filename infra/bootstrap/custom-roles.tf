@@ -1,6 +1,8 @@
+# A custom role's name is taken in the whole tenant: the suffix keeps estates of one name apart.
+
 # Deploy models on an account, and nothing else on it: neither its keys nor its network.
 resource "azurerm_role_definition" "deployment_manager" {
-  name              = "Secure OpenAI Deployment Manager (${var.prefix})"
+  name              = "Secure OpenAI Deployment Manager (${var.prefix}-${local.suffix})"
   scope             = local.subscription
   description       = "Makes, changes and removes model deployments of Azure OpenAI accounts."
   assignable_scopes = [local.subscription]
@@ -19,9 +21,10 @@ resource "azurerm_role_definition" "deployment_manager" {
   }
 }
 
-# What the provider reads whenever it plans. The keys among it are refused by every service.
+# What the provider reads whenever it plans. The keys among it are refused by every service of the estate;
+# elsewhere in the subscription they might open something, so the role is given on the estate's groups only.
 resource "azurerm_role_definition" "refresher" {
-  name              = "Secure OpenAI Plan Refresher (${var.prefix})"
+  name              = "Secure OpenAI Plan Refresher (${var.prefix}-${local.suffix})"
   scope             = local.subscription
   description       = "Reads what Terraform refreshes beyond Reader."
   assignable_scopes = [local.subscription]

@@ -13,7 +13,6 @@ resource "azurerm_key_vault" "key" {
   purge_protection_enabled      = true
   soft_delete_retention_days    = 90
   public_network_access_enabled = false
-  enabled_for_disk_encryption   = true
   tags                          = local.tags
 
   network_acls {
@@ -37,12 +36,11 @@ resource "azapi_resource" "key" {
       rotationPolicy = {
         lifetimeActions = [{
           action  = { type = "Rotate" }
-          trigger = { timeAfterCreate = var.customer_managed_key.rotate_after }
+          trigger = { timeAfterCreate = try(var.customer_managed_key.rotate_after, "P1Y") }
         }]
       }
     }
   }
-  response_export_values = ["properties.keyUri"]
 
   lifecycle {
     # Resource Manager can neither change nor delete a key.
@@ -67,4 +65,19 @@ resource "azurerm_role_assignment" "key" {
   principal_id         = azurerm_user_assigned_identity.key[0].principal_id
   principal_type       = "ServicePrincipal"
   description          = "wrap and unwrap the keys of the estate's data"
+}
+
+resource "azurerm_monitor_diagnostic_setting" "key" {
+  count = var.customer_managed_key == null ? 0 : 1
+
+  name                       = "diagnostics"
+  target_resource_id         = azurerm_key_vault.key[0].id
+  log_analytics_workspace_id = local.workspace_id
+
+  enabled_log {
+    category_group = "allLogs"
+  }
+  enabled_metric {
+    category = "AllMetrics"
+  }
 }

@@ -4,7 +4,7 @@ locals {
   _issuer = "https://token.actions.githubusercontent.com"
   # Roles that the applying identity may hand out, and to whom: service principals and groups only.
   _delegable_roles = distinct(concat(
-    [for row in jsondecode(file("${path.module}/../../src/secure_openai/tables/roles.json")) : row.role if row.service != "cosmos"],
+    [for row in local.roles : row.role if row.service != "cosmos"],
     ["Key Vault Secrets User", "Virtual Machine User Login"],
   ))
   _delegable_ids = concat(
@@ -47,9 +47,12 @@ resource "azurerm_role_assignment" "plan_reads" {
   description          = "read the estate, to plan"
 }
 
-# Planning asks Azure for account keys, which open nothing: every service refuses them.
+# Planning asks Azure for account keys, which open nothing here: every service of the estate refuses them.
+# There is nothing to refresh before the estate exists.
 resource "azurerm_role_assignment" "plan_refreshes" {
-  scope              = local.subscription
+  for_each = var.estate.resource_group_ids
+
+  scope              = each.value
   role_definition_id = azurerm_role_definition.refresher.role_definition_resource_id
   principal_id       = azurerm_user_assigned_identity.deploy["plan"].principal_id
   principal_type     = "ServicePrincipal"
@@ -64,7 +67,9 @@ resource "azurerm_role_assignment" "apply_writes" {
   description          = "make and change the estate"
 }
 
-# It hands out the roles of tables/roles.json and no other, so it cannot make itself an owner.
+# It hands out the roles of tables/roles.json and no other, so it cannot make itself an owner, and none to
+# itself or to `plan`. What it deploys acts as the estate's identities all the same: the reviewers of its
+# environment stand before that, and people are told of every role (modules/telemetry/alerts.tf).
 # Source: Microsoft Learn, "Delegate Azure role assignment management to others with conditions".
 resource "azurerm_role_assignment" "apply_delegates" {
   scope                = local.subscription
@@ -83,6 +88,8 @@ resource "azurerm_role_assignment" "apply_delegates" {
         @Request[Microsoft.Authorization/roleAssignments:RoleDefinitionId] ForAnyOfAnyValues:GuidEquals {${join(", ", local._delegable_ids)}}
         AND
         @Request[Microsoft.Authorization/roleAssignments:PrincipalType] ForAnyOfAnyValues:StringEqualsIgnoreCase {'ServicePrincipal', 'Group'}
+        AND
+        @Request[Microsoft.Authorization/roleAssignments:PrincipalId] ForAnyOfAllValues:GuidNotEquals {${join(", ", [for one in azurerm_user_assigned_identity.deploy : one.principal_id])}}
       )
     )
     AND
@@ -108,15 +115,37 @@ resource "azurerm_role_assignment" "apply_assigns_policy" {
   description          = "assign the policies that keep the estate closed"
 }
 
+# Whoever may write state decides what the next apply destroys. A plan takes the state's lock, which is a
+# write, unless it is told not to: terraform plan -lock=false.
 resource "azurerm_role_assignment" "state" {
-  for_each = azurerm_user_assigned_identity.deploy
+  for_each = { apply = "Storage Blob Data Contributor", plan = "Storage Blob Data Reader" }
 
-  scope = azurerm_storage_container.state.id
-  # A plan takes the state's lock, which is a write.
-  role_definition_name = "Storage Blob Data Contributor"
-  principal_id         = each.value.principal_id
+  scope                = azurerm_storage_container.state.id
+  role_definition_name = each.value
+  principal_id         = azurerm_user_assigned_identity.deploy[each.key].principal_id
   principal_type       = "ServicePrincipal"
-  description          = "keep state"
+  description          = each.key == "apply" ? "keep state" : "read state, to plan"
+}
+
+resource "azurerm_role_assignment" "plans" {
+  for_each = { apply = "Storage Blob Data Reader", plan = "Storage Blob Data Contributor" }
+
+  scope                = azurerm_storage_container.plans.id
+  role_definition_name = each.value
+  principal_id         = azurerm_user_assigned_identity.deploy[each.key].principal_id
+  principal_type       = "ServicePrincipal"
+  description          = each.key == "apply" ? "apply the plan that was approved" : "keep plans"
+}
+
+# People who apply by hand.
+resource "azurerm_role_assignment" "operator" {
+  for_each = var.operators
+
+  scope                = azurerm_storage_container.state.id
+  role_definition_name = "Storage Blob Data Contributor"
+  principal_id         = each.value
+  principal_type       = "Group"
+  description          = "keep state, applying by hand"
 }
 
 resource "azurerm_role_assignment" "packages" {

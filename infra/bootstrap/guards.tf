@@ -1,7 +1,7 @@
 # Locks stand on what cannot be made again. They are named in a second apply, once the estate exists.
 # Never on an OpenAI account: a lock would stop deployments from being changed.
 resource "azurerm_management_lock" "estate" {
-  for_each = var.lock_ids
+  for_each = var.estate.lock_ids
 
   name       = "kept-${var.prefix}"
   scope      = each.value
@@ -14,6 +14,33 @@ resource "azurerm_management_lock" "state" {
   scope      = azurerm_storage_account.state.id
   lock_level = "CanNotDelete"
   notes      = "Terraform's state."
+}
+
+# Without the key nothing that it encrypts can be read.
+resource "azurerm_management_lock" "key" {
+  count = var.customer_managed_key == null ? 0 : 1
+
+  name       = "kept-${var.prefix}"
+  scope      = azurerm_key_vault.key[0].id
+  lock_level = "CanNotDelete"
+  notes      = "The key that encrypts the estate's data."
+}
+
+# The applying identity may change whatever stands in the subscription. Whom the two deployment
+# identities trust is beyond it: a lock can be removed by an owner only.
+resource "azurerm_management_lock" "deploy" {
+  for_each = azurerm_user_assigned_identity.deploy
+
+  name       = "kept-${var.prefix}"
+  scope      = each.value.id
+  lock_level = "ReadOnly"
+  notes      = "Whom GitHub vouches for; remove the lock before changing the federated credential."
+
+  depends_on = [azurerm_federated_identity_credential.github]
+}
+
+locals {
+  _defender_plans = ["AI", "AppServices", "Arm", "CloudPosture", "ContainerRegistry", "Containers", "CosmosDbs", "KeyVaults", "StorageAccounts", "VirtualMachines"]
 }
 
 resource "azurerm_security_center_subscription_pricing" "this" {

@@ -4,6 +4,8 @@ locals {
   cloud        = jsondecode(file("${path.module}/../../src/secure_openai/tables/clouds.json"))[var.cloud]
   subscription = "/subscriptions/${var.subscription_id}"
   suffix       = random_string.suffix.result
+  roles        = jsondecode(file("${path.module}/../../src/secure_openai/tables/roles.json"))
+  _guid        = "^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$"
   tags         = merge({ application = "azure-secure-openai", estate = var.prefix }, var.tags)
 }
 

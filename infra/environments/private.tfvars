@@ -1,17 +1,14 @@
 # The estate as it is meant: nothing is reachable from the Internet.
-# Replace the ids, the region and the people; see docs/quickstart.md and `az account show`.
+# Replace the ids, the region and the people; docs/deployment.md says where each comes from.
 contacts        = { security = "security@contoso.com" }
 location        = "swedencentral"
 prefix          = "chat"
 subscription_id = "00000000-0000-0000-0000-000000000000"
 
+# Groups are put into the roles afterwards, by a person (docs/deployment.md).
 entra = {
   contact   = "the service desk (servicedesk@contoso.com)"
   tenant_id = "11111111-1111-1111-1111-111111111111"
-  role_members = {
-    admin = ["22222222-2222-2222-2222-222222222222"]
-    user  = ["33333333-3333-3333-3333-333333333333"]
-  }
 }
 
 model_accounts = {

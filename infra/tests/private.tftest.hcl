@@ -48,7 +48,7 @@ run "private_is_the_default" {
   }
 }
 
-run "a_trial_has_no_network" {
+run "a_trial_keeps_its_network" {
   command = plan
 
   variables {
@@ -57,8 +57,8 @@ run "a_trial_has_no_network" {
   }
 
   assert {
-    condition     = length(module.network) == 0
-    error_message = "A trial makes no network."
+    condition     = length(module.network) == 1 && length(module.network[0].zone_ids) == 13
+    error_message = "A trial is the same estate."
   }
 }
 
@@ -78,6 +78,27 @@ run "an_edge_is_one_module" {
   assert {
     condition     = length(module.edge) == 1 && output.public_urls["production"] == "https://chat.contoso.com"
     error_message = "The edge's name is what people type."
+  }
+}
+
+run "an_existing_network_is_not_made_again" {
+  command = plan
+
+  variables {
+    network = {
+      existing = {
+        subnet_ids = {
+          applications = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/vnet/subnets/applications"
+          endpoints    = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/vnet/subnets/endpoints"
+        }
+      }
+      zones_by_policy = true
+    }
+  }
+
+  assert {
+    condition     = length(module.network) == 0 && output.network.virtual_network_id == null
+    error_message = "The network is somebody else's."
   }
 }
 

@@ -36,9 +36,21 @@ run "an_open_trial_names_who_may_come" {
   expect_failures = [var.address_allow_list]
 }
 
-run "a_key_needs_its_identity" {
+run "a_misspelling_is_refused" {
   command = plan
   variables {
+    network = { egress_rout_table_id = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.Network/routeTables/out" }
+  }
+  expect_failures = [azurerm_resource_group.application]
+}
+
+run "a_key_needs_its_identity" {
+  command = plan
+  module {
+    source = "./modules/inputs"
+  }
+  variables {
+    cloud                = { github_network = true, zones = {} }
     customer_managed_key = { key_id = "https://kv.vault.azure.net/keys/estate" }
   }
   expect_failures = [var.customer_managed_key]
@@ -46,7 +58,11 @@ run "a_key_needs_its_identity" {
 
 run "a_runner_needs_an_organisation" {
   command = plan
+  module {
+    source = "./modules/inputs"
+  }
   variables {
+    cloud      = { github_network = true, zones = {} }
     operations = { runner = { github_hosted = {} } }
   }
   expect_failures = [var.operations]

@@ -1,42 +1,65 @@
 """The application: the assembly behind the edge.
 
 create_app(settings)
+  ObservationMiddleware        what is measured and traced of a request
   RequestIdMiddleware          an id that logs, audit and error pages share
   SecurityHeadersMiddleware    what a browser may do with our pages
   HostsMiddleware              only our own names are answered
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      sign_in  pages  chat  gateway  administration  health
+      sign_in  pages  chat  gateway  administration  deployments  health
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from http import HTTPStatus
 from importlib.resources import files
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from secure_openai.assembly import assemble
-from secure_openai.edge import administration, chat, gateway, health, pages, problems, sign_in
+from secure_openai.assembly import Assembly, assemble
+from secure_openai.edge import (
+    administration,
+    chat,
+    deployments,
+    gateway,
+    health,
+    pages,
+    problems,
+    sign_in,
+)
 from secure_openai.edge.access import check_declared
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
 from secure_openai.edge.middleware.hosts import HostsMiddleware
 from secure_openai.edge.middleware.limits import LimitsMiddleware
+from secure_openai.edge.middleware.observation import PROBLEM, ObservationMiddleware
 from secure_openai.edge.middleware.origin import OriginMiddleware
 from secure_openai.edge.middleware.request_id import RequestIdMiddleware
-from secure_openai.errors import NotFound, SecureOpenAIError
+from secure_openai.errors import NotFound, SecureOpenAIError, StartError
 from secure_openai.jobs.scheduler import scheduled
 from secure_openai.settings import Settings
 
 STATIC_PATH = "/static"
+
+SILENT: TelemetryConfig = {
+    "auto_configure": False,
+    "logs": False,
+    "metrics": False,
+    "operation_spans": False,
+    "tracing": False,
+}
+"""FastAPI's own telemetry records addresses with their queries, the words of exceptions and the
+values that did not validate, and takes a client's trace over: `ObservationMiddleware` stands in its
+place."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -48,12 +71,17 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with assemble(settings) as assembly, scheduled(assembly):
+        async with (
+            assemble(settings) as assembly,
+            monitored_by_azure(assembly),
+            scheduled(assembly),
+        ):
             app.state.assembly = assembly
             yield
 
     app = FastAPI(
         title="Azure Secure OpenAI",
+        telemetry=SILENT,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -66,6 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
             Exception: problems.unexpected_error,
         },
         middleware=[
+            Middleware(ObservationMiddleware),
             Middleware(RequestIdMiddleware),
             Middleware(
                 SecurityHeadersMiddleware,
@@ -77,13 +106,33 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(OriginMiddleware, public_url=settings.public_url),
         ],
     )
-    for room in (sign_in, pages, chat, gateway, administration, health):
+    for room in (sign_in, pages, chat, gateway, administration, deployments, health):
         # Not include_router: it hides the routes from whoever checks what they declare.
         app.router.routes.extend(room.router.routes)
     static = StaticFiles(directory=str(files("secure_openai.edge") / "static"))
     app.mount(STATIC_PATH, static, name="static")
     check_declared(app, public_mounts=frozenset({STATIC_PATH}))
     return app
+
+
+def monitored_by_azure(assembly: Assembly) -> AbstractAsyncContextManager[None]:
+    """Return what sends observations to Azure Monitor, or nothing where the settings name no place.
+
+    Raises:
+        StartError: What sends is not installed.
+    """
+    if not assembly.settings.telemetry_connection_string:
+        return nullcontext()
+    try:
+        # The SDK and the exporters are an extra, and cost what is not free.
+        from secure_openai.monitoring import monitored  # noqa: PLC0415
+    except ImportError:
+        raise StartError(
+            "What sends telemetry to Azure Monitor is not installed: install "
+            "azure-secure-openai[azure]."
+        ) from None
+    assert assembly.credential is not None  # noqa: S101 - such settings use a credential
+    return monitored(assembly.settings, assembly.credential, assembly.outbound)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -100,6 +149,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _error(request: Request, error: Exception) -> Response:
     """Translate our errors for whoever asked: a page, an OpenAI client, or the JSON API."""
     assert isinstance(error, SecureOpenAIError)  # noqa: S101 - registered for this class only
+    request.scope[PROBLEM] = error.problem
     if request.url.path.startswith("/openai/"):
         return gateway.error_response(error)
     if pages.wants_page(request):

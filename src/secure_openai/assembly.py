@@ -2,38 +2,59 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
 import aiohttp
 
 from secure_openai.conversations.answers import Answers
+from secure_openai.credential_settings import CredentialSettings
+from secure_openai.deployments import Deployments
+from secure_openai.errors import StartError
 from secure_openai.identity.authorization import AuthorizationClient
 from secure_openai.identity.keys import KeySource
 from secure_openai.identity.tokens import TokenValidator
+from secure_openai.model.azure_openai import AzureOpenAIModel
+from secure_openai.model.exchange import Patience
 from secure_openai.model.interface import Model
+from secure_openai.model.management.accounts import AccountId, account_ids
+from secure_openai.model.management.interface import DeploymentManagement
+from secure_openai.model.management.served import ServedDeployments
 from secure_openai.model.openai_compatible import OpenAICompatibleModel
+from secure_openai.model.parameters import parameters_of
+from secure_openai.model.pool import Member, Pool
 from secure_openai.model.scripted import ScriptedModel
+from secure_openai.observation import PROVIDERS, gauged
+from secure_openai.outbound import Outbound
 from secure_openai.pipeline import Pipeline
 from secure_openai.policy.decision import Policy
 from secure_openai.sessions import Sessions
 from secure_openai.settings import ModelSource, Settings
 from secure_openai.store.audit import AuditStore
 from secure_openai.store.conversations import ConversationStore
-from secure_openai.store.seals import FileSigner, SealFolder, Signer
+from secure_openai.store.seals import Seals
+from secure_openai.store.signing import FileSigner, Signer
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.sessions import SqliteSessionStore
 from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.usage import UsageStore
-from secure_openai.streams import Background
+from secure_openai.streams import Background, running
+from secure_openai.telemetry.stores import observed
 from secure_openai.types import Deployment, Parameters
 
+if TYPE_CHECKING:
+    from secure_openai.credential import Credential
+
 DATABASE_NAME = "secure-openai.db"
+
+SQLITE = "sqlite"
+"""What observations call the embedded database (`db.system.name`)."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +62,19 @@ class Assembly:
     """What everything is made of, open and ready."""
 
     settings: Settings
+    outbound: Outbound
+    credential: Credential | None
     policy: Policy
     conversations: ConversationStore
     usage: UsageStore
     audit: AuditStore
-    seals: SealFolder
+    seals: Seals
     signer: Signer
     model: Model
     tokens: TokenValidator
     sessions: Sessions
     pipeline: Pipeline
+    deployments: Deployments
     answers: Answers
     background: Background
 
@@ -61,21 +85,29 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
 
     Raises:
         PolicyError: The policy file is not usable.
-        StartError: The data folder is not usable.
+        StartError: The data folder or the CA bundle is not usable, or a client is not installed.
     """
     policy = Policy.load(settings.policy)
     async with AsyncExitStack() as stack:
         database = await Database.open(settings.data / DATABASE_NAME)
         stack.push_async_callback(database.aclose)
-        audit = await SqliteAuditStore.open(database)
-        stack.push_async_callback(audit.aclose)
-        http = await stack.enter_async_context(
-            # What a model sets as a cookie must not go along with other people's requests.
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
-        )
-        model = model_of(settings, http)
+        audit_store = await SqliteAuditStore.open(database)
+        stack.push_async_callback(audit_store.aclose)
+        audit: AuditStore = observed(audit_store, system=SQLITE, collection="audit")
+        outbound = Outbound.of(settings)
+        http = await stack.enter_async_context(outbound.session())
+        credential = credential_for(settings, outbound)
+        if credential is not None:
+            stack.push_async_callback(credential.close)
+        model = model_of(settings, http, outbound=outbound, credential=credential)
         stack.push_async_callback(model.aclose)
-        keys = KeySource(settings.authority, http=http)
+        management = management_of(settings, model, outbound=outbound, credential=credential)
+        stack.push_async_callback(management.aclose)
+        deployments = Deployments(management=management, audit=audit)
+        stack.push_async_callback(deployments.aclose)
+        keys = KeySource(
+            settings.authority, http=http, proxy=outbound.proxy_for(settings.authority)
+        )
         stack.push_async_callback(keys.aclose)
         tokens = TokenValidator(
             issuer=settings.authority,
@@ -86,30 +118,45 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             keys=keys,
         )
         authorization = AuthorizationClient(
-            authority=settings.authority, client_id=settings.client_id, tokens=tokens, keys=keys
+            authority=settings.authority,
+            client_id=settings.client_id,
+            tokens=tokens,
+            keys=keys,
+            client_assertion=assertion_of(settings, credential),
+            proxy=outbound.proxy_for(settings.authority),
+            ssl_context=outbound.ssl_context,
         )
         stack.push_async_callback(authorization.aclose)
         background = Background()
         stack.push_async_callback(background.drain)
-        conversations = SqliteConversationStore(database)
-        usage = SqliteUsageStore(database)
-        pipeline = Pipeline(
-            policy=policy, usage=usage, audit=audit, model=model, background=background
+        conversations: ConversationStore = observed(
+            SqliteConversationStore(database), system=SQLITE, collection="conversations"
         )
-        renewing = asyncio.ensure_future(pipeline.keep_reservations())
-        stack.callback(renewing.cancel)
+        usage: UsageStore = observed(SqliteUsageStore(database), system=SQLITE, collection="usage")
+        pipeline = Pipeline(
+            policy=policy,
+            usage=usage,
+            audit=audit,
+            model=model,
+            background=background,
+            provider=PROVIDERS[settings.model_source],
+        )
+        stack.enter_context(running(pipeline.keep_reservations(), deployments.keep_quota()))
+        stack.enter_context(gauged(audit, model, deployments))
         yield Assembly(
             settings=settings,
+            outbound=outbound,
+            credential=credential,
             policy=policy,
             conversations=conversations,
             usage=usage,
             audit=audit,
-            seals=SealFolder(settings.data / "seals"),
+            seals=Seals.in_folder(settings.data / "seals"),
             signer=FileSigner.open(settings.data / "keys" / "seal.pem"),
             model=model,
             tokens=tokens,
             sessions=Sessions(
-                SqliteSessionStore(database),
+                observed(SqliteSessionStore(database), system=SQLITE, collection="sessions"),
                 authorization,
                 public_url=settings.public_url,
                 redirect_uri=f"{settings.public_url}/auth/callback",
@@ -118,16 +165,98 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
                 roles_check=timedelta(minutes=settings.roles_check_minutes),
             ),
             pipeline=pipeline,
+            deployments=deployments,
             answers=Answers(conversations=conversations, pipeline=pipeline, background=background),
             background=background,
         )
 
 
-def model_of(settings: Settings, http: aiohttp.ClientSession) -> Model:
+def credential_for(settings: Settings, outbound: Outbound) -> Credential | None:
+    """Return our credential, where anything asks Azure; an event loop must be running.
+
+    Raises:
+        StartError: What talks to Azure is not installed.
+    """
+    if not settings.uses_credential:
+        return None
+    try:
+        from secure_openai.credential import credential_of  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        raise StartError(
+            "What talks to Azure is not installed: install azure-secure-openai[azure]."
+        ) from None
+    return credential_of(settings, outbound)
+
+
+def assertion_of(
+    settings: Settings, credential: Credential | None
+) -> Callable[[], Awaitable[str]] | None:
+    """Return what vouches for the web application in each exchange, on an Azure host.
+
+    Its registration has no secret: the managed identity is its federated credential. Elsewhere
+    (the laptop's issuer, a development registration with a loopback address) it is a public client.
+    """
+    if credential is None or not settings.azure_host:
+        return None
+    audience = settings.federation_audience or settings.cloud_facts.federation_audience
+    return partial(credential.assertion, audience)
+
+
+def model_of(
+    settings: Settings,
+    http: aiohttp.ClientSession,
+    *,
+    outbound: Outbound,
+    credential: Credential | None,
+) -> Model:
     """Return the model that the settings name."""
-    if settings.model_source is ModelSource.SCRIPTED:
-        return ScriptedModel()
-    deployments = [
+    patience = Patience(
+        connect=settings.model_connect_seconds,
+        first_byte=settings.model_first_byte_seconds,
+        whole=settings.model_whole_seconds,
+        idle=settings.model_idle_seconds,
+    )
+    match settings.model_source:
+        case ModelSource.SCRIPTED:
+            return ScriptedModel()
+        case ModelSource.URL:
+            return OpenAICompatibleModel(
+                settings.model_url,
+                _deployments_of(settings),
+                session=http,
+                patience=patience,
+                authorization=_key_of(settings),
+                proxy=outbound.proxy_for(settings.model_url),
+            )
+        case ModelSource.AZURE:
+            assert credential is not None  # noqa: S101 - such settings use a credential
+            return Pool(
+                [
+                    Member(
+                        account.name,
+                        account.priority,
+                        AzureOpenAIModel(
+                            account.url,
+                            [
+                                Deployment(name, model, parameters_of(model))
+                                for name, model in account.deployments
+                            ],
+                            session=http,
+                            authorization=partial(
+                                credential.bearer, settings.cloud_facts.model_scope
+                            ),
+                            api_version=settings.model_api_version,
+                            patience=patience,
+                            proxy=outbound.proxy_for(account.url),
+                        ),
+                    )
+                    for account in settings.model_accounts
+                ]
+            )
+
+
+def _deployments_of(settings: Settings) -> list[Deployment]:
+    return [
         Deployment(
             name,
             settings.model_name or name,
@@ -138,11 +267,52 @@ def model_of(settings: Settings, http: aiohttp.ClientSession) -> Model:
         )
         for name in settings.model_deployments
     ]
+
+
+def _key_of(settings: Settings) -> Callable[[], Awaitable[str]] | None:
     key = settings.model_key.get_secret_value()
 
     async def bearer() -> str:
         return f"Bearer {key}"
 
-    return OpenAICompatibleModel(
-        settings.model_url, deployments, session=http, authorization=bearer if key else None
+    return bearer if key else None
+
+
+def management_of(
+    settings: Settings, model: Model, *, outbound: Outbound, credential: Credential | None
+) -> DeploymentManagement:
+    """Return what manages the deployments that answer."""
+    if settings.model_source is not ModelSource.AZURE:
+        return ServedDeployments(lambda: model.deployments)
+    assert credential is not None  # noqa: S101 - such settings use a credential
+    accounts = account_ids(settings.model_accounts)
+    if not accounts:
+        return ServedDeployments(
+            lambda: model.deployments,
+            why="The accounts in SECURE_OPENAI_MODEL_ACCOUNTS carry no id to manage them by.",
+        )
+    return azure_management(settings, accounts, outbound=outbound, credential=credential)
+
+
+def azure_management(
+    settings: CredentialSettings,
+    accounts: Mapping[str, AccountId],
+    *,
+    outbound: Outbound,
+    credential: Credential,
+) -> DeploymentManagement:
+    """Return what manages deployments in Azure; an event loop must be running."""
+    # Azure's clients are an extra: a laptop has none.
+    from secure_openai.credential import transport_of  # noqa: PLC0415
+    from secure_openai.model.management.resource_manager.deployments import (  # noqa: PLC0415
+        AzureDeployments,
+    )
+
+    cloud = settings.cloud_facts
+    return AzureDeployments(
+        credential,
+        accounts,
+        base_url=cloud.resource_manager,
+        scope=cloud.resource_manager_scope,
+        transport=partial(transport_of, outbound, cloud.resource_manager),
     )

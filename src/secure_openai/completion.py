@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 
 from secure_openai.errors import ContentFiltered, ModelError
+from secure_openai.model.content_filter import categories_of, named, verdicts_of, worst
 from secure_openai.model.interface import (
     Model,
     ModelRequest,
@@ -18,7 +19,17 @@ from secure_openai.model.interface import (
 )
 from secure_openai.policy.estimate import estimate_text_tokens
 from secure_openai.store.usage import Reservation
-from secure_openai.types import Deployment, JsonObject, Limits, Principal, Usage
+from secure_openai.telemetry.calls import ModelCall
+from secure_openai.types import (
+    Attempt,
+    Deployment,
+    JsonObject,
+    Limits,
+    Operation,
+    Principal,
+    Usage,
+    Verdict,
+)
 
 FINISH_REASONS = frozenset({"content_filter", "function_call", "length", "stop", "tool_calls"})
 """What a choice may end with (OpenAI API reference, chat completion object)."""
@@ -29,6 +40,8 @@ BYTES_PER_TOKEN = 4096
 SLACK_BYTES = 1_048_576
 
 _WITH_FACTS = re.compile(rb'"usage":\s*\{|"finish_reason":\s*"')
+_FLAGGED = re.compile(rb':\s*(?:true|"(?:low|medium|high)")')
+"""What an event holds where the content filter found something; everywhere else it is `safe`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +68,20 @@ class Admission:
 class Completion:
     """An admitted request on its way: open the model, read the answer, know what it took."""
 
-    def __init__(self, admission: Admission, model: Model) -> None:
+    def __init__(self, admission: Admission, model: Model, *, provider: str = "") -> None:
         self.admission = admission
+        self._call = ModelCall(
+            operation=admission.request.operation,
+            provider=provider,
+            deployment=admission.deployment.name,
+            stream=admission.request.stream,
+        )
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
         self.failure: ModelError | None = None
         self._model = model
         self._response: ModelResponse | None = None
+        self._verdicts: tuple[Verdict, ...] = ()
         self._output_tokens = 0
         self._output_bytes = 0
         self._largest_bytes = SLACK_BYTES + BYTES_PER_TOKEN * max(
@@ -75,6 +95,34 @@ class Completion:
         """Return whether the model came to the end of its answer."""
         return self._ended
 
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Return what the content filter found in prompt and answer, the gravest of each."""
+        blocked = self.failure.verdicts if isinstance(self.failure, ContentFiltered) else ()
+        return worst((*self._verdicts, *blocked))
+
+    @property
+    def note(self) -> str | None:
+        """Return what the end says to the reader, or `None` where it needs no word."""
+        if self.finish_reason == "length":
+            return "The answer reached the largest length allowed and stops here."
+        if self.finish_reason == "content_filter":
+            stopped = named(categories_of(self.verdicts, "answer"))
+            return f"The content filter stopped this answer{stopped}. Ask in another way."
+        return None
+
+    @property
+    def member(self) -> str:
+        """Return which member of a pool answers; empty where none does, or there is no pool."""
+        return "" if self._response is None else self._response.member
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Return who was asked and did not answer, in a pool."""
+        if self._response is not None:
+            return self._response.attempts
+        return () if self.failure is None else self.failure.attempts
+
     async def open(self) -> None:
         """Send the request; return when the answer has begun.
 
@@ -82,8 +130,10 @@ class Completion:
             ModelError: As `Model.open` does.
         """
         self._asked = True
-        with self._noting():
+        with self._noting(), self._call.active():
             self._response = await self._model.open(self.admission.request)
+        if self.admission.request.stream:
+            self._call.answered()
 
     async def events(self) -> AsyncGenerator[ServerSentEvent, None]:
         """Yield the answer's events as they come, opening the model first if need be.
@@ -114,12 +164,18 @@ class Completion:
             payload = json.loads(body)
         except (ValueError, RecursionError):
             raise ModelError("The model's answer is not JSON.") from None
-        # Half of the JSON around a short answer is framing; a model that reports is believed.
-        self._output_tokens = estimate_text_tokens(body.decode(errors="replace")) // 2
-        self.usage = self._believed(usage_of(payload))
-        self.finish_reason = finish_reason_of(payload)
+        if self.admission.request.operation is not Operation.EMBEDDINGS:
+            # Half of the JSON around a short answer is framing; a model that reports is believed.
+            self._output_tokens = estimate_text_tokens(body.decode(errors="replace")) // 2
+        self._take_facts(payload)
         self._ended = True
         return body
+
+    def _take_facts(self, payload: JsonObject) -> None:
+        self.usage = self._believed(usage_of(payload)) or self.usage
+        self.finish_reason = finish_reason_of(payload) or self.finish_reason
+        if verdicts := verdicts_of(payload):
+            self._verdicts = worst((*self._verdicts, *verdicts))
 
     def _believed(self, reported: Usage | None) -> Usage | None:
         """Return a reported usage unless it cannot be: larger than the window, or no answer."""
@@ -131,6 +187,7 @@ class Completion:
         if max(reported.prompt_tokens, reported.completion_tokens) > most:
             return None
         if self._output_tokens > 1 and reported.completion_tokens == 0:
+            # An answer took tokens, whatever the model says of it.
             return None
         return reported
 
@@ -140,15 +197,16 @@ class Completion:
             raise ModelError("The model's answer is longer than was allowed.")
         if event.is_done:
             self._ended = True
-            return
-        if not event.data:
-            return
-        self._output_tokens += 1
+        elif event.data:
+            self._output_tokens += 1
         # Looking for a word is cheap, reading JSON is not: most events carry neither.
-        if _WITH_FACTS.search(event.data):
+        if (
+            event.is_done
+            or _WITH_FACTS.search(event.data) is not None
+            or _FLAGGED.search(event.data) is not None
+        ):
             with contextlib.suppress(ValueError):
-                self.usage = self._believed(usage_of(event.parsed)) or self.usage
-                self.finish_reason = finish_reason_of(event.parsed) or self.finish_reason
+                self._take_facts(event.parsed)
 
     @contextlib.contextmanager
     def _noting(self) -> Iterator[None]:
@@ -159,9 +217,16 @@ class Completion:
             raise
 
     async def aclose(self) -> None:
-        """Stop the model's work at once."""
+        """Stop the model's work at once, and say what became of it."""
         if self._response is not None:
             await self._response.aclose()
+        self._call.end(
+            usage=self.charge,
+            finish_reason=self.finish_reason,
+            error=None if self._ended else self.outcome,
+            member=self.member,
+            attempts=self.attempts,
+        )
 
     @property
     def outcome(self) -> str:
@@ -196,8 +261,13 @@ class Completion:
 def finish_reason_of(payload: JsonObject) -> str | None:
     """Return the first choice's finish reason, `other` if it is none of OpenAI's, or `None`.
 
-    It is recorded: a model must not be able to write a text of its own into the audit.
+    A response says how it ended by its status: that is put in the words of a finish reason. It is
+    recorded: a model must not be able to write a text of its own into the audit.
     """
+    inner = payload.get("response")
+    response = inner if isinstance(inner, dict) else payload
+    if isinstance(response.get("status"), str):
+        return _response_reason(response)
     choices = payload.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return None
@@ -205,3 +275,24 @@ def finish_reason_of(payload: JsonObject) -> str | None:
     if not isinstance(reason, str):
         return None
     return reason if reason in FINISH_REASONS else "other"
+
+
+def _response_reason(response: JsonObject) -> str | None:
+    """Source: OpenAI API reference, response object: `status`, `incomplete_details`."""
+    match response["status"]:
+        case "queued" | "in_progress":
+            return None
+        case "completed":
+            output = response.get("output")
+            items = output if isinstance(output, list) else []
+            called = any(
+                isinstance(item, dict) and item.get("type") == "function_call" for item in items
+            )
+            return "tool_calls" if called else "stop"
+        case "incomplete":
+            details = response.get("incomplete_details")
+            reason = details.get("reason") if isinstance(details, dict) else None
+            known = {"max_output_tokens": "length", "content_filter": "content_filter"}
+            return known.get(reason, "other") if isinstance(reason, str) else "other"
+        case _:
+            return "other"

@@ -17,15 +17,32 @@
     │   ├── SignInFailed                400
     │   ├── IdentityProviderUnavailable 503
     │   └── Forbidden                   403
+    ├── CredentialUnavailable           503  we cannot prove ourselves to Azure
     ├── Refused                         403, 413 or 429 by its decision
     ├── ModelError                      502
     │   ├── ContentFiltered             400
+    │   ├── DeploymentMissing           404  it was deployed once, or never
+    │   │   └── DeploymentRetired       410  Azure retired its model
+    │   ├── DeploymentTooSmall          413  for this request, however long one waits
+    │   ├── ModelForbidden              502  our own credential is refused
     │   ├── ModelThrottled              429
     │   ├── ModelRejected               400  the model refuses the request itself
+    │   │   └── WindowExceeded          400
     │   ├── ModelTimeout                504
     │   └── ModelUnavailable            503
+    │       └── CredentialMissing       503  there is no token to send
+    ├── ManagementError                 502  Azure Resource Manager did not do it
+    │   ├── RoleMissing                 502  our identity lacks a role there
+    │   ├── DeploymentRejected          400  not offered, retired, or not as asked
+    │   ├── NotManaged                  409  deployments do not change here
+    │   ├── QuotaInsufficient           409
+    │   ├── ManagementConflict          409
+    │   ├── ManagementThrottled         429
+    │   └── ManagementUnavailable       503
     └── StoreError                      503
+        ├── AlreadyStored
         ├── AuditUnavailable
+        ├── OutcomeUnknown
         └── StorageFull                 507
 
 Every foreign exception is translated into this tree by the adapter that meets it. `detail` is
@@ -36,7 +53,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from secure_openai.types import Decision, Reason
+from secure_openai.types import Attempt, Decision, Reason, Verdict
 
 
 class SecureOpenAIError(Exception):
@@ -65,9 +82,14 @@ class SecureOpenAIError(Exception):
         return self.status
 
     @property
+    def problem(self) -> str:
+        """Return what this occurrence is called: the slug, or the reason of a refusal."""
+        return self.slug
+
+    @property
     def problem_type(self) -> str:
         """Return the problem type as a URI (RFC 9457, 3.1.1)."""
-        return f"urn:secure-openai:problem:{self.slug}"
+        return f"urn:secure-openai:problem:{self.problem}"
 
 
 class ConfigurationError(SecureOpenAIError):
@@ -192,6 +214,14 @@ class Forbidden(IdentityError):
     title = "Your roles do not allow this"
 
 
+class CredentialUnavailable(SecureOpenAIError):
+    """We cannot prove ourselves to Azure: there is no token, and none can be had."""
+
+    status = 503
+    slug = "credential-unavailable"
+    title = "We cannot prove ourselves to Azure"
+
+
 class Refused(SecureOpenAIError):
     """Policy refused the request before the model was called.
 
@@ -212,13 +242,14 @@ class Refused(SecureOpenAIError):
         return _REFUSAL_STATUS.get(self.decision.reason, 403)
 
     @property
-    def problem_type(self) -> str:
-        """Return the problem type: the reason itself."""
-        return f"urn:secure-openai:problem:{self.decision.reason.replace('_', '-')}"
+    def problem(self) -> str:
+        """Return the reason."""
+        return self.decision.reason.replace("_", "-")
 
 
 _REFUSAL_STATUS = {
     Reason.UNKNOWN_DEPLOYMENT: 404,
+    Reason.OPERATION_NOT_TAKEN: 400,
     Reason.FIELD_NOT_ALLOWED: 400,
     Reason.PROMPT_TOO_LARGE: 413,
     Reason.ANSWER_TOO_LARGE: 400,
@@ -231,11 +262,23 @@ _REFUSAL_STATUS = {
 
 
 class ModelError(SecureOpenAIError):
-    """The model failed after the request was admitted."""
+    """The model failed after the request was admitted.
+
+    Attributes:
+        billable: Whether Azure may bill what failed: the request had been sent in full.
+        attempts: Who was asked before, in a pool.
+    """
 
     status = 502
     slug = "model-failed"
     title = "The model failed"
+
+    def __init__(
+        self, detail: str = "", *, retry_after: float | None = None, billable: bool = False
+    ) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.billable = billable
+        self.attempts: tuple[Attempt, ...] = ()
 
 
 class ContentFiltered(ModelError):
@@ -244,23 +287,72 @@ class ContentFiltered(ModelError):
     Attributes:
         categories: The categories that blocked it, as Azure OpenAI names them
             (`hate`, `jailbreak`, `self_harm`, `sexual`, `violence` …).
+        verdicts: Everything that the filter found, for the audit.
     """
 
     status = 400
     slug = "content-filtered"
     title = "The content filter blocked the prompt"
 
-    def __init__(self, detail: str = "", *, categories: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        categories: tuple[str, ...] = (),
+        verdicts: tuple[Verdict, ...] = (),
+    ) -> None:
         super().__init__(detail)
         self.categories = categories
+        self.verdicts = verdicts
+
+
+class DeploymentMissing(ModelError):
+    """The deployment is not there, though the settings name it."""
+
+    status = 404
+    slug = "deployment-missing"
+    title = "The deployment does not exist"
+
+
+class DeploymentRetired(DeploymentMissing):
+    """Azure has retired the deployment's model."""
+
+    status = 410
+    slug = "deployment-retired"
+    title = "The deployment's model was retired"
+
+
+class DeploymentTooSmall(ModelError):
+    """The deployment's capacity is smaller than this one request: waiting does not help."""
+
+    status = 413
+    slug = "deployment-too-small"
+    title = "The deployment is too small for this request"
+
+
+class ModelForbidden(ModelError):
+    """The model refuses our own credential, not the caller's."""
+
+    slug = "model-forbidden"
+    title = "The model refuses this application"
 
 
 class ModelRejected(ModelError):
-    """The model does not accept the request: a parameter it refuses, a prompt over its window."""
+    """The model does not accept the request: a parameter it refuses."""
 
     status = 400
     slug = "model-rejected"
     title = "The model does not accept this request"
+
+
+class WindowExceeded(ModelRejected):
+    """Prompt and answer are larger than the model's window.
+
+    The slug is OpenAI's own code, so that clients' handling works.
+    """
+
+    slug = "context-length-exceeded"
+    title = "The request is larger than the model's window"
 
 
 class ModelThrottled(ModelError):
@@ -287,6 +379,84 @@ class ModelUnavailable(ModelError):
     title = "The model cannot be reached"
 
 
+class CredentialMissing(ModelUnavailable):
+    """There is no credential to send: it is not the model that is away."""
+
+    slug = "credential-missing"
+    title = "We cannot prove ourselves to the model"
+
+
+class ManagementError(SecureOpenAIError):
+    """Deployments could not be read or changed."""
+
+    status = 502
+    slug = "management-failed"
+    title = "Azure did not do what was asked"
+
+
+class RoleMissing(ManagementError):
+    """The identity that asks Azure lacks a role: ours, not that of whoever asked us.
+
+    Attributes:
+        action: The action that the role would allow, as Azure names it; empty if it does not.
+    """
+
+    slug = "role-missing"
+    title = "A role is missing in Azure"
+
+    def __init__(self, detail: str = "", *, action: str = "") -> None:
+        super().__init__(detail)
+        self.action = action
+
+
+class DeploymentRejected(ManagementError):
+    """There can be no such deployment: the model is not offered so, or it is retired."""
+
+    status = 400
+    slug = "deployment-rejected"
+    title = "There can be no such deployment"
+
+
+class NotManaged(ManagementError):
+    """The deployments of this system do not change by asking."""
+
+    status = 409
+    slug = "not-managed"
+    title = "Deployments do not change here"
+
+
+class QuotaInsufficient(ManagementError):
+    """The region's quota has too little left."""
+
+    status = 409
+    slug = "quota-insufficient"
+    title = "The quota does not suffice"
+
+
+class ManagementConflict(ManagementError):
+    """The deployment is there already, or the account is busy."""
+
+    status = 409
+    slug = "management-conflict"
+    title = "It cannot be done as things stand"
+
+
+class ManagementThrottled(ManagementError):
+    """Azure Resource Manager was asked too often."""
+
+    status = 429
+    slug = "management-throttled"
+    title = "Azure was asked too often"
+
+
+class ManagementUnavailable(ManagementError):
+    """Azure Resource Manager cannot be reached, or does not answer in time."""
+
+    status = 503
+    slug = "management-unavailable"
+    title = "Azure cannot be asked now"
+
+
 class StoreError(SecureOpenAIError):
     """What has to be kept cannot be kept."""
 
@@ -300,6 +470,14 @@ class AuditUnavailable(StoreError):
 
     slug = "audit-unavailable"
     title = "The audit cannot be written"
+
+
+class AlreadyStored(StoreError):
+    """What was to be stored first is there already: ids are ours, so nobody asked for it."""
+
+
+class OutcomeUnknown(StoreError):
+    """The store did not answer in time: what was to be written may be written all the same."""
 
 
 class StorageFull(StoreError):

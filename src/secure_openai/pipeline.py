@@ -18,10 +18,11 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import timedelta
 
 from secure_openai.completion import Admission, Completion
-from secure_openai.errors import ContentFiltered, Refused, SecureOpenAIError, StoreError
+from secure_openai.errors import Refused, SecureOpenAIError, StoreError
 from secure_openai.model.interface import Model, ModelRequest
 from secure_openai.policy.decision import Admittance, Policy
 from secure_openai.policy.estimate import estimate_prompt_tokens
@@ -29,10 +30,13 @@ from secure_openai.policy.fields import ChatCompletions, check_chat_completions
 from secure_openai.store.audit import AuditEvent, AuditStore
 from secure_openai.store.usage import Reservation, UsageStore
 from secure_openai.streams import Background
+from secure_openai.telemetry import metrics, names
+from secure_openai.telemetry.spans import span
 from secure_openai.types import (
     Clock,
     Deployment,
     JsonObject,
+    Operation,
     Principal,
     Reason,
     utc_now,
@@ -45,7 +49,16 @@ RESERVATION_SECONDS = 60.0
 
 
 class Pipeline:
-    """Joins policy, usage, audit and model; both doors go through it."""
+    """Joins policy, usage, audit and model; both doors go through it.
+
+    Args:
+        policy: What is allowed.
+        usage: Where quota is reserved and charged.
+        audit: Where it is recorded.
+        model: Who answers.
+        background: Where settlements finish.
+        provider: What observations call who answers (`gen_ai.provider.name`).
+    """
 
     def __init__(
         self,
@@ -55,9 +68,11 @@ class Pipeline:
         audit: AuditStore,
         model: Model,
         background: Background,
+        provider: str = "",
         clock: Clock = utc_now,
     ) -> None:
         self._policy = policy
+        self._provider = provider
         self._usage = usage
         self._audit = audit
         self._model = model
@@ -65,9 +80,12 @@ class Pipeline:
         self._clock = clock
         self._alive: dict[str, Reservation] = {}
 
-    def deployments_for(self, principal: Principal) -> Sequence[Deployment]:
-        """Return the deployments that the principal may use."""
-        return self._policy.deployments_for(principal, self._model.deployments)
+    def deployments_for(
+        self, principal: Principal, operation: Operation | None = None
+    ) -> Sequence[Deployment]:
+        """Return the deployments that the principal may use, or may use for one operation."""
+        mine = self._policy.deployments_for(principal, self._model.deployments)
+        return [one for one in mine if operation is None or operation in one.parameters.operations]
 
     def checked(self, principal: Principal, body: object, *, request_id: str) -> ChatCompletions:
         """Return a request's body checked against the allow-list of fields.
@@ -103,7 +121,7 @@ class Pipeline:
             AuditUnavailable: Nothing that must be audited may happen now.
         """
         admission = await self.admit(principal, request, request_id=request_id)
-        completion = Completion(admission, self._model)
+        completion = Completion(admission, self._model, provider=self._provider)
         started = time.monotonic()
         try:
             yield completion
@@ -121,6 +139,21 @@ class Pipeline:
             Refused: Policy or quota refuses; the refusal is recorded.
             AuditUnavailable: The audit cannot be written.
         """
+        with span("admit") as current:
+            try:
+                admission = await self._admit(principal, request, request_id=request_id)
+            except Refused as refusal:
+                known, reason = self._known(request.deployment), refusal.decision.reason
+                current.set_attributes(_told(principal, known, "refused", reason))
+                raise
+            told = _told(principal, admission.deployment.name, "allowed", Reason.ADMITTED)
+            current.set_attributes(told)
+            metrics.decisions.add(1, told)
+        return admission
+
+    async def _admit(
+        self, principal: Principal, request: ChatCompletions, *, request_id: str
+    ) -> Admission:
         self._audit.ensure_writable()
         prompt_tokens = estimate_prompt_tokens(request.body)
         with self._recording_refusals(principal, request.deployment, request_id, prompt_tokens):
@@ -152,6 +185,7 @@ class Pipeline:
                 body=request.bounded(admittance.deployment.parameters, admittance.answer_tokens),
                 stream=request.stream,
                 request_id=request_id,
+                tokens=reservation.tokens,
             ),
         )
         try:
@@ -208,8 +242,7 @@ class Pipeline:
                 "completion_tokens": charge.completion_tokens,
                 "estimated": charge.estimated,
             }
-        if isinstance(completion.failure, ContentFiltered):
-            facts["content_filter"] = list(completion.failure.categories)
+        facts |= _model_facts(completion)
         try:
             self._record(
                 "completion.settled",
@@ -235,13 +268,15 @@ class Pipeline:
         try:
             yield
         except Refused as refusal:
+            known, reason = self._known(deployment), refusal.decision.reason
+            metrics.decisions.add(1, _told(principal, known, "refused", reason))
             self._record(
                 "completion.refused",
                 principal,
-                self._known(deployment),
+                known,
                 request_id,
                 decision="refused",
-                reason=refusal.decision.reason,
+                reason=reason,
                 facts={} if prompt_tokens is None else {"prompt_tokens_estimated": prompt_tokens},
             )
             raise
@@ -277,3 +312,30 @@ class Pipeline:
                 facts=facts,
             )
         )
+
+
+def _told(
+    principal: Principal, deployment: str | None, decision: str, reason: Reason
+) -> dict[str, str]:
+    """Return what is observed of a decision."""
+    return {
+        names.DECISION.name: decision,
+        names.REASON.name: reason.value,
+        names.DEPLOYMENT.name: deployment or "unknown",
+        names.KIND.name: principal.kind.value,
+    }
+
+
+def _model_facts(completion: Completion) -> JsonObject:
+    """Return who answered, who was asked in vain, and what the content filter found."""
+    facts: JsonObject = {}
+    if completion.member:
+        facts["member"] = completion.member
+    if completion.attempts:
+        facts["failed_attempts"] = [
+            {"member": one.member, "outcome": one.outcome, "may_be_billed": one.billable}
+            for one in completion.attempts
+        ]
+    if completion.verdicts:
+        facts["content_filter"] = [asdict(one) for one in completion.verdicts]
+    return facts

@@ -1,57 +1,53 @@
-"""The only place where the environment is read.
+"""Every setting is one field: its name, its default, its help.
 
-Every setting is one field: its name, its default, its help. `Settings.load()` reads the environment
-once, finds every problem and raises them together.
+`Settings.load()` reads the environment once, finds every problem and raises them together.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
+from pydantic import Field, SecretStr, field_validator
+
+from secure_openai.accounts import ModelAccount, read_accounts
+from secure_openai.clouds import CLOUDS
+from secure_openai.credential_settings import CredentialSettings, split
+from secure_openai.environment import (
+    AZURE_HOST_VARIABLES,
+    PREFIX,
+    azure_host,
+    child_environment,
+    is_loopback,
+    is_loopback_host,
+    model_key,
+    policy_file,
+    variable_of,
 )
 
-from secure_openai.errors import SettingsError
-
-PREFIX = "SECURE_OPENAI_"
-
-AZURE_HOST_VARIABLES = (
-    "WEBSITE_INSTANCE_ID",
-    "WEBSITE_SITE_NAME",
-    "FUNCTIONS_WORKER_RUNTIME",
-    "IDENTITY_ENDPOINT",
-    "CONTAINER_APP_NAME",
-    "AZ_BATCH_NODE_ID",
-)
-"""Environment variables that only an Azure host sets; any of them means: not a laptop.
-
-Source: Azure App Service, "Environment variables and app settings reference"; Azure Container
-Apps, "Built-in environment variables".
-"""
-
+__all__ = [
+    "AZURE_FIELDS",
+    "AZURE_HOST_VARIABLES",
+    "PREFIX",
+    "ModelSource",
+    "Settings",
+    "azure_host",
+    "child_environment",
+    "is_loopback",
+    "is_loopback_host",
+    "model_key",
+    "policy_file",
+]
 
 AZURE_FIELDS = (
     "blob_url",
     "cosmos_database",
     "cosmos_url",
-    "federation_audience",
-    "model_accounts",
     "seal_key_url",
 )
-"""Fields that the Terraform fills and that have no meaning on a laptop."""
+"""Fields that the Terraform fills and that nothing reads yet."""
 
 
 class ModelSource(StrEnum):
@@ -62,10 +58,8 @@ class ModelSource(StrEnum):
     SCRIPTED = "scripted"
 
 
-class Settings(BaseModel):
+class Settings(CredentialSettings):
     """Everything that differs between one installation and another."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
     public_url: str = Field(
         description="Origin that people type, without a path. Redirect addresses and cookies come "
@@ -111,7 +105,37 @@ class Settings(BaseModel):
     )
 
     model_source: ModelSource = Field(
-        default=ModelSource.URL, description="`url`, or `scripted` for tests and demonstrations."
+        default=ModelSource.URL,
+        description="`azure`, `url`, or `scripted` for tests and demonstrations.",
+    )
+    model_accounts: tuple[ModelAccount, ...] = Field(
+        default=(),
+        description="Where `azure` asks: the accounts as JSON, by name: url, priority, "
+        "deployments, and the id by which they are managed.",
+    )
+    model_api_version: str = Field(
+        default="",
+        pattern=r"^(\d{4}-\d{2}-\d{2}(-preview)?)?$",
+        description="A dated version of Azure OpenAI's API, such as 2024-10-21, for addresses by "
+        "deployment; empty asks at /openai/v1.",
+    )
+    model_connect_seconds: float = Field(
+        default=5.0, gt=0, description="How long to wait for a connection to a model."
+    )
+    model_first_byte_seconds: float = Field(
+        default=60.0, gt=0, description="How long to wait for the first event of a stream."
+    )
+    model_whole_seconds: float = Field(
+        default=110.0,
+        gt=0,
+        description="How long to wait for an answer that is not streamed; the estate's gateway "
+        "waits two minutes.",
+    )
+    model_idle_seconds: float = Field(
+        default=110.0,
+        gt=0,
+        description="How long an answer that has begun may pause: a reasoning model thinks in "
+        "silence.",
     )
     model_url: str = Field(
         default="", description="OpenAI-compatible address, such as http://127.0.0.1:8402/v1."
@@ -143,31 +167,33 @@ class Settings(BaseModel):
     cosmos_url: str = Field(default="", description="In Azure: address of the Cosmos DB account.")
     federation_audience: str = Field(
         default="",
-        description="In Azure: audience of the assertion that the managed identity vouches with.",
-    )
-    model_accounts: str = Field(
-        default="",
-        description="In Azure: the accounts as JSON, by name: url, priority and deployments.",
+        description="In Azure: audience of the assertion that the managed identity vouches with; "
+        "the cloud's unless set.",
     )
     seal_key_url: str = Field(
         default="", description="In Azure: address of the key that signs the audit's seals."
+    )
+
+    telemetry_connection_string: str = Field(
+        default="",
+        description="APPLICATIONINSIGHTS_CONNECTION_STRING: where traces, metrics and logs go; "
+        "empty keeps them here. It names a place and opens nothing.",
+    )
+    trace_percent: float = Field(
+        default=5.0,
+        ge=0,
+        le=100,
+        description="How many of a hundred requests are traced. Metrics and logs are whole always.",
     )
 
     body_limit_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest request body that is read."
     )
 
-    azure_host: bool = Field(
-        default=False,
-        description="Set by load(): whether the environment says that this is an Azure host.",
-    )
-
     @field_validator("allowed_hosts", "model_deployments", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
+    def _split_names(cls, value: object) -> object:
+        return split(value)
 
     @field_validator("public_url", "authority", "model_url")
     @classmethod
@@ -188,35 +214,93 @@ class Settings(BaseModel):
             raise ValueError("write the origin only, without a path")
         return value
 
-    @model_validator(mode="after")
-    def _laptop_only_on_loopback(self) -> Self:
-        """Refuse an http authority anywhere but on a laptop whose listeners are all on loopback."""
-        if self.model_source is ModelSource.URL and not self.model_url:
-            raise ValueError("model_url is missing: write the address of an OpenAI-compatible API")
+    @field_validator("model_accounts", mode="before")
+    @classmethod
+    def _read_accounts(cls, value: object) -> object:
+        if isinstance(value, str):
+            return read_accounts(value) if value.strip() else ()
+        return value
+
+    @property
+    def uses_credential(self) -> bool:
+        """Return whether anything asks Azure: models, telemetry, or sign-in on an Azure host."""
+        signs_in = self.azure_host and urlsplit(self.authority).scheme == "https"
+        sends = bool(self.telemetry_connection_string)
+        return signs_in or sends or self.model_source is ModelSource.AZURE
+
+    @property
+    def telemetry_url(self) -> str:
+        """Return where telemetry is sent, or `""`."""
+        pairs = (part.partition("=") for part in self.telemetry_connection_string.split(";"))
+        return {name.lower(): value for name, _, value in pairs}.get("ingestionendpoint", "")
+
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
+        yield from self._problems_of_sign_in()
+        yield from self._problems_of_models()
+        yield from self._problems_of_telemetry()
+        named = [name for name in AZURE_FIELDS if getattr(self, name)]
+        if named:
+            # What would be ignored is refused: nobody believes his data where it is not.
+            yield f"this version has no adapter for Azure's services yet ({', '.join(named)})"
+
+    def _problems_of_sign_in(self) -> Iterator[str]:
+        """An http authority is a laptop's, whose listeners are all on loopback."""
+        cloud = self.cloud_facts
+        for other in CLOUDS.values():
+            if other is not cloud and self.authority.startswith(other.authority):
+                yield f"authority signs in to the cloud {other.name}: write {other.name} as cloud"
+        if self.federation_audience not in {"", cloud.federation_audience}:
+            yield f"federation_audience is {cloud.federation_audience} in the cloud {cloud.name}"
         if urlsplit(self.authority).scheme == "https":
             if urlsplit(self.public_url).scheme != "https" and not is_loopback(self.public_url):
-                raise ValueError("public_url must be https unless its host is loopback")
-            return self
+                yield "public_url must be https unless its host is loopback"
+            return
         if self.azure_host:
-            raise ValueError(
+            yield (
                 "authority is http and the environment says that this is an Azure host: "
                 "write the https authority of your tenant"
             )
+            return
         for name in ("authority", "public_url"):
             if not is_loopback(getattr(self, name)):
-                raise ValueError(f"authority is http, so {name} must be on loopback")
+                yield f"authority is http, so {name} must be on loopback"
         if not is_loopback_host(self.listen_host):
-            raise ValueError("authority is http, so listen_host must be a loopback address")
-        return self
+            yield "authority is http, so listen_host must be a loopback address"
 
-    @model_validator(mode="after")
-    def _adapters_are_there(self) -> Self:
-        """Refuse what would be ignored: this version keeps and asks on one machine only."""
-        named = [name for name in AZURE_FIELDS if getattr(self, name)]
-        if self.model_source is ModelSource.AZURE or named:
-            what = ", ".join([*named] or ["model_source = azure"])
-            raise ValueError(f"this version has no adapter for Azure's services yet ({what})")
-        return self
+    def _problems_of_models(self) -> Iterator[str]:
+        if self.model_source is ModelSource.URL and not self.model_url:
+            yield "model_url is missing: write the address of an OpenAI-compatible API"
+        if self.model_source is not ModelSource.AZURE:
+            return
+        if not self.model_accounts:
+            yield "model_accounts is missing: name the accounts that answer"
+        domains = self.cloud_facts.model_domains
+        for account in self.model_accounts:
+            parts = urlsplit(account.url)
+            if is_loopback(account.url) and not self.azure_host:
+                continue
+            # Our credential goes there: nobody else's host may get it.
+            if parts.scheme != "https" or not (parts.hostname or "").endswith(
+                tuple(f".{domain}" for domain in domains)
+            ):
+                yield (
+                    f"model_accounts: {account.name}'s url is https and ends with "
+                    f"{' or '.join(domains)} in the cloud {self.cloud}"
+                )
+
+    def _problems_of_telemetry(self) -> Iterator[str]:
+        if not self.telemetry_connection_string:
+            return
+        parts, domain = urlsplit(self.telemetry_url), self.cloud_facts.telemetry_domain
+        if is_loopback(self.telemetry_url) and not self.azure_host:
+            return
+        # Our credential goes there: nobody else's host may get it.
+        if parts.scheme != "https" or not (parts.hostname or "").endswith(f".{domain}"):
+            yield (
+                f"{variable_of('telemetry_connection_string')}: its IngestionEndpoint is https and "
+                f"ends with {domain} in the cloud {self.cloud}"
+            )
 
     @property
     def token_audience(self) -> str:
@@ -236,80 +320,6 @@ class Settings(BaseModel):
         )
 
     @classmethod
-    def load(cls, environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
-        """Read the environment once.
-
-        Args:
-            environment: What to read instead of the process's own.
-            overrides: Fields that the caller decides, stronger than the environment.
-
-        Raises:
-            SettingsError: Every problem found, one sentence each.
-        """
-        source = _given(environment)
-        values: dict[str, object] = {
-            key[len(PREFIX) :].lower(): value
-            for key, value in source.items()
-            if key.startswith(PREFIX)
-        }
-        values |= overrides
-        values["azure_host"] = azure_host(source)
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            raise SettingsError(*(_sentence(item) for item in error.errors())) from None
-
-
-def _given(environment: Mapping[str, str] | None) -> Mapping[str, str]:
-    return os.environ if environment is None else environment
-
-
-def child_environment(chosen: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for a child: ours, with `chosen` settings over those we were given."""
-    return {**os.environ, **chosen}
-
-
-def policy_file(environment: Mapping[str, str] | None = None) -> Path | None:
-    """Return the policy file that the environment names, whatever else it lacks."""
-    source = _given(environment)
-    named = source.get(f"{PREFIX}POLICY", "").strip()
-    return Path(named) if named else None
-
-
-def model_key(environment: Mapping[str, str] | None = None) -> str:
-    """Return the credential that the laptop's model server asks for; empty if none was given."""
-    source = _given(environment)
-    return source.get(f"{PREFIX}MODEL_KEY", "")
-
-
-def azure_host(environment: Mapping[str, str] | None = None) -> bool:
-    """Return whether the environment says that this is an Azure host."""
-    source = _given(environment)
-    return any(source.get(name) for name in AZURE_HOST_VARIABLES)
-
-
-def is_loopback_host(host: str) -> bool:
-    """Return whether a host name or address can only mean this machine."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether an address's host can only mean this machine."""
-    return is_loopback_host(urlsplit(url).hostname or "")
-
-
-def _sentence(item: Mapping[str, object]) -> str:
-    location = item.get("loc")
-    name = str(location[0]) if isinstance(location, tuple) and location else ""
-    message = str(item.get("msg", "")).removeprefix("Value error, ")
-    kind = item.get("type")
-    if kind == "missing":
-        return f"{PREFIX}{name.upper()} is missing: {Settings.model_fields[name].description}"
-    if kind == "extra_forbidden":
-        return f"{PREFIX}{name.upper()} is not a setting: check its spelling"
-    return f"{PREFIX}{name.upper()}: {message}" if name else message
+    def _mine(cls, given: Mapping[str, str]) -> dict[str, object]:
+        """Return everything that is said, misspelt names too: they are told."""
+        return dict(given)

@@ -1,9 +1,10 @@
-"""Asynchronous streams that must be watched while nothing comes."""
+"""Streams that must be watched while nothing comes, and work that goes on beside a request."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -67,3 +68,14 @@ class Background:
         """Wait until everything spawned has ended."""
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@contextmanager
+def running(*work: Coroutine[Any, Any, None]) -> Iterator[None]:
+    """Run what runs for ever until the block is left."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -97,6 +97,7 @@ class Reason(enum.StrEnum):
     NO_ROLE = "no_role"
     UNKNOWN_DEPLOYMENT = "unknown_deployment"
     DEPLOYMENT_NOT_ALLOWED = "deployment_not_allowed"
+    OPERATION_NOT_TAKEN = "operation_not_taken"
     FIELD_NOT_ALLOWED = "field_not_allowed"
     PROMPT_TOO_LARGE = "prompt_too_large"
     ANSWER_TOO_LARGE = "answer_too_large"
@@ -159,6 +160,14 @@ class Usage:
         return self.prompt_tokens + self.completion_tokens
 
 
+class Operation(enum.StrEnum):
+    """What is asked of a deployment: the last part of its address in OpenAI's API."""
+
+    CHAT_COMPLETIONS = "chat/completions"
+    RESPONSES = "responses"
+    EMBEDDINGS = "embeddings"
+
+
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """What a deployment takes: a reasoning model refuses some of what others need.
@@ -166,16 +175,20 @@ class Parameters:
     Attributes:
         window_tokens: Context window, prompt and answer together.
         answer_tokens: Largest answer the model gives.
-        max_tokens_field: Name of the field that bounds the answer.
-        temperature: Whether `temperature` and `top_p` are accepted.
+        prompt_tokens: Largest prompt, where the model takes less than its window.
+        max_tokens_field: Name of the field that bounds the answer of a chat completion.
+        refused: Fields of a chat completion that the model does not accept.
         reasoning_effort: The accepted values of `reasoning_effort`; empty where it is refused.
+        operations: What may be asked.
     """
 
     window_tokens: int = 8192
     answer_tokens: int = 1024
+    prompt_tokens: int | None = None
     max_tokens_field: str = "max_completion_tokens"
-    temperature: bool = True
+    refused: frozenset[str] = frozenset()
     reasoning_effort: tuple[str, ...] = ()
+    operations: frozenset[Operation] = frozenset({Operation.CHAT_COMPLETIONS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +204,73 @@ class Deployment:
     name: str
     model: str
     parameters: Parameters = field(default_factory=Parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Somebody who was asked for an answer and did not give one.
+
+    Attributes:
+        member: Which member of a pool.
+        outcome: The slug of what went wrong.
+        billable: Whether Azure may bill it: the request had been sent in full.
+    """
+
+    member: str
+    outcome: str
+    billable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the content filter found of one category.
+
+    Attributes:
+        source: `prompt` or `answer`.
+        category: As Azure OpenAI names it: `hate`, `jailbreak`, `violence` …
+        severity: `low`, `medium` or `high`, where the category has one.
+        filtered: Whether it was stopped.
+    """
+
+    source: str
+    category: str
+    severity: str | None
+    filtered: bool
+
+
+class CircuitState(enum.StrEnum):
+    """Whether a member of a pool is asked."""
+
+    CLOSED = "closed"
+    RESTING = "resting"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberHealth:
+    """How one member of a pool does with one deployment.
+
+    Attributes:
+        member: Which one.
+        deployment: Which deployment of it.
+        priority: Its turn, smallest first.
+        state: Asked (`closed`), asked after the others (`resting`), not asked (`open`), or asked
+            by one request a second to see whether it is back (`half_open`).
+        seconds: Until it is asked again; 0 where it is.
+        reason: The slug of its last failure since it last answered.
+        failures: How many in a row.
+        under_way: Requests that it is answering.
+    """
+
+    member: str
+    deployment: str
+    priority: int
+    state: CircuitState
+    seconds: float
+    reason: str | None
+    failures: int
+    under_way: int
 
 
 class Author(enum.StrEnum):

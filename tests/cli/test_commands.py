@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sqlite3
 import stat
@@ -155,6 +156,21 @@ def test_the_audit_is_sealed_shown_and_verified(system: System) -> None:
     assert "hi" not in shown.stdout.split()
 
 
+def test_the_laptops_deployments_are_shown_and_stay(system: System) -> None:
+    """What is served is listed by one's own sign-in; creating and deleting are refused."""
+    token_of(system, "--again")
+    place = ("--data", str(system.data))
+    listed = cli("deployments", "list", "--json", *place)
+    models = cli("models", "list", *place)
+    made = cli("deployments", "create", "x", "--model", "scripted", *place)
+    deleted = cli("deployments", "delete", "scripted", "--yes", *place)
+
+    assert [one["name"] for one in json.loads(listed.stdout)] == ["scripted"], listed.stderr
+    assert "scripted" in models.stdout
+    for ended in (made, deleted):
+        assert (ended.returncode, "model server" in ended.stderr) == (2, True)
+
+
 def test_tampering_is_named(system: System, tmp_path: Path) -> None:
     """In a copy: a changed reason, and a cut tail, are each named."""
     token_of(system, "--again")
@@ -235,6 +251,13 @@ def test_check_says_every_problem(tmp_path: Path) -> None:
         ["audit", "seal"],
         ["audit", "show"],
         ["keys", "rotate"],
+        ["models", "list"],
+        ["models", "quota"],
+        ["deployments", "list"],
+        ["deployments", "show"],
+        ["deployments", "create"],
+        ["deployments", "delete"],
+        ["deployments", "wait"],
     ],
 )
 def test_every_command_has_help_with_an_example(command: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from secure_openai.cli.main import app
+from secure_openai.posture.reading import Source, read
+from secure_openai.posture.report.subject import digest
 from secure_openai.posture.simulation import simulate
-from tests.infra.estate import INFRA, environment
+from tests.infra.estate import INFRA, ROOT, environment
 
 PRIVATE = environment("private")
 
@@ -73,7 +76,7 @@ def test_an_existing_network_is_proven_under_its_printed_assumptions(
 
 
 def test_public_has_the_findings_that_being_public_means(states: dict[str, Path]) -> None:
-    """It is reachable, keyless and signed in all the same."""
+    """It is reachable and in no network; keyless and signed in all the same."""
     document = json.loads(run(states["public"], "--format", "json").output)
     found = {one["id"] for one in document["statements"] if one["verdict"] == "finding"}
     assert found == {"REACH-01", "REACH-10"}
@@ -81,15 +84,14 @@ def test_public_has_the_findings_that_being_public_means(states: dict[str, Path]
 
 
 def test_bootstrap_lists_its_two_declared_doors(states: dict[str, Path]) -> None:
-    """They are notes with their reasons; its own logs are what is found."""
+    """They are notes with their reasons; all else is proven."""
     document = json.loads(run(states["bootstrap"], "--format", "json").output)
     doors = next(one for one in document["statements"] if one["id"] == "REACH-01")
     assert [note["address"] for note in doors["notes"]] == [
         "azurerm_storage_account.packages",
         "azurerm_storage_account.state",
     ]
-    found = {one["id"] for one in document["statements"] if one["verdict"] == "finding"}
-    assert found == {"SEE-01"}
+    assert document["verdict"] == "proven"
 
 
 def test_a_plan_proves_settings_and_its_folder_proves_the_rest(states: dict[str, Path]) -> None:
@@ -115,6 +117,105 @@ def test_a_plan_of_another_configuration_is_refused(
     result = run(changed, "--config", INFRA)
     assert result.exit_code == 2
     assert "another configuration" in result.output
+
+
+@pytest.mark.parametrize("form", ["text", "json", "sarif", "html", "junit"])
+@pytest.mark.parametrize(("name", "code"), [("private", 0), ("public", 1), ("existing-network", 2)])
+def test_every_form_ends_as_the_proof_does(
+    states: dict[str, Path], tmp_path: Path, form: str, name: str, code: int
+) -> None:
+    """To the terminal or into a file, with the verdict told beside a file."""
+    printed = run(states[name], "--format", form)
+    assert printed.exit_code == code, printed.output
+    assert printed.stdout.strip()
+    written = tmp_path / "written"
+    result = run(states[name], "--format", form, "--output", written)
+    assert result.exit_code == code
+    assert result.stdout == ""
+    verdict = {0: "proven", 1: "finding", 2: "cannot tell"}[code]
+    assert f": {verdict}, " in result.stderr
+    assert written.read_text().strip()
+    assert list(tmp_path.iterdir()) == [written]
+
+
+def test_a_page_says_what_was_read(states: dict[str, Path], tmp_path: Path) -> None:
+    """Every file that was given, with its digest, and the command that makes it again."""
+    baseline = tmp_path / "baseline.json"
+    baseline.write_text(entry())
+    page = run(states["public"], "--baseline", baseline, "--format", "html").stdout
+    for path in (states["public"], baseline):
+        assert str(path) in page
+        assert hashlib.sha256(path.read_bytes()).hexdigest() in page
+    command = f"secure-openai prove {states['public']} --baseline {baseline} --format html"
+    assert command in page
+
+
+def test_a_page_of_a_folder_has_the_folders_digest() -> None:
+    """And that of its variables."""
+    page = run(INFRA, "--var-file", PRIVATE, "--format", "html").stdout
+    assert digest(INFRA) in page
+    assert hashlib.sha256(PRIVATE.read_bytes()).hexdigest() in page
+    assert "applied in simulation" in page
+
+
+def test_what_changes_while_it_is_read_is_refused(
+    states: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A digest would name another file than the one that was judged."""
+    given = tmp_path / "state.json"
+    given.write_bytes(states["private"].read_bytes())
+
+    def read_and_change(path: Path, **options: Any) -> Source:
+        found = read(path, **options)
+        path.write_bytes(states["public"].read_bytes())
+        return found
+
+    monkeypatch.setattr("secure_openai.cli.prove.read", read_and_change)
+    result = run(given, "--format", "html")
+    assert result.exit_code == 2
+    assert "was changed while it was read" in " ".join(result.output.split())
+
+
+def test_sarif_of_a_folder_names_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative to the repository, at the line that declares the resource."""
+    monkeypatch.chdir(ROOT)
+    result = run("infra", "--var-file", environment("public"), "--format", "sarif")
+    (scan,) = json.loads(result.stdout)["runs"]
+    places = {
+        one["locations"][0]["logicalLocations"][0]["fullyQualifiedName"]: one["locations"][0][
+            "physicalLocation"
+        ]
+        for one in scan["results"]
+    }
+    vault = places["module.store.azurerm_key_vault.this"]
+    line = (
+        (ROOT / vault["artifactLocation"]["uri"])
+        .read_text()
+        .splitlines()[vault["region"]["startLine"] - 1]
+    )
+    assert line == 'resource "azurerm_key_vault" "this" {'
+
+
+def test_what_cannot_be_written_is_told(states: dict[str, Path], tmp_path: Path) -> None:
+    """In a sentence, and nothing is left behind."""
+    folder = tmp_path / "taken"
+    folder.mkdir()
+    (folder / "inside").write_text("")
+    result = run(states["private"], "--format", "html", "--output", folder)
+    assert result.exit_code == 2
+    assert "cannot be written" in " ".join(result.output.split())
+    assert [one.name for one in tmp_path.iterdir()] == ["taken"]
+
+
+def test_help_shows_examples() -> None:
+    """Each on a line of its own, to be copied."""
+    shown = run("--help").output
+    for example in (
+        "secure-openai prove infra --var-file infra/environments/private.tfvars",
+        "secure-openai prove state.json --format html --output report.html",
+        'secure-openai prove state.json --explain "web -> cosmos"',
+    ):
+        assert any(line.strip() == example for line in shown.splitlines()), example
 
 
 def test_sarif_names_rules_and_results(states: dict[str, Path], tmp_path: Path) -> None:
@@ -149,6 +250,30 @@ def test_a_way_is_explained_hop_by_hop(states: dict[str, Path], question: str, s
     result = run(states["private"], "--explain", question)
     assert result.exit_code == 0, result.output
     assert f": {said}\n" in result.output
+
+
+def test_a_way_is_written_for_programs(states: dict[str, Path]) -> None:
+    """With every hop, and where the configuration declares what decides."""
+    result = run(states["private"], "--explain", "web -> cosmos", "--format", "json")
+    (way,) = json.loads(result.stdout)["ways"]
+    assert way["verdict"] == "open"
+    assert {hop["verdict"] for hop in way["hops"]} == {"open"}
+    assert not any(hop["address"].startswith("/subscriptions/") for hop in way["hops"])
+
+
+def test_a_way_ends_where_it_is_stopped(states: dict[str, Path]) -> None:
+    """What comes after would be walked by nobody."""
+    lines = run(states["private"], "--explain", "internet -> cosmos").stdout.splitlines()
+    assert lines[-2].startswith("  ✗ ")
+    assert lines[-1].strip() == "module.store.azurerm_cosmosdb_account.this"
+
+
+@pytest.mark.parametrize("form", ["sarif", "html", "junit"])
+def test_a_way_has_two_forms(states: dict[str, Path], form: str) -> None:
+    """It is no list of findings."""
+    result = run(states["private"], "--explain", "web -> cosmos", "--format", form)
+    assert result.exit_code == 2
+    assert "--explain is written as text or json." in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize("question", ["cosmos", "internet -> nothing", "nowhere -> cosmos", "->"])

@@ -129,7 +129,7 @@ async def test_a_reader_who_leaves_stops_the_model_and_keeps_what_came(world: Wo
 
     assert answer["text"]
     assert model.under_way == 0
-    settled = [event for event in await world.events() if event.action == "completion.settled"]
+    settled = await world.settled()
     assert settled[0].reason == "interrupted"
     assert settled[0].facts is not None
     assert 0 < settled[0].facts["completion_tokens"] < 500

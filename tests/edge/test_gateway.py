@@ -113,7 +113,7 @@ async def test_a_stream_that_breaks_off_raises(world: World) -> None:
                 words += bool(chunk.choices and chunk.choices[0].delta.content)
 
     assert words == 3
-    settled = [event for event in await world.events() if event.action == "completion.settled"]
+    settled = await world.settled()
     assert settled[0].reason == "model-failed"
 
 

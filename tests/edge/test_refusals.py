@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 
+from secure_openai.tables import table
 from secure_openai.types import PrincipalId
 from tests.world import World
 
@@ -44,7 +45,16 @@ ROUTES = [
     ("GET", "/api/conversations/x/messages"),
     ("POST", "/api/conversations/x/messages"),
     ("DELETE", "/api/admin/principals/t/o/sessions"),
+    ("GET", "/api/admin/accounts"),
+    ("GET", "/api/admin/accounts/local/models"),
+    ("GET", "/api/admin/accounts/local/quota"),
+    ("GET", "/api/admin/accounts/local/deployments"),
+    ("POST", "/api/admin/accounts/local/deployments"),
+    ("GET", "/api/admin/accounts/local/deployments/x"),
+    ("DELETE", "/api/admin/accounts/local/deployments/x"),
+    ("GET", "/api/admin/operations/x"),
 ]
+ADMINISTRATION = [route for route in ROUTES if route[1].startswith("/api/admin/")]
 
 
 async def test_nothing_is_answered_to_strangers(world: World) -> None:
@@ -135,6 +145,24 @@ async def test_roles_are_demanded(world: World) -> None:
         problem(await http.delete(foreign, headers=world.bearer("Ada")), 404)
 
 
+async def test_administration_is_for_administrators(world: World) -> None:
+    """Neither a user, nor anyone without a role, nor an application reaches any of its routes."""
+    daemon = world.provider.issuance.application_token()
+    callers = [world.bearer("Uma"), world.bearer("Nora"), {"Authorization": f"Bearer {daemon}"}]
+    async with world.client() as http:
+        for headers in callers:
+            for method, path in ADMINISTRATION:
+                said = problem(await http.request(method, path, headers=headers), 403)
+                assert said == "This needs the role admin."
+    refused = [event for event in await world.events() if event.action == "route.refused"]
+    declared = [route for route in table("routes") if " /api/admin/" in route]
+
+    assert len(declared) == len(ADMINISTRATION)
+    assert len(refused) == len(callers) * len(ADMINISTRATION)
+    assert {(event.decision, event.reason) for event in refused} == {("refused", "no_role")}
+    assert not [event for event in await world.events() if event.action.startswith("deployment.")]
+
+
 async def test_our_cookie_from_a_foreign_page_is_refused(world: World) -> None:
     """A signed-in browser that was lured elsewhere changes nothing here."""
     async with world.browser("Uma") as http:
@@ -145,6 +173,9 @@ async def test_our_cookie_from_a_foreign_page_is_refused(world: World) -> None:
         ):
             problem(await http.post("/api/conversations", json={}, headers=headers), 403)
             problem(await http.post("/sign-out", headers=headers), 403)
+            for method, path in ADMINISTRATION:
+                if method != "GET":
+                    problem(await http.request(method, path, headers=headers), 403)
         assert (await http.get("/api/conversations")).json()["items"] == []
 
 

@@ -1,8 +1,10 @@
-"""Every environment, applied once a session."""
+"""Every environment, applied once a session; both cores work at it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 
 import pytest
@@ -15,17 +17,23 @@ from tests.infra.estate import INFRA, environment
 Applied = Callable[[str], tuple[Simulation, Estate]]
 
 
+def _once(name: str) -> tuple[Simulation, Estate]:
+    with simulate(INFRA, var_files=[environment(name)]) as done:
+        done.workspace.validate()
+        done.destroy()
+        return done, Estate.of(done.state)
+
+
 @pytest.fixture(scope="session")
-def applied() -> Applied:
-    """Return a function that applies an environment, plans it again and keeps the result."""
+def applied() -> Iterator[Applied]:
+    """Return a function that validates, applies, plans again and destroys an environment, once."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
 
-    @cache
-    def once(name: str) -> tuple[Simulation, Estate]:
-        with simulate(INFRA, var_files=[environment(name)]) as done:
-            done.destroy()
-            return done, Estate.of(done.state)
+        @cache
+        def begun() -> dict[str, Future[tuple[Simulation, Estate]]]:
+            return {name: pool.submit(_once, name) for name in ENVIRONMENTS}
 
-    return once
+        yield lambda name: begun()[name].result()
 
 
 @pytest.fixture(params=ENVIRONMENTS)

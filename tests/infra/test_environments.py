@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from secure_openai.posture.architecture.page import ENVIRONMENTS
 from secure_openai.posture.estate import Estate
-from secure_openai.posture.simulation import Workspace
+from secure_openai.posture.simulation import SimulationError, Workspace
 from secure_openai.tables import table
 from tests.infra.conftest import Applied
 from tests.infra.estate import INFRA, environment
+from tests.infra.test_variants import CUSTOMER_KEY
 
 PUBLIC_FLAGS = (
     "azurerm_application_insights",
@@ -58,7 +61,25 @@ def test_nothing_private_can_be_reached_from_the_internet(name: str, applied: Ap
         assert workspace.values["internet_query_access_type"] == "Disabled"
 
 
-@pytest.mark.parametrize("name", ["existing-network", "government", "private"])
+def test_everything_applies_from_outside_the_network(estate: Estate) -> None:
+    """Nothing is made through an address of the estate, or waits for one by the clock."""
+    inside = (
+        "azurerm_app_configuration_key",
+        "azurerm_key_vault_certificate",
+        "azurerm_key_vault_key",
+        "azurerm_key_vault_secret",
+        "azurerm_storage_account_queue_properties",
+        "azurerm_storage_account_static_website",
+        "azurerm_storage_blob",
+        "azurerm_storage_table",
+        "null_resource",
+        "time_sleep",
+    )
+
+    assert estate.every(*inside) == []
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_every_service_has_its_endpoints_in_their_zones(name: str, applied: Applied) -> None:
     """Each service has an endpoint for each subresource, in the endpoint subnet, in its zones."""
     _, estate = applied(name)
@@ -163,7 +184,8 @@ def test_one_entra_application_a_slot(private: Estate) -> None:
 
 def test_every_role_is_asked_for_by_a_row_of_the_table(estate: Estate) -> None:
     """Assignments are the table's rows times the slots: none missing, none more."""
-    rows = table("roles")
+    # Who reads packages is said in bootstrap, which owns them.
+    rows = {n: row for n, row in table("roles").items() if row["scope"] != "packages_container"}
     accounts = len(estate.every("azurerm_cognitive_account"))
     wanted = sorted(
         row["role"]
@@ -285,28 +307,132 @@ def test_model_deployments_are_pinned_and_filtered(estate: Estate) -> None:
         assert all(one["filter_enabled"] and one["block_enabled"] for one in filters)
 
 
-def test_public_and_back_changes_doors_and_keeps_data() -> None:
-    """Opening for a trial and closing again changes flags and endpoints; no data is made anew."""
-    opened = {"public_network_access_enabled": True, "address_allow_list": ["203.0.113.7/32"]}
+def test_a_trial_is_the_same_estate_with_its_doors_open_to_a_list(applied: Applied) -> None:
+    """Whoever is on the list comes in, nobody else; the applications stay in the network."""
+    _, trial = applied("public")
+    listed = "203.0.113.7"
+    (cosmos,) = trial.every("azurerm_cosmosdb_account")
+    applications = trial.at('module.network[0].azurerm_subnet.this["applications"]').id
+
+    assert cosmos.values["ip_range_filter"] == [f"{listed}/32"]
+    for account in trial.every("azurerm_storage_account"):
+        (found,) = account.values["network_rules"]
+        assert (found["default_action"], found["ip_rules"]) == ("Deny", [listed])
+    for kind in ("azurerm_cognitive_account", "azurerm_key_vault"):
+        for one in trial.every(kind):
+            (found,) = one.values["network_acls"]
+            assert (found["default_action"], found["ip_rules"]) == ("Deny", [f"{listed}/32"])
+    for kind in ("azurerm_linux_web_app", "azurerm_linux_web_app_slot"):
+        for one in trial.every(kind):
+            (site,) = one.values["site_config"]
+            assert site["ip_restriction_default_action"] == "Deny"
+            assert site["scm_ip_restriction_default_action"] == "Deny"
+            assert [rule["ip_address"] for rule in site["ip_restriction"]] == [f"{listed}/32"]
+            assert one.values["virtual_network_subnet_id"] == applications
+    for kind in ("azurerm_linux_function_app", "azurerm_linux_function_app_slot"):
+        for one in trial.every(kind):
+            assert one.values["public_network_access_enabled"] is False
+    for one in trial.every("azurerm_log_analytics_workspace"):
+        assert one.values["internet_ingestion_access_type"] == "Disabled"
+
+
+def test_names_that_azure_keeps_end_with_the_suffix(private: Estate) -> None:
+    """What is taken worldwide, or kept after deletion, gets another name when it is made again."""
+    suffix = private.at("random_string.suffix").values["result"]
+    kept = (
+        "azurerm_cognitive_account",
+        "azurerm_cosmosdb_account",
+        "azurerm_key_vault",
+        "azurerm_linux_function_app",
+        "azurerm_linux_web_app",
+        "azurerm_log_analytics_workspace",
+        "azurerm_storage_account",
+    )
+
+    for kind in kept:
+        assert private.every(kind)
+        for one in private.every(kind):
+            assert one.name.endswith(suffix), one.address
+
+
+def test_who_is_given_what_is_watched_in_the_whole_subscription(private: Estate) -> None:
+    """A role, a lock or a credential beside the estate is told too; the rest in its groups."""
+    subscription = "/subscriptions/00000000-0000-0000-0000-000000000000"
+    groups = {one.id for one in private.every("azurerm_resource_group")}
+    scopes = {
+        one.values["criteria"][0]["operation_name"]: set(one.values["scopes"])
+        for one in private.every("azurerm_monitor_activity_log_alert")
+    }
+
+    for operation in (
+        "Microsoft.Authorization/locks/delete",
+        "Microsoft.Authorization/roleAssignments/write",
+        "Microsoft.Authorization/roleDefinitions/write",
+        "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write",
+    ):
+        assert scopes.pop(operation) == {subscription}
+    for operation in (
+        "Microsoft.Insights/activityLogAlerts/delete",
+        "Microsoft.Insights/diagnosticSettings/delete",
+        "Microsoft.Network/publicIPAddresses/write",
+        "Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies/delete",
+        "Microsoft.Web/sites/slots/config/write",
+    ):
+        assert operation in scopes
+    assert all(found == groups for found in scopes.values())
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[Workspace]:
+    """Return the private environment, applied."""
     with Workspace(INFRA, var_files=[environment("private")]) as workspace:
         workspace.apply()
-        workspace.variables = opened
-        opening = workspace.plan()
-        workspace.apply()
-        workspace.variables = {}
-        closing = workspace.plan()
+        yield workspace
 
-        for plan in (opening, closing):
-            assert not [
-                address
-                for address in plan.replaced
-                if ".azurerm_private_" not in address and "private_link" not in address
-            ]
-        assert opening.changes["module.store.azurerm_cosmosdb_account.this"] == ("update",)
-        assert closing.changes["module.store.azurerm_key_vault.this"] == ("update",)
-        gone = {a for a, actions in opening.changes.items() if actions == ("delete",)}
-        assert "module.store.azurerm_private_endpoint.cosmos[0]" in gone
-        assert "module.network[0].azurerm_virtual_network.this" in gone
-        assert {a for a, actions in closing.changes.items() if actions == ("create",)} == gone
-        created = {a for a, actions in opening.changes.items() if actions == ("create",)}
-        assert not created
+
+def test_a_key_chosen_too_late_is_refused(standing: Workspace) -> None:
+    """Cosmos DB would be made anew, empty: it is not planned, and the way to mean it is said."""
+    standing.variables = {"customer_managed_key": CUSTOMER_KEY}
+    with pytest.raises(SimulationError) as refused:
+        standing.plan()
+
+    said = " ".join(str(refused.value).split())
+    assert "Cosmos DB was made with Microsoft's key, and cannot be given another" in said
+    assert "-replace=module.store.terraform_data.key" in said
+
+
+def test_public_and_back_opens_doors_and_closes_them(standing: Workspace) -> None:
+    """Opening for a trial and closing again changes doors in place: nothing is made, none goes."""
+    opened = {"public_network_access_enabled": True, "address_allow_list": ["203.0.113.7/32"]}
+    doors = {
+        "module.app.azurerm_linux_web_app.this",
+        "module.app.azurerm_linux_web_app_slot.staging",
+        'module.model.azurerm_cognitive_account.this["main"]',
+        'module.model.azurerm_cognitive_account.this["second"]',
+        "module.store.azurerm_cosmosdb_account.this",
+        "module.store.azurerm_key_vault.this",
+        "module.store.azurerm_storage_account.host",
+        "module.store.azurerm_storage_account.records",
+        "module.telemetry.azurerm_application_insights.this",
+        "module.telemetry.azurerm_log_analytics_workspace.this",
+    }
+
+    standing.variables = opened
+    opening = standing.plan()
+    standing.apply()
+    standing.variables = {}
+    closing = standing.plan()
+    standing.apply()
+
+    for plan in (opening, closing):
+        assert plan.changes == dict.fromkeys(doors, ("update",))
+    assert standing.plan().is_empty
+
+
+def test_it_is_destroyed_and_made_again(standing: Workspace) -> None:
+    """Nothing that a destroyed estate leaves behind stands in the way of the next."""
+    standing.variables = {}
+    standing.destroy()
+    standing.apply()
+
+    assert standing.plan().is_empty

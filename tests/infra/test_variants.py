@@ -1,15 +1,23 @@
-"""What is null by default, switched on; each variant applies and plans again empty."""
+"""What is null by default, switched on: two estates hold every option between them."""
 
 from __future__ import annotations
 
+import base64
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from secure_openai.posture.estate import Estate
-from secure_openai.posture.simulation import simulate
+from secure_openai.posture.proof import prove
+from secure_openai.posture.simulation import Workspace, simulate
 from tests.infra.estate import INFRA, environment
 
 KEY = "ssh-rsa " + "AAAAB3NzaC1yc2EAAAADAQABAAABgQC7" + "a" * 340 + "= operator"
 GROUP = "44444444-4444-4444-4444-444444444444"
+OWNER = "99999999-9999-9999-9999-999999999999"
 SUBSCRIPTION = "/subscriptions/00000000-0000-0000-0000-000000000000"
 IDENTITY = (
     f"{SUBSCRIPTION}/resourceGroups/rg-chat-bootstrap/providers/"
@@ -21,65 +29,171 @@ CUSTOMER_KEY = {
     "key_id": "https://kv-chat-k-abcde.vault.azure.net/keys/estate",
 }
 VAULT = f"{SUBSCRIPTION}/resourceGroups/rg-certificates/providers/Microsoft.KeyVault/vaults/kv-c"
+ROLE = (
+    f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/"
+    "88888888-8888-8888-8888-888888888888"
+)
+ROUTES = f"{SUBSCRIPTION}/resourceGroups/rg-hub/providers/Microsoft.Network/routeTables/out"
+CLIENT_IDS = {
+    "production": "66666666-6666-6666-6666-666666666666",
+    "staging": "77777777-7777-7777-7777-777777777777",
+}
+ENTRA = {"contact": "the service desk", "tenant_id": "11111111-1111-1111-1111-111111111111"}
+RUNNER = {
+    "group": "private estate",
+    "organization": "contoso",
+    "package_sha256": "0" * 64,
+    "package_version": "2.330.0",
+    "ssh_public_key": KEY,
+}
+EDGE: dict[str, Any] = {
+    "certificate": {"secret_id": "https://kv-c.vault.azure.net/secrets/chat", "vault_id": VAULT},
+    "host_name": "chat.contoso.com",
+}
+
+INSIDE: dict[str, Any] = {
+    "application_owners": [OWNER],
+    "customer_managed_key": CUSTOMER_KEY,
+    "deployment_manager_role_id": ROLE,
+    "edge": EDGE,
+    "entra": {**ENTRA, "role_members": {"admin": [GROUP], "user": [GROUP]}},
+    "network": {"resolver": {}, "user_address_prefixes": ["192.168.0.0/16"]},
+    "operations": {
+        "bastion": {},
+        "jump_machine": {"administrators": [GROUP], "ssh_public_key": KEY},
+        "policy": {},
+        "runner": {"machine": RUNNER},
+    },
+}
+"""Every option that keeps people inside the network."""
+
+OUTSIDE: dict[str, Any] = {
+    "edge": {**EDGE, "public_address": True, "source_prefixes": ["Internet"]},
+    "entra": {**ENTRA, "client_ids": CLIENT_IDS},
+    "network": {"egress_route_table_id": ROUTES, "zones_by_policy": True},
+    "operations": {
+        "bastion": {
+            "public_address": True,
+            "sku": "Standard",
+            "source_prefixes": ["203.0.113.0/24"],
+        },
+        "runner": {"github_hosted": {"organization_id": "1234567"}},
+    },
+}
+"""The other choice where there are two: doors of an owner's, and what others made, by id."""
 
 
-def applied(name: str = "private", **variables: Any) -> Estate:
-    """Apply an environment with further variables; its second plan is empty."""
-    with simulate(INFRA, var_files=[environment(name)], variables=variables) as done:
+def _applied(variables: dict[str, Any]) -> Estate:
+    with simulate(INFRA, var_files=[environment("private")], variables=variables) as done:
         assert done.replan_is_empty
         return Estate.of(done.state)
 
 
-def test_bastion_and_a_jump_machine_have_no_public_address() -> None:
-    """The machine takes keys and Entra only, is off at night; only NAT has a public address."""
-    estate = applied(
-        operations={
-            "bastion": {},
-            "jump_machine": {"administrators": [GROUP], "ssh_public_key": KEY},
-        }
-    )
-    (machine,) = estate.every("azurerm_linux_virtual_machine")
-    (bastion,) = estate.every("azurerm_bastion_host")
-    (interface,) = estate.every("azurerm_network_interface")
-    (schedule,) = estate.every("azurerm_dev_test_global_vm_shutdown_schedule")
+@pytest.fixture(scope="module")
+def _begun() -> Iterator[tuple[Future[Estate], Future[Estate]]]:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield pool.submit(_applied, INSIDE), pool.submit(_applied, OUTSIDE)
 
-    assert machine.values["disable_password_authentication"] is True
-    assert machine.values["encryption_at_host_enabled"] is True
-    assert not interface.values["ip_configuration"][0]["public_ip_address_id"]
+
+@pytest.fixture
+def inside(_begun: tuple[Future[Estate], Future[Estate]]) -> Estate:
+    """Return the estate with every option of `INSIDE`; its second plan is empty."""
+    return _begun[0].result()
+
+
+@pytest.fixture
+def outside(_begun: tuple[Future[Estate], Future[Estate]]) -> Estate:
+    """Return the estate with every option of `OUTSIDE`; its second plan is empty."""
+    return _begun[1].result()
+
+
+def rules(estate: Estate, subnet: str) -> dict[str, dict[str, Any]]:
+    """Return the rules of a subnet's security group by name."""
+    group = estate.at(f'module.network[0].azurerm_network_security_group.this["{subnet}"]')
+    return {one["name"]: one for one in group.values["security_rule"]}
+
+
+def machine(estate: Estate, name: str) -> Mapping[str, Any]:
+    """Return the jump machine or the runner."""
+    return estate.at(f'module.operations.azurerm_linux_virtual_machine.this["{name}"]').values
+
+
+def test_options_open_nothing(inside: Estate) -> None:
+    """With every way in, nothing is reached past its door, takes a key, or goes unseen."""
+    families = ("REACH", "NAMES", "KEYS", "SIGNIN", "KEEP", "SEE")
+    judged = [one for one in prove(inside).judged if one.statement.id.startswith(families)]
+
+    assert len(judged) > 30
+    assert [finding for one in judged for finding in one.findings] == []
+
+
+def test_machines_have_no_public_address_and_no_password(inside: Estate) -> None:
+    """They take keys and Entra only; the jump machine is off at night; only NAT has an address."""
+    (bastion,) = inside.every("azurerm_bastion_host")
+    (schedule,) = inside.every("azurerm_dev_test_global_vm_shutdown_schedule")
+
+    for name in ("jump", "runner"):
+        assert machine(inside, name)["disable_password_authentication"] is True
+        assert machine(inside, name)["encryption_at_host_enabled"] is True
+    for interface in inside.every("azurerm_network_interface"):
+        assert not interface.values["ip_configuration"][0]["public_ip_address_id"]
     assert bastion.values["sku"] == "Premium"
     assert not bastion.values["ip_configuration"][0]["public_ip_address_id"]
-    assert schedule.values["virtual_machine_id"] == machine.id
-    assert [one.values["name"] for one in estate.every("azurerm_public_ip")] == ["pip-chat-nat"]
+    assert schedule.values["virtual_machine_id"] == machine(inside, "jump")["id"]
+    assert [one.values["name"] for one in inside.every("azurerm_public_ip")] == ["pip-chat-nat"]
 
 
-def test_a_runner_machine_gets_no_token_from_terraform() -> None:
-    """What is kept of the runner is its organisation and the package's checksum."""
-    estate = applied(
-        operations={
-            "runner": {
-                "machine": {
-                    "organization": "contoso",
-                    "package_sha256": "0" * 64,
-                    "package_version": "2.330.0",
-                    "ssh_public_key": KEY,
-                }
-            }
-        }
-    )
-    (machine,) = estate.every("azurerm_linux_virtual_machine")
-    (interface,) = estate.every("azurerm_network_interface")
-    runner = estate.at('module.network[0].azurerm_subnet.this["runner"]')
+def test_machines_are_reached_through_bastion_and_nothing_else(inside: Estate) -> None:
+    """Administrators come by SSH from the Bastion subnet, to register a runner too."""
+    bastion = inside.at('module.network[0].azurerm_subnet.this["bastion"]').values
 
-    assert machine.values["custom_data"]
-    assert interface.values["ip_configuration"][0]["subnet_id"] == runner.id
-    assert not [one for one in estate.resources if "extension" in one.type]
+    for subnet in ("administration", "runner"):
+        allowed = [
+            one
+            for one in rules(inside, subnet).values()
+            if one["direction"] == "Inbound" and one["access"] == "Allow"
+        ]
+        assert [one["destination_port_range"] for one in allowed] == ["22"]
+        assert [one["source_address_prefix"] for one in allowed] == bastion["address_prefixes"]
 
 
-def test_a_github_hosted_runner_stands_in_its_delegated_subnet() -> None:
-    """GitHub's network settings name the runner's subnet, which is delegated to GitHub."""
-    estate = applied(operations={"runner": {"github_hosted": {"organization_id": "1234567"}}})
-    settings = estate.at("module.operations.azapi_resource.github_network[0]")
-    subnet = estate.at('module.network[0].azurerm_subnet.this["runner"]')
+def test_machines_can_be_patched(inside: Estate) -> None:
+    """What leaves their subnets goes to HTTPS, or to mirrors that speak HTTP, and no further."""
+    for subnet in ("administration", "runner"):
+        out = rules(inside, subnet)["downloads-outbound"]
+        assert sorted(out["destination_port_ranges"]) == ["443", "80"]
+        assert rules(inside, subnet)["deny-the-rest-outbound"]["access"] == "Deny"
+
+
+def test_the_administrator_of_a_machine_is_nobody_ubuntu_knows(inside: Estate) -> None:
+    """A user named like a group of the image would not be made, and nobody could sign in."""
+    groups = {"adm", "admin", "backup", "daemon", "games", "mail", "man", "operator", "root", "sys"}
+
+    for name in ("jump", "runner"):
+        assert machine(inside, name)["admin_username"] not in groups
+
+
+def test_a_runner_machine_gets_no_token_from_terraform(inside: Estate) -> None:
+    """What is kept of the runner is its organisation, its group and the package's checksum."""
+    (interface,) = [
+        one for one in inside.every("azurerm_network_interface") if "runner" in one.address
+    ]
+    subnet = inside.at('module.network[0].azurerm_subnet.this["runner"]')
+    script = base64.b64decode(machine(inside, "runner")["custom_data"]).decode()
+
+    assert interface.values["ip_configuration"][0]["subnet_id"] == subnet.id
+    assert '--url "https://github.com/contoso" --runnergroup "private estate"' in script
+    assert f"{'0' * 64}  $package" in script
+    # Arguments can be read by every user of the machine.
+    assert "--token" not in script
+    extensions = inside.every("azurerm_virtual_machine_extension")
+    assert [one.values["name"] for one in extensions] == ["AADSSHLoginForLinux"]
+
+
+def test_a_github_hosted_runner_stands_in_its_delegated_subnet(outside: Estate) -> None:
+    """GitHub's network settings name the runner's subnet, which takes nobody in."""
+    settings = outside.at("module.operations.azapi_resource.github_network[0]")
+    subnet = outside.at('module.network[0].azurerm_subnet.this["runner"]')
     (delegation,) = subnet.values["delegation"]
 
     assert settings.values["body"]["properties"] == {
@@ -87,142 +201,215 @@ def test_a_github_hosted_runner_stands_in_its_delegated_subnet() -> None:
         "subnetId": subnet.id,
     }
     assert delegation["service_delegation"][0]["name"] == "GitHub.Network/networkSettings"
+    assert not [
+        one
+        for one in rules(outside, "runner").values()
+        if one["direction"] == "Inbound" and one["access"] == "Allow"
+    ]
 
 
-def test_the_edge_has_a_firewall_and_its_own_name() -> None:
-    """The gateway stops what its rules match, reads its certificate, and is what people type."""
-    edge = {
-        "certificate": {
-            "secret_id": "https://kv-c.vault.azure.net/secrets/chat",
-            "vault_id": VAULT,
-        },
-        "host_name": "chat.contoso.com",
-    }
-    estate = applied(edge=edge)
-    (gateway,) = estate.every("azurerm_application_gateway")
-    (firewall,) = estate.every("azurerm_web_application_firewall_policy")
-    web = estate.at("module.app.azurerm_linux_web_app.this").values["app_settings"]
+def test_the_edge_has_a_firewall_and_its_own_name(inside: Estate) -> None:
+    """The gateway stops what its rules match, and its address and name are what people use."""
+    (gateway,) = inside.every("azurerm_application_gateway")
+    (firewall,) = inside.every("azurerm_web_application_firewall_policy")
+    web = inside.at("module.app.azurerm_linux_web_app.this").values["app_settings"]
     (frontend,) = gateway.values["frontend_ip_configuration"]
 
     assert firewall.values["policy_settings"][0]["mode"] == "Prevention"
     assert gateway.values["firewall_policy_id"] == firewall.id
     assert gateway.values["global"][0]["response_buffering_enabled"] is False
     assert not frontend["public_ip_address_id"]
+    # This kind of gateway takes no address by chance.
+    assert frontend["private_ip_address_allocation"] == "Static"
+    assert frontend["private_ip_address"] == inside.outputs["edge_address"]
     assert web["SECURE_OPENAI_PUBLIC_URL"] == "https://chat.contoso.com"
     assert web["SECURE_OPENAI_ALLOWED_HOSTS"].endswith(".azurewebsites.net")
 
-    opened = applied(
-        edge={**edge, "public_address": True, "source_prefixes": ["Internet"]},
-        operations={"bastion": {"public_address": True, "sku": "Standard"}},
-    )
+
+def test_the_edge_reads_one_certificate(inside: Estate) -> None:
+    """Its identity opens that secret and no other of the vault."""
+    given = inside.at("module.edge[0].azurerm_role_assignment.certificate").values
+
+    assert given["scope"] == f"{VAULT}/secrets/chat"
+    assert given["role_definition_name"] == "Key Vault Secrets User"
+
+
+def test_a_public_door_lets_in_who_is_named_and_is_watched(outside: Estate) -> None:
+    """Each public address sends logs; Bastion's admits its list, the edge's whom it names."""
     watched = {
         one.values["target_resource_id"]
-        for one in opened.every("azurerm_monitor_diagnostic_setting")
+        for one in outside.every("azurerm_monitor_diagnostic_setting")
     }
-    assert len(opened.every("azurerm_public_ip")) == 3
-    assert {one.id for one in opened.every("azurerm_public_ip")} <= watched
+    (gateway,) = [one for one in outside.every("azurerm_public_ip") if "gateway" in one.address]
+
+    assert {one.values["name"] for one in outside.every("azurerm_public_ip")} == {
+        "pip-chat-bastion",
+        "pip-chat-gateway",
+    }
+    assert {one.id for one in outside.every("azurerm_public_ip")} <= watched
+    assert rules(outside, "bastion")["users-inbound"]["source_address_prefix"] == "203.0.113.0/24"
+    assert rules(outside, "gateway")["users-inbound"]["source_address_prefix"] == "Internet"
+    assert outside.outputs["edge_address"] == gateway.values["ip_address"]
 
 
-def test_a_customer_managed_key_covers_all_that_is_kept() -> None:
+def test_a_customer_managed_key_covers_all_that_is_kept(inside: Estate) -> None:
     """OpenAI, Cosmos DB, both storage accounts and disks take the key with its identity."""
-    estate = applied(
-        customer_managed_key=CUSTOMER_KEY,
-        operations={"jump_machine": {"administrators": [GROUP], "ssh_public_key": KEY}},
-    )
-    (cosmos,) = estate.every("azurerm_cosmosdb_account")
-    (disks,) = estate.every("azurerm_disk_encryption_set")
-    (machine,) = estate.every("azurerm_linux_virtual_machine")
+    (cosmos,) = inside.every("azurerm_cosmosdb_account")
+    (disks,) = inside.every("azurerm_disk_encryption_set")
 
     for kind in ("azurerm_cognitive_account", "azurerm_storage_account"):
-        for one in estate.every(kind):
+        for one in inside.every(kind):
             (key,) = one.values["customer_managed_key"]
             assert key["key_vault_key_id"] == CUSTOMER_KEY["key_id"]
             assert IDENTITY in one.values["identity"][0]["identity_ids"]
     assert cosmos.values["key_vault_key_id"] == CUSTOMER_KEY["key_id"]
     assert cosmos.values["default_identity_type"] == f"UserAssignedIdentity={IDENTITY}"
     assert disks.values["key_vault_key_id"] == CUSTOMER_KEY["key_id"]
-    assert machine.values["os_disk"][0]["disk_encryption_set_id"] == disks.id
+    for name in ("jump", "runner"):
+        assert machine(inside, name)["os_disk"][0]["disk_encryption_set_id"] == disks.id
 
 
-def test_policy_denies_what_the_proof_forbids() -> None:
+def test_policy_denies_what_the_proof_forbids(inside: Estate) -> None:
     """Fourteen built-in policies stand on the application group with the effect Deny."""
-    estate = applied(operations={"policy": {}})
-    policies = estate.every("azurerm_resource_group_policy_assignment")
-    trial = applied("public", operations={"policy": {}})
+    policies = inside.every("azurerm_resource_group_policy_assignment")
 
     assert len(policies) == 14
     assert {one.values["parameters"] for one in policies} == {'{"effect":{"value":"Deny"}}'}
     assert all(one.values["enforce"] for one in policies)
-    assert len(trial.every("azurerm_resource_group_policy_assignment")) == 6
 
 
-def test_a_resolver_answers_people_on_premises() -> None:
+def test_policy_of_a_trial_denies_keys_and_not_its_door() -> None:
+    """What a trial opens on purpose is not denied; the six policies about keys are there."""
+    files = [environment("public")]
+    with Workspace(INFRA, var_files=files, variables={"operations": {"policy": {}}}) as trial:
+        planned = trial.plan().changes
+
+    assert len([one for one in planned if "policy_assignment" in one]) == 6
+
+
+def test_a_resolver_answers_people_on_premises(inside: Estate) -> None:
     """The resolver has a delegated subnet; people's ranges may ask it and reach the endpoints."""
-    estate = applied(network={"resolver": {}, "user_address_prefixes": ["192.168.0.0/16"]})
-    (inbound,) = estate.every("azurerm_private_dns_resolver_inbound_endpoint")
-    subnet = estate.at('module.network[0].azurerm_subnet.this["resolver"]')
-    group = estate.at('module.network[0].azurerm_network_security_group.this["endpoints"]')
-    rules = {one["name"]: one for one in group.values["security_rule"]}
+    (inbound,) = inside.every("azurerm_private_dns_resolver_inbound_endpoint")
+    subnet = inside.at('module.network[0].azurerm_subnet.this["resolver"]')
+    found = rules(inside, "endpoints")
 
     assert inbound.values["ip_configurations"][0]["subnet_id"] == subnet.id
-    assert "192.168.0.0/16" in rules["https-from-callers-inbound"]["source_address_prefixes"]
-    assert rules["deny-the-rest-inbound"]["access"] == "Deny"
-    assert estate.outputs["resolver_address"]
+    assert "192.168.0.0/16" in found["https-from-callers-inbound"]["source_address_prefixes"]
+    assert found["deny-the-rest-inbound"]["access"] == "Deny"
+    assert inside.outputs["resolver_address"]
 
 
-def test_zones_that_a_policy_attaches_are_left_alone() -> None:
+def test_zones_that_a_policy_attaches_are_left_alone(outside: Estate) -> None:
     """With zones_by_policy no zone is made and no endpoint names one."""
-    estate = applied(network={"zones_by_policy": True})
+    endpoints = outside.every("azurerm_private_endpoint")
 
-    assert not estate.every("azurerm_private_dns_zone")
-    endpoints = estate.every("azurerm_private_endpoint")
+    assert not outside.every("azurerm_private_dns_zone")
     assert len(endpoints) == 13
     assert not any(one.values["private_dns_zone_group"] for one in endpoints)
 
 
-def test_a_firewall_replaces_nat() -> None:
-    """With a route table the subnets that leave use it, and no public address exists."""
-    table = f"{SUBSCRIPTION}/resourceGroups/rg-hub/providers/Microsoft.Network/routeTables/out"
-    estate = applied(network={"egress_route_table_id": table})
+def test_a_firewall_replaces_nat(outside: Estate) -> None:
+    """With a route table the subnets that leave use it, and there is no NAT."""
+    routes = outside.every("azurerm_subnet_route_table_association")
 
-    assert not estate.every("azurerm_nat_gateway")
-    assert not estate.every("azurerm_public_ip")
-    (route,) = estate.every("azurerm_subnet_route_table_association")
-    assert route.values["route_table_id"] == table
-
-
-def test_applications_made_by_someone_else_are_used_by_id() -> None:
-    """With client ids no Entra application is made, and the settings carry the ids."""
-    ids = {
-        "production": "66666666-6666-6666-6666-666666666666",
-        "staging": "77777777-7777-7777-7777-777777777777",
+    assert not outside.every("azurerm_nat_gateway")
+    assert {one.values["route_table_id"] for one in routes} == {ROUTES}
+    assert {one.values["subnet_id"].rpartition("-")[2] for one in routes} == {
+        "applications",
+        "runner",
     }
-    estate = applied(
-        entra={
-            "client_ids": ids,
-            "contact": "the service desk",
-            "tenant_id": "11111111-1111-1111-1111-111111111111",
+
+
+def test_groups_hold_the_roles(inside: Estate) -> None:
+    """Each named group holds its role in both slots; the pipeline owns the applications."""
+    given = inside.every("azuread_app_role_assignment")
+    applications = inside.every("azuread_application")
+
+    assert len(given) == 4
+    assert {one.values["principal_object_id"] for one in given} == {GROUP}
+    assert all(one.values["owners"] == [OWNER] for one in applications)
+
+
+def test_applications_made_by_someone_else_are_used_by_id(outside: Estate) -> None:
+    """With client ids no Entra application is made, and the settings carry the ids."""
+    web = outside.at("module.app.azurerm_linux_web_app.this").values["app_settings"]
+
+    assert not [one for one in outside.resources if one.type.startswith("azuread_")]
+    assert web["SECURE_OPENAI_CLIENT_ID"] == CLIENT_IDS["production"]
+    assert "command_line_client_id" not in outside.outputs  # Terraform keeps no null
+
+
+def test_whoever_makes_the_applications_is_told_what_they_must_have(
+    inside: Estate, outside: Estate
+) -> None:
+    """The contract for someone else's applications is what ours are."""
+    for slot, ours in inside.outputs["entra_applications"].items():
+        made = inside.at(f'module.identity.azuread_application.this["{slot}"]').values
+        vouched = inside.at(
+            f'module.identity.azuread_application_federated_identity_credential.this["{slot}"]'
+        ).values
+        principal = inside.at(f'module.identity.azuread_service_principal.this["{slot}"]').values
+        (web,), (api,), (claims,) = made["web"], made["api"], made["optional_claims"]
+
+        assert [ours["redirect_address"]] == web["redirect_uris"]
+        assert ours["access_token_version"] == api["requested_access_token_version"]
+        assert [ours["scope"]] == [one["value"] for one in api["oauth2_permission_scope"]]
+        assert ours["optional_claims"] == [one["name"] for one in claims["access_token"]]
+        assert ours["roles"] == {
+            role["value"]: role["allowed_member_types"] for role in made["app_role"]
         }
-    )
-    web = estate.at("module.app.azurerm_linux_web_app.this").values["app_settings"]
+        assert ours["federated_credential"] == {
+            "audience": vouched["audiences"][0],
+            "issuer": vouched["issuer"],
+            "subject": vouched["subject"],
+        }
+        assert ours["assignment_required"] == principal["app_role_assignment_required"]
 
-    assert not [one for one in estate.resources if one.type.startswith("azuread_")]
-    assert web["SECURE_OPENAI_CLIENT_ID"] == ids["production"]
+        theirs = outside.outputs["entra_applications"][slot]
+        identity = outside.at(f'module.identity.azurerm_user_assigned_identity.this["web-{slot}"]')
+        assert theirs["federated_credential"]["subject"] == identity.values["principal_id"]
+        assert theirs.keys() == ours.keys()
 
 
-def test_the_deployment_manager_is_assigned_by_id() -> None:
+def test_the_deployment_manager_is_assigned_by_id(inside: Estate) -> None:
     """Bootstrap's custom role is given to production's web application on each account."""
-    role = (
-        f"{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/"
-        "88888888-8888-8888-8888-888888888888"
-    )
-    estate = applied(deployment_manager_role_id=role)
     given = [
         one
-        for one in estate.every("azurerm_role_assignment")
+        for one in inside.every("azurerm_role_assignment")
         if one.address.startswith("azurerm_role_assignment.manage_deployments")
     ]
-    web = estate.at('module.identity.azurerm_user_assigned_identity.this["web-production"]')
+    web = inside.at('module.identity.azurerm_user_assigned_identity.this["web-production"]')
 
     assert len(given) == 2
     assert {one.values["principal_id"] for one in given} == {web.values["principal_id"]}
+
+
+def test_outputs_name_what_operation_asks_for(inside: Estate, outside: Estate) -> None:
+    """Names, ids and addresses of what exists, null for what does not, and nothing else."""
+    names, network = inside.outputs["names"], inside.outputs["network"]
+
+    assert names["bastion"] == "bas-chat"
+    assert names["jump_machine"] == "vm-chat-jump"
+    assert names["runner_machine"] == "vm-chat-runner"
+    assert names["network_group"] == "rg-chat-network"
+    assert (
+        network["virtual_network_id"]
+        == inside.at("module.network[0].azurerm_virtual_network.this").id
+    )
+    assert set(network["subnet_ids"]) == {
+        "administration",
+        "applications",
+        "bastion",
+        "endpoints",
+        "gateway",
+        "resolver",
+        "runner",
+    }
+    assert set(inside.outputs["identities"]) == {
+        "functions-production",
+        "functions-staging",
+        "web-production",
+        "web-staging",
+    }
+    assert "github_network_id" not in inside.outputs
+    assert outside.outputs["names"]["jump_machine"] is None

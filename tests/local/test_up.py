@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -14,10 +15,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import psutil
 import pytest
 
 from secure_openai.local.folder import Folder
+from secure_openai.testing.person import sign_in
+from tests.azure_cli import AZ, stand_in
 from tests.system import System, environment, free_ports, running
 
 pytestmark = pytest.mark.process
@@ -69,6 +73,64 @@ def test_a_taken_port_is_said(tmp_path: Path, offset: int) -> None:
 def test_a_port_that_is_none_is_said(tmp_path: Path) -> None:
     """A number that is no port is refused."""
     assert "name 1 to 65533" in refused(*up(tmp_path / "d", "--model", "scripted", port=70_000))
+
+
+def accounts_at(*ports: int) -> dict[str, str]:
+    """Return the setting that names accounts on loopback."""
+    accounts = {
+        f"a{port}": {
+            "url": f"http://127.0.0.1:{port}",
+            "priority": 1,
+            "deployments": {"chat": "gpt-5.4-mini"},
+        }
+        for port in ports
+    }
+    return {"SECURE_OPENAI_MODEL_ACCOUNTS": json.dumps(accounts)}
+
+
+def test_azure_without_accounts_or_a_sign_in_is_said(tmp_path: Path) -> None:
+    """What is missing for Azure's models is one line, before anything starts or is made."""
+    data, nobody = tmp_path / "data", {"PATH": os.defpath}
+    assert "model_accounts is missing" in refused(*up(data, "--azure"), **nobody)
+    assert "az login" in refused(*up(data, "--azure"), **nobody, **accounts_at(1))
+    assert not data.exists()
+    both = command(*up(data, "--azure", "--model", "scripted"))
+    assert (both.returncode, "not both" in both.stderr) == (2, True)
+
+
+def test_azure_answers_as_who_is_signed_in(tmp_path: Path) -> None:
+    """People sign in at the laptop's issuer, models are asked with the developer's own token."""
+    stand_in(tmp_path, "az", AZ)
+    port = free_ports(1)
+    serving = (
+        "import sys, uvicorn; from secure_openai.model.scripted_server import scripted_model_app;"
+        "app = scripted_model_app(); app.state.served.bearer = 'Bearer from az';"
+        "uvicorn.run(app, port=int(sys.argv[1]), log_level='critical')"
+    )
+    account = subprocess.Popen([sys.executable, "-c", serving, str(port)], env=environment())
+    try:
+        with running(
+            tmp_path / "data",
+            azure=True,
+            PATH=f"{tmp_path}:{os.defpath}",
+            **accounts_at(port),
+        ) as system:
+            answer = asyncio.run(asked_as_uma(system.url, "chat"))
+    finally:
+        account.terminate()
+        account.wait()
+
+    assert "You said:" in answer
+
+
+async def asked_as_uma(url: str, deployment: str) -> str:
+    """Sign in, ask one question, and return the events of the answer."""
+    own = {"Origin": url, "Sec-Fetch-Site": "same-origin"}
+    async with httpx2.AsyncClient(headers=own, trust_env=False, timeout=20) as http:
+        await sign_in(http, url, "Uma")
+        made = await http.post(f"{url}/api/conversations", json={"title": "x"})
+        path = f"{url}/api/conversations/{made.json()['id']}/messages"
+        return (await http.post(path, json={"text": "hello", "deployment": deployment})).text
 
 
 def test_a_missing_model_is_said(tmp_path: Path) -> None:

@@ -83,6 +83,10 @@ def test_usage_that_is_none_is_none(payload: dict[str, object]) -> None:
 
 def test_usage_is_never_negative() -> None:
     """A model that reports nonsense cannot give quota back."""
-    usage = usage_of({"usage": {"prompt_tokens": -5, "completion_tokens": 3}})
-
-    assert usage is None
+    for reported in (
+        {"prompt_tokens": -5, "completion_tokens": 3},
+        {"input_tokens": 5, "output_tokens": -3},
+        {"prompt_tokens": 5, "total_tokens": 3},
+    ):
+        assert usage_of({"usage": reported}) is None
+        assert usage_of({"type": "response.completed", "response": {"usage": reported}}) is None

@@ -16,22 +16,27 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from secure_openai.errors import (
+    DeploymentMissing,
+    DeploymentRetired,
     ModelError,
+    ModelForbidden,
     ModelRejected,
     ModelThrottled,
     ModelTimeout,
     ModelUnavailable,
 )
-from secure_openai.model import openai_compatible
+from secure_openai.model import exchange
+from secure_openai.model.exchange import Patience
 from secure_openai.model.interface import Model
-from secure_openai.model.openai_compatible import OpenAICompatibleModel, Patience
+from secure_openai.model.openai_compatible import OpenAICompatibleModel
 from secure_openai.model.scripted_server import Served, scripted_model_app
 from secure_openai.testing.model_contract import ModelContract, all_events, request
 from secure_openai.types import Deployment
 from tests.servers import listening, port_of, served
 
 DEPLOYMENTS = [Deployment("scripted", "scripted")]
-QUICK = Patience(connect=0.5, first_byte=0.3, idle=0.3)
+QUICK = Patience(connect=5, first_byte=0.3, whole=0.3, idle=0.3)
+"""For servers that never answer: one that does may take its time."""
 
 
 class TestOpenAICompatibleModel(ModelContract):
@@ -85,6 +90,9 @@ class TestOpenAICompatibleModel(ModelContract):
             model = OpenAICompatibleModel(scripted[0], DEPLOYMENTS, session=session, patience=QUICK)
             with pytest.raises(ModelTimeout, match="did not begin"):
                 await model.open(request("stall"))
+            model = OpenAICompatibleModel(
+                scripted[0], DEPLOYMENTS, session=session, patience=Patience(idle=0.3)
+            )
             response = await model.open(request("stall 2"))
             with pytest.raises(ModelTimeout, match="stopped in the middle"):
                 async for _ in response.events():
@@ -104,7 +112,7 @@ async def answered(handler: Any, **more: Any) -> Any:
     )
     async with served(app, bound), aiohttp.ClientSession() as session:
         address = f"http://127.0.0.1:{port_of(bound)}/v1"
-        model = OpenAICompatibleModel(address, DEPLOYMENTS, session=session, patience=QUICK, **more)
+        model = OpenAICompatibleModel(address, DEPLOYMENTS, session=session, **more)
         response = await model.open(request("x", stream=False))
         try:
             return await response.read()
@@ -117,11 +125,11 @@ async def answered(handler: Any, **more: Any) -> Any:
     [
         (301, ModelError),
         (400, ModelRejected),
-        (401, ModelError),
-        (403, ModelError),
-        (404, ModelRejected),
+        (401, ModelForbidden),
+        (403, ModelForbidden),
+        (404, DeploymentMissing),
         (408, ModelTimeout),
-        (410, ModelRejected),
+        (410, DeploymentRetired),
         (418, ModelError),
         (422, ModelRejected),
         (429, ModelThrottled),
@@ -221,16 +229,31 @@ async def test_an_error_event_in_a_stream_is_raised() -> None:
         model = OpenAICompatibleModel(
             f"http://127.0.0.1:{port_of(bound)}/v1", DEPLOYMENTS, session=session
         )
-        response = await model.open(request("x"))
         with pytest.raises(ModelError, match="failed in the middle"):
-            async for _ in response.events():
-                pass
-        await response.aclose()
+            await all_events(model, "x")
+
+
+async def test_an_error_beside_the_first_event_is_raised_before_anything_goes_out() -> None:
+    """What comes in one piece with the first event still comes before the first byte we send."""
+
+    async def handler(asked: Request) -> Response:
+        return Response(
+            b': comment\n\ndata: {"choices": []}\n\ndata: {"error": {"message": "secret"}}\n\n',
+            media_type="text/event-stream",
+        )
+
+    bound = listening()
+    app = Starlette(routes=[Route("/v1/chat/completions", handler, methods=["POST"])])
+    async with served(app, bound), aiohttp.ClientSession() as session:
+        address = f"http://127.0.0.1:{port_of(bound)}/v1"
+        model = OpenAICompatibleModel(address, DEPLOYMENTS, session=session)
+        with pytest.raises(ModelError, match="failed in the middle"):
+            await model.open(request("x"))
 
 
 async def test_an_endless_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer over the limit is not read to its end."""
-    monkeypatch.setattr(openai_compatible, "LARGEST_ANSWER_BYTES", 1000)
+    monkeypatch.setattr(exchange, "LARGEST_ANSWER_BYTES", 1000)
 
     async def handler(asked: Request) -> Response:
         return Response(b"x" * 100_000)
@@ -251,9 +274,7 @@ async def test_a_body_cut_short_is_told() -> None:
     server = await asyncio.start_server(cut, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server, aiohttp.ClientSession() as session:
-        model = OpenAICompatibleModel(
-            f"http://127.0.0.1:{port}/v1", DEPLOYMENTS, session=session, patience=QUICK
-        )
+        model = OpenAICompatibleModel(f"http://127.0.0.1:{port}/v1", DEPLOYMENTS, session=session)
         response = await model.open(request("x", stream=False))
         with pytest.raises(ModelError, match="broke off"):
             await response.read()

@@ -203,11 +203,15 @@ def test_estimates_err_upwards_and_count_everything() -> None:
     assert estimate_prompt_tokens({"messages": [{"content": 1.5}]}) > 0
 
 
+REASONING = Parameters(refused=frozenset({"temperature", "top_p", "logit_bias"}))
+
+
 @pytest.mark.parametrize(
     ("parameters", "change", "said"),
     [
-        (Parameters(temperature=False), {"temperature": 1}, "does not take temperature"),
-        (Parameters(temperature=False), {"top_p": 1}, "does not take top_p"),
+        (REASONING, {"temperature": 1}, "does not take temperature"),
+        (REASONING, {"top_p": 1}, "does not take top_p"),
+        (REASONING, {"logit_bias": {"1": 1}}, "does not take logit_bias"),
         (Parameters(), {"reasoning_effort": "low"}, "leave it out"),
         (
             Parameters(reasoning_effort=("low", "high")),

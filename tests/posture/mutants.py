@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,13 +31,21 @@ def resources(state: dict[str, Any]) -> list[Entry]:
     return list(walk(state["values"]["root_module"]))
 
 
-def mutated(state: dict[str, Any], mutant: Mutant) -> dict[str, Any]:
-    """Return a state with one fault, flattened into the root module."""
-    found = copy.deepcopy(resources(state))
-    before = copy.deepcopy(found)
+def changed(state: dict[str, Any], mutant: Mutant) -> list[Entry]:
+    """Return the managed resources of a state with one fault, as entries of their own."""
+    before = resources(state)
+    found: list[Entry] = json.loads(json.dumps(before))
     mutant.change(found)
     assert found != before, f"{mutant.name} changes nothing"
-    return {"format_version": "1.0", "values": {"root_module": {"resources": found}}}
+    return found
+
+
+def mutated(state: dict[str, Any], mutant: Mutant) -> dict[str, Any]:
+    """Return a state with one fault, flattened into the root module."""
+    return {
+        "format_version": "1.0",
+        "values": {"root_module": {"resources": changed(state, mutant)}},
+    }
 
 
 def put(address: str, path: str, value: Any) -> Change:
@@ -67,7 +75,13 @@ def added(kind: str, **values: Any) -> Change:
 
     def change(found: list[Entry]) -> None:
         found.append(
-            {"address": f"{kind}.mutant", "mode": "managed", "type": kind, "values": values}
+            {
+                "address": f"{kind}.mutant",
+                "mode": "managed",
+                "type": kind,
+                "name": "mutant",
+                "values": values,
+            }
         )
 
     return change
@@ -214,6 +228,37 @@ def mutants(state: dict[str, Any]) -> list[Mutant]:
         )
     every.extend(_relations(found))
     return every
+
+
+# What may be changed without harm, by type: path and value.
+SIZES: dict[str, tuple[str, Any]] = {
+    "azurerm_application_insights": ("sampling_percentage", 50),
+    "azurerm_cognitive_deployment": ("sku/0/capacity", 7),
+    "azurerm_cosmosdb_account": ("burst_capacity_enabled", True),
+    "azurerm_linux_web_app": ("site_config/0/health_check_path", "/readyz"),
+    "azurerm_log_analytics_workspace": ("retention_in_days", 365),
+    "azurerm_monitor_action_group": ("short_name", "other"),
+    "azurerm_service_plan": ("worker_count", 3),
+    "azurerm_storage_account": ("account_replication_type", "RAGZRS"),
+    "azurerm_storage_container_immutability_policy": ("locked", True),
+}
+
+
+def harmless(state: dict[str, Any]) -> list[Mutant]:
+    """Return changes that make an estate no less secure."""
+    found = resources(state)
+    changes = [
+        Mutant(f"{one['address']} tagged", "", put(one["address"], "tags", {"owner": "someone"}))
+        for one in found
+        if one["values"].get("tags")
+    ]
+    changes += [
+        Mutant(f"{one['address']} {path}", "", put(one["address"], path, value))
+        for one in found
+        if one["type"] in SIZES
+        for path, value in (SIZES[one["type"]],)
+    ]
+    return changes
 
 
 def _relations(found: list[Entry]) -> Iterator[Mutant]:

@@ -10,7 +10,7 @@ from secure_openai.posture.estate import Estate
 from secure_openai.posture.proof import Proof, Verdict, prove
 from secure_openai.posture.simulation import simulate
 from tests.infra.estate import INFRA, environment
-from tests.posture.mutants import Mutant, mutants, mutated, put, resources
+from tests.posture.mutants import Mutant, harmless, mutants, mutated
 
 LEAST_MUTANTS = 150
 LEAST_HARMLESS = 30
@@ -44,35 +44,6 @@ def test_every_fault_is_seen_by_the_statement_meant_for_it(state: dict[str, Any]
         if not unproven.intersection(mutant.statement.split()):
             escaped.append((mutant.name, mutant.statement, sorted(unproven)))
     assert escaped == []
-
-
-def harmless(state: dict[str, Any]) -> list[Mutant]:
-    """Return changes that make an estate no less secure."""
-    found = resources(state)
-    changes = [
-        Mutant(f"{one['address']} tagged", "", put(one["address"], "tags", {"owner": "someone"}))
-        for one in found
-        if one["values"].get("tags")
-    ]
-    sizes: dict[str, tuple[str, Any]] = {
-        "azurerm_application_insights": ("sampling_percentage", 50),
-        "azurerm_cognitive_deployment": ("sku/0/capacity", 7),
-        "azurerm_cosmosdb_account": ("burst_capacity_enabled", True),
-        "azurerm_key_vault": ("sku_name", "standard"),
-        "azurerm_linux_web_app": ("site_config/0/health_check_path", "/readyz"),
-        "azurerm_log_analytics_workspace": ("retention_in_days", 365),
-        "azurerm_monitor_action_group": ("short_name", "other"),
-        "azurerm_service_plan": ("worker_count", 3),
-        "azurerm_storage_account": ("account_replication_type", "ZRS"),
-        "azurerm_storage_container_immutability_policy": ("locked", True),
-    }
-    changes += [
-        Mutant(f"{one['address']} {path}", "", put(one["address"], path, value))
-        for one in found
-        if one["type"] in sizes
-        for path, value in (sizes[one["type"]],)
-    ]
-    return changes
 
 
 def test_harmless_changes_raise_nothing(state: dict[str, Any]) -> None:

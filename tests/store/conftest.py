@@ -1,4 +1,4 @@
-"""A database for each test, and readable assertions in the contract suites."""
+"""A database for each test."""
 
 from __future__ import annotations
 
@@ -7,14 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite(
-    "secure_openai.testing.audit_contract",
-    "secure_openai.testing.conversations_contract",
-    "secure_openai.testing.sessions_contract",
-    "secure_openai.testing.usage_contract",
-)
-
-from secure_openai.store.sqlite.database import Database  # noqa: E402 - after the registration
+from secure_openai.store.sqlite.database import Database
 
 
 @pytest.fixture

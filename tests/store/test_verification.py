@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from joserfc import jws
 
-from secure_openai.store.audit import ChainHead
+from secure_openai.store.audit import ChainHead, SealNote, StoredRecord
 from secure_openai.store.chain import GENESIS, record_hash
-from secure_openai.store.seals import FileSigner, SealFolder
+from secure_openai.store.seals import Seal, Seals, seal_name
+from secure_openai.store.signing import FileSigner
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.verification import verify_database
-from secure_openai.store.verification import REMEMBERED, StoredRecord, Tampering, verify
-from secure_openai.testing.audit_contract import event
+from secure_openai.store.verification import verify
+from secure_openai.store.walk import REMEMBERED, Tampering
+from secure_openai.testing.audit_contract import event, no_seals
+from secure_openai.testing.seals_contract import made, sealed
 
 NOW = datetime(2030, 1, 2, tzinfo=UTC)
 SEALED = (4, 8)
@@ -33,7 +36,8 @@ class Evidence:
 
     def __init__(self, folder: Path) -> None:
         self.database = folder / "data" / "test.db"
-        self.seals = SealFolder(folder / "seals")
+        self.folder = folder / "seals"
+        self.seals = Seals.in_folder(self.folder)
         self.signer = FileSigner.open(folder / "keys" / "seal.pem")
 
     async def write(self) -> None:
@@ -44,7 +48,7 @@ class Evidence:
             store.append(event(number))
             await store.flush()
             if number in SEALED:
-                self.seals.add(await store.head(), self.signer, now=NOW)
+                await made(self.seals, await store.heads(), self.signer, now=NOW)
         await store.aclose()
         await database.aclose()
 
@@ -82,9 +86,14 @@ class Evidence:
         connection.commit()
         connection.close()
 
-    def found(self) -> list[tuple[Tampering, int]]:
+    async def heads(self) -> list[ChainHead]:
+        """Return what the last seal says."""
+        return [*((await sealed(self.seals))[-1].heads or ())]
+
+    async def found(self) -> list[tuple[Tampering, int]]:
         """Return what verification names."""
-        report = verify_database(self.database, self.seals.seals([self.signer.public_key]))
+        seals = self.seals.all([self.signer.public_key])
+        report = await verify_database(self.database, seals)
         assert report.unnamed == 0
         assert all(item.sentence.endswith(".") for item in report.found)
         return [(item.kind, item.sequence) for item in report.found]
@@ -149,7 +158,7 @@ POSITIVE = "UPDATE audit SET sequence = -sequence WHERE sequence < 0"
         ),
         (
             ["UPDATE audit_chain SET id = 'another'"],
-            [(Tampering.BAD_SEAL, 1), (Tampering.BAD_SEAL, 2)],
+            [(Tampering.CHAIN_REMOVED, 0)],
         ),
     ],
 )
@@ -159,14 +168,15 @@ async def test_tampering(
     """Each tampering with the records is named with the record's number."""
     evidence.tamper(*statements)
 
-    assert evidence.found() == found
+    assert await evidence.found() == found
 
 
 async def test_untouched(evidence: Evidence) -> None:
     """An audit that nobody touched holds."""
-    report = verify_database(evidence.database, evidence.seals.seals())
+    report = await verify_database(evidence.database, evidence.seals.all())
 
-    assert (report.records, report.seals, report.sealed, report.found) == (10, 2, 8, ())
+    assert (report.chains, report.records, report.seals, report.sealed) == (1, 10, 2, 8)
+    assert report.found == ()
 
 
 @pytest.mark.parametrize(
@@ -183,7 +193,7 @@ async def test_rewritten(
     """A chain rewritten with fitting hashes is found at every seal after the change."""
     evidence.rewrite(begin)
 
-    assert evidence.found() == found
+    assert await evidence.found() == found
 
 
 async def test_replaced_with_a_fitting_hash(evidence: Evidence) -> None:
@@ -198,51 +208,49 @@ async def test_replaced_with_a_fitting_hash(evidence: Evidence) -> None:
             (forged, record_hash(9, forged, previous)),
         )
 
-    assert evidence.found() == [(Tampering.REORDERED, 10)]
+    assert await evidence.found() == [(Tampering.REORDERED, 10)]
 
 
 async def test_unsealed_tail(evidence: Evidence) -> None:
     """What came after the last seal can be cut off unseen: that is what a seal is for."""
     evidence.tamper("DELETE FROM audit WHERE sequence > 8")
 
-    assert evidence.found() == []
+    assert await evidence.found() == []
 
 
 def seal_file(evidence: Evidence, number: int) -> Path:
     """Return a seal's file."""
-    return evidence.seals.folder / f"{number:08d}.jws"
+    return evidence.folder / seal_name(number)
 
 
-def corrupt(evidence: Evidence) -> None:
+async def corrupt(evidence: Evidence) -> None:
     """Change the signature of the last seal."""
     file = seal_file(evidence, 2)
     head, payload, signature = file.read_text().split(".")
     file.write_text(f"{head}.{payload}.{signature[::-1]}")
 
 
-def garbage(evidence: Evidence) -> None:
+async def garbage(evidence: Evidence) -> None:
     """Put what is no token in the last seal's place."""
     seal_file(evidence, 2).write_bytes(b"\xff\x00 not a token")
 
 
-def unsigned(evidence: Evidence) -> None:
+async def unsigned(evidence: Evidence) -> None:
     """Name the algorithm `none` in the last seal."""
     file = seal_file(evidence, 2)
     _, payload, _ = file.read_text().split(".")
     file.write_text(f"eyJhbGciOiJub25lIn0.{payload}.")
 
 
-def unknown_key(evidence: Evidence) -> None:
+async def unknown_key(evidence: Evidence) -> None:
     """Seal once more, with another key, and put that key beside the seals."""
     other = FileSigner.open(evidence.database.parent / "other.pem")
-    head = list(evidence.seals.seals())[-1].head
-    assert head is not None
-    evidence.seals.add(head, other, now=NOW)
+    await made(evidence.seals, await evidence.heads(), other, now=NOW)
 
 
-def another_type(evidence: Evidence) -> None:
+async def another_type(evidence: Evidence) -> None:
     """Put something that the key signed for another purpose in the last seal's place."""
-    payload = {"chain": "x", "sequence": 8, "hash": "x", "number": 2, "previous": ""}
+    payload = {"heads": [], "number": 2, "previous": "", "sealed_at": NOW.isoformat()}
     header = {"alg": "ES256", "typ": "JWT", "kid": evidence.signer.public_key.thumbprint()}
     token = jws.serialize_compact(
         header, json.dumps(payload), evidence.signer._key, algorithms=["ES256"]
@@ -250,43 +258,46 @@ def another_type(evidence: Evidence) -> None:
     seal_file(evidence, 2).write_text(token)
 
 
-def copied(evidence: Evidence) -> None:
+async def copied(evidence: Evidence) -> None:
     """Put a copy of the first seal in the second's place."""
     shutil.copy(seal_file(evidence, 1), seal_file(evidence, 2))
 
 
-def incomplete(evidence: Evidence) -> None:
+async def incomplete(evidence: Evidence) -> None:
     """Sign a seal without a head."""
-    seal_file(evidence, 2).write_text(evidence.signer.sign(b'{"number": 2}'))
+    seal_file(evidence, 2).write_text(await evidence.signer.sign(b'{"number": 2}'))
 
 
-def first_removed(evidence: Evidence) -> None:
+async def first_removed(evidence: Evidence) -> None:
     """Remove the first seal."""
     seal_file(evidence, 1).unlink()
 
 
-def sealing(**changes: object) -> Callable[[Evidence], None]:
+def sealing(**changes: object) -> Callable[[Evidence], Awaitable[None]]:
     """Return a tampering that adds a third seal, well signed, which says something else."""
 
-    def add(evidence: Evidence) -> None:
-        head = list(evidence.seals.seals())[-1].head
-        assert head is not None
-        evidence.seals.add(replace(head, **changes), evidence.signer, now=NOW)  # type: ignore[arg-type]
+    async def add(evidence: Evidence) -> None:
+        [head] = await evidence.heads()
+        await made(
+            evidence.seals,
+            [replace(head, **changes)],  # type: ignore[arg-type]
+            evidence.signer,
+            now=NOW,
+        )
 
     return add
 
 
-def foreign_order(evidence: Evidence) -> None:
+async def twice(evidence: Evidence) -> None:
+    """Sign a third seal that names one chain twice."""
+    await made(evidence.seals, 2 * await evidence.heads(), evidence.signer, now=NOW)
+
+
+async def foreign_order(evidence: Evidence) -> None:
     """Sign a second seal that does not name the first."""
-    payload = {
-        "chain": next(evidence.seals.seals()).head.chain,  # type: ignore[union-attr]
-        "sequence": 8,
-        "hash": "x",
-        "number": 2,
-        "previous": "",
-        "sealed_at": NOW.isoformat(),
-    }
-    seal_file(evidence, 2).write_text(evidence.signer.sign(json.dumps(payload).encode()))
+    payload = {"number": 2, "previous": "", "sealed_at": NOW.isoformat(), "heads": []}
+    token = await evidence.signer.sign(json.dumps(payload).encode())
+    seal_file(evidence, 2).write_text(token)
 
 
 @pytest.mark.parametrize(
@@ -301,52 +312,81 @@ def foreign_order(evidence: Evidence) -> None:
         (incomplete, 2, "has a signature that does not hold"),
         (first_removed, 2, "is there and seal 1 is missing"),
         (foreign_order, 2, "does not follow the seal before it"),
-        (sealing(chain="another"), 3, "belongs to another chain"),
+        (twice, 3, "seals a chain twice"),
         (sealing(hash="0" * 64), 3, "contradicts a seal before it"),
         (sealing(sequence=7), 3, "contradicts a seal before it"),
         (sealing(sequence=0), 3, "contradicts a seal before it"),
     ],
 )
 async def test_bad_seal(
-    evidence: Evidence, tampering: Callable[[Evidence], None], number: int, sentence: str
+    evidence: Evidence,
+    tampering: Callable[[Evidence], Awaitable[None]],
+    number: int,
+    sentence: str,
 ) -> None:
     """Each tampering with the seals is named with the seal's number, once."""
-    tampering(evidence)
+    await tampering(evidence)
 
-    report = verify_database(evidence.database, evidence.seals.seals([evidence.signer.public_key]))
+    seals = evidence.seals.all([evidence.signer.public_key])
+    report = await verify_database(evidence.database, seals)
     assert [(item.kind, item.sequence) for item in report.found] == [(Tampering.BAD_SEAL, number)]
     assert f"Seal {number} {sentence}" in report.found[0].sentence
 
 
 async def test_bad_seal_proves_nothing(evidence: Evidence) -> None:
     """A cut tail is measured against the last seal that holds."""
-    corrupt(evidence)
+    await corrupt(evidence)
     evidence.tamper("DELETE FROM audit WHERE sequence > 2")
 
-    assert evidence.found() == [(Tampering.BAD_SEAL, 2), (Tampering.CUT_TAIL, 3)]
+    assert await evidence.found() == [(Tampering.BAD_SEAL, 2), (Tampering.CUT_TAIL, 3)]
 
 
-def chain(count: int) -> Iterator[StoredRecord]:
+def chain(count: int, document: str = "{}") -> Iterator[StoredRecord]:
     """Yield a good chain."""
     previous = GENESIS
     for sequence in range(1, count + 1):
-        digest = record_hash(sequence, "{}", previous)
-        yield StoredRecord(sequence, "{}", previous, digest)
+        digest = record_hash(sequence, document, previous)
+        yield StoredRecord(sequence, document, previous, digest)
         previous = digest
 
 
-def test_long_chain_is_not_kept() -> None:
+class Audit:
+    """An audit that says what it is told to say."""
+
+    def __init__(
+        self, *records: Iterable[StoredRecord], names: str = "abc", note: SealNote | None = None
+    ) -> None:
+        self._chains = dict(zip("abc", records, strict=False))
+        self._names = names[: max(len(records), 1)]
+        self._note = note
+
+    async def chains(self) -> AsyncIterator[str]:
+        """Yield the names."""
+        for name in self._names:
+            yield name
+
+    async def stored(self, chain: str) -> AsyncIterator[StoredRecord]:
+        """Yield the records."""
+        for record in self._chains.get(chain, ()):
+            yield record
+
+    async def noted_seal(self) -> SealNote | None:
+        """Return the note."""
+        return self._note
+
+
+async def test_long_chain_is_not_kept() -> None:
     """A chain longer than what is remembered of it verifies from a stream that is read once."""
-    report = verify("chain", chain(REMEMBERED * 3), [])
+    report = await verify(Audit(chain(REMEMBERED * 3)), no_seals())
 
     assert (report.records, report.found, report.unnamed) == (REMEMBERED * 3, (), 0)
 
 
-def test_much_is_wrong() -> None:
+async def test_much_is_wrong() -> None:
     """So many things are named and the rest is counted."""
     wrong = (replace(record, document="[]") for record in chain(300))
 
-    report = verify("chain", wrong, [], largest=20)
+    report = await verify(Audit(wrong), no_seals(), largest=20)
     assert ([item.sequence for item in report.found], report.unnamed) == (
         list(range(1, 21)),
         280,
@@ -354,34 +394,168 @@ def test_much_is_wrong() -> None:
     assert {item.kind for item in report.found} == {Tampering.CHANGED}
 
 
-def test_read_in_another_order() -> None:
+async def test_read_in_another_order() -> None:
     """Records that a store gives back out of order are named."""
     first, second, third = chain(3)
 
-    report = verify("chain", [first, third, second], [])
+    report = await verify(Audit([first, third, second]), no_seals())
     assert [(item.kind, item.sequence) for item in report.found] == [
         (Tampering.REMOVED, 2),
         (Tampering.REORDERED, 2),
     ]
 
 
-def test_empty() -> None:
+async def test_what_is_searched_by_says_something_else() -> None:
+    """A record whose searchable copies were changed is named, though its hash fits."""
+    first, second = chain(2)
+
+    report = await verify(Audit([first, replace(second, agrees=False)]), no_seals())
+    assert [(item.kind, item.sequence) for item in report.found] == [(Tampering.CHANGED, 2)]
+
+
+async def test_one_name_for_two() -> None:
+    """A chain that is listed twice is named, and read once."""
+    report = await verify(Audit(chain(3), [], names="aa"), no_seals())
+
+    assert [(item.kind, item.chain) for item in report.found] == [(Tampering.DUPLICATED, "a")]
+    assert (report.chains, report.records) == (1, 3)
+
+
+async def test_empty() -> None:
     """An empty chain without seals holds."""
-    report = verify("chain", [], [])
+    report = await verify(Audit([]), no_seals())
 
     assert (report.records, report.seals, report.sealed, report.found) == (0, 0, 0, ())
 
 
-def test_seal_of_an_empty_chain(tmp_path: Path) -> None:
+async def test_seal_of_an_empty_chain(tmp_path: Path) -> None:
     """A seal of an empty chain reaches nowhere, and the same head may be sealed twice."""
-    seals = SealFolder(tmp_path / "seals")
+    seals = Seals.in_folder(tmp_path / "seals")
     signer = FileSigner.open(tmp_path / "seal.pem")
     records = list(chain(2))
-    for head in (ChainHead("chain", 0, GENESIS), *2 * [ChainHead("chain", 2, records[1].hash)]):
-        seals.add(head, signer, now=NOW)
+    for head in (ChainHead("a", 0, GENESIS), *2 * [ChainHead("a", 2, records[1].hash)]):
+        await made(seals, [head], signer, now=NOW)
 
-    report = verify("chain", records, seals.seals())
+    report = await verify(Audit(records), seals.all())
     assert (report.seals, report.sealed, report.found) == (3, 2, ())
+
+
+async def sealed_by(signer: FileSigner, payload: object) -> AsyncIterator[Seal]:
+    """Yield one seal of a payload, as read."""
+    from secure_openai.store.seals import read_seal
+    from secure_openai.store.signing import by_kid
+
+    token = await signer.sign(json.dumps(payload).encode())
+    yield read_seal(1, token, by_kid([signer.public_key]))
+
+
+async def test_seal_of_one_chain(tmp_path: Path) -> None:
+    """A seal that was made when there was but one chain still holds."""
+    signer = FileSigner.open(tmp_path / "seal.pem")
+    [record] = chain(1)
+    payload = {
+        "chain": "a",
+        "sequence": 1,
+        "hash": record.hash,
+        "sealed_at": NOW.isoformat(),
+        "previous": "",
+        "number": 1,
+    }
+
+    report = await verify(Audit([record]), sealed_by(signer, payload))
+    assert (report.seals, report.sealed, report.found) == (1, 1, ())
+    report = await verify(Audit([]), sealed_by(signer, payload))
+    assert [item.kind for item in report.found] == [Tampering.CUT_TAIL]
+
+
+@pytest.mark.parametrize("payload", [[], "x", {"heads": [1]}, {"heads": [{}]}, {"heads": None}])
+async def test_no_seal(tmp_path: Path, payload: object) -> None:
+    """What the key signed and is no seal is a bad one, whatever it is."""
+    signer = FileSigner.open(tmp_path / "seal.pem")
+    if isinstance(payload, dict):
+        payload |= {"number": 1, "previous": "", "sealed_at": NOW.isoformat()}
+
+    report = await verify(Audit([]), sealed_by(signer, payload))
+    assert [item.kind for item in report.found] == [Tampering.BAD_SEAL]
+
+
+def dated(count: int, at: datetime) -> list[StoredRecord]:
+    """Return a good chain whose records say when they were."""
+    return list(chain(count, json.dumps({"at": at.isoformat()})))
+
+
+@pytest.mark.parametrize(
+    ("hours", "sealed_up_to", "found"),
+    [
+        (-2, 3, []),
+        (-2, 2, [(Tampering.ADDED, 3)]),
+        (-2, 0, [(Tampering.ADDED, 1)]),
+        (0, 0, []),
+        (2, 2, []),
+    ],
+)
+async def test_added_later(
+    tmp_path: Path, hours: int, sealed_up_to: int, found: list[tuple[Tampering, int]]
+) -> None:
+    """A record that says it was there before a seal that leaves it out was added, once named."""
+    seals = Seals.in_folder(tmp_path / "seals")
+    signer = FileSigner.open(tmp_path / "seal.pem")
+    records = dated(5, NOW + timedelta(hours=hours))[: max(3, sealed_up_to)]
+    heads = [ChainHead("a", sealed_up_to, records[sealed_up_to - 1].hash)] if sealed_up_to else []
+    await made(seals, heads, signer, now=NOW)
+
+    report = await verify(Audit(records), seals.all())
+    assert [(item.kind, item.sequence) for item in report.found] == found
+
+
+@pytest.mark.parametrize(("hours", "kinds"), [(-2, [Tampering.ADDED]), (0, []), (2, [])])
+async def test_sealed_too_late(tmp_path: Path, hours: int, kinds: list[Tampering]) -> None:
+    """A chain that a seal lists first and an earlier one would have listed was added later."""
+    seals = Seals.in_folder(tmp_path / "seals")
+    signer = FileSigner.open(tmp_path / "seal.pem")
+    records = dated(3, NOW + timedelta(hours=hours))
+    await made(seals, [], signer, now=NOW)
+    await made(seals, [ChainHead("a", 3, records[-1].hash)], signer, now=NOW + timedelta(days=1))
+
+    report = await verify(Audit(records), seals.all())
+    assert [item.kind for item in report.found] == kinds
+
+
+async def test_clock_that_ran_ahead(tmp_path: Path) -> None:
+    """A seal dated after the one behind it accuses no chain of being added."""
+    seals = Seals.in_folder(tmp_path / "seals")
+    signer = FileSigner.open(tmp_path / "seal.pem")
+    records = dated(3, NOW)
+    await made(seals, [], signer, now=NOW + timedelta(days=400))
+    await made(seals, [ChainHead("a", 3, records[-1].hash)], signer, now=NOW)
+
+    report = await verify(Audit(records), seals.all())
+    assert report.found == ()
+
+
+@pytest.mark.parametrize(
+    ("note", "found"),
+    [
+        (None, []),
+        ("first", []),
+        ("second", [(Tampering.BAD_SEAL, 2)]),
+        ("other", [(Tampering.BAD_SEAL, 1)]),
+    ],
+)
+async def test_noted_seal(
+    tmp_path: Path, note: str | None, found: list[tuple[Tampering, int]]
+) -> None:
+    """A seal that the audit noted and that is missing at the end, or is another, is named."""
+    seals = Seals.in_folder(tmp_path / "seals")
+    first = await made(seals, [], FileSigner.open(tmp_path / "seal.pem"), now=NOW)
+    notes = {
+        "first": SealNote(1, first.digest),
+        "second": SealNote(2, "x"),
+        "other": SealNote(1, "x"),
+    }
+
+    report = await verify(Audit([], note=notes.get(note or "")), seals.all())
+    assert [(item.kind, item.sequence) for item in report.found] == found
 
 
 def test_hashes_differ() -> None:

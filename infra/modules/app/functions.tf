@@ -21,9 +21,9 @@ resource "azurerm_linux_function_app" "this" {
   public_network_access_enabled                  = false
   storage_account_name                           = var.host_storage_account_name
   storage_uses_managed_identity                  = true
-  virtual_network_backup_restore_enabled         = !local.public
+  virtual_network_backup_restore_enabled         = true
   virtual_network_subnet_id                      = var.applications_subnet_id
-  vnet_image_pull_enabled                        = !local.public
+  vnet_image_pull_enabled                        = true
   webdeploy_publish_basic_authentication_enabled = false
   tags                                           = var.tags
 
@@ -41,7 +41,7 @@ resource "azurerm_linux_function_app" "this" {
     scm_minimum_tls_version           = "1.2"
     scm_use_main_ip_restriction       = false
     use_32_bit_worker                 = false
-    vnet_route_all_enabled            = !local.public
+    vnet_route_all_enabled            = true
 
     application_stack {
       python_version = var.python_version
@@ -85,9 +85,9 @@ resource "azurerm_linux_function_app_slot" "staging" {
   public_network_access_enabled                  = false
   storage_account_name                           = var.host_storage_account_name
   storage_uses_managed_identity                  = true
-  virtual_network_backup_restore_enabled         = !local.public
+  virtual_network_backup_restore_enabled         = true
   virtual_network_subnet_id                      = var.applications_subnet_id
-  vnet_image_pull_enabled                        = !local.public
+  vnet_image_pull_enabled                        = true
   webdeploy_publish_basic_authentication_enabled = false
   tags                                           = var.tags
 
@@ -105,7 +105,7 @@ resource "azurerm_linux_function_app_slot" "staging" {
     scm_minimum_tls_version           = "1.2"
     scm_use_main_ip_restriction       = false
     use_32_bit_worker                 = false
-    vnet_route_all_enabled            = !local.public
+    vnet_route_all_enabled            = true
 
     application_stack {
       python_version = var.python_version

@@ -20,9 +20,10 @@ resource "azurerm_monitor_diagnostic_setting" "plan" {
 }
 
 locals {
-  public    = var.private_network == null
-  attached  = local.public ? false : var.private_network.zone_ids != null
-  by_policy = !local.public && !local.attached
+  # Whom the public door lets in is the switch: with nobody on the list there is no door.
+  public    = length(var.address_allow_list) > 0
+  attached  = var.private_network.zone_ids != null
+  by_policy = !local.attached
   # A slot's endpoint is a subresource of the application that owns the slot.
   _sites = { production = "sites", staging = "sites-staging" }
 

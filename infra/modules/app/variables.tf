@@ -1,13 +1,12 @@
 variable "address_allow_list" {
-  description = "Public addresses (CIDR) that may reach the web application where there is no private network."
+  description = "Public addresses (CIDR) that may reach the web application beside the private network; empty closes the door to the Internet."
   type        = set(string)
   default     = []
 }
 
 variable "applications_subnet_id" {
-  description = "Subnet that the applications reach out through; null where there is no private network."
+  description = "Subnet that the applications reach out through."
   type        = string
-  default     = null
 }
 
 variable "client_ids" {
@@ -50,8 +49,8 @@ variable "plan" {
     error_message = "The plan is a Premium v3 or v4, such as P0v3: other plans lack slots, private endpoints or network integration."
   }
   validation {
-    condition     = var.plan.workers >= 2
-    error_message = "The plan needs at least 2 workers, so that one may fail."
+    condition     = var.plan.workers >= 2 && var.plan.workers <= 30 && floor(var.plan.workers) == var.plan.workers
+    error_message = "The plan needs at least 2 workers, so that one may fail, and takes no more than 30."
   }
 }
 
@@ -61,13 +60,12 @@ variable "prefix" {
 }
 
 variable "private_network" {
-  description = "Where private endpoints stand; null leaves the services reachable from the Internet. zone_ids null: an Azure Policy attaches the zones."
+  description = "Where private endpoints stand. zone_ids null: an Azure Policy attaches the zones."
   type = object({
     location  = string
     subnet_id = string
     zone_ids  = optional(map(list(string)))
   })
-  default = null
 }
 
 variable "python_version" {

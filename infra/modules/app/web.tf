@@ -12,9 +12,9 @@ resource "azurerm_linux_web_app" "this" {
   https_only                                     = true
   key_vault_reference_identity_id                = var.identities["web-production"].id
   public_network_access_enabled                  = local.public
-  virtual_network_backup_restore_enabled         = !local.public
+  virtual_network_backup_restore_enabled         = true
   virtual_network_subnet_id                      = var.applications_subnet_id
-  vnet_image_pull_enabled                        = !local.public
+  vnet_image_pull_enabled                        = true
   webdeploy_publish_basic_authentication_enabled = false
   tags                                           = var.tags
 
@@ -32,7 +32,7 @@ resource "azurerm_linux_web_app" "this" {
     scm_minimum_tls_version           = "1.2"
     scm_use_main_ip_restriction       = false
     use_32_bit_worker                 = false
-    vnet_route_all_enabled            = !local.public
+    vnet_route_all_enabled            = true
     app_command_line                  = var.web_command
     health_check_eviction_time_in_min = 5
     health_check_path                 = "/healthz"
@@ -44,7 +44,7 @@ resource "azurerm_linux_web_app" "this" {
     }
 
     dynamic "ip_restriction" {
-      for_each = local.public ? var.address_allow_list : []
+      for_each = var.address_allow_list
       content {
         name       = "allowed"
         action     = "Allow"
@@ -88,9 +88,9 @@ resource "azurerm_linux_web_app_slot" "staging" {
   https_only                                     = true
   key_vault_reference_identity_id                = var.identities["web-staging"].id
   public_network_access_enabled                  = local.public
-  virtual_network_backup_restore_enabled         = !local.public
+  virtual_network_backup_restore_enabled         = true
   virtual_network_subnet_id                      = var.applications_subnet_id
-  vnet_image_pull_enabled                        = !local.public
+  vnet_image_pull_enabled                        = true
   webdeploy_publish_basic_authentication_enabled = false
   tags                                           = var.tags
 
@@ -108,7 +108,7 @@ resource "azurerm_linux_web_app_slot" "staging" {
     scm_minimum_tls_version           = "1.2"
     scm_use_main_ip_restriction       = false
     use_32_bit_worker                 = false
-    vnet_route_all_enabled            = !local.public
+    vnet_route_all_enabled            = true
     app_command_line                  = var.web_command
     health_check_eviction_time_in_min = 5
     health_check_path                 = "/healthz"
@@ -120,7 +120,7 @@ resource "azurerm_linux_web_app_slot" "staging" {
     }
 
     dynamic "ip_restriction" {
-      for_each = local.public ? var.address_allow_list : []
+      for_each = var.address_allow_list
       content {
         name       = "allowed"
         action     = "Allow"

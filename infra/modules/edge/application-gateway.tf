@@ -11,9 +11,9 @@ resource "azurerm_user_assigned_identity" "gateway" {
   tags                = var.tags
 }
 
-# A gateway reads its certificate as a secret; Key Vault has no narrower role for it.
+# A gateway reads its certificate as a secret: this one, and no other of the vault.
 resource "azurerm_role_assignment" "certificate" {
-  scope                = var.certificate.vault_id
+  scope                = "${var.certificate.vault_id}/secrets/${basename(trimsuffix(var.certificate.secret_id, "/"))}"
   role_definition_name = "Key Vault Secrets User"
   principal_id         = azurerm_user_assigned_identity.gateway.principal_id
   principal_type       = "ServicePrincipal"
@@ -141,7 +141,8 @@ resource "azurerm_application_gateway" "this" {
     name                          = "people"
     public_ip_address_id          = one(azurerm_public_ip.gateway[*].id)
     subnet_id                     = var.public_address ? null : var.subnet_id
-    private_ip_address_allocation = var.public_address ? null : "Dynamic"
+    private_ip_address            = var.public_address ? null : var.private_address
+    private_ip_address_allocation = var.public_address ? null : "Static"
   }
   frontend_port {
     name = "https"

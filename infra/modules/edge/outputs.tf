@@ -1,4 +1,4 @@
 output "address" {
-  description = "Where the host name's DNS record points to: a public address, or null behind a private frontend."
-  value       = one(azurerm_public_ip.gateway[*].ip_address)
+  description = "Where the host name's DNS record points to: the public address, or the private one of the gateway's subnet."
+  value       = var.public_address ? azurerm_public_ip.gateway[0].ip_address : var.private_address
 }

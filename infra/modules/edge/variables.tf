@@ -33,6 +33,17 @@ variable "prefix" {
   type        = string
 }
 
+variable "private_address" {
+  description = "The gateway's own address in its subnet; read where it has no public one. Azure takes no address by chance here."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.public_address || can(cidrnetmask("${var.private_address}/32"))
+    error_message = "A gateway without a public address needs private_address, a free address of its subnet such as 10.20.1.10."
+  }
+}
+
 variable "public_address" {
   description = "Whether the gateway has a public address: a declared public door."
   type        = bool

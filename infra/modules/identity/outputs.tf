@@ -13,6 +13,25 @@ output "command_line_client_id" {
   value       = try(azuread_application.command_line[0].client_id, null)
 }
 
+output "contract" {
+  description = "What the Entra application of each slot must have, made here or by someone else."
+  value = {
+    for slot in var.slots : slot => {
+      access_token_version = 2
+      assignment_required  = true
+      federated_credential = {
+        audience = var.federation_audience
+        issuer   = "${var.authority}/${var.tenant_id}/v2.0"
+        subject  = azurerm_user_assigned_identity.this["web-${slot}"].principal_id
+      }
+      optional_claims  = ["idtyp"]
+      redirect_address = "${var.public_urls[slot]}/auth/callback"
+      roles            = { for name, role in local._roles : name => role.members }
+      scope            = "access_as_user"
+    }
+  }
+}
+
 output "identities" {
   description = "Managed identities by application and slot, such as web-production."
   value = {

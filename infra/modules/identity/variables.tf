@@ -12,6 +12,10 @@ variable "client_ids" {
     condition     = var.client_ids == null || length(setsubtract(var.slots, try(keys(var.client_ids), []))) == 0
     error_message = "Name the client id of every slot: ${join(", ", var.slots)}."
   }
+  validation {
+    condition     = var.client_ids == null || try(length(setsubtract(keys(var.client_ids), var.slots)) == 0, false)
+    error_message = "There is no such slot: client ids are named ${join(" and ", var.slots)}."
+  }
 }
 
 variable "federation_audience" {

@@ -18,7 +18,7 @@ resource "azurerm_cognitive_account" "this" {
   network_acls {
     default_action = "Deny"
     bypass         = "None"
-    ip_rules       = local.public ? var.address_allow_list : []
+    ip_rules       = var.address_allow_list
   }
   identity {
     type         = var.customer_managed_key == null ? "SystemAssigned" : "SystemAssigned, UserAssigned"

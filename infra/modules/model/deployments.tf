@@ -18,9 +18,10 @@ resource "azurerm_cognitive_deployment" "this" {
 }
 
 locals {
-  public    = var.private_network == null
-  attached  = local.public ? false : var.private_network.zone_ids != null
-  by_policy = !local.public && !local.attached
+  # Whom the public door lets in is the switch: with nobody on the list there is no door.
+  public    = length(var.address_allow_list) > 0
+  attached  = var.private_network.zone_ids != null
+  by_policy = !local.attached
 
   names = { for key in keys(var.accounts) : key => "oai-${var.prefix}-${key}-${var.suffix}" }
   deployments = merge([

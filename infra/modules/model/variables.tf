@@ -20,6 +20,26 @@ variable "accounts" {
     error_message = "An account's name becomes part of a host name: write up to 16 lower-case letters and digits."
   }
   validation {
+    condition     = alltrue([for account in var.accounts : can(regex("^[a-z0-9]+$", account.location))])
+    error_message = "The region of a model account is written in lower case without spaces, such as swedencentral."
+  }
+  validation {
+    condition     = alltrue([for account in var.accounts : account.priority >= 1 && floor(account.priority) == account.priority])
+    error_message = "An account's priority is a whole number from 1 on; the smallest answers first."
+  }
+  validation {
+    condition     = alltrue(flatten([for account in var.accounts : [for name in keys(account.deployments) : can(regex("^[A-Za-z0-9][A-Za-z0-9._-]{0,62}[A-Za-z0-9]$", name))]]))
+    error_message = "A deployment's name is 2 to 64 letters, digits, points, - and _, and begins and ends with a letter or digit."
+  }
+  validation {
+    condition     = alltrue(flatten([for account in var.accounts : [for one in account.deployments : one.capacity >= 1 && floor(one.capacity) == one.capacity]]))
+    error_message = "A deployment's capacity is a whole number of thousands of tokens a minute, from 1 on."
+  }
+  validation {
+    condition     = alltrue(flatten([for account in var.accounts : [for one in account.deployments : contains(["DataZoneProvisionedManaged", "DataZoneStandard", "GlobalProvisionedManaged", "GlobalStandard", "ProvisionedManaged", "Standard"], one.sku)]]))
+    error_message = "A deployment's sku is Standard (the region), DataZoneStandard (its data zone) or GlobalStandard, or one of them provisioned: ProvisionedManaged, DataZoneProvisionedManaged, GlobalProvisionedManaged."
+  }
+  validation {
     condition     = alltrue([for key in keys(var.accounts) : length("oai-${var.prefix}-${key}-00000") <= 64])
     error_message = "A name is too long once prefixed: shorten the prefix or the account's name."
   }
@@ -40,7 +60,7 @@ variable "accounts" {
 }
 
 variable "address_allow_list" {
-  description = "Public addresses (CIDR) that may reach the accounts where there is no private network."
+  description = "Public addresses (CIDR) that may reach the accounts beside the private network; empty closes the door to the Internet."
   type        = set(string)
   default     = []
 }
@@ -88,13 +108,12 @@ variable "prefix" {
 }
 
 variable "private_network" {
-  description = "Where private endpoints stand; null leaves the services reachable from the Internet. zone_ids null: an Azure Policy attaches the zones."
+  description = "Where private endpoints stand. zone_ids null: an Azure Policy attaches the zones."
   type = object({
     location  = string
     subnet_id = string
     zone_ids  = optional(map(list(string)))
   })
-  default = null
 }
 
 variable "resource_group_name" {

@@ -1,3 +1,8 @@
+output "prefixes" {
+  description = "Address ranges of the subnets by name."
+  value       = { for name in local.subnets : name => local.prefixes[name] }
+}
+
 output "private_network" {
   description = "What every service needs to stand behind private endpoints here."
   value = {

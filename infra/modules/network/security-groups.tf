@@ -7,11 +7,16 @@ locals {
     var.user_address_prefixes,
   )
   _resolvers = var.dns_servers == null ? ["168.63.129.16"] : var.dns_servers
+  _bastion   = contains(local.subnets, "bastion") ? [local.prefixes["bastion"]] : []
+  # Who is named comes in; with nobody named, whoever is in the network or joined to it.
+  _bastion_users = concat(var.bastion_source_prefixes, var.user_address_prefixes)
+  # Ubuntu's mirrors answer over plain HTTP; what comes from them is signed.
+  _downloads = { name = "downloads", from = ["VirtualNetwork"], to = ["*"], ports = ["80", "443"], protocol = "Tcp" }
 
   _allow = {
     administration = {
-      Inbound  = [{ name = "ssh-from-bastion", from = contains(local.subnets, "bastion") ? [local.prefixes["bastion"]] : [], to = ["VirtualNetwork"], ports = ["22"], protocol = "Tcp" }]
-      Outbound = [{ name = "https", from = ["VirtualNetwork"], to = ["*"], ports = ["443"], protocol = "Tcp" }]
+      Inbound  = [{ name = "ssh-from-bastion", from = local._bastion, to = ["VirtualNetwork"], ports = ["22"], protocol = "Tcp" }]
+      Outbound = [local._downloads]
     }
     applications = {
       Inbound = []
@@ -27,7 +32,7 @@ locals {
       Inbound = [
         { name = "gateway-manager", from = ["GatewayManager"], to = ["*"], ports = ["443"], protocol = "Tcp" },
         { name = "load-balancer", from = ["AzureLoadBalancer"], to = ["*"], ports = ["443"], protocol = "Tcp" },
-        { name = "users", from = length(var.user_address_prefixes) > 0 ? var.user_address_prefixes : ["VirtualNetwork"], to = ["*"], ports = ["443"], protocol = "Tcp" },
+        { name = "users", from = length(local._bastion_users) > 0 ? local._bastion_users : ["VirtualNetwork"], to = ["*"], ports = ["443"], protocol = "Tcp" },
         { name = "data-plane", from = ["VirtualNetwork"], to = ["VirtualNetwork"], ports = ["5701", "8080"], protocol = "*" },
       ]
       Outbound = [
@@ -45,7 +50,7 @@ locals {
       Inbound = [
         { name = "gateway-manager", from = ["GatewayManager"], to = ["*"], ports = ["65200-65535"], protocol = "Tcp" },
         { name = "load-balancer", from = ["AzureLoadBalancer"], to = ["*"], ports = ["*"], protocol = "*" },
-        { name = "users", from = var.gateway_source_prefixes, to = ["*"], ports = ["443"], protocol = "Tcp" },
+        { name = "users", from = length(var.gateway_source_prefixes) > 0 ? var.gateway_source_prefixes : ["VirtualNetwork"], to = ["*"], ports = ["443"], protocol = "Tcp" },
       ]
       Outbound = [
         { name = "endpoints", from = ["VirtualNetwork"], to = [local._endpoints], ports = ["443"], protocol = "Tcp" },
@@ -56,9 +61,10 @@ locals {
       Inbound  = [{ name = "dns-from-users", from = length(var.user_address_prefixes) > 0 ? var.user_address_prefixes : ["VirtualNetwork"], to = ["*"], ports = ["53"], protocol = "*" }]
       Outbound = []
     }
+    # An administrator registers a runner machine by hand; GitHub's machines take nobody in.
     runner = {
-      Inbound  = []
-      Outbound = [{ name = "https", from = ["VirtualNetwork"], to = ["*"], ports = ["443"], protocol = "Tcp" }]
+      Inbound  = [{ name = "ssh-from-bastion", from = var.github_hosted_runner ? [] : local._bastion, to = ["VirtualNetwork"], ports = ["22"], protocol = "Tcp" }]
+      Outbound = [local._downloads]
     }
   }
   # The applications' group governs what leaves; nothing can enter an integration subnet.

@@ -8,6 +8,7 @@ locals {
     try(var.runner.machine, null) == null ? {} : {
       runner = {
         cloud_init = base64encode(templatefile("${path.module}/runner.cloud-init.yaml", {
+          group        = var.runner.machine.group
           organization = var.runner.machine.organization
           sha256       = var.runner.machine.package_sha256
           version      = var.runner.machine.package_version
@@ -55,11 +56,12 @@ resource "azurerm_linux_virtual_machine" "this" {
   # checkov:skip=CKV_AZURE_50:the one extension that the jump machine has is what lets people sign in with Entra ID.
   for_each = local._machines
 
-  name                            = "vm-${var.prefix}-${each.key}"
-  resource_group_name             = var.resource_group_name
-  location                        = var.location
-  size                            = each.value.size
-  admin_username                  = "operator"
+  name                = "vm-${var.prefix}-${each.key}"
+  resource_group_name = var.resource_group_name
+  location            = var.location
+  size                = each.value.size
+  # Not "operator": Ubuntu has a group of that name, and the user would not be made.
+  admin_username                  = "estateadmin"
   disable_password_authentication = true
   encryption_at_host_enabled      = true
   secure_boot_enabled             = true
@@ -75,8 +77,8 @@ resource "azurerm_linux_virtual_machine" "this" {
   bypass_platform_safety_checks_on_user_schedule_enabled = true
 
   admin_ssh_key {
-    username   = "operator"
-    public_key = each.value.ssh_public_key
+    username   = "estateadmin"
+    public_key = trimspace(each.value.ssh_public_key)
   }
   identity {
     type = "SystemAssigned"

@@ -12,3 +12,8 @@ output "jump_machine_name" {
   description = "Name of the jump machine; null without one."
   value       = try(azurerm_linux_virtual_machine.this["jump"].name, null)
 }
+
+output "runner_machine_name" {
+  description = "Name of the runner machine; null without one."
+  value       = try(azurerm_linux_virtual_machine.this["runner"].name, null)
+}

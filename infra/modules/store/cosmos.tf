@@ -8,6 +8,16 @@ locals {
   }
 }
 
+# Whose key encrypts Cosmos DB is decided once, when it is made. What was decided is remembered here: to
+# change the key would make the account anew, and lose all that it holds.
+resource "terraform_data" "key" {
+  input = try(local.key["set"].key_id, "Microsoft's")
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
 resource "azurerm_cosmosdb_account" "this" {
   # checkov:skip=CKV_AZURE_99:the check cannot follow local.public; access is closed, or opened to an address allow-list.
   # checkov:skip=CKV_AZURE_100:a customer-managed key is the estate's option (customer_managed_key), passed on below.
@@ -19,7 +29,7 @@ resource "azurerm_cosmosdb_account" "this" {
   local_authentication_enabled       = false
   access_key_metadata_writes_enabled = false
   public_network_access_enabled      = local.public
-  ip_range_filter                    = local.public ? var.address_allow_list : []
+  ip_range_filter                    = var.address_allow_list
   automatic_failover_enabled         = length(var.cosmos_failover_locations) > 0
   minimal_tls_version                = "Tls12"
   key_vault_key_id                   = try(local.key["set"].key_id, null)
@@ -52,6 +62,13 @@ resource "azurerm_cosmosdb_account" "this" {
     content {
       type         = "UserAssigned"
       identity_ids = [identity.value.identity_id]
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = terraform_data.key.output == try(local.key["set"].key_id, "Microsoft's")
+      error_message = "Cosmos DB was made with ${terraform_data.key.output == "Microsoft's" ? "Microsoft's key" : "the key ${terraform_data.key.output}"}, and cannot be given another: it would be made anew, empty. Leave customer_managed_key as it was. To lose what it holds on purpose, name it: terraform apply -replace=module.store.terraform_data.key"
     }
   }
 }

@@ -31,7 +31,7 @@ output "seal_keys" {
   value = {
     for slot, key in azapi_resource.seal_key : slot => {
       id  = key.id
-      url = key.output.properties.keyUri
+      url = "${azurerm_key_vault.this.vault_uri}keys/${key.name}"
     }
   }
 }

@@ -1,8 +1,9 @@
 locals {
-  public = var.private_network == null
+  # Whom the public door lets in is the switch: with nobody on the list there is no door.
+  public = length(var.address_allow_list) > 0
   # Two shapes of endpoint: with its zones here, or with zones that an Azure Policy attaches.
-  attached  = local.public ? false : var.private_network.zone_ids != null
-  by_policy = !local.public && !local.attached
+  attached  = var.private_network.zone_ids != null
+  by_policy = !local.attached
 
   key = var.customer_managed_key == null ? {} : { set = var.customer_managed_key }
   # Storage refuses a /32 and a /31: single addresses are written without a length.

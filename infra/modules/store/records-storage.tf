@@ -37,7 +37,7 @@ resource "azurerm_storage_account" "records" {
   network_rules {
     default_action = "Deny"
     bypass         = ["AzureServices"]
-    ip_rules       = local.public ? local._storage_ip_rules : []
+    ip_rules       = local._storage_ip_rules
   }
   # No shared key exists to sign one with; should one be switched on, its signatures live an hour.
   sas_policy {

@@ -14,6 +14,11 @@ output "diagnostics" {
   value       = { workspace_id = azurerm_log_analytics_workspace.this.id }
 }
 
+output "private_link_scope_id" {
+  description = "Id of the private link scope that the workspace is read through."
+  value       = var.private_link_scope_id == null ? azurerm_monitor_private_link_scope.this["here"].id : var.private_link_scope_id
+}
+
 output "workspace_name" {
   description = "Name of the Log Analytics workspace."
   value       = azurerm_log_analytics_workspace.this.name

@@ -1,11 +1,10 @@
 # A private link scope changes how a whole DNS realm reaches Azure Monitor, so there is one a realm:
 # made here, or named by id.
 locals {
-  public = var.private_network == null
   # Two shapes of endpoint: with its zones here, or with zones that an Azure Policy attaches.
-  attached = local.public ? false : var.private_network.zone_ids != null
-  _scopes  = local.public || var.private_link_scope_id != null ? {} : { here = true }
-  _scope = local.public ? null : (
+  attached = var.private_network.zone_ids != null
+  _scopes  = var.private_link_scope_id != null ? {} : { here = true }
+  _scope = (
     var.private_link_scope_id == null
     ? { name = azurerm_monitor_private_link_scope.this["here"].name, resource_group_name = var.resource_group_name }
     : { name = split("/", var.private_link_scope_id)[8], resource_group_name = split("/", var.private_link_scope_id)[4] }
@@ -23,7 +22,7 @@ resource "azurerm_monitor_private_link_scope" "this" {
 }
 
 resource "azurerm_monitor_private_link_scoped_service" "this" {
-  for_each = local.public ? {} : {
+  for_each = {
     insights  = azurerm_application_insights.this.id
     workspace = azurerm_log_analytics_workspace.this.id
   }

@@ -24,19 +24,24 @@ variable "private_link_scope_id" {
   default     = null
 
   validation {
-    condition     = var.private_link_scope_id == null || can(regex("(?i)/resourceGroups/[^/]+/providers/Microsoft\\.Insights/privateLinkScopes/[^/]+$", var.private_link_scope_id))
+    condition     = var.private_link_scope_id == null || can(regex("(?i)^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\\.Insights/privateLinkScopes/[^/]+$", var.private_link_scope_id))
     error_message = "Write the id of an Azure Monitor private link scope: /subscriptions/…/resourceGroups/…/providers/Microsoft.Insights/privateLinkScopes/NAME."
   }
 }
 
 variable "private_network" {
-  description = "Where private endpoints stand; null leaves the services reachable from the Internet. zone_ids null: an Azure Policy attaches the zones."
+  description = "Where private endpoints stand. zone_ids null: an Azure Policy attaches the zones."
   type = object({
     location  = string
     subnet_id = string
     zone_ids  = optional(map(list(string)))
   })
-  default = null
+}
+
+variable "public_query_enabled" {
+  description = "Whether logs may be read from the Internet, with Entra ID; they are taken in privately in any case."
+  type        = bool
+  default     = false
 }
 
 variable "resource_group_name" {
@@ -50,9 +55,19 @@ variable "retention_days" {
   default     = 90
 
   validation {
-    condition     = var.retention_days >= 30 && var.retention_days <= 730
-    error_message = "Logs are kept 30 to 730 days: write a number between."
+    condition     = var.retention_days >= 30 && var.retention_days <= 730 && floor(var.retention_days) == var.retention_days
+    error_message = "Logs are kept 30 to 730 days: write a whole number between."
   }
+}
+
+variable "subscription_id" {
+  description = "The subscription, in which roles, locks and federated credentials are watched as a whole."
+  type        = string
+}
+
+variable "suffix" {
+  description = "What names end with that Azure keeps after their deletion."
+  type        = string
 }
 
 variable "tags" {

@@ -11,13 +11,15 @@ from rich.table import Table
 
 from secure_openai.cli.console import DEFAULT_DATA, NEGATIVE, DataOption, err, out, told_clearly
 from secure_openai.errors import StartError
-from secure_openai.jobs.seal import seal as seal_chain
+from secure_openai.jobs.seal import seal as seal_audit
 from secure_openai.local.folder import Folder
 from secure_openai.store.audit import AuditRecord
-from secure_openai.store.seals import FileSigner, Seal, SealFolder
+from secure_openai.store.seals import Seal, Seals
+from secure_openai.store.signing import FileSigner
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.verification import verify_database
+from secure_openai.store.verification import Report
 
 app = typer.Typer(help="Show, seal and verify the audit.", no_args_is_help=True)
 
@@ -39,11 +41,7 @@ def verify(data: DataOption = DEFAULT_DATA) -> None:
       secure-openai audit verify
     """
     with told_clearly():
-        folder = _folder(data)
-        seals = SealFolder(folder.seals)
-        # With our own key at hand no other one is trusted, whatever lies beside the seals.
-        keys = [FileSigner.open(folder.seal_key).public_key] if folder.seal_key.exists() else None
-        report = verify_database(folder.database, seals.seals(keys))
+        report = asyncio.run(_verify(_folder(data)))
     for found in report.found:
         err.print(f"[red]✗[/red] {found.kind.value}: {found.sentence}", soft_wrap=True)
     if report.unnamed:
@@ -61,6 +59,12 @@ def verify(data: DataOption = DEFAULT_DATA) -> None:
         )
 
 
+async def _verify(folder: Folder) -> Report:
+    # With our own key at hand no other one is trusted, whatever lies beside the seals.
+    keys = [FileSigner.open(folder.seal_key).public_key] if folder.seal_key.exists() else None
+    return await verify_database(folder.database, Seals.in_folder(folder.seals).all(keys))
+
+
 @app.command()
 def seal(data: DataOption = DEFAULT_DATA) -> None:
     """Sign the chain as it stands, outside the database.
@@ -72,7 +76,7 @@ def seal(data: DataOption = DEFAULT_DATA) -> None:
     with told_clearly():
         folder = _folder(data)
         made = asyncio.run(_seal(folder))
-    sealed = made.head.sequence if made.head else 0
+    sealed = sum(head.sequence for head in made.heads or ())
     out.print(f"Seal {made.number} reaches up to record {sealed}.")
 
 
@@ -82,7 +86,7 @@ async def _seal(folder: Folder) -> Seal:
         audit = await SqliteAuditStore.open(database)
         try:
             signer = FileSigner.open(folder.seal_key)
-            return await seal_chain(audit, SealFolder(folder.seals), signer)
+            return await seal_audit(audit, Seals.in_folder(folder.seals), signer)
         finally:
             await audit.aclose()
     finally:
@@ -127,9 +131,11 @@ async def _last(folder: Folder, count: int) -> list[AuditRecord]:
     try:
         audit = await SqliteAuditStore.open(database)
         try:
-            head = await audit.head()
-            page = await audit.records(after=max(0, head.sequence - count), limit=count)
-            return list(page.items)
+            records: list[AuditRecord] = []
+            for head in await audit.heads():
+                after = max(0, head.sequence - count)
+                records += (await audit.records(head.chain, after=after, limit=count)).items
+            return records
         finally:
             await audit.aclose()
     finally:

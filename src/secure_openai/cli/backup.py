@@ -12,9 +12,25 @@ import typer
 from secure_openai.cli.console import DEFAULT_DATA, DataOption, out, told_clearly
 from secure_openai.errors import StartError
 from secure_openai.local.folder import DATABASE, MARKER, Folder
+from secure_openai.store.seals import seal_name
 from secure_openai.store.sqlite.database import backup as copy_database
+from secure_openai.store.sqlite.verification import noted_seal_in
 
 COPIED = ("identity", "keys", "seals")
+
+
+def _copy_noted_seals(source: Folder, target: Folder) -> None:
+    """Copy the seals that the copied database knows of and that were made while it was copied."""
+    note = noted_seal_in(target.database)
+    for number in range(note.number if note else 0, 0, -1):
+        name = seal_name(number)
+        if (target.seals / name).exists():
+            return
+        target.seals.mkdir(mode=stat.S_IRWXU, exist_ok=True)
+        for key in source.seals.glob("*.jwk"):
+            shutil.copy2(key, target.seals / key.name)
+        if (source.seals / name).exists():
+            shutil.copy2(source.seals / name, target.seals / name)
 
 
 def backup(
@@ -43,8 +59,11 @@ def backup(
             # chain, which looks like a cut tail.
             for name in COPIED:
                 if (folder.path / name).is_dir():
-                    shutil.copytree(folder.path / name, target / name)
+                    shutil.copytree(
+                        folder.path / name, target / name, ignore=shutil.ignore_patterns(".*")
+                    )
             copy_database(folder.database, target / DATABASE)
+            _copy_noted_seals(folder, Folder(target))
             (target / MARKER).touch(mode=stat.S_IRUSR | stat.S_IWUSR)
         except OSError as error:
             raise StartError(f"{target} cannot be written: {error.strerror or error}.") from None

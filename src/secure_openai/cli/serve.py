@@ -10,6 +10,7 @@ from secure_openai.app import create_app
 from secure_openai.cli.console import told_clearly
 from secure_openai.local.server import serve as serve_app
 from secure_openai.settings import Settings
+from secure_openai.telemetry.logs import write_log
 
 GRACE_SECONDS = 5
 
@@ -25,6 +26,7 @@ def serve(
     """
     with told_clearly():
         settings = Settings.load()
+        write_log()
         app = create_app(settings)
     serve_app(
         app,
@@ -32,4 +34,5 @@ def serve(
         port=settings.listen_port,
         parent_pipe=parent_pipe,
         grace_seconds=GRACE_SECONDS,
+        own_log=True,
     )

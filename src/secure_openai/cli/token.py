@@ -15,7 +15,7 @@ from secure_openai.local.command_line_sign_in import (
     sign_in_by_browser,
     sign_in_by_device,
 )
-from secure_openai.local.folder import Folder
+from secure_openai.local.folder import Folder, Running
 from secure_openai.local.token_cache import TokenCache
 
 
@@ -36,27 +36,49 @@ def token(
       export OPENAI_API_KEY=$(secure-openai token)
       secure-openai token --device-code --again
     """
-    folder = Folder(data)
     with told_clearly():
-        folder.require_ours()
-        running = folder.running()
-        if running is None or not folder.is_locked():
-            raise StartError("Nothing runs here: start it with secure-openai up.")
-        client = Client(
-            running.authority, running.command_line_client_id, f"{running.client_id}/access_as_user"
-        )
-        cache = TokenCache(folder)
-        answer = None if again else asyncio.run(cache.usable(client))
-        if answer is None:
-            if device_code:
-                answer = asyncio.run(
-                    sign_in_by_device(client, lambda said: err.print(said, soft_wrap=True))
-                )
-            else:
-                answer = asyncio.run(sign_in_by_browser(client, _open, again=again))
-            cache.keep(client, answer)
+        folder = Folder(data)
+        answer = access_token(folder, running_in(folder), device_code=device_code, again=again)
     # The token alone, so that $(secure-openai token) is one.
-    typer.echo(answer.access_token)
+    typer.echo(answer)
+
+
+def running_in(folder: Folder) -> Running:
+    """Return what runs in a folder.
+
+    Raises:
+        StartError: Nothing does.
+    """
+    folder.require_ours()
+    running = folder.running()
+    if running is None or not folder.is_locked():
+        raise StartError("Nothing runs here: start it with secure-openai up.")
+    return running
+
+
+def access_token(
+    folder: Folder, running: Running, *, device_code: bool = False, again: bool = False
+) -> str:
+    """Return an access token for the running system, signing in first if need be.
+
+    Raises:
+        SignInFailed: The person was refused.
+        IdentityProviderUnavailable: The authority cannot be reached.
+    """
+    client = Client(
+        running.authority, running.command_line_client_id, f"{running.client_id}/access_as_user"
+    )
+    cache = TokenCache(folder)
+    answer = None if again else asyncio.run(cache.usable(client))
+    if answer is None:
+        if device_code:
+            answer = asyncio.run(
+                sign_in_by_device(client, lambda said: err.print(said, soft_wrap=True))
+            )
+        else:
+            answer = asyncio.run(sign_in_by_browser(client, _open, again=again))
+        cache.keep(client, answer)
+    return answer.access_token
 
 
 def _open(address: str) -> None:

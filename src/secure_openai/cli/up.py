@@ -22,6 +22,7 @@ from secure_openai.cli.console import DEFAULT_DATA, NEGATIVE, DataOption, err, o
 from secure_openai.errors import ConfigurationError
 from secure_openai.local.identity_provider.directory import PEOPLE
 from secure_openai.local.up import (
+    AZURE,
     DEFAULT_PORT,
     Options,
     Stopped,
@@ -44,6 +45,14 @@ def up(
             envvar="SECURE_OPENAI_MODEL",
         ),
     ] = None,
+    azure: Annotated[
+        bool,
+        typer.Option(
+            "--azure",
+            help="Ask Azure OpenAI as who is signed in with az or azd. "
+            "SECURE_OPENAI_MODEL_ACCOUNTS names the accounts.",
+        ),
+    ] = False,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the application in a browser.")
     ] = True,
@@ -56,8 +65,11 @@ def up(
       secure-openai up --port 9000 --data ~/secure-chat
       secure-openai up --model ~/models/qwen3-4b.gguf
       secure-openai up --model scripted --no-browser
+      secure-openai up --azure
     """
-    system = System(Options(port, Path(data), model))
+    if azure and model is not None:
+        raise typer.BadParameter("write --azure or --model, not both")
+    system = System(Options(port, Path(data), AZURE if azure else model))
     with told_clearly(), stopping_on_signals():
         try:
             with _shown(system):

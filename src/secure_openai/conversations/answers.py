@@ -31,12 +31,6 @@ from secure_openai.types import (
 HISTORY_TURNS = 200
 """How many earlier turns are looked at to fill the window."""
 
-FINISH_NOTES = {
-    "length": "The answer reached the largest length allowed and stops here.",
-    "content_filter": "The content filter stopped this answer.",
-}
-"""What a finish reason other than `stop` says to the reader."""
-
 
 @dataclass(frozen=True, slots=True)
 class Begun:
@@ -221,7 +215,7 @@ async def _close(
 ) -> Finished:
     reason = completion.finish_reason
     complete = completion.ended and problem is None
-    note = FINISH_NOTES.get(reason or "") if complete else None
+    note = completion.note if complete else None
     if problem is not None:
         note = problem.detail or problem.title
     try:

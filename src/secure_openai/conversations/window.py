@@ -68,4 +68,5 @@ def newest_that_fit(
 
 def prompt_budget(parameters: Parameters, *, prompt_limit: int, answer_tokens: int) -> int:
     """Return how many prompt tokens policy and the model's window leave."""
-    return max(0, min(prompt_limit, parameters.window_tokens - answer_tokens))
+    taken = parameters.prompt_tokens or parameters.window_tokens
+    return max(0, min(prompt_limit, taken, parameters.window_tokens - answer_tokens))

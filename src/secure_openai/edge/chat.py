@@ -69,7 +69,12 @@ async def me(request: Request) -> Response:
             "username": principal.username,
             "roles": sorted(principal.roles),
             "deployments": [
-                {"name": deployment.name, "model": deployment.model} for deployment in deployments
+                {
+                    "name": deployment.name,
+                    "model": deployment.model,
+                    "operations": sorted(deployment.parameters.operations),
+                }
+                for deployment in deployments
             ],
         }
     )

@@ -30,6 +30,7 @@ _TYPES = {
     HTTPStatus.UNAUTHORIZED: "authentication_error",
     HTTPStatus.FORBIDDEN: "permission_error",
     HTTPStatus.NOT_FOUND: "not_found_error",
+    HTTPStatus.GONE: "not_found_error",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "invalid_request_error",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "invalid_request_error",
     HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
@@ -41,14 +42,15 @@ def openai_error(error: SecureOpenAIError) -> JsonObject:
 
     Source: OpenAI API reference, "Error codes"; the content filter's code is Azure OpenAI's.
     """
-    slug = error.problem_type.rpartition(":")[2].replace("-", "_")
     pointer = error.pointer if isinstance(error, RequestError) else None
     return {
         "error": {
             "message": error.detail or error.title,
             "type": _TYPES.get(HTTPStatus(error.http_status), "server_error"),
             "param": pointer.lstrip("/").replace("/", ".") if pointer else None,
-            "code": "content_filter" if isinstance(error, ContentFiltered) else slug,
+            "code": "content_filter"
+            if isinstance(error, ContentFiltered)
+            else error.problem.replace("-", "_"),
         }
     }
 

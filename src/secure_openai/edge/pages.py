@@ -23,7 +23,7 @@ from secure_openai.edge.cookies import delete_cookie, session_cookie
 from secure_openai.edge.problems import headers_of, request_id_of
 from secure_openai.edge.sign_in import sign_in_address
 from secure_openai.errors import SecureOpenAIError, Unauthenticated
-from secure_openai.types import ConversationId
+from secure_openai.types import ConversationId, Operation
 
 router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
 
@@ -64,7 +64,7 @@ async def conversation(request: Request, conversation_id: str) -> Response:
 async def _chat_page(request: Request, conversation_id: ConversationId | None) -> Response:
     assembly = assembly_of(request)
     principal = principal_of(request)
-    deployments = assembly.pipeline.deployments_for(principal)
+    deployments = assembly.pipeline.deployments_for(principal, Operation.CHAT_COMPLETIONS)
     if not principal.roles & set(PEOPLE):
         return _page(
             "no_role.html", status_code=403, principal=principal, contact=assembly.settings.contact

@@ -6,6 +6,7 @@ a fresh assertion (RFC 7523, 2.2) of the managed identity; locally the client is
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,12 @@ import httpx2
 from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
-from secure_openai.errors import IdentityProviderUnavailable, SignInFailed, Unauthenticated
+from secure_openai.errors import (
+    CredentialUnavailable,
+    IdentityProviderUnavailable,
+    SignInFailed,
+    Unauthenticated,
+)
 from secure_openai.identity.keys import KeySource
 from secure_openai.identity.tokens import TokenValidator
 from secure_openai.types import Principal
@@ -47,6 +53,8 @@ class AuthorizationClient:
         tokens: Validates every ID token.
         keys: Knows the endpoints.
         client_assertion: Gives a fresh assertion for each exchange, in Azure.
+        proxy: The proxy to leave by, if any.
+        ssl_context: Whose certificates to trust; the system's unless given.
     """
 
     def __init__(
@@ -57,6 +65,8 @@ class AuthorizationClient:
         tokens: TokenValidator,
         keys: KeySource,
         client_assertion: Callable[[], Awaitable[str]] | None = None,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._authority = authority
         self._tokens = tokens
@@ -70,6 +80,8 @@ class AuthorizationClient:
             timeout=httpx2.Timeout(PATIENCE_SECONDS),
             follow_redirects=False,
             trust_env=False,
+            proxy=proxy,
+            verify=True if ssl_context is None else ssl_context,
         )
 
     async def authorization_address(
@@ -138,8 +150,11 @@ class AuthorizationClient:
     async def _exchange(self, **parameters: str) -> dict[str, Any]:
         metadata = await self._keys.metadata()
         if self._client_assertion is not None:
-            parameters["client_assertion"] = await self._client_assertion()
             parameters["client_assertion_type"] = ASSERTION_TYPE
+            try:
+                parameters["client_assertion"] = await self._client_assertion()
+            except CredentialUnavailable as error:
+                raise IdentityProviderUnavailable(error.detail) from None
         try:
             response: dict[str, Any] = await self._client.fetch_token(
                 metadata.token_endpoint, **parameters

@@ -56,6 +56,7 @@ class KeySource:
     Args:
         authority: The issuer, exactly as its tokens write it.
         http: Whose connections to use; not closed here.
+        proxy: The proxy to leave by, if any.
         now: Monotonic seconds.
     """
 
@@ -64,10 +65,12 @@ class KeySource:
         authority: str,
         *,
         http: aiohttp.ClientSession,
+        proxy: str | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._authority = authority
         self._http = http
+        self._proxy = proxy
         self._now = now
         self._metadata: Metadata | None = None
         self._keys: dict[str, RSAKey] = {}
@@ -153,7 +156,10 @@ class KeySource:
     async def _fetch(self, url: str) -> dict[str, Any]:
         try:
             async with self._http.get(
-                url, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=WAIT_SECONDS)
+                url,
+                allow_redirects=False,
+                proxy=self._proxy,
+                timeout=aiohttp.ClientTimeout(total=WAIT_SECONDS),
             ) as response:
                 response.raise_for_status()
                 document = json.loads(await _body(response))

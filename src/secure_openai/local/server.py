@@ -26,6 +26,7 @@ def serve(
     port: int,
     parent_pipe: int | None = None,
     grace_seconds: int = GRACE_SECONDS,
+    own_log: bool = False,
 ) -> None:
     """Serve until SIGINT, SIGTERM, or the parent's end.
 
@@ -35,6 +36,7 @@ def serve(
         port: Port to listen on.
         parent_pipe: Reading end of the parent's pipe, if a parent is to be outlived by nobody.
         grace_seconds: How long requests under way may go on after the end was asked for.
+        own_log: Whether the process has said itself where its log goes.
     """
     server = uvicorn.Server(
         uvicorn.Config(
@@ -42,6 +44,7 @@ def serve(
             host=host,
             port=port,
             log_level="warning",
+            log_config=None if own_log else uvicorn.config.LOGGING_CONFIG,
             # The access log would write query strings, and with them codes and states.
             access_log=False,
             server_header=False,

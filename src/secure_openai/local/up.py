@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import queue
@@ -21,7 +22,8 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
-from secure_openai.errors import ConfigurationError, StartError
+from secure_openai.assembly import credential_for
+from secure_openai.errors import ConfigurationError, CredentialUnavailable, StartError
 from secure_openai.local.folder import Folder, Running
 from secure_openai.local.identity_provider.directory import (
     COMMAND_LINE_CLIENT_ID,
@@ -30,6 +32,7 @@ from secure_openai.local.identity_provider.directory import (
 )
 from secure_openai.local.model_server.engine import ANSWER_TOKENS, WINDOW_TOKENS
 from secure_openai.local.processes import Child, Processes, require_free
+from secure_openai.outbound import Outbound
 from secure_openai.policy.decision import Policy
 from secure_openai.settings import PREFIX, Settings, child_environment, model_key
 
@@ -38,6 +41,7 @@ START_SECONDS = 120.0
 POLL_SECONDS = 0.05
 REACH_SECONDS = 5.0
 SCRIPTED = "scripted"
+AZURE = "azure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class Options:
     Attributes:
         port: Of the application; the issuer and the model take the two after it.
         data: The data folder.
-        model: A GGUF file, an OpenAI-compatible address, `scripted`, or `None` for the small one.
+        model: A GGUF file, an OpenAI-compatible address, `scripted`, `azure`, or `None` for the
+            small one.
     """
 
     port: int
@@ -102,12 +107,15 @@ class System:
         Raises:
             StartError: Something that it needs is not there; one sentence says what.
         """
-        ports = 2 if self.options.model == SCRIPTED or self.options.model_is_address else 3
+        ports = 2 if self._is_served else 3
         for port in range(self.options.port, self.options.port + ports):
             require_free(port)
         self._check_model()
         # What is wrong with settings or policy is said before anything starts.
-        Policy.load(Settings.load(child_environment(self._settings_of_application())).policy)
+        settings = Settings.load(child_environment(self._settings_of_application()))
+        Policy.load(settings.policy)
+        if self.options.model == AZURE:
+            require_azure_sign_in(settings)
         self.folder.prepare()
         self.folder.lock()
         processes = self._processes = Processes(self.folder.path / "logs")
@@ -135,9 +143,14 @@ class System:
             )
         )
 
+    @property
+    def _is_served(self) -> bool:
+        """Return whether no model process of our own is needed."""
+        return self.options.model in {SCRIPTED, AZURE} or self.options.model_is_address
+
     def _check_model(self) -> None:
         model = self.options.model
-        if model is None or model == SCRIPTED:
+        if model is None or model in {SCRIPTED, AZURE}:
             return
         if self.options.model_is_address:
             if not _reachable(model):
@@ -162,6 +175,9 @@ class System:
     def _start_model(self, processes: Processes) -> Child | None:
         if self.options.model == SCRIPTED:
             self.model_name = "scripted answers"
+            return None
+        if self.options.model == AZURE:
+            self.model_name = "Azure OpenAI, as who you are signed in"
             return None
         if self.options.model_is_address:
             self.model_name = f"what {self.options.model} serves"
@@ -231,8 +247,8 @@ class System:
             "contact": "Ada Admin",
             "data": str(self.folder.path),
         }
-        if self.options.model == SCRIPTED:
-            values["model_source"] = SCRIPTED
+        if self.options.model in {SCRIPTED, AZURE}:
+            values["model_source"] = str(self.options.model)
         elif self.options.model_is_address:
             values["model_url"] = str(self.options.model)
         else:
@@ -287,6 +303,30 @@ class System:
         if self._processes is not None:
             processes, self._processes = self._processes, None
             processes.stop()
+
+
+def require_azure_sign_in(settings: Settings) -> None:
+    """Return if Azure gives a token for its models to whoever is signed in here.
+
+    Raises:
+        StartError: Nobody is signed in, or what talks to Azure is not installed.
+    """
+
+    async def ask() -> None:
+        credential = credential_for(settings, Outbound.of(settings))
+        assert credential is not None  # noqa: S101 - these settings ask Azure
+        try:
+            await credential.bearer(settings.cloud_facts.model_scope)
+        finally:
+            await credential.close()
+
+    try:
+        asyncio.run(ask())
+    except CredentialUnavailable:
+        raise StartError(
+            "Azure gives no token for its models: sign in first, with `az login` or "
+            "`azd auth login`."
+        ) from None
 
 
 def _reachable(url: str) -> bool:

@@ -61,9 +61,11 @@ class EventReader:
 
 
 def _event(raw: bytes) -> ServerSentEvent:
-    data = []
+    data, event = [], b""
     for line in _LINES.split(raw.removeprefix(_BYTE_ORDER_MARK)):
         name, _, value = line.partition(b":")
         if name == b"data":
             data.append(value.removeprefix(b" "))
-    return ServerSentEvent(raw, b"\n".join(data))
+        elif name == b"event":
+            event = value.removeprefix(b" ")
+    return ServerSentEvent(raw, b"\n".join(data), event)

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-from secure_openai.types import Deployment, JsonObject, Usage
+from secure_openai.errors import ModelError
+from secure_openai.types import (
+    Attempt,
+    Deployment,
+    JsonObject,
+    MemberHealth,
+    Operation,
+    Usage,
+)
 
 DONE = b"[DONE]"
-"""The data of the event that ends an OpenAI stream."""
+"""The data of the event that ends a stream of chat completions."""
+
+ENDS = frozenset({b"response.completed", b"response.incomplete"})
+"""The names of the events that end a stream of the Responses API."""
 
 
 @dataclass(frozen=True)
@@ -21,15 +32,17 @@ class ServerSentEvent:
     Attributes:
         raw: The event's bytes including its closing blank line, to pass on unchanged.
         data: The event's data (WHATWG HTML, 9.2.6), lines joined by LF; empty for a comment.
+        name: The event's name, where it has one: the Responses API names every event.
     """
 
     raw: bytes
     data: bytes
+    name: bytes = b""
 
     @property
     def is_done(self) -> bool:
-        """Return whether this is the `[DONE]` that ends a stream."""
-        return self.data == DONE
+        """Return whether this event ends a stream: `[DONE]`, or a response that has ended."""
+        return self.data == DONE or self.name in ENDS
 
     @cached_property
     def parsed(self) -> JsonObject:
@@ -38,7 +51,7 @@ class ServerSentEvent:
         Raises:
             ValueError: The data is not a JSON object.
         """
-        if not self.data or self.is_done:
+        if not self.data or self.data == DONE:
             return {}
         try:
             value = json.loads(self.data)
@@ -55,17 +68,20 @@ class ModelRequest:
 
     Attributes:
         deployment: Which deployment; the model writes it where its wire format wants it.
-        body: The checked chat-completions body. The model serialises it; the bytes that a client
-            sent never get here.
+        body: The checked body. The model serialises it; the bytes that a client sent never get
+            here.
         stream: Whether to answer with events. A model always asks for usage in a stream.
-        request_id: Joins logs.
+        request_id: Joins logs, Azure's too.
+        operation: What is asked.
+        tokens: Prompt and largest answer, estimated: what is asked of a deployment's capacity.
     """
 
     deployment: str
     body: JsonObject
     stream: bool
     request_id: str
-    headers: dict[str, str] = field(default_factory=dict)
+    operation: Operation = Operation.CHAT_COMPLETIONS
+    tokens: int = 0
 
 
 class ModelResponse(Protocol):
@@ -74,6 +90,21 @@ class ModelResponse(Protocol):
     Exactly one of `events` and `read` is used, once. `aclose` stops the model's work at once; it is
     called always, also after the end, and is safe to call twice.
     """
+
+    @property
+    def member(self) -> str:
+        """Return who answers, in a pool; empty elsewhere."""
+        ...
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Return who was asked before and did not answer, in a pool."""
+        ...
+
+    @property
+    def failure(self) -> ModelError | None:
+        """Return what broke it off, once something did."""
+        ...
 
     async def read(self) -> bytes:
         """Return the whole JSON body of an answer that is not streamed.
@@ -84,11 +115,11 @@ class ModelResponse(Protocol):
         ...
 
     def events(self) -> AsyncIterator[ServerSentEvent]:
-        """Yield events as they come, `[DONE]` included.
+        """Yield events as they come, the one that ends the stream included.
 
         Raises:
             ModelTimeout: Nothing came within the idle limit.
-            ModelError: The stream broke off before `[DONE]`, or the model sent an error event.
+            ModelError: The stream broke off before its end, or the model sent an error event.
         """
         ...
 
@@ -106,16 +137,19 @@ class Model(Protocol):
         ...
 
     async def open(self, request: ModelRequest) -> ModelResponse:
-        """Send a request and return when the answer has begun.
+        """Send a request and return when the answer has begun: its first event, where it streams.
 
         Cancelling the call cancels the model's work.
 
         Raises:
             ContentFiltered: The prompt was blocked.
             ModelRejected: The model refuses the request (a 4xx that is the request's fault).
+            DeploymentTooSmall: The deployment's capacity is smaller than the request.
+            DeploymentMissing: The deployment, or its model, is not there.
+            ModelForbidden: Our own credential is refused.
             ModelThrottled: 429, with its `retry_after`.
             ModelTimeout: No answer within the connect or first-byte limit.
-            ModelUnavailable: No connection.
+            ModelUnavailable: No connection, or no credential to send.
             ModelError: Anything else.
         """
         ...
@@ -124,20 +158,38 @@ class Model(Protocol):
         """Return whether a request would probably be answered, without asking the model."""
         ...
 
+    def health(self) -> Sequence[MemberHealth]:
+        """Return how each member does with each deployment; empty for what is no pool."""
+        ...
+
     async def aclose(self) -> None:
         """Close connections."""
         ...
 
 
+_COUNTS = (
+    ("prompt_tokens", "completion_tokens"),
+    ("input_tokens", "output_tokens"),
+    ("prompt_tokens", "total_tokens"),
+)
+"""How chat completions, responses and embeddings name the two counts of a usage."""
+
+
 def usage_of(payload: JsonObject) -> Usage | None:
     """Return the usage that a response or an event reports, or `None` where it reports none."""
-    reported = payload.get("usage")
+    inner = payload.get("response")
+    reported = (inner if isinstance(inner, dict) else payload).get("usage")
     if not isinstance(reported, dict):
         return None
-    counts = [reported.get(name) for name in ("prompt_tokens", "completion_tokens")]
-    known = [
-        count
-        for count in counts
-        if isinstance(count, int) and not isinstance(count, bool) and count >= 0
-    ]
-    return Usage(known[0], known[1]) if len(known) == len(counts) else None
+    for first, second in _COUNTS:
+        if first in reported and second in reported:
+            prompt, other = _count(reported[first]), _count(reported[second])
+            if second == "total_tokens" and prompt is not None and other is not None:
+                # Embeddings have no answer to count: what is over the prompt is one all the same.
+                other = _count(other - prompt)
+            return None if prompt is None or other is None else Usage(prompt, other)
+    return None
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -2,28 +2,38 @@
 
     slow N       N words, one every 20 ms
     long N       N words at once
+    late N       a whole answer, its headers N times 20 ms late
+    mute         the answer's headers, then nothing more
     stall K      K words, then nothing more (without K: nothing at all)
-    cut K        K words, then the connection breaks
+    cut K        K words, then the connection breaks (without K: after the headers)
+    broken K     K words, then after 20 ms an error where an event belongs
     throttle S   429 with Retry-After: S
+    hurried N    429 with retry-after-ms: N
+    small N      429 of a deployment that takes N tokens a minute
     fail         500
+    away S       503 with Retry-After: S (without S: without it)
     reject       400: a parameter that the model does not take
+    window       400: prompt and answer are larger than the window
+    missing      404: there is no such deployment
+    retired      410: its model was retired
+    forbidden    403: our credential is refused
     filter       400: the prompt is blocked by the content filter, in Azure OpenAI's shape
     censor K     K words, then the content filter stops the answer
     garbage      something that is not JSON
     …            "You said: …", a word at a time
 
-The shapes are Azure OpenAI's: a first event with `prompt_filter_results`, deltas with
-`content_filter_results`, and a last one with usage.
+The shapes are Azure OpenAI's; see `model.shapes`.
 """
 
 from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from secure_openai.types import JsonObject
+from secure_openai.model.shapes import blocked_error, error_body
+from secure_openai.types import JsonObject, Operation
 
 SLOW_SECONDS = 0.02
 WORDS = ("secure", "private", "keyless", "signed-in", "audited", "estate", "policy", "quota")
@@ -37,6 +47,7 @@ class Ending(enum.Enum):
     CENSORED = "content_filter"
     STALLED = "stalled"
     CUT = "cut"
+    BROKEN = "broken"
     GARBAGE = "garbage"
 
 
@@ -47,14 +58,12 @@ class Refusal:
     Attributes:
         status: HTTP status.
         body: In Azure OpenAI's shape.
-        retry_after: Seconds.
-        categories: Which categories of the content filter blocked the prompt.
+        headers: Those that matter.
     """
 
     status: int
     body: JsonObject
-    retry_after: int | None = None
-    categories: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +75,16 @@ class Script:
         seconds: Pause before each word.
         ending: How it ends.
         prompt_tokens: What is reported as the prompt's.
+        late: Seconds before the headers.
+        opened: Whether headers come though nothing else does.
     """
 
     words: tuple[str, ...]
     ending: Ending = Ending.WHOLE
     seconds: float = 0.0
     prompt_tokens: int = 0
+    late: float = 0.0
+    opened: bool = False
 
     @property
     def text(self) -> str:
@@ -79,137 +92,97 @@ class Script:
         return "".join(self.words)
 
     @property
-    def usage(self) -> JsonObject:
-        """Return the usage reported: a word is a token."""
-        return {
-            "prompt_tokens": self.prompt_tokens,
-            "completion_tokens": len(self.words),
-            "total_tokens": self.prompt_tokens + len(self.words),
-        }
+    def silent(self) -> bool:
+        """Return whether nothing at all is sent, ever."""
+        return self.ending is Ending.STALLED and not self.words and not self.opened
 
 
-def script_for(body: JsonObject) -> Script | Refusal:  # noqa: C901, PLR0911 - a table
-    """Return what to answer."""
-    prompt = _last_text(body)
-    prompt_tokens = len(json.dumps(body.get("messages", [])).split())
-    command, _, rest = prompt.partition(" ")
-    count = min(int(rest), LARGEST_COUNT) if rest.isascii() and rest.isdigit() else None
-    some = tuple(f" {WORDS[index % len(WORDS)]}" for index in range(count or 0))
-    match command:
-        case "throttle":
-            error = {"code": "429", "message": "Requests have exceeded the rate limit."}
-            return Refusal(429, {"error": error}, retry_after=count or 7)
-        case "fail":
-            return Refusal(500, {"error": {"code": "InternalServerError", "message": "secret"}})
-        case "reject":
-            error = {"code": "unsupported_parameter", "param": "temperature", "message": "secret"}
-            return Refusal(400, {"error": error})
-        case "filter":
-            return Refusal(400, _blocked(), categories=("jailbreak",))
-        case "stall":
-            return Script(some, Ending.STALLED, prompt_tokens=prompt_tokens)
-        case "cut":
-            return Script(some, Ending.CUT, prompt_tokens=prompt_tokens)
-        case "censor":
-            return Script(some, Ending.CENSORED, prompt_tokens=prompt_tokens)
-        case "garbage":
-            return Script((), Ending.GARBAGE, prompt_tokens=prompt_tokens)
-        case "slow" if count:
-            return Script(some, seconds=SLOW_SECONDS, prompt_tokens=prompt_tokens)
-        case "long" if count:
-            return Script(some, prompt_tokens=prompt_tokens)
-        case _:
-            words = tuple(f" {word}" for word in prompt.split(" "))
-            return Script(("You said:", *words), prompt_tokens=prompt_tokens)
+def _throttled(count: int | None) -> Refusal:
+    body = error_body("429", "Requests have exceeded the rate limit.")
+    return Refusal(429, body, {"Retry-After": str(7 if count is None else count)})
 
 
-def completion(script: Script, body: JsonObject) -> JsonObject:
-    """Return an answer that is not streamed."""
-    return {
-        **_frame(body, "chat.completion"),
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": script.text},
-                "finish_reason": script.ending.value,
-                "content_filter_results": _SAFE,
-            }
-        ],
-        "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": _SAFE}],
-        "usage": script.usage,
-    }
+def _hurried(count: int | None) -> Refusal:
+    body = error_body("429", "Requests have exceeded the rate limit.")
+    return Refusal(429, body, {"retry-after-ms": str(count or 0), "Retry-After": "60"})
 
 
-def chunks(script: Script, body: JsonObject) -> Iterator[tuple[float, JsonObject]]:
-    """Yield a stream's payloads, each with the pause before it, as far as the script goes."""
-    frame = _frame(body, "chat.completion.chunk")
-    yield (
-        0.0,
-        {
-            **frame,
-            "choices": [],
-            "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": _SAFE}],
-        },
-    )
-    yield 0.0, _chunk(frame, {"role": "assistant", "content": ""}, None)
-    for word in script.words:
-        yield script.seconds, _chunk(frame, {"content": word}, None)
-    if script.ending in {Ending.WHOLE, Ending.CENSORED}:
-        yield 0.0, _chunk(frame, {}, script.ending.value)
-        options = body.get("stream_options")
-        if isinstance(options, dict) and options.get("include_usage"):
-            yield 0.0, {**frame, "choices": [], "usage": script.usage}
+def _small(count: int | None) -> Refusal:
+    body = error_body("429", "Requests have exceeded the token rate limit.")
+    return Refusal(429, body, {"x-ratelimit-limit-tokens": str(count or 0), "Retry-After": "60"})
 
 
-_SAFE = {
-    name: {"filtered": False, "severity": "safe"}
-    for name in ("hate", "self_harm", "sexual", "violence")
+def _away(count: int | None) -> Refusal:
+    headers = {} if count is None else {"Retry-After": str(count)}
+    return Refusal(503, error_body("ServiceUnavailable", "secret"), headers)
+
+
+_REFUSALS: dict[str, Callable[[int | None], Refusal]] = {
+    "throttle": _throttled,
+    "hurried": _hurried,
+    "small": _small,
+    "away": _away,
+    "fail": lambda _: Refusal(500, error_body("InternalServerError", "secret")),
+    "reject": lambda _: Refusal(
+        400, error_body("unsupported_parameter", "secret", param="temperature")
+    ),
+    "window": lambda _: Refusal(
+        400, error_body("context_length_exceeded", "secret", param="messages")
+    ),
+    "missing": lambda _: Refusal(404, error_body("DeploymentNotFound", "secret")),
+    "retired": lambda _: Refusal(410, error_body("ModelDeprecated", "secret")),
+    "forbidden": lambda _: Refusal(403, error_body("PermissionDenied", "secret")),
 }
 
 
-def _frame(body: JsonObject, kind: str) -> JsonObject:
-    return {
-        "id": "chatcmpl-scripted",
-        "object": kind,
-        "created": 1_760_000_000,
-        "model": body.get("model", "scripted"),
-        "system_fingerprint": None,
+def script_for(
+    body: JsonObject, operation: Operation = Operation.CHAT_COMPLETIONS
+) -> Script | Refusal:
+    """Return what to answer."""
+    prompt = last_text(body)
+    prompt_tokens = len(json.dumps(body.get("messages") or body.get("input") or []).split())
+    command, _, rest = prompt.partition(" ")
+    count = min(int(rest), LARGEST_COUNT) if rest.isascii() and rest.isdigit() else None
+    if command == "filter":
+        return Refusal(400, blocked_error(operation))
+    if command in _REFUSALS:
+        return _REFUSALS[command](count)
+    return _answer(prompt, command, count, prompt_tokens)
+
+
+def _answer(prompt: str, command: str, count: int | None, prompt_tokens: int) -> Script:
+    some = tuple(f" {WORDS[index % len(WORDS)]}" for index in range(count or 0))
+    endings = {
+        "stall": Ending.STALLED,
+        "cut": Ending.CUT,
+        "broken": Ending.BROKEN,
+        "censor": Ending.CENSORED,
     }
+    if command in endings:
+        return Script(some, endings[command], prompt_tokens=prompt_tokens)
+    if command == "mute":
+        return Script((), Ending.STALLED, prompt_tokens=prompt_tokens, opened=True)
+    if command == "garbage":
+        return Script((), Ending.GARBAGE, prompt_tokens=prompt_tokens)
+    if command in {"slow", "long"} and count:
+        seconds = SLOW_SECONDS if command == "slow" else 0.0
+        return Script(some, seconds=seconds, prompt_tokens=prompt_tokens)
+    words = ("You said:", *(f" {word}" for word in prompt.split(" ")))
+    late = SLOW_SECONDS * (count or 0) if command == "late" else 0.0
+    return Script(words, prompt_tokens=prompt_tokens, late=late)
 
 
-def _chunk(frame: JsonObject, delta: JsonObject, finish_reason: str | None) -> JsonObject:
-    choice = {
-        "index": 0,
-        "delta": delta,
-        "finish_reason": finish_reason,
-        "content_filter_results": _SAFE if delta.get("content") else {},
-    }
-    return {**frame, "choices": [choice]}
-
-
-def _blocked() -> JsonObject:
-    """Return Azure OpenAI's error for a blocked prompt ("Content filtering", scenario details)."""
-    return {
-        "error": {
-            "message": "The response was filtered due to the prompt triggering the policy.",
-            "type": None,
-            "param": "prompt",
-            "code": "content_filter",
-            "status": 400,
-            "innererror": {
-                "code": "ResponsibleAIPolicyViolation",
-                "content_filter_result": {
-                    **_SAFE,
-                    "jailbreak": {"filtered": True, "detected": True},
-                },
-            },
-        }
-    }
-
-
-def _last_text(body: JsonObject) -> str:
-    for message in reversed(body.get("messages") or []):
-        content = message.get("content")
-        if message.get("role") == "user" and isinstance(content, str):
+def last_text(body: JsonObject) -> str:
+    """Return what the user said last: of a chat, of a response's input, or the text to embed."""
+    asked = body.get("input")
+    if isinstance(asked, str):
+        return asked
+    for message in reversed(body.get("messages") or asked or []):
+        if isinstance(message, str):
+            return message
+        content = message.get("content") if isinstance(message, dict) else None
+        if isinstance(content, list) and content and isinstance(content[-1], dict):
+            content = content[-1].get("text")
+        if isinstance(content, str) and message.get("role") == "user":
             return content
     return ""

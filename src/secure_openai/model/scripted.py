@@ -6,25 +6,24 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 
-from secure_openai.errors import (
-    ContentFiltered,
-    ModelError,
-    ModelRejected,
-    ModelThrottled,
+from secure_openai.errors import ModelError
+from secure_openai.model import playback
+from secure_openai.model.interface import ModelRequest, ModelResponse, ServerSentEvent
+from secure_openai.model.refusals import ErrorAnswer, error_event, error_of
+from secure_openai.model.script import Ending, Refusal, Script, script_for
+from secure_openai.model.wire import wire_body
+from secure_openai.types import (
+    Attempt,
+    Deployment,
+    JsonObject,
+    MemberHealth,
+    Operation,
+    Parameters,
 )
-from secure_openai.model.interface import DONE, ModelRequest, ModelResponse, ServerSentEvent
-from secure_openai.model.openai_compatible import wire_body
-from secure_openai.model.script import (
-    Ending,
-    Refusal,
-    Script,
-    chunks,
-    completion,
-    script_for,
-)
-from secure_openai.types import Deployment, JsonObject, Parameters
 
-DEPLOYMENT = Deployment("scripted", "scripted", Parameters(window_tokens=128_000))
+DEPLOYMENT = Deployment(
+    "scripted", "scripted", Parameters(window_tokens=128_000, operations=frozenset(Operation))
+)
 
 
 class ScriptedModel:
@@ -42,74 +41,71 @@ class ScriptedModel:
     async def open(self, request: ModelRequest) -> ModelResponse:
         """Answer by script."""
         body = wire_body(request)
-        script = script_for(body)
+        script = script_for(body, request.operation)
         if isinstance(script, Refusal):
-            raise _error(script)
+            raise error_of(ErrorAnswer(script.status, script.headers, script.body), request)
+        await asyncio.sleep(script.late)
         if script.ending is Ending.STALLED and not script.words:
             await asyncio.Event().wait()
+        if script.ending is Ending.CUT and not script.words:
+            raise ModelError("The model broke off before it answered.", billable=True)
         self.under_way += 1
-        return _Scripted(self, script, body)
+        return _Scripted(self, script, body, request.operation)
 
     async def ready(self) -> bool:
         """Return true: it is always there."""
         return True
 
+    def health(self) -> Sequence[MemberHealth]:
+        """Return nothing: this is no pool."""
+        return ()
+
     async def aclose(self) -> None:
         """Do nothing: nothing is open."""
 
 
-def _error(refusal: Refusal) -> ModelError:
-    if refusal.retry_after is not None:
-        return ModelThrottled(
-            "The model is over its own quota. Try again soon.", retry_after=refusal.retry_after
-        )
-    if refusal.categories:
-        named = ", ".join(refusal.categories)
-        return ContentFiltered(
-            f"The content filter blocked this prompt ({named}). Change it and try again.",
-            categories=refusal.categories,
-        )
-    if refusal.status < 500:  # noqa: PLR2004 - 4xx is the request's fault
-        return ModelRejected("The model does not accept this request.")
-    return ModelError("The model failed. Try again, and tell your administrator if it goes on.")
-
-
 class _Scripted:
-    def __init__(self, model: ScriptedModel, script: Script, body: JsonObject) -> None:
+    def __init__(
+        self, model: ScriptedModel, script: Script, body: JsonObject, operation: Operation
+    ) -> None:
+        self.member = ""
+        self.attempts: tuple[Attempt, ...] = ()
+        self.failure: ModelError | None = None
         self._model = model
         self._script = script
         self._body = body
+        self._operation = operation
         self._open = True
 
     async def read(self) -> bytes:
-        if self._script.ending is Ending.GARBAGE:
-            raise ModelError("The model's answer is not a JSON object.")
+        if self._script.ending in {Ending.GARBAGE, Ending.BROKEN}:
+            raise self._failed("The model's answer is not a JSON object.")
         await self._end()
         await asyncio.sleep(self._script.seconds * len(self._script.words))
-        return json.dumps(completion(self._script, self._body)).encode()
+        return json.dumps(playback.whole(self._script, self._body, self._operation)).encode()
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
-        for seconds, payload in chunks(self._script, self._body):
+        for seconds, event in playback.events(self._script, self._body, self._operation):
             if seconds:
                 await asyncio.sleep(seconds)
-            yield _event(json.dumps(payload, separators=(",", ":")).encode())
-        if self._script.ending is Ending.GARBAGE:
-            yield _event(b"garbage")
+            if self._script.ending is Ending.BROKEN and (error := error_event(event.parsed)):
+                self.failure = error
+                raise error
+            yield event
         await self._end()
-        yield _event(DONE)
 
     async def _end(self) -> None:
         """Stall or break where the script says so."""
         if self._script.ending is Ending.STALLED:
             await asyncio.Event().wait()
         if self._script.ending is Ending.CUT:
-            raise ModelError("The model broke off in the middle of its answer.")
+            raise self._failed("The model broke off in the middle of its answer.")
+
+    def _failed(self, detail: str) -> ModelError:
+        self.failure = ModelError(detail, billable=True)
+        return self.failure
 
     async def aclose(self) -> None:
         if self._open:
             self._open = False
             self._model.under_way -= 1
-
-
-def _event(data: bytes) -> ServerSentEvent:
-    return ServerSentEvent(b"data: " + data + b"\n\n", data)

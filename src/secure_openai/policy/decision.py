@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from secure_openai.errors import PolicyError, Refused
 from secure_openai.policy.document import ROLES, Grant, Grants, read_policy
-from secure_openai.types import Decision, Deployment, Limits, Principal, Reason
+from secure_openai.types import Decision, Deployment, Limits, Operation, Principal, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ class Policy:
         prompt_tokens: int,
         answer_tokens: int | None,
         choices: int = 1,
+        operation: Operation = Operation.CHAT_COMPLETIONS,
     ) -> Admittance:
         """Decide, before quota is asked.
 
@@ -86,6 +87,7 @@ class Policy:
             prompt_tokens: The prompt's estimate.
             answer_tokens: The largest answer asked for, per choice; the largest allowed if `None`.
             choices: How many answers are asked for.
+            operation: What is asked of it.
 
         Raises:
             Refused: With the rule that refused.
@@ -103,12 +105,19 @@ class Policy:
         allowing = [grant for grant in grants if grant.allows(name)]
         if not allowing:
             _refuse(Reason.DEPLOYMENT_NOT_ALLOWED, f"Your role may not use {name}.")
+        if operation not in deployment.parameters.operations:
+            known = ", ".join(sorted(deployment.parameters.operations))
+            _refuse(
+                Reason.OPERATION_NOT_TAKEN,
+                f"{name} does not answer {operation}, only {known}: choose another deployment.",
+            )
         limits = most_generous([grant.limits_of(name) for grant in allowing])
-        if prompt_tokens > limits.prompt_tokens:
+        taken = deployment.parameters.prompt_tokens or limits.prompt_tokens
+        if prompt_tokens > min(limits.prompt_tokens, taken):
             _refuse(
                 Reason.PROMPT_TOO_LARGE,
                 f"The prompt takes about {prompt_tokens} tokens; the most allowed is "
-                f"{limits.prompt_tokens}.",
+                f"{min(limits.prompt_tokens, taken)}.",
             )
         each = min(limits.answer_tokens // choices, deployment.parameters.answer_tokens)
         if each < 1 or (

@@ -47,8 +47,8 @@ class ChatCompletions:
         Raises:
             RequestError: It does not: a reasoning model refuses what others need.
         """
-        for name in ("temperature", "top_p"):
-            if self.body.get(name) is not None and not parameters.temperature:
+        for name in sorted(parameters.refused):
+            if self.body.get(name) is not None:
                 raise RequestError(
                     f"{self.deployment} does not take {name}: leave it out.", pointer=f"/{name}"
                 )

@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Self
 
+from secure_openai.posture.azapi_bodies import Reading, as_azurerm
+
 Values = Mapping[str, Any]
-Place = tuple[str, tuple[str | int, ...]]
-"""A resource's address and the path of one of its attributes."""
+Steps = tuple[str | int, ...]
+"""The way to an attribute: names, and numbers in lists."""
+Place = tuple[str, Steps]
+"""A resource's address and the way to one of its attributes."""
 
 
 class Unknown:
@@ -36,13 +40,15 @@ class Resource:
         values: Its attributes, as `terraform show -json` prints them.
         sensitive: Which of them may not be shown, likewise.
         unknown: Paths of attributes that are not known, or that a simulation made up.
+        unread: Properties of a body in Azure's own words that no attribute stands for.
     """
 
     address: str
     type: str
     values: Values
     sensitive: Values = field(default_factory=dict, repr=False)
-    unknown: Set[tuple[str | int, ...]] = field(default=frozenset(), repr=False)
+    unknown: Set[Steps] = field(default=frozenset(), repr=False)
+    unread: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -58,12 +64,10 @@ class Resource:
         """Return the argument at a path such as `site_config.0.ftps_state`.
 
         Returns:
-            None where it is absent, `UNKNOWN` where it is not known or was made up.
+            None where it is absent, `UNKNOWN` where any of it is not known or was made up.
         """
         steps = tuple(int(step) if step.isdigit() else step for step in path.split("."))
-        if self.unknown and any(
-            steps[:length] in self.unknown for length in range(1, 1 + len(steps))
-        ):
+        if self.unknown and self._unsure(steps):
             return UNKNOWN
         value: Any = self.values
         for step in steps:
@@ -73,19 +77,66 @@ class Resource:
                 return None
         return value
 
+    def hides(self, path: str) -> bool:
+        """Return whether the argument at a path is sensitive, or holds or lies in what is."""
+        marks: Any = self.sensitive
+        for step in path.split("."):
+            if marks is True:
+                return True
+            try:
+                marks = marks[int(step) if step.isdigit() else step]
+            except (KeyError, IndexError, TypeError):
+                return False
+        return _any(marks)
+
+    def unsure(self, *names: str) -> bool:
+        """Return whether any part of any of these arguments is not known, or was made up."""
+        return any(not path or path[0] in names for path in self.unknown)
+
+    def _unsure(self, steps: Steps) -> bool:
+        return any(
+            path[: len(steps)] == steps or steps[: len(path)] == path for path in self.unknown
+        )
+
     def blocks(self, name: str) -> list[Values]:
         """Return the blocks of a name; empty where there are none."""
         found = self.values.get(name)
         return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+
+    def items(self, name: str) -> list[Any]:
+        """Return the known members of a list; empty where there is none."""
+        found = self.values.get(name)
+        return [one for one in found if one is not None] if isinstance(found, list) else []
 
     def refers(self, attribute: str) -> str:
         """Return an id that it names, in the case in which ids are compared; empty if none."""
         return fold(self.values.get(attribute))
 
 
+def _any(marks: Any) -> bool:
+    if isinstance(marks, Mapping):
+        return any(_any(one) for one in marks.values())
+    if isinstance(marks, list):
+        return any(_any(one) for one in marks)
+    return marks is True
+
+
 def fold(identifier: object) -> str:
     """Return an id as Azure compares ids: without regard to case or a closing slash."""
     return str(identifier or "").rstrip("/").casefold()
+
+
+def leaves(value: Any) -> Iterator[tuple[Steps, Any]]:
+    """Yield what in a value holds nothing else, with the way to it, however deep it lies."""
+    waiting: list[tuple[Steps, Any]] = [((), value)]
+    while waiting:
+        steps, one = waiting.pop()
+        if isinstance(one, Mapping):
+            waiting.extend(((*steps, name), one[name]) for name in reversed(list(one)))
+        elif isinstance(one, list):
+            waiting.extend(((*steps, at), one[at]) for at in reversed(range(len(one))))
+        else:
+            yield steps, one
 
 
 @dataclass(frozen=True)
@@ -94,33 +145,52 @@ class Estate:
 
     Attributes:
         resources: Every managed resource.
-        outputs: The root module's outputs.
+        outputs: The root module's outputs; `UNKNOWN` where a plan does not know one.
         invented: Places whose values a simulation made up or a plan does not know.
         relations: Whether ids are known, so that what refers to what can be told.
+        looked_up: What data sources answered: no part of the estate, but it may be copied into it.
+        left_out: Addresses that stand in no list of resources although they exist, with the reason.
     """
 
     resources: tuple[Resource, ...]
     outputs: Values
     invented: Set[Place] = frozenset()
     relations: bool = True
+    looked_up: tuple[Resource, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, state: Values, invented: Set[Place] = frozenset()) -> Self:
         """Read a state as `terraform show -json` prints it."""
-        values = state["values"]
-        return cls.within(values, invented)
+        return cls.within(state["values"], invented)
 
     @classmethod
     def within(
-        cls, values: Values, invented: Set[Place] = frozenset(), *, relations: bool = True
+        cls,
+        values: Values,
+        invented: Set[Place] = frozenset(),
+        *,
+        relations: bool = True,
+        left_out: tuple[tuple[str, str], ...] = (),
     ) -> Self:
-        """Read the `values` of a state or the `planned_values` of a plan."""
-        unknown: dict[str, set[tuple[str | int, ...]]] = defaultdict(set)
+        """Read the `values` of a state or the `planned_values` of a plan.
+
+        Raises:
+            KeyError: A resource is neither managed nor looked up.
+        """
+        unknown: dict[str, set[Steps]] = defaultdict(set)
         for address, path in invented:
             unknown[address].add(path)
-        outputs = {name: one.get("value") for name, one in values.get("outputs", {}).items()}
-        found = tuple(_walk(values.get("root_module", {}), unknown))
-        return cls(found, outputs, invented, relations)
+        missing = None if relations else UNKNOWN
+        outputs = {
+            name: one.get("value", missing) for name, one in values.get("outputs", {}).items()
+        }
+        managed: list[Resource] = []
+        looked_up: list[Resource] = []
+        lists = {"managed": managed, "data": looked_up}
+        for one in _entries(values.get("root_module", {})):
+            lists[one["mode"]].append(_resource(one, unknown.get(one["address"], set())))
+        return cls(tuple(managed), outputs, invented, relations, tuple(looked_up), left_out)
 
     @cached_property
     def _by_type(self) -> dict[str, list[Resource]]:
@@ -146,6 +216,17 @@ class Estate:
     @cached_property
     def _by_reference(self) -> dict[tuple[str, str], dict[str, list[Resource]]]:
         return {}
+
+    @cached_property
+    def _leaves(self) -> dict[int, tuple[tuple[Steps, Any], ...]]:
+        return {}
+
+    def leaves_of(self, one: Resource) -> tuple[tuple[Steps, Any], ...]:
+        """Return `leaves` of a resource's arguments."""
+        found = self._leaves.get(id(one))
+        if found is None:
+            found = self._leaves[id(one)] = tuple(leaves(one.values))
+        return found
 
     @property
     def types(self) -> Set[str]:
@@ -191,16 +272,24 @@ class Estate:
         return self._by_id.get(fold(identifier)) if identifier else None
 
 
-def _walk(module: Values, unknown: Mapping[str, Set[tuple[str | int, ...]]]) -> Iterator[Resource]:
-    for one in module.get("resources", ()):
-        if one["mode"] == "managed":
-            address = one["address"]
-            yield Resource(
-                address,
-                one["type"],
-                one["values"],
-                one.get("sensitive_values") or {},
-                unknown.get(address, frozenset()),
-            )
-    for child in module.get("child_modules", ()):
-        yield from _walk(child, unknown)
+def _entries(root: Values) -> Iterator[Values]:
+    """Yield every resource of a module and of those below it, however deep they lie."""
+    modules = [root]
+    while modules:
+        module = modules.pop()
+        yield from module.get("resources", ())
+        modules.extend(reversed(module.get("child_modules", ())))
+
+
+def _resource(entry: Values, unknown: Set[Steps]) -> Resource:
+    read = as_azurerm(entry, unknown) if entry["type"] == "azapi_resource" else None
+    if read is None:
+        read = Reading(entry["type"], entry["values"], unknown, ())
+    return Resource(
+        entry["address"],
+        read.type,
+        read.values,
+        entry.get("sensitive_values") or {},
+        read.unknown,
+        read.unread,
+    )

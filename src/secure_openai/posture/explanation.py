@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from secure_openai.errors import ProofError
 from secure_openai.posture.paths import Path, from_internet, from_subnet, label
 from secure_openai.posture.private_link import Door
-from secure_openai.posture.topology import Subnet, Topology
+from secure_openai.posture.subnets import Subnet
+from secure_openai.posture.topology import Topology
 
 INTERNET = "internet"
 _WORDS = {
@@ -31,6 +32,13 @@ def explain(topology: Topology, question: str) -> list[Path]:
     Raises:
         ProofError: It is no such question, or names nothing of the estate.
     """
+    try:
+        return _explain(topology, question)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        raise ProofError("Some resource has not the shape that its provider writes.") from None
+
+
+def _explain(topology: Topology, question: str) -> list[Path]:
     source, arrow, target = (part.strip() for part in question.partition("->"))
     if not arrow or not source or not target:
         raise ProofError(f'"{question}" is no question: write "internet -> cosmos".')

@@ -6,13 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from secure_openai.posture.addresses import range_of
 from secure_openai.posture.estate import UNKNOWN, Resource, fold
+from secure_openai.posture.firewalls import firewall
 from secure_openai.posture.names import Hop, resolution
-from secure_openai.posture.private_link import APPS, SLOTS, Door
-from secure_openai.posture.security_rules import Flow, Share, evaluate
-from secure_openai.posture.topology import Endpoint, Subnet, Topology
+from secure_openai.posture.private_link import Door
+from secure_openai.posture.security_rules import Answer, Flow, Share, evaluate
+from secure_openai.posture.subnets import Subnet
+from secure_openai.posture.topology import Endpoint, Topology
 
 HTTPS: Final = 443
+_EVERYTHING: Final = 2**31
+"""A route for this many addresses is a default route, in one piece or in halves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +52,12 @@ def from_internet(door: Door) -> Path:
     hops: list[Hop] = [
         (True, "", f"{door.hosts[0] if door.hosts else service.name} is a public name")
     ]
-    hops.extend(_public(service))
+    hops.extend(_public(door))
     return Path("internet", label(door), tuple(hops))
 
 
-def _public(service: Resource) -> Iterator[Hop]:
+def _public(door: Door) -> Iterator[Hop]:
+    service = door.service
     if service.type == "azurerm_monitor_private_link_scope":
         for name in ("ingestion_access_mode", "query_access_mode"):
             mode = service.get(name)
@@ -72,43 +78,17 @@ def _public(service: Resource) -> Iterator[Hop]:
             service.address,
             "public_network_access_enabled is " + ("true" if public else "absent, which is true"),
         )
-        yield from _firewall(service)
-
-
-def _firewall(service: Resource) -> Iterator[Hop]:
-    action, listed = firewall(service)
-    if action is UNKNOWN:
-        yield None, service.address, "its firewall is not known yet"
-    elif action != "Deny":
-        yield True, service.address, "its firewall admits every address"
-    elif listed:
-        yield True, service.address, f"its firewall admits {', '.join(listed)}"
-    else:
-        yield False, service.address, "its firewall admits no address"
-
-
-def firewall(service: Resource) -> tuple[object, tuple[str, ...]]:
-    """Return the firewall's default action (`Deny`, or what admits) and the addresses it admits."""
-    if service.type in (*APPS, *SLOTS):
-        action = service.get("site_config.0.ip_restriction_default_action")
-        restrictions = service.get("site_config.0.ip_restriction") or []
-        admitted = tuple(
-            str(
-                one.get("ip_address")
-                or one.get("service_tag")
-                or one.get("virtual_network_subnet_id")
-            )
-            for one in restrictions
-            if one.get("action", "Allow") == "Allow"
-        )
-        return action, admitted
-    if service.type == "azurerm_cosmosdb_account":
-        listed = tuple(service.get("ip_range_filter") or ())
-        filtered = service.get("is_virtual_network_filter_enabled") is True
-        return ("Deny" if listed or filtered else "Allow"), listed
-    block = "network_rules" if service.type == "azurerm_storage_account" else "network_acls"
-    action = service.get(f"{block}.0.default_action")
-    return action, tuple(service.get(f"{block}.0.ip_rules") or ())
+        found = firewall(service, door.beside)
+        if found.denies is None:
+            yield None, service.address, "its firewall is not known yet"
+        elif not found.denies:
+            yield True, service.address, "its firewall admits every address"
+        elif found.unsure:
+            yield None, service.address, "whom its firewall admits is not known yet"
+        elif found.admitted:
+            yield True, service.address, f"its firewall admits {', '.join(found.admitted)}"
+        else:
+            yield False, service.address, "its firewall admits no address"
 
 
 def from_subnet(topology: Topology, subnet: Subnet, door: Door) -> Path:
@@ -134,7 +114,7 @@ def _by_endpoint(
     if target is None:
         yield False, endpoint.resource.address, "the endpoint stands in no subnet"
         return
-    yield _leave(topology, subnet, target)
+    yield from _leave(topology, subnet, target)
     yield _near(topology, subnet, target)
     yield enter(topology, subnet, target)
     if endpoint.manual:
@@ -143,15 +123,40 @@ def _by_endpoint(
         yield True, endpoint.resource.address, f"the endpoint answers for {door.subresource}"
 
 
-def _leave(topology: Topology, subnet: Subnet, target: Subnet) -> Hop:
+def _leave(topology: Topology, subnet: Subnet, target: Subnet) -> Iterator[Hop]:
     if subnet.resource is None:
         vouched = topology.assumed.hold("filtered", subnet.id)
         says = "assumed to let it leave" if vouched else "lies outside: its rules cannot be read"
-        return (True if vouched else None), subnet.id, f"subnet {subnet.label} {says}"
-    rules = topology.rules_of(subnet)
-    if rules is None:
-        return True, subnet.resource.address, f"subnet {subnet.label} has no security group"
-    return _asked(topology, subnet, target, inbound=False)
+        yield (True if vouched else None), subnet.id, f"subnet {subnet.label} {says}"
+        return
+    if subnet.group is None and not subnet.group_id:
+        yield True, subnet.resource.address, f"subnet {subnet.label} has no security group"
+    else:
+        yield _asked(topology, subnet, target, inbound=False)
+    yield from _routed(topology, subnet, target)
+
+
+def _routed(topology: Topology, subnet: Subnet, target: Subnet) -> Iterator[Hop]:
+    """Yield a hop for each route that takes the way, other than a default route.
+
+    A network knows its own addresses and those of its peers by longer routes than that one.
+    """
+    for route in topology.routes_of(subnet):
+        if route.outside:
+            vouched = topology.assumed.hold("filtered", subnet.id)
+            says = f"the routes of subnet {subnet.label} lie outside"
+            yield (True if vouched else None), route.resource.address, says
+            continue
+        given = range_of(route.prefix)
+        places = [one for prefix in target.prefixes if (one := range_of(prefix))]
+        if given is None or given.size >= _EVERYTHING or route.hop == "VnetLocal":
+            continue
+        if any(given.holds(one) or one.holds(given) for one in places):
+            says = f"a route sends {route.prefix} to {route.hop}"
+            if route.hop in ("None", "Internet"):
+                yield False, route.resource.address, says
+            else:
+                yield None, route.resource.address, f"{says}, whose rules are not read here"
 
 
 def enter(topology: Topology, subnet: Subnet, target: Subnet) -> Hop:
@@ -160,7 +165,7 @@ def enter(topology: Topology, subnet: Subnet, target: Subnet) -> Hop:
         vouched = topology.assumed.hold("filtered", target.id)
         says = "assumed to let it enter" if vouched else "lies outside: its rules cannot be read"
         return (True if vouched else None), target.id, f"subnet {target.label} {says}"
-    if target.group is None:
+    if target.group is None and not target.group_id:
         return True, target.resource.address, f"subnet {target.label} has no security group"
     if not target.filters_endpoints:
         says = f"subnet {target.label} lets no rule count for endpoints"
@@ -168,38 +173,83 @@ def enter(topology: Topology, subnet: Subnet, target: Subnet) -> Hop:
     return _asked(topology, subnet, target, inbound=True)
 
 
+def admits(topology: Topology, subnet: Subnet, target: Subnet) -> Answer | None:
+    """Return how the target's rules answer a subnet as a whole; None where they cannot be read."""
+    return _answer(topology, subnet, target, inbound=True)
+
+
 def _asked(topology: Topology, subnet: Subnet, target: Subnet, *, inbound: bool) -> Hop:
     side = target if inbound else subnet
-    rules = topology.rules_of(side) or ()
-    group = side.group.address if side.group else side.id
-    if not subnet.prefixes or not target.prefixes:
-        return None, group, "addresses are not known"
-    space = topology.space(side.network)
-    shares = []
-    rule = ""
-    for source in subnet.prefixes:
-        for destination in target.prefixes:
-            answer = evaluate(rules, Flow(source, destination, HTTPS, inbound), space)
-            shares.append(answer.share)
-            rule = rule if answer.share is Share.ALL and rule else answer.rule
+    answer = _answer(topology, subnet, target, inbound=inbound)
+    if answer is None:
+        if side.group is None and topology.assumed.hold("filtered", side.id):
+            return True, side.id, f"subnet {side.label} is assumed to let it pass"
+        says = (
+            "its security group lies outside" if side.group is None else "addresses are not known"
+        )
+        return None, side.group.address if side.group else side.group_id or side.id, says
     way = "inbound" if inbound else "outbound"
-    passes = all(one is Share.ALL for one in shares)
+    passes = answer.share is Share.ALL
+    rule = answer.allowing if passes else answer.denying
     verb = "lets" if passes else "stops"
-    return passes, group, f"rule {rule} {verb} {way} 443"
+    return (
+        passes,
+        side.group.address if side.group else side.id,
+        f"rule {rule} {verb} {way} {HTTPS}",
+    )
+
+
+def _answer(topology: Topology, subnet: Subnet, target: Subnet, *, inbound: bool) -> Answer | None:
+    side = target if inbound else subnet
+    rules = topology.rules_of(side)
+    if rules is None or not subnet.prefixes or not target.prefixes:
+        return None
+    space = topology.space(side.network)
+    answers = [
+        evaluate(rules, Flow(source, destination, HTTPS, inbound), space)
+        for source in subnet.prefixes
+        for destination in target.prefixes
+    ]
+    shares = {one.share for one in answers}
+    share = answers[0].share if len(shares) == 1 else Share.SOME
+    return Answer(
+        share,
+        next((one.allowing for one in answers if one.allowing), ""),
+        next((one.denying for one in answers if one.denying), ""),
+        sum(one.admitted for one in answers),
+    )
 
 
 def _near(topology: Topology, subnet: Subnet, target: Subnet) -> Hop:
     if subnet.network == target.network:
         return True, subnet.network, "both stand in one virtual network"
+    ways = {}
+    unread = None
     for one in topology.estate.every("azurerm_virtual_network_peering"):
-        remote = one.refers("remote_virtual_network_id")
-        if {fold(_network_of_peering(one)), remote} == {subnet.network, target.network}:
-            return True, one.address, "the two networks are peered"
-    return False, subnet.network, "the two networks do not meet"
+        ends = (_network_of_peering(one), one.refers("remote_virtual_network_id"))
+        if set(ends) == {subnet.network, target.network}:
+            ways[ends] = one
+            lets = one.get("allow_virtual_network_access")
+            if lets is False:
+                return False, one.address, "the peering lets nobody reach the other network"
+            unread = one if lets is UNKNOWN else unread
+    if not ways:
+        return False, subnet.network, "the two networks do not meet"
+    first = next(iter(ways.values()))
+    if len(ways) == 1:
+        # Azure connects a peering when both sides have it.
+        outside = any(
+            topology.estate.known(end) is None for end in (subnet.network, target.network)
+        )
+        says = "the two networks are peered on one side only"
+        return (None if outside else False), first.address, says
+    if unread is not None:
+        return None, unread.address, "whether the peering lets anybody through is not known yet"
+    return True, first.address, "the two networks are peered"
 
 
 def _network_of_peering(peering: Resource) -> str:
-    return peering.id.rpartition("/virtualNetworkPeerings/")[0]
+    return fold(peering.id).rpartition("/virtualnetworkpeerings/")[0]
 
 
 def label(door: Door) -> str:

@@ -1,4 +1,4 @@
-"""Where each service answers: its subresources, its hostnames and its private zones, by cloud.
+"""Where each service answers: its subresources, its hostnames and its private zones.
 
 Source: https://learn.microsoft.com/azure/private-link/private-endpoint-dns
 """
@@ -10,53 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from secure_openai.posture.estate import Estate, Resource, fold
-
-PUBLIC: Final = "public"
-GOVERNMENT: Final = "usgovernment"
-
-_PUBLIC: Final = {
-    "account": ("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com"),
-    "azuremonitor": (
-        "monitor.azure.com",
-        "oms.opinsights.azure.com",
-        "ods.opinsights.azure.com",
-        "agentsvc.azure-automation.net",
-        "blob.core.windows.net",
-    ),
-    "blob": ("blob.core.windows.net",),
-    "dfs": ("dfs.core.windows.net",),
-    "file": ("file.core.windows.net",),
-    "queue": ("queue.core.windows.net",),
-    "registry": ("azurecr.io",),
-    "searchService": ("search.windows.net",),
-    "sites": ("azurewebsites.net",),
-    "sql": ("documents.azure.com",),
-    "table": ("table.core.windows.net",),
-    "vault": ("vault.azure.net",),
-}
-_GOVERNMENT: Final = {
-    "account": ("openai.azure.us", "cognitiveservices.azure.us"),
-    "azuremonitor": (
-        "monitor.azure.us",
-        "oms.opinsights.azure.us",
-        "ods.opinsights.azure.us",
-        "agentsvc.azure-automation.us",
-        "blob.core.usgovcloudapi.net",
-        "adx.monitor.azure.us",
-    ),
-    "blob": ("blob.core.usgovcloudapi.net",),
-    "dfs": ("dfs.core.usgovcloudapi.net",),
-    "file": ("file.core.usgovcloudapi.net",),
-    "queue": ("queue.core.usgovcloudapi.net",),
-    "registry": ("azurecr.us",),
-    "searchService": ("search.azure.us",),
-    "sites": ("azurewebsites.us",),
-    "sql": ("documents.azure.us",),
-    "table": ("table.core.usgovcloudapi.net",),
-    "vault": ("vault.usgovcloudapi.net",),
-}
-DOMAINS: Final = {PUBLIC: _PUBLIC, GOVERNMENT: _GOVERNMENT}
-"""The domains in which a subresource answers, by cloud."""
+from secure_openai.posture.zones import DOMAINS, GOVERNMENT, PUBLIC, zone
 
 LOGIN: Final = {PUBLIC: "login.microsoftonline.com", GOVERNMENT: "login.microsoftonline.us"}
 """The host of Entra ID."""
@@ -67,31 +21,42 @@ FEDERATION: Final = {
 }
 """The audience of a federated credential."""
 
-_VAULT_ZONES: Final = {
-    "vault.azure.net": "privatelink.vaultcore.azure.net",
-    "vault.usgovcloudapi.net": "privatelink.vaultcore.usgovcloudapi.net",
-}
+WEB: Final = (
+    "azurerm_linux_web_app",
+    "azurerm_linux_web_app_slot",
+    "azurerm_windows_web_app",
+    "azurerm_windows_web_app_slot",
+)
+FUNCTIONS: Final = (
+    "azurerm_linux_function_app",
+    "azurerm_linux_function_app_slot",
+    "azurerm_windows_function_app",
+    "azurerm_windows_function_app_slot",
+)
+SLOTS: Final = tuple(one for one in (*WEB, *FUNCTIONS) if one.endswith("_slot"))
+APPS: Final = tuple(one for one in (*WEB, *FUNCTIONS) if one not in SLOTS)
+SITES: Final = (*APPS, *SLOTS)
+"""Applications and their slots."""
+
+MACHINES: Final = ("azurerm_linux_virtual_machine", "azurerm_windows_virtual_machine")
 
 SUBRESOURCES: Final = {
     "azurerm_cognitive_account": ("account",),
     "azurerm_container_registry": ("registry",),
     "azurerm_cosmosdb_account": ("sql",),
     "azurerm_key_vault": ("vault",),
-    "azurerm_linux_function_app": ("sites",),
-    "azurerm_linux_function_app_slot": ("sites",),
-    "azurerm_linux_web_app": ("sites",),
-    "azurerm_linux_web_app_slot": ("sites",),
     "azurerm_monitor_private_link_scope": ("azuremonitor",),
     "azurerm_search_service": ("searchService",),
     "azurerm_storage_account": ("blob", "dfs", "file", "queue", "table"),
+    **dict.fromkeys(SITES, ("sites",)),
 }
 """What of a service a private endpoint may stand for."""
 
-APPS: Final = ("azurerm_linux_web_app", "azurerm_linux_function_app")
-SLOTS: Final = ("azurerm_linux_web_app_slot", "azurerm_linux_function_app_slot")
-WEB: Final = ("azurerm_linux_web_app", "azurerm_linux_web_app_slot")
-FUNCTIONS: Final = ("azurerm_linux_function_app", "azurerm_linux_function_app_slot")
 SERVICES: Final = tuple(SUBRESOURCES)
+
+# Other kinds of account answer under the second domain only.
+_MODELS: Final = ("openai", "aiservices")
+_ACCOUNTS: Final = "cognitiveservices."
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +69,7 @@ class Door:
         subresource: What the endpoint stands for: `blob`, `sites`, `sites-staging`.
         hosts: The names under which callers know it, before any private zone.
         zones: The private zones that must answer for it.
+        beside: Rules of its firewall that stand in resources of their own.
     """
 
     service: Resource
@@ -111,19 +77,7 @@ class Door:
     subresource: str
     hosts: tuple[str, ...]
     zones: tuple[str, ...]
-
-
-def zone(domain: str) -> str:
-    """Return the private zone that answers for a domain."""
-    return _VAULT_ZONES.get(domain, f"privatelink.{domain}")
-
-
-def cloud_of_zone(name: str) -> str | None:
-    """Return the cloud that a private zone belongs to, or None where it is not one of Azure's."""
-    for cloud, domains in DOMAINS.items():
-        if any(name == zone(domain) for found in domains.values() for domain in found):
-            return cloud
-    return None
+    beside: tuple[Resource, ...] = ()
 
 
 def infer_cloud(estate: Estate) -> str:
@@ -135,10 +89,10 @@ def infer_cloud(estate: Estate) -> str:
     return PUBLIC
 
 
-def doors(service: Resource, cloud: str) -> Iterator[Door]:
+def doors(service: Resource, cloud: str, beside: tuple[Resource, ...] = ()) -> Iterator[Door]:
     """Yield every door of a service, whether or not anybody uses it."""
-    for subresource in SUBRESOURCES.get(service.type, ()):
-        domains = DOMAINS[cloud][subresource]
+    for subresource in _subresources(service):
+        domains = _domains(service, DOMAINS[cloud][subresource])
         target, name, group = service.id, service.name, subresource
         if service.type in SLOTS:
             parent = service.values.get("app_service_id") or service.values.get("function_app_id")
@@ -151,7 +105,21 @@ def doors(service: Resource, cloud: str) -> Iterator[Door]:
             group,
             tuple(_hosts(service, name, domains)),
             tuple(zone(domain) for domain in domains),
+            beside,
         )
+
+
+def _subresources(service: Resource) -> tuple[str, ...]:
+    if service.type == "azurerm_cosmosdb_account" and service.values.get("kind") == "MongoDB":
+        return ("mongodb",)
+    return SUBRESOURCES.get(service.type, ())
+
+
+def _domains(service: Resource, domains: tuple[str, ...]) -> tuple[str, ...]:
+    kind = str(service.values.get("kind") or "OpenAI").casefold()
+    if service.type == "azurerm_cognitive_account" and kind not in _MODELS:
+        return tuple(one for one in domains if one.startswith(_ACCOUNTS))
+    return domains
 
 
 def _hosts(service: Resource, name: str, domains: tuple[str, ...]) -> Iterator[str]:
@@ -164,19 +132,9 @@ def _hosts(service: Resource, name: str, domains: tuple[str, ...]) -> Iterator[s
             return
     for domain in domains:
         yield f"{name}.{domain}".casefold()
-        if service.type in (*APPS, *SLOTS):
+        if service.type in SITES:
             yield f"{name}.scm.{domain}".casefold()
         if service.type == "azurerm_cosmosdb_account":
             for place in service.blocks("geo_location"):
                 region = str(place.get("location") or "").replace(" ", "").casefold()
                 yield f"{name}-{region}.{domain}".casefold()
-
-
-def service_domain(host: str) -> bool:
-    """Return whether a name lies in a domain of one of these services, of any cloud."""
-    return any(
-        host.endswith(f".{domain}")
-        for domains in DOMAINS.values()
-        for found in domains.values()
-        for domain in found
-    )

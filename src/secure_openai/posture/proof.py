@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -12,17 +12,21 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from secure_openai.errors import AssumptionError
+from secure_openai.posture import collector
 from secure_openai.posture.assumptions import Assumption, Assumptions
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.statements import (
+    COVERED,
     STATEMENTS,
     Doubt,
     Finding,
     Note,
     Outcome,
+    Seen,
     Severity,
     Statement,
 )
+from secure_openai.posture.statements.whole import WHOLE, changed, unseen
 from secure_openai.posture.topology import Topology
 
 ONLY_AFTER_DEPLOYMENT: Final = (
@@ -36,7 +40,7 @@ ONLY_AFTER_DEPLOYMENT: Final = (
 """What no proof of a configuration can show; `secure-openai verify` looks at it."""
 
 
-T = TypeVar("T", Finding, Doubt, Note)
+T = TypeVar("T", Finding, Doubt, Note, Seen)
 
 
 class Verdict(StrEnum):
@@ -66,6 +70,7 @@ class Judged:
     doubts: tuple[Doubt, ...]
     notes: tuple[Note, ...]
     accepted: tuple[tuple[Finding, Accepted], ...]
+    seen: tuple[Seen, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -116,6 +121,7 @@ class Proof:
         return Counter(one.verdict for one in self.judged)
 
 
+@collector.paused()
 def prove(
     estate: Estate,
     *,
@@ -137,7 +143,11 @@ def prove(
     vouched = assumed or Assumptions()
     topology = Topology(estate, cloud, vouched)
     baseline = list(accepted)
-    judged = tuple(_judge(one, topology, baseline) for one in STATEMENTS)
+    try:
+        doubts = _Doubts.of(topology, baseline)
+    except _ODD_SHAPES:
+        doubts = _Doubts((Doubt("", _ODD),), {})
+    judged = tuple(_judge(one, topology, baseline, doubts) for one in STATEMENTS)
     used = {one for each in judged for _, one in each.accepted}
     for one in baseline:
         if one not in used:
@@ -149,16 +159,68 @@ def prove(
     return Proof(judged, standing, topology.cloud, len(estate.resources), topology)
 
 
-def _judge(statement: Statement, topology: Topology, baseline: list[Accepted]) -> Judged:
+@dataclass(frozen=True, slots=True)
+class _Doubts:
+    """What leaves statements in doubt that do not look at it.
+
+    Attributes:
+        unseen: About resources that no statement looks at, for what is said of everything.
+        changed: About resources that something changes behind their back, by their type.
+    """
+
+    unseen: tuple[Doubt, ...]
+    changed: Mapping[str, tuple[Doubt, ...]]
+
+    @classmethod
+    def of(cls, topology: Topology, baseline: Iterable[Accepted]) -> _Doubts:
+        """Return them, but for what somebody looked at and accepted."""
+        accepted = {one.address for one in baseline if one.statement == WHOLE}
+        found = [
+            Doubt(resources[0].address, f"no statement looks at {kind}")
+            for kind, resources in unseen(topology, COVERED).items()
+            if resources[0].address not in accepted
+        ]
+        behind = {
+            kind: tuple(
+                Doubt(one.address, "something changes it behind its back, and that is not read")
+                for one in resources
+            )
+            for kind, resources in changed(topology).items()
+        }
+        return cls(tuple(found), behind)
+
+    def about(self, statement: Statement, judged: Set[str]) -> Iterator[Doubt]:
+        """Yield those that concern a statement, given the addresses at which it found something."""
+        if statement.everything:
+            yield from (one for one in self.unseen if one.address not in judged)
+        for kind in statement.covers:
+            yield from self.changed.get(kind, ())
+
+
+_ODD: Final = "some resource has not the shape that its provider writes"
+_ODD_SHAPES: Final = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+def _judge(
+    statement: Statement, topology: Topology, baseline: list[Accepted], doubts: _Doubts
+) -> Judged:
     if statement.relations and not topology.estate.relations:
         says = "a plan does not know what refers to what: give --config with its folder"
         return Judged(statement, (), (Doubt("", says),), (), ())
     try:
         outcomes = list(dict.fromkeys(statement.check(topology)))
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+    except _ODD_SHAPES:
         # A shape that the provider does not write: nothing is proven of it.
-        says = "some resource has not the shape that its provider writes"
-        return Judged(statement, (), (Doubt("", says),), (), ())
+        return Judged(statement, (), (Doubt("", _ODD),), (), ())
+    outcomes += doubts.about(statement, {one.address for one in _of(outcomes, Finding)})
     findings, taken = [], []
     for finding in _of(outcomes, Finding):
         entry = next(
@@ -175,6 +237,7 @@ def _judge(statement: Statement, topology: Topology, baseline: list[Accepted]) -
         tuple(_of(outcomes, Doubt)),
         tuple(_of(outcomes, Note)),
         tuple(taken),
+        tuple(_of(outcomes, Seen)),
     )
 
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from secure_openai.errors import ProofError
-from secure_openai.posture.estate import Estate, Place
-from secure_openai.posture.simulation import Progress, SimulationError, simulate
+from secure_openai.posture import collector, simulation
+from secure_openai.posture.agreement import differences
+from secure_openai.posture.estate import Estate, Place, leaves
 
 LARGEST_BYTES: Final = 256 * 1024 * 1024
 """The largest state or plan that is read: some 700 times a whole estate's."""
 
-_FORMATS: Final = ("1.",)
+_FORMAT: Final = re.compile(r"1\.\d+")
+_ODD_SHAPES: Final = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
 _PROVIDERS: Final = ("azurerm_", "azuread_", "azapi_")
 _RAW_STATE_VERSION: Final = 4
 
@@ -37,12 +40,13 @@ class Source:
     terraform: str
 
 
+@collector.paused()
 def read(
     path: Path,
     *,
     variables: Sequence[Path] = (),
     config: Path | None = None,
-    progress: Progress | None = None,
+    progress: simulation.Progress | None = None,
 ) -> Source:
     """Read what is to be proven.
 
@@ -70,24 +74,27 @@ def read(
         raise ProofError(
             f"{path} holds no resources: it is empty, or no state of `terraform show -json`."
         )
-    return _ours(
-        Source(Estate.of(document), "state", str(path), str(document.get("terraform_version", "")))
-    )
+    return _state(path, document)
 
 
-def _folder(path: Path, variables: Sequence[Path], progress: Progress | None) -> Source:
+def _folder(path: Path, variables: Sequence[Path], progress: simulation.Progress | None) -> Source:
     if not any(path.glob("*.tf")):
         raise ProofError(f"{path} holds no Terraform configuration (*.tf).")
     for one in variables:
         if not one.is_file():
             raise ProofError(f"{one} is no file of variables.")
     try:
-        with simulate(path, var_files=list(variables), progress=progress) as done:
-            estate = Estate.of(done.state, done.invented)
-            version = str(done.state.get("terraform_version", ""))
-    except SimulationError as error:
+        with simulation.Workspace(path, var_files=list(variables), progress=progress) as workspace:
+            estate, version = _built(workspace)
+    except simulation.SimulationError as error:
         raise ProofError(*str(error).splitlines()[:12]) from None
     return _ours(Source(estate, "folder", str(path), version))
+
+
+def _built(workspace: simulation.Workspace) -> tuple[Estate, str]:
+    """Return what a configuration builds, and the version of Terraform that built it."""
+    state = workspace.apply()
+    return Estate.of(state, workspace.invented), str(state.get("terraform_version", ""))
 
 
 def _document(path: Path) -> Mapping[str, Any]:
@@ -95,9 +102,17 @@ def _document(path: Path) -> Mapping[str, Any]:
         size = path.stat().st_size
         if size > LARGEST_BYTES:
             raise ProofError(f"{path} is larger than {LARGEST_BYTES // 2**20} MiB.")
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
+        # Bytes, because PowerShell writes what it redirects in UTF-16.
+        document = json.loads(
+            path.read_bytes(), object_pairs_hook=_once, parse_constant=_no_constant
+        )
     except OSError as error:
         raise ProofError(f"{path} cannot be read: {error.strerror}.") from None
+    except _NeverWrittenError as error:
+        raise ProofError(
+            f"{path} is no JSON that Terraform writes: {error}. "
+            "Write it again with `terraform show -json`."
+        ) from None
     except (ValueError, RecursionError):
         raise ProofError(
             f"{path} is not whole JSON: write it again with `terraform show -json`."
@@ -110,82 +125,132 @@ def _document(path: Path) -> Mapping[str, Any]:
             "give the output of `terraform show -json`."
         )
     version = document.get("format_version")
-    if not isinstance(version, str) or not version.startswith(_FORMATS):
+    if not isinstance(version, str) or not _FORMAT.fullmatch(version):
         raise ProofError(f"{path} has format version {version!r}; version 1 is known.")
     return document
 
 
+class _NeverWrittenError(ValueError):
+    """JSON says something that no Terraform writes, and that two readers may read as two things."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _NeverWrittenError(f"one object has {json.dumps(twice)} twice")
+    return found
+
+
+def _no_constant(name: str) -> float:
+    raise _NeverWrittenError(f"{name} is no number")
+
+
+def _state(path: Path, document: Mapping[str, Any]) -> Source:
+    try:
+        estate = Estate.of(document)
+        _whole(estate)
+    except _ODD_SHAPES:
+        raise ProofError(
+            f"{path} is no whole state: write it again with `terraform show -json`."
+        ) from None
+    return _ours(Source(estate, "state", str(path), str(document.get("terraform_version", ""))))
+
+
 def _plan(
-    path: Path, document: Mapping[str, Any], config: Path | None, progress: Progress | None
+    path: Path,
+    document: Mapping[str, Any],
+    config: Path | None,
+    progress: simulation.Progress | None,
 ) -> Source:
+    if document.get("errored") is True:
+        raise ProofError(f"{path} ended in an error: it does not hold all that would be built.")
     try:
         unknown = frozenset(_unknown(document))
-        estate = Estate.within(document["planned_values"], unknown, relations=False)
-    except (KeyError, TypeError, AttributeError):
+        left_out = tuple(_left_out(document))
+        estate = Estate.within(
+            document["planned_values"], unknown, relations=False, left_out=left_out
+        )
+        _whole(estate)
+        _told(estate, document)
+        variables = {
+            name: one.get("value") for name, one in (document.get("variables") or {}).items()
+        }
+    except _ODD_SHAPES:
         raise ProofError(
             f"{path} is no whole plan: write it again with `terraform show -json`."
         ) from None
     source = _ours(Source(estate, "plan", str(path), str(document.get("terraform_version", ""))))
     if config is None:
         return source
-    variables = {name: one.get("value") for name, one in (document.get("variables") or {}).items()}
+    if not config.is_dir() or not any(config.glob("*.tf")):
+        raise ProofError(f"{config} holds no Terraform configuration (*.tf).")
     try:
-        with simulate(config, variables=variables, progress=progress) as done:
-            simulated = Estate.of(done.state, done.invented)
-    except SimulationError as error:
+        with simulation.Workspace(config, variables=variables, progress=progress) as workspace:
+            simulated, _ = _built(workspace)
+    except simulation.SimulationError as error:
         raise ProofError(*str(error).splitlines()[:12]) from None
-    _agree(estate, simulated)
-    return Source(simulated, "plan", str(path), source.terraform)
+    differing = next(differences(estate, simulated), None)
+    if differing is not None:
+        raise ProofError(f"The plan was made from another configuration: {differing}.")
+    return Source(replace(simulated, left_out=left_out), "plan", str(path), source.terraform)
+
+
+def _left_out(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what exists, or will, and does not stand in the planned values."""
+    if document.get("complete") is False:
+        yield "", "the plan does not cover everything: something was targeted or put off"
+    for one in document.get("deferred_changes") or ():
+        address = str((one.get("resource_change") or {}).get("address") or "")
+        yield address, "its change is put off, and what it becomes is not known"
+    for one in document.get("resource_changes") or ():
+        if (one.get("change") or {}).get("actions") == ["forget"]:
+            yield str(one["address"]), "Terraform forgets it and leaves it standing"
 
 
 def _unknown(document: Mapping[str, Any]) -> Iterator[Place]:
     for change in document.get("resource_changes") or ():
         after = (change.get("change") or {}).get("after_unknown")
-        for path in _true(after):
-            yield change["address"], path
+        for path, value in leaves(after):
+            if value is True:
+                yield change["address"], path
 
 
-def _true(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    if value is True:
-        yield path
-    elif isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from _true(one, (*path, key))
-    elif isinstance(value, list):
-        for index, one in enumerate(value):
-            yield from _true(one, (*path, index))
+def _told(estate: Estate, document: Mapping[str, Any]) -> None:
+    """Refuse a plan that does not say of each resource what of it is not known.
+
+    Raises:
+        TypeError: It does not; Terraform says so even of what does not change.
+    """
+    told = {
+        one["address"]
+        for one in document.get("resource_changes") or ()
+        if (one.get("change") or {}).get("after_unknown") is not None
+    }
+    if not {one.address for one in estate.resources} <= told:
+        raise TypeError
 
 
-def _agree(planned: Estate, simulated: Estate) -> None:
-    """Refuse a configuration that would not build what was planned."""
-    ours = {one.address: one for one in simulated.resources}
-    theirs = {one.address for one in planned.resources}
-    odd = sorted(ours.keys() ^ theirs)
-    if odd:
-        raise ProofError(
-            f"The plan was made from another configuration: only one of them has {odd[0]}."
-        )
-    for one in planned.resources:
-        mine = ours[one.address]
-        for name, value in one.values.items():
-            if name == "id" or value is None or (name,) in one.unknown or (name,) in mine.unknown:
-                continue
-            if any(path[0] == name for path in (*one.unknown, *mine.unknown)):
-                continue
-            if mine.values.get(name) != value and not isinstance(value, dict):
-                raise ProofError(
-                    "The plan was made from another configuration: "
-                    f"{one.address} differs in {name}."
-                )
+def _whole(estate: Estate) -> None:
+    """Refuse resources that are none.
+
+    Raises:
+        TypeError: A resource has not the shape that Terraform writes.
+    """
+    for one in (*estate.resources, *estate.looked_up):
+        if not (
+            isinstance(one.address, str)
+            and isinstance(one.type, str)
+            and isinstance(one.values, Mapping)
+            and isinstance(one.sensitive, Mapping)
+        ):
+            raise TypeError
 
 
 def _ours(source: Source) -> Source:
-    try:
-        some = any(one.type.startswith(_PROVIDERS) for one in source.estate.resources)
-    except (KeyError, TypeError, AttributeError):
-        some = False
     if not source.estate.resources:
         raise ProofError(f"{source.name} holds no resources.")
-    if not some:
+    if not any(one.type.startswith(_PROVIDERS) for one in source.estate.resources):
         raise ProofError(f"{source.name} builds nothing in Azure.")
     return source

@@ -2,56 +2,41 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
-from secure_openai.posture.applications import settings_of
+from secure_openai.posture.applications import identities_of, named_hosts
 from secure_openai.posture.assumptions import Assumptions
-from secure_openai.posture.estate import Estate, Resource, fold
+from secure_openai.posture.estate import Estate, Resource, Values, fold
 from secure_openai.posture.private_link import (
-    APPS,
     FUNCTIONS,
     SERVICES,
-    SLOTS,
+    SITES,
     Door,
     doors,
     infer_cloud,
-    service_domain,
 )
 from secure_openai.posture.security_rules import Rule, rules
+from secure_openai.posture.subnets import (
+    Route,
+    Subnet,
+    network_of_subnet,
+    occupied,
+    routes,
+    subnets,
+)
+from secure_openai.posture.zones import service_domain
 
-_HOST: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+){2,}")
 _HOST_STORAGE: Final = ("blob", "queue", "table")
-
-
-@dataclass(frozen=True, slots=True)
-class Subnet:
-    """One subnet, of the estate or outside.
-
-    Attributes:
-        id: Its id, as ids are compared.
-        network: The id of its virtual network.
-        resource: What declares it; None outside the estate.
-        prefixes: Its addresses.
-        group: The security group attached to it.
-        filters_endpoints: Whether that group counts for private endpoints in it.
-    """
-
-    id: str
-    network: str
-    resource: Resource | None
-    prefixes: tuple[str, ...]
-    group: Resource | None
-    filters_endpoints: bool
-
-    @property
-    def label(self) -> str:
-        """Return what people call it."""
-        return self.id.rpartition("/")[2].removeprefix("snet-")
+_AZURE_DNS: Final = "168.63.129.16"
+_RECORDS: Final = (
+    "azurerm_private_dns_a_record",
+    "azurerm_private_dns_aaaa_record",
+    "azurerm_private_dns_cname_record",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +58,20 @@ class Endpoint:
     manual: bool
     subnet: str
     zones: tuple[str, ...]
+
+    @property
+    def addresses(self) -> set[str]:
+        """Return the addresses at which it answers, as far as they are written down."""
+        values = self.resource.values
+        found = {
+            str(one.get("private_ip_address"))
+            for name in ("private_service_connection", "ip_configuration")
+            for one in values.get(name) or ()
+            if one.get("private_ip_address")
+        }
+        for one in values.get("custom_dns_configs") or ():
+            found.update(map(str, one.get("ip_addresses") or ()))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +99,12 @@ class Topology:
 
     @cached_property
     def subnets(self) -> dict[str, Subnet]:
-        """Return the estate's own subnets by id."""
-        groups = {
-            one.refers("subnet_id"): self.estate.known(one.values.get("network_security_group_id"))
-            for one in self.estate.every("azurerm_subnet_network_security_group_association")
-        }
-        found = {}
-        for one in self.estate.every("azurerm_subnet"):
-            key = fold(one.id)
-            policies = str(one.values.get("private_endpoint_network_policies") or "Disabled")
-            found[key] = Subnet(
-                key,
-                network_of_subnet(key),
-                one,
-                tuple(one.values.get("address_prefixes") or ()),
-                groups.get(key),
-                policies in ("Enabled", "NetworkSecurityGroupEnabled"),
-            )
-        return found
+        """Return the estate's own subnets by id, those declared inside their network too."""
+        return subnets(self.estate)
+
+    def routes_of(self, subnet: Subnet) -> list[Route]:
+        """Return the routes of the table attached to a subnet; none if there is none."""
+        return routes(self.estate, subnet)
 
     @cached_property
     def subnets_of(self) -> dict[str, list[Subnet]]:
@@ -132,8 +119,9 @@ class Topology:
         key = fold(identifier)
         if not key:
             return None
-        outside = Subnet(key, network_of_subnet(key), None, (), None, filters_endpoints=False)
-        return self.subnets.get(key, outside)
+        return self.subnets.get(key) or Subnet(
+            key, network_of_subnet(key), None, (), None, filters_endpoints=False
+        )
 
     def space(self, network: str) -> tuple[str, ...]:
         """Return the address space of a network; empty outside the estate."""
@@ -141,15 +129,17 @@ class Topology:
         return tuple(found.values.get("address_space") or ()) if found else ()
 
     def rules_of(self, subnet: Subnet) -> Sequence[Rule] | None:
-        """Return the rules of a subnet in their order; None where no group is attached."""
-        if subnet.group is None:
-            return None
-        if subnet.group.address not in self._rules:
-            self._rules[subnet.group.address] = rules(self.estate, subnet.group)
-        return self._rules[subnet.group.address]
+        """Return the rules of a subnet in their order; None without a group of the estate."""
+        return None if subnet.group is None else self.rules_in(subnet.group)
+
+    def rules_in(self, group: Resource) -> Sequence[Rule]:
+        """Return the rules of a security group in their order."""
+        if group.address not in self._rules:
+            self._rules[group.address] = rules(self.estate, group)
+        return self._rules[group.address]
 
     @cached_property
-    def _rules(self) -> dict[str, list[Rule]]:
+    def _rules(self) -> dict[str, Sequence[Rule]]:
         return {}
 
     @cached_property
@@ -157,9 +147,13 @@ class Topology:
         """Return the private endpoints by the id that they connect to."""
         found: dict[str, list[Endpoint]] = defaultdict(list)
         for one in self.estate.every("azurerm_private_endpoint"):
+            groups: list[Values] = one.blocks("private_dns_zone_group")
+            beside = self.estate.naming(
+                "azurerm_private_dns_zone_group", "private_endpoint_id", one.id
+            )
             zones = tuple(
                 fold(zone)
-                for group in one.blocks("private_dns_zone_group")
+                for group in (*groups, *(group.values for group in beside))
                 for zone in group.get("private_dns_zone_ids") or ()
             )
             for connection in one.blocks("private_service_connection"):
@@ -197,9 +191,27 @@ class Topology:
 
     def zone(self, identifier: str) -> Zone:
         """Return a private zone, of the estate or outside."""
-        known = self.estate.known(identifier)
-        key = fold(identifier)
-        return Zone(key, key.rpartition("/")[2], known)
+        found = self._zones.get(identifier)
+        if found is None:
+            key = fold(identifier)
+            found = Zone(key, key.rpartition("/")[2], self.estate.known(identifier))
+            self._zones[identifier] = found
+        return found
+
+    @cached_property
+    def _zones(self) -> dict[str, Zone]:
+        return {}
+
+    def zones_named(self, name: str) -> list[Resource]:
+        """Return the estate's own private zones of a name."""
+        return self._zones_by_name.get(name, [])
+
+    @cached_property
+    def _zones_by_name(self) -> dict[str, list[Resource]]:
+        found: dict[str, list[Resource]] = defaultdict(list)
+        for one in self.estate.every("azurerm_private_dns_zone"):
+            found[one.name].append(one)
+        return found
 
     def _zone_of(self, link: Resource) -> Zone | None:
         identifier = link.values.get("private_dns_zone_id")
@@ -207,29 +219,49 @@ class Topology:
 
     @cached_property
     def records(self) -> dict[tuple[str, str], list[Resource]]:
-        """Return address records written by hand, by zone id and name."""
+        """Return address records and aliases written by hand, by zone id and name."""
         found: dict[tuple[str, str], list[Resource]] = defaultdict(list)
-        for one in self.estate.every("azurerm_private_dns_a_record"):
+        for one in self.estate.every(*_RECORDS):
             zone = one.values.get("private_dns_zone_id")
             found[fold(zone), one.name.casefold()].append(one)
         return found
 
     def dns_servers(self, network: str) -> tuple[str, ...]:
         """Return the DNS servers of a network that are not Azure's."""
+        servers = [
+            server for one in self._naming_servers(network) for server in one.items("dns_servers")
+        ]
+        return tuple(one for one in servers if one != _AZURE_DNS)
+
+    def dns_servers_unread(self, network: str) -> Resource | None:
+        """Return what names DNS servers of a network that are not known; None if all are."""
+        every = self._naming_servers(network)
+        return next((one for one in every if one.unsure("dns_servers")), None)
+
+    def _naming_servers(self, network: str) -> list[Resource]:
         found = self.estate.known(network)
-        servers = list(found.values.get("dns_servers") or ()) if found else []
-        for one in self.estate.naming(
+        beside = self.estate.naming(
             "azurerm_virtual_network_dns_servers", "virtual_network_id", network
-        ):
-            servers += one.values.get("dns_servers") or ()
-        return tuple(servers)
+        )
+        return [*([found] if found else []), *beside]
 
     @cached_property
     def doors(self) -> list[Door]:
         """Return every door of every service."""
         return [
-            door for service in self.estate.every(*SERVICES) for door in doors(service, self.cloud)
+            door
+            for service in self.estate.every(*SERVICES)
+            for door in doors(service, self.cloud, self._beside(service))
         ]
+
+    def _beside(self, service: Resource) -> tuple[Resource, ...]:
+        if service.type != "azurerm_storage_account":
+            return ()
+        return tuple(
+            self.estate.naming(
+                "azurerm_storage_account_network_rules", "storage_account_id", service.id
+            )
+        )
 
     @cached_property
     def doors_of(self) -> dict[str, list[Door]]:
@@ -247,20 +279,25 @@ class Topology:
     @cached_property
     def apps(self) -> list[Resource]:
         """Return the applications and their slots."""
-        return self.estate.every(*APPS, *SLOTS)
+        return self.estate.every(*SITES)
 
-    def calls(self, app: Resource) -> dict[str, Door | None]:
+    def calls(self, app: Resource) -> Mapping[str, Door | None]:
         """Return what an application calls by its settings: hostnames, and their doors if known."""
+        if app.address not in self._calls:
+            self._calls[app.address] = self._called_by(app)
+        return self._calls[app.address]
+
+    @cached_property
+    def _calls(self) -> dict[str, dict[str, Door | None]]:
+        return {}
+
+    def _called_by(self, app: Resource) -> dict[str, Door | None]:
         found: dict[str, Door | None] = {}
         own = {host for door in self.doors_of.get(app.address, ()) for host in door.hosts}
-        settings = settings_of(app)
-        for name, value in settings.items():
-            if name.startswith("APPLICATIONINSIGHTS_"):
-                continue
-            for host in hosts_in(value):
-                door = self.by_host.get(host)
-                if host not in own and (door or service_domain(host)):
-                    found[host] = door
+        for host in named_hosts(app, self.cloud):
+            door = self.by_host.get(host)
+            if host not in own and (door or service_domain(host)):
+                found[host] = door
         if app.type in FUNCTIONS:
             storage = str(app.values.get("storage_account_name") or "")
             for account in self._storage_named.get(storage, ()):
@@ -268,6 +305,32 @@ class Topology:
                     if door.subresource in _HOST_STORAGE:
                         found[door.hosts[0]] = door
         return found
+
+    @cached_property
+    def acting(self) -> dict[str, list[Resource]]:
+        """Return the applications and slots by the principal that they act as."""
+        found: dict[str, list[Resource]] = defaultdict(list)
+        for app in self.apps:
+            for identifier in identities_of(app):
+                identity = self.estate.known(identifier)
+                if identity:
+                    found[fold(identity.values.get("principal_id"))].append(app)
+            for block in app.blocks("identity"):
+                if block.get("principal_id"):
+                    found[fold(block["principal_id"])].append(app)
+        return found
+
+    @cached_property
+    def occupied(self) -> frozenset[str]:
+        """Return the subnets in which something stands that may call others."""
+        return occupied(self.estate)
+
+    @cached_property
+    def called(self) -> frozenset[str]:
+        """Return the ids of the services that some application calls by its settings."""
+        return frozenset(
+            door.service.id for app in self.apps for door in self.calls(app).values() if door
+        )
 
     def in_group_of(self, neighbour: Resource, kind: str) -> list[Resource]:
         """Return the resources of a type in the resource group of another."""
@@ -282,6 +345,16 @@ class Topology:
     @cached_property
     def _grouped(self) -> dict[str, dict[str, list[Resource]]]:
         return {}
+
+    @cached_property
+    def looked_up_roles(self) -> dict[str, str]:
+        """Return the names of the roles that the configuration looked up, by their numbers."""
+        return {
+            fold(one.values.get(name)).rpartition("/")[2]: one.name
+            for one in self.estate.looked_up
+            if one.type == "azurerm_role_definition" and one.name
+            for name in ("id", "role_definition_id")
+        }
 
     @cached_property
     def scopes_of(self) -> dict[str, list[Door]]:
@@ -302,16 +375,6 @@ class Topology:
         return found
 
 
-def hosts_in(value: Any) -> set[str]:
-    """Return the hostnames that a setting's text names."""
-    return set(_HOST.findall(value.casefold())) if isinstance(value, str) else set()
-
-
 def group_of(identifier: str) -> str:
     """Return the id of a resource's group, by the form of ids."""
     return fold(identifier).partition("/providers/")[0]
-
-
-def network_of_subnet(identifier: str) -> str:
-    """Return the id of a subnet's virtual network, by the form of ids."""
-    return identifier.rpartition("/subnets/")[0]

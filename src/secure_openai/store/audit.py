@@ -1,11 +1,14 @@
 """The audit: who asked what of which deployment, what was decided and why, never the text.
 
-Records form a hash chain. The chain shows change, reordering and inner removal by itself; a cut
-tail or a chain rewritten from some record on shows only against a seal kept elsewhere.
+Records form hash chains, one for each process that writes them; processes that share an embedded
+store share its chain. A chain shows change, reordering and inner removal by itself; a cut tail, a
+chain rewritten from some record on and a chain removed whole show only against a seal kept
+elsewhere.
 """
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -62,9 +65,9 @@ class ChainHead:
     """The last record of a chain: what a seal signs.
 
     Attributes:
-        chain: Identifier of the chain, made with the store.
-        sequence: Of the last record; 0 for an empty chain.
-        hash: Of the last record; zeros for an empty chain.
+        chain: Identifier of the chain, unguessable, never used again.
+        sequence: Of the last record.
+        hash: Of the last record.
     """
 
     chain: str
@@ -72,18 +75,84 @@ class ChainHead:
     hash: str
 
 
-class AuditStore(Protocol):
-    """Appends to the chain, in order, off the caller's path.
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as stored, unread: what verification looks at.
 
-    The queue is bounded. While it is full, or after a write failed and until one succeeds again,
-    `append` and `ensure_writable` raise, and whatever had to be audited must not happen.
+    Attributes:
+        sequence: Where it stands.
+        document: The event's canonical JSON.
+        previous: What it names as the hash of the record before.
+        hash: Its own hash.
+        agrees: Whether what the store keeps beside the document, to search by, says the same.
     """
+
+    sequence: int
+    document: str
+    previous: str
+    hash: str
+    agrees: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SealNote:
+    """The audit's own note of a seal that was made: a seal removed at the end shows against it.
+
+    Attributes:
+        number: Of the seal.
+        digest: Of its token.
+    """
+
+    number: int
+    digest: str
+
+
+class AuditReader(Protocol):
+    """The audit as verification reads it: what is there, whatever was done to it."""
+
+    def chains(self) -> AsyncIterator[str]:
+        """Yield the identifier of every chain.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        ...
+
+    def stored(self, chain: str) -> AsyncIterator[StoredRecord]:
+        """Yield the records of a chain in the order of their sequence; none for an unknown chain.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        ...
+
+    async def noted_seal(self) -> SealNote | None:
+        """Return the note with the highest number.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        ...
+
+
+class AuditStore(AuditReader, Protocol):
+    """Appends to the chain of this process, in order, off the caller's path.
+
+    The queue is bounded. While it is full, while a write takes unusually long, or after one failed
+    and until one succeeds again, `append` and `ensure_writable` raise, and whatever had to be
+    audited must not happen.
+    """
+
+    @property
+    def queued(self) -> int:
+        """Return how many events wait to be written."""
+        ...
 
     def ensure_writable(self) -> None:
         """Return if a record could be queued now.
 
         Raises:
-            AuditUnavailable: The last write failed, or the queue is full.
+            AuditUnavailable: It could not.
         """
         ...
 
@@ -91,8 +160,8 @@ class AuditStore(Protocol):
         """Queue an event; it is written within 100 ms, in the order of the calls.
 
         Raises:
-            AuditUnavailable: The last write failed, the queue is full, or the event holds what JSON
-                does not know.
+            AuditUnavailable: It cannot be queued, or the event holds what JSON does not know or
+                more than `chain.LARGEST_BYTES`.
         """
         ...
 
@@ -104,10 +173,30 @@ class AuditStore(Protocol):
         """
         ...
 
-    async def head(self) -> ChainHead:
-        """Return the last written record's place."""
+    async def heads(self, *, since: datetime | None = None) -> Sequence[ChainHead]:
+        """Return the place of the last record of every chain that has one, ordered by chain.
+
+        Args:
+            since: Leave out chains that had ended by then, which a seal begun at that time has
+                seen whole. What is returned stays as short as there are processes.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
         ...
 
-    async def records(self, *, after: int = 0, limit: int = 500) -> Page[AuditRecord]:
-        """Return records in order of sequence, those after `after`."""
+    async def records(self, chain: str, *, after: int = 0, limit: int = 500) -> Page[AuditRecord]:
+        """Return records of a chain in order of sequence, those after `after`.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        ...
+
+    async def note_seal(self, note: SealNote) -> None:
+        """Note that a seal was made; noting it twice is noting it once.
+
+        Raises:
+            StoreError: It cannot be noted.
+        """
         ...

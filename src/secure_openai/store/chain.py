@@ -6,11 +6,16 @@ import hashlib
 import json
 from datetime import UTC, datetime
 
+from secure_openai.errors import AuditUnavailable, StoreError
 from secure_openai.store.audit import AuditEvent, AuditRecord
 from secure_openai.types import JsonObject, PrincipalId
 
 GENESIS = "0" * 64
 """What the first record names as the hash before it."""
+
+
+LARGEST_BYTES = 32 * 1024
+"""How large an event may be as stored: records hold facts, no text."""
 
 
 def event_document(event: AuditEvent) -> JsonObject:
@@ -61,11 +66,34 @@ def canonical(document: JsonObject) -> str:
     return text
 
 
+def recordable(event: AuditEvent) -> str:
+    """Return an event's canonical document.
+
+    Raises:
+        AuditUnavailable: It has none, or one that is too large.
+    """
+    try:
+        document = canonical(event_document(event))
+    except (TypeError, ValueError):
+        raise AuditUnavailable("This cannot be recorded, so it cannot be done.") from None
+    if len(document.encode()) > LARGEST_BYTES:
+        raise AuditUnavailable("This is too large to be recorded, so it cannot be done.")
+    return document
+
+
 def record_hash(sequence: int, document_text: str, previous: str) -> str:
     """Return a record's hash: SHA-256 of the hash before, the sequence and the document."""
     return hashlib.sha256(f"{previous}\n{sequence}\n{document_text}".encode()).hexdigest()
 
 
 def record_of(sequence: int, document_text: str, previous: str, digest: str) -> AuditRecord:
-    """Return a stored record."""
-    return AuditRecord(sequence, event_of(json.loads(document_text)), previous, digest)
+    """Return a stored record.
+
+    Raises:
+        StoreError: Its document is none of ours.
+    """
+    try:
+        event = event_of(json.loads(document_text))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise StoreError(f"Record {sequence} of the audit cannot be read: verify it.") from None
+    return AuditRecord(sequence, event, previous, digest)

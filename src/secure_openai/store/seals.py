@@ -1,38 +1,47 @@
-"""Seals: signed statements of how long the audit chain was, kept outside its database.
+"""Seals: signed statements of how long every audit chain was, kept outside the audit's database.
 
-A seal is a compact JWS (RFC 7515) with ES256, which Azure Key Vault signs too, over the chain's
-head, the time, and the digest of the seal before. Whoever rewrites the database cannot rewrite the
-seals without the key, and cannot remove one in the middle without breaking their own chain.
+A seal is a compact JWS over its number, the time, the digest of the seal before, and the head of
+every chain that may have grown since. Whoever rewrites the database cannot rewrite the seals
+without the key, and cannot remove one in the middle without breaking the seals' own chain.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import secrets
-import stat
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
-from secure_openai.errors import StoreError
+from secure_openai.errors import NotFound, PreconditionFailed, StoreError, TooLarge
 from secure_openai.store.audit import ChainHead
+from secure_openai.store.blobs import BlobStore
+from secure_openai.store.folder import FolderBlobs
+from secure_openai.store.signing import ALGORITHM, TYPE, Signer, by_kid
+from secure_openai.types import JsonObject
 
-ALGORITHM = "ES256"
-CURVE = "P-256"
-TYPE = "audit-seal"
 FIRST = ""
 """What the first seal names as the digest before it."""
+
+LARGEST_BYTES = 16 * 1024 * 1024
+"""How large a seal may be: some hundred thousand chains."""
+
+BAD_ENDS = 20
+"""How many seals that do not hold are looked behind for the last that does."""
+
+UNREADABLE_KEY = (
+    *(ValueError, TypeError, KeyError, AttributeError, RecursionError),
+    *(JoseError, NotFound, TooLarge),
+)
+"""What reading a file ends with that is no public key."""
+
+_NAME = re.compile(r"(\d{8,15})\.jws")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +51,15 @@ class Seal:
     Attributes:
         number: 1, 2, 3 … without a gap.
         token: The compact JWS.
-        head: What it seals; `None` if the signature does not hold or the payload is not a seal's.
-        sealed_at: When, aware UTC.
+        heads: What it seals, by chain; `None` if it does not hold.
+        sealed_at: When it was begun, aware UTC: a chain that had a record then is sealed.
         previous: Digest of the seal before.
-        problem: Why `head` is `None`.
+        problem: Why `heads` is `None`.
     """
 
     number: int
     token: str
-    head: ChainHead | None
+    heads: tuple[ChainHead, ...] | None
     sealed_at: datetime | None = None
     previous: str | None = None
     problem: str | None = None
@@ -58,131 +67,107 @@ class Seal:
     @property
     def digest(self) -> str:
         """Return the SHA-256 of the token, hexadecimal."""
-        return hashlib.sha256(self.token.encode()).hexdigest()
+        return _digest(self.token)
 
 
-class Signer(Protocol):
-    """Signs seals with a key that does not leave where it is kept."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the next seal belongs.
 
-    @property
-    def public_key(self) -> ECKey:
-        """Return the key that verifies, its `kid` being its RFC 7638 thumbprint."""
-        ...
+    Attributes:
+        number: Its number.
+        previous: Digest of the seal before.
+        last: The last seal that holds, if any does.
+    """
 
-    def sign(self, payload: bytes) -> str:
-        """Return a compact JWS."""
-        ...
+    number: int
+    previous: str
+    last: Seal | None
 
 
-class FileSigner:
-    """A key in a file that only its owner reads: the embedded default."""
+class Seals:
+    """Seals and the keys that verify them, in a place of blobs where nothing is written over.
 
-    def __init__(self, key: ECKey) -> None:
-        self._key = key
+    `00000001.jws` is the first seal; `THUMBPRINT.jwk` a public key (RFC 7517).
+    """
+
+    def __init__(self, blobs: BlobStore) -> None:
+        self._blobs = blobs
 
     @classmethod
-    def open(cls, path: Path) -> FileSigner:
-        """Read the key, or make one.
+    def in_folder(cls, folder: Path) -> Seals:
+        """Return the seals of a folder: the embedded default."""
+        return cls(FolderBlobs(folder, largest=LARGEST_BYTES))
+
+    async def place(self, trusted: Iterable[ECKey]) -> Place:
+        """Return where the next seal belongs; read the chains' heads after this, not before.
+
+        In this order a seal never says less than the one before it, whoever else seals meanwhile.
 
         Raises:
-            StoreError: The file cannot be read, written, or is no P-256 private key.
+            StoreError: The seals cannot be read.
         """
+        numbers = await self._numbers()
+        keys = by_kid(trusted)
+        last = None
+        for number in reversed(numbers[-BAD_ENDS:]):
+            seal = read_seal(number, await self._token(number), keys)
+            if seal.heads is not None:
+                last = seal
+                break
+        # Behind the last that holds: what others put further on cannot use up the numbers.
+        following = (last.number if last else max(numbers, default=0)) + 1
+        taken = set(numbers)
+        while following in taken:
+            following += 1
+        before = max((number for number in numbers if number < following), default=0)
+        previous = _digest(await self._token(before)) if before else FIRST
+        return Place(following, previous, last)
+
+    async def put(
+        self, place: Place, heads: Sequence[ChainHead], signer: Signer, *, now: datetime
+    ) -> Seal | None:
+        """Seal the chains; `None` if another process has taken the place.
+
+        Raises:
+            StoreError: The seal cannot be signed or written.
+        """
+        heads = tuple(sorted(heads, key=lambda head: head.chain))
+        payload: JsonObject = {
+            "number": place.number,
+            "previous": place.previous,
+            "sealed_at": now.astimezone(UTC).isoformat(),
+            "heads": [
+                {"chain": head.chain, "sequence": head.sequence, "hash": head.hash}
+                for head in heads
+            ],
+        }
+        token = await signer.sign(json.dumps(payload, separators=(",", ":")).encode())
+        await self._publish(token, signer)
         try:
-            path.parent.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
-            if not path.exists():
-                private = ec.generate_private_key(ec.SECP256R1())
-                # Another process may be first: then its key is the key.
-                with contextlib.suppress(FileExistsError):
-                    _write_once(
-                        path,
-                        private.private_bytes(
-                            serialization.Encoding.PEM,
-                            serialization.PrivateFormat.PKCS8,
-                            serialization.NoEncryption(),
-                        ),
-                    )
-            shared = path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-            key = ECKey.import_key(path.read_bytes())
-        except (OSError, ValueError, JoseError):
-            raise StoreError(f"The key of the seals, {path}, cannot be used.") from None
-        if shared:
-            raise StoreError(
-                f"The key of the seals, {path}, is open to others: make it yours alone (chmod 600)."
-            )
-        if key.curve_name != CURVE or not key.is_private:
-            raise StoreError(f"The key of the seals, {path}, is not a private key on {CURVE}.")
-        return cls(key)
+            await self._blobs.put(seal_name(place.number), token.encode())
+        except PreconditionFailed:
+            # The answer to our own first try may have been lost: no other signature is the same.
+            if await self._token(place.number) != token:
+                return None
+        except TooLarge:
+            raise StoreError(f"{len(heads)} chains at once are more than a seal holds.") from None
+        return Seal(place.number, token, heads, now, place.previous)
 
-    @property
-    def public_key(self) -> ECKey:
-        """Return the key that verifies."""
-        public = dict(self._key.as_dict(private=False))
-        public["kid"] = self._key.thumbprint()
-        return ECKey.import_key(public)
+    async def _publish(self, token: str, signer: Signer) -> None:
+        """Put the key that signed beside the seals, for whoever has nothing else."""
+        kid = jws.extract_compact(token.encode()).headers()["kid"]
+        key = by_kid(await signer.public_keys()).get(kid)
+        if key is None:
+            raise StoreError("The key that signed the seal is not one that verifies it.")
+        name = f"{key.thumbprint()}.jwk"
+        if not await self._blobs.exists(name):
+            try:
+                await self._blobs.put(name, json.dumps(key.as_dict(private=False)).encode())
+            except PreconditionFailed:
+                return
 
-    def sign(self, payload: bytes) -> str:
-        """Return a compact JWS."""
-        header = {"alg": ALGORITHM, "kid": self._key.thumbprint(), "typ": TYPE}
-        return jws.serialize_compact(header, payload, self._key, algorithms=[ALGORITHM])
-
-
-class SealStore(Protocol):
-    """Keeps seals where whoever can change the audit cannot change them."""
-
-    def add(self, head: ChainHead, signer: Signer, *, now: datetime) -> Seal:
-        """Seal the chain as it stands.
-
-        Raises:
-            StoreError: The seal cannot be written.
-        """
-        ...
-
-    def seals(self, keys: Iterable[ECKey] | None = None) -> Iterator[Seal]:
-        """Yield every seal in order, verified with `keys`, or with those kept beside the seals.
-
-        Raises:
-            StoreError: They cannot be read.
-        """
-        ...
-
-
-class SealFolder:
-    """Seals as files of a folder, written once each, beside the keys that verify them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def add(self, head: ChainHead, signer: Signer, *, now: datetime) -> Seal:
-        """Seal the chain as it stands.
-
-        Raises:
-            StoreError: The seal cannot be written.
-        """
-        try:
-            self.folder.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
-            last = max(self._numbers(), default=0)
-            previous = FIRST
-            if last:
-                previous = hashlib.sha256(self._token(last).encode()).hexdigest()
-            payload = {
-                "chain": head.chain,
-                "sequence": head.sequence,
-                "hash": head.hash,
-                "sealed_at": now.astimezone(UTC).isoformat(),
-                "previous": previous,
-                "number": last + 1,
-            }
-            key = signer.public_key
-            public = self.folder / f"{key.thumbprint()}.jwk"
-            if not public.exists():
-                _write_once(public, json.dumps(key.as_dict(private=False)).encode())
-            token = signer.sign(json.dumps(payload, sort_keys=True).encode())
-            _write_once(self._path(last + 1), token.encode())
-        except OSError as error:
-            raise StoreError(f"The seal cannot be written: {error.strerror}.") from None
-        return Seal(last + 1, token, head, now, previous)
-
-    def seals(self, keys: Iterable[ECKey] | None = None) -> Iterator[Seal]:
+    async def all(self, keys: Iterable[ECKey] | None = None) -> AsyncIterator[Seal]:
         """Yield every seal in order, verified.
 
         Args:
@@ -190,39 +175,56 @@ class SealFolder:
                 changes by mistake and by whoever cannot write here, no more.
 
         Raises:
-            StoreError: A file cannot be read.
+            StoreError: One cannot be read.
         """
-        trusted = {key.thumbprint(): key for key in (keys if keys is not None else self.keys())}
-        for number in sorted(self._numbers()):
-            yield read_seal(number, self._token(number), trusted)
+        trusted = by_kid(await self.keys() if keys is None else keys)
+        for number in await self._numbers():
+            yield read_seal(number, await self._token(number), trusted)
 
-    def keys(self) -> list[ECKey]:
+    async def keys(self) -> list[ECKey]:
         """Return the public keys beside the seals.
 
         Raises:
-            StoreError: A file cannot be read or is no public key.
+            StoreError: One cannot be read or is no public key.
         """
-        try:
-            return [
-                ECKey.import_key(json.loads(path.read_bytes()))
-                for path in sorted(self.folder.glob("*.jwk"))
-            ]
-        except (OSError, ValueError, TypeError, KeyError, JoseError):
-            raise StoreError(f"A public key in {self.folder} cannot be read.") from None
+        found = []
+        async for entry in self._blobs.list():
+            if not entry.name.endswith(".jwk") or "/" in entry.name:
+                continue
+            try:
+                key = ECKey.import_key(json.loads(await self._blobs.get(entry.name)))
+            except UNREADABLE_KEY:
+                raise StoreError(
+                    f"The public key {entry.name} beside the seals cannot be read."
+                ) from None
+            found.append(key)
+        return found
 
-    def _numbers(self) -> list[int]:
-        return [int(path.stem) for path in self.folder.glob("*.jws") if path.stem.isdigit()]
+    async def _numbers(self) -> list[int]:
+        numbers = []
+        async for entry in self._blobs.list():
+            found = _NAME.fullmatch(entry.name)
+            if found and entry.name == seal_name(int(found[1])):
+                numbers.append(int(found[1]))
+        return sorted(numbers)
 
-    def _path(self, number: int) -> Path:
-        return self.folder / f"{number:08d}.jws"
-
-    def _token(self, number: int) -> str:
-        path = self._path(number)
+    async def _token(self, number: int) -> str:
         try:
             # What is no ASCII is no token; replaced, it stays one bad seal among good ones.
-            return path.read_bytes().decode("ascii", errors="replace")
-        except OSError as error:
-            raise StoreError(f"The seal {path} cannot be read: {error.strerror}.") from None
+            return (await self._blobs.get(seal_name(number))).decode("ascii", errors="replace")
+        except NotFound:
+            raise StoreError(f"Seal {number} vanished while it was read.") from None
+        except TooLarge:
+            return ""
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def seal_name(number: int) -> str:
+    """Return the name under which a seal is kept."""
+    return f"{number:08d}.jws"
 
 
 def read_seal(number: int, token: str, trusted: dict[str, ECKey]) -> Seal:
@@ -231,41 +233,27 @@ def read_seal(number: int, token: str, trusted: dict[str, ECKey]) -> Seal:
         unverified = jws.extract_compact(token.encode())
         key = trusted.get(str(unverified.headers().get("kid")))
         if key is None:
-            return Seal(number, token, None, problem="is signed by a key that is not trusted")
+            return _bad(number, token, "is signed by a key that is not trusted")
         verified = jws.deserialize_compact(token, key, algorithms=[ALGORITHM])
         if verified.headers().get("typ") != TYPE:
-            return Seal(number, token, None, problem="is signed as something else than a seal")
+            return _bad(number, token, "is signed as something else than a seal")
         payload = json.loads(verified.payload)
         if payload["number"] != number:
-            return Seal(number, token, None, problem=f"says that it is seal {payload['number']}")
-        return Seal(
-            number,
-            token,
-            ChainHead(payload["chain"], payload["sequence"], payload["hash"]),
-            datetime.fromisoformat(payload["sealed_at"]),
-            payload["previous"],
-        )
-    except (JoseError, ValueError, KeyError, TypeError):
-        return Seal(number, token, None, problem="has a signature that does not hold")
+            return _bad(number, token, f"says that it is seal {payload['number']}")
+        # A seal of one chain wrote its head where others write the list of theirs.
+        heads = tuple(_head(entry) for entry in payload.get("heads", [payload]))
+        chains = {head.chain for head in heads}
+        if len(chains) < len(heads):
+            return _bad(number, token, "seals a chain twice")
+        sealed_at = datetime.fromisoformat(payload["sealed_at"]).astimezone(UTC)
+        return Seal(number, token, heads, sealed_at, payload["previous"])
+    except (JoseError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return _bad(number, token, "has a signature that does not hold")
 
 
-def _write_once(path: Path, content: bytes) -> None:
-    """Write a file that did not exist, whole or not at all, for its owner only."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(
-        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR
-    )
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        # A link, unlike a rename, refuses to replace what another process wrote first.
-        os.link(temporary, path)
-    finally:
-        temporary.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def _head(entry: JsonObject) -> ChainHead:
+    return ChainHead(str(entry["chain"]), int(entry["sequence"]), str(entry["hash"]))
+
+
+def _bad(number: int, token: str, problem: str) -> Seal:
+    return Seal(number, token, None, problem=problem)

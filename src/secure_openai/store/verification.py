@@ -1,48 +1,21 @@
-"""Whether the audit is what was written, or which records were changed, moved or removed."""
+"""Whether the audit is what was written, or which records, chains and seals were tampered with."""
 
 from __future__ import annotations
 
-import enum
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import AsyncIterable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
-from secure_openai.store.audit import ChainHead
-from secure_openai.store.chain import GENESIS, record_hash
+from secure_openai.store.audit import AuditReader, ChainHead, SealNote, StoredRecord
 from secure_openai.store.seals import FIRST, Seal
+from secure_openai.store.walk import ChainWalk, Tampering, TamperingFound
 
-REMEMBERED = 1_000
-"""How many records around one are looked at to tell a moved or copied record from a changed one."""
+GRACE = timedelta(hours=1)
+"""How much older than a seal a record may say it is that the seal does not cover.
 
-SEARCHES = 100
-"""How many records that do not fit are looked for elsewhere; so many are named, too."""
-
-
-class Tampering(enum.StrEnum):
-    """What can be wrong."""
-
-    CHANGED = "changed"
-    REMOVED = "removed"
-    REORDERED = "reordered"
-    DUPLICATED = "duplicated"
-    CUT_TAIL = "cut tail"
-    REWRITTEN = "rewritten"
-    BAD_SEAL = "bad seal"
-
-
-@dataclass(frozen=True, slots=True)
-class TamperingFound:
-    """One thing that is wrong.
-
-    Attributes:
-        kind: What.
-        sequence: Which record, or which seal's number for `BAD_SEAL`.
-        sentence: For people.
-    """
-
-    kind: Tampering
-    sequence: int
-    sentence: str
+Clocks differ, and what waited out an outage of the store is written late.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +23,15 @@ class Report:
     """What a verification found.
 
     Attributes:
+        chains: How many were read.
         records: How many were read.
         seals: How many were read.
-        sealed: Up to which record the last good seal reaches; 0 without one.
-        found: What is wrong; empty means that the chain holds.
+        sealed: How many records the good seals cover, over all chains.
+        found: What is wrong; empty means that the audit holds.
         unnamed: How many more things are wrong than `found` names.
     """
 
+    chains: int
     records: int
     seals: int
     sealed: int
@@ -64,52 +39,186 @@ class Report:
     unnamed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
-    """A record as stored, unread."""
+async def verify(audit: AuditReader, seals: AsyncIterable[Seal], *, largest: int = 100) -> Report:
+    """Compare every chain with itself and with the seals.
 
-    sequence: int
-    document: str
-    previous: str
-    hash: str
-
-
-def verify(
-    chain: str, records: Iterable[StoredRecord], seals: Iterable[Seal], *, largest: int = 100
-) -> Report:
-    """Compare the chain with itself and with its seals.
+    Everything is read once, as a stream. What is remembered is the name of each chain and, until
+    the chain is read, the heads that seals gave it: it grows with the seals, not with the records.
 
     Args:
-        chain: The chain's identifier.
-        records: In the order of their sequence; read once, so any number of them fits.
+        audit: The audit.
         seals: In the order of their numbers, verified.
         largest: How many things to name; the rest is only counted.
+
+    Raises:
+        StoreError: Something cannot be read.
     """
-    sealed = _check_seals(chain, seals)
-    walk = _Walk()
-    found, unnamed = sealed.found, 0
-    for record in records:
+    # The note before the seals, the seals before the records: what is written meanwhile is no gap.
+    note = await audit.noted_seal()
+    sealed = _Sealed()
+    async for seal in seals:
+        sealed.take(seal)
+        if note is not None and seal.number == note.number and seal.digest != note.digest:
+            sealed.bad(seal.number, "is not the one that was made")
+    sealed.compare(note)
+    findings = _Findings(sealed.found, largest)
+    chains = records = 0
+    seen: set[str] = set()
+    async for chain in audit.chains():
+        if chain in seen:
+            findings.take([_twice(chain)])
+            continue
+        seen.add(chain)
+        chains += 1
+        records += await _check_chain(audit, chain, sealed, findings)
+    for chain in sorted(sealed.chains.keys() - seen):
+        findings.take([_unlisted(chain, sealed.chains[chain].reach)])
+        records += await _check_chain(audit, chain, sealed, findings, listed=False)
+    reach = sum(one.reach for one in sealed.chains.values())
+    return Report(chains, records, sealed.count, reach, tuple(findings.named), findings.unnamed)
+
+
+async def _check_chain(
+    audit: AuditReader,
+    chain: str,
+    sealed: _Sealed,
+    findings: _Findings,
+    *,
+    listed: bool = True,
+) -> int:
+    """Read one chain; return how many records it has."""
+    facts = sealed.chains.get(chain) or _SealedChain(before=sealed.last_at)
+    walk = ChainWalk(chain)
+    added = False
+    async for record in audit.stored(chain):
         wrong = list(walk.step(record))
-        head = sealed.heads.get(record.sequence)
-        if head is not None and head.hash != record.hash:
-            wrong.append(_rewritten(record.sequence))
-        room = max(0, largest - len(found))
-        found += wrong[:room]
-        unnamed += len(wrong[room:])
-    if sealed.reach > walk.last:
-        found.append(
-            TamperingFound(
-                Tampering.CUT_TAIL,
-                walk.last + 1,
-                f"The chain ends at record {walk.last} and was sealed up to {sealed.reach}: "
-                f"{sealed.reach - walk.last} or more at its end were removed.",
-            )
-        )
-    return Report(walk.count, sealed.count, sealed.reach, tuple(found), unnamed)
+        sealed_hash = facts.heads.get(record.sequence)
+        if sealed_hash is not None and sealed_hash != record.hash:
+            wrong.append(_rewritten(walk, record.sequence))
+        # A chain's first record, and what follows the last that was sealed.
+        if not added and (walk.count == 1 or record.sequence > facts.reach):
+            seal_at = facts.before if walk.count == 1 else sealed.last_at
+            added = _is_older(record, seal_at)
+            if added:
+                wrong.append(_added(walk, record.sequence))
+        findings.take(wrong)
+    if facts.reach > walk.last and (listed or walk.count):
+        findings.take([_cut(walk, facts.reach)], always=True)
+    facts.heads.clear()
+    return walk.count
 
 
-def _rewritten(number: int) -> TamperingFound:
-    return TamperingFound(
+def _is_older(record: StoredRecord, seal_at: datetime | None) -> bool:
+    """Return whether a record says that it was there before a seal that does not cover it."""
+    if seal_at is None:
+        return False
+    try:
+        at = datetime.fromisoformat(json.loads(record.document)["at"]).astimezone(UTC)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        # No event of ours: its hash says what is to be said of it.
+        return False
+    return at < seal_at - GRACE
+
+
+class _Findings:
+    """What is wrong, named up to a bound and counted from there on."""
+
+    def __init__(self, named: list[TamperingFound], largest: int) -> None:
+        self.named = named[:largest]
+        self.unnamed = len(named[largest:])
+        self._largest = largest
+
+    def take(self, found: list[TamperingFound], *, always: bool = False) -> None:
+        """Take what was found; `always` names it even where there is no room."""
+        room = len(found) if always else max(0, self._largest - len(self.named))
+        self.named += found[:room]
+        self.unnamed += len(found[room:])
+
+
+@dataclass(slots=True)
+class _SealedChain:
+    """What the good seals say of one chain.
+
+    Attributes:
+        before: When the last seal was begun that does not list it and precedes one that does.
+        heads: Hashes by sequence.
+        reach: The highest sequence that was sealed.
+    """
+
+    before: datetime | None = None
+    heads: dict[int, str] = field(default_factory=dict)
+    reach: int = 0
+
+
+class _Sealed:
+    """What the good seals say, and what is wrong with the others."""
+
+    def __init__(self) -> None:
+        self.chains: dict[str, _SealedChain] = {}
+        self.found: list[TamperingFound] = []
+        self.count = 0
+        self.last_at: datetime | None = None
+        self._previous = FIRST
+        self._expected = 1
+
+    def take(self, seal: Seal) -> None:
+        """Take the next seal."""
+        self.count += 1
+        if seal.heads is None or seal.sealed_at is None:
+            problem: str | None = seal.problem or "cannot be read"
+        else:
+            problem = self._order_problem(seal) or self._head_problem(seal.heads)
+            if not problem:
+                self._believe(seal.heads, seal.sealed_at)
+        if problem:
+            self.bad(seal.number, problem)
+        self._previous, self._expected = seal.digest, seal.number + 1
+
+    def bad(self, number: int, problem: str) -> None:
+        """Note what is wrong with a seal."""
+        self.found.append(TamperingFound(Tampering.BAD_SEAL, number, f"Seal {number} {problem}."))
+
+    def compare(self, note: SealNote | None) -> None:
+        """Look for seals that the audit noted and that are missing at the end."""
+        last = self._expected - 1
+        if note is not None and note.number > last:
+            self.bad(note.number, f"was made and is missing; the last one there is seal {last}")
+
+    def _believe(self, heads: Iterable[ChainHead], sealed_at: datetime) -> None:
+        before = self.last_at
+        if before is not None and before > sealed_at:
+            # One of the two clocks was wrong: nothing follows from when they say it was.
+            before = None
+        for head in heads:
+            if head.sequence:
+                chain = self.chains.setdefault(head.chain, _SealedChain(before))
+                chain.heads[head.sequence] = head.hash
+                chain.reach = head.sequence
+        self.last_at = sealed_at
+
+    def _order_problem(self, seal: Seal) -> str:
+        if seal.number != self._expected:
+            return f"is there and seal {self._expected} is missing"
+        if seal.previous != self._previous:
+            return "does not follow the seal before it"
+        return ""
+
+    def _head_problem(self, heads: Iterable[ChainHead]) -> str:
+        return next(self._head_problems(heads), "")
+
+    def _head_problems(self, heads: Iterable[ChainHead]) -> Iterator[str]:
+        for head in heads:
+            earlier = self.chains.get(head.chain)
+            if earlier is None:
+                continue
+            if head.sequence < earlier.reach:
+                yield "contradicts a seal before it: it seals fewer records"
+            elif earlier.heads.get(head.sequence, head.hash) != head.hash:
+                yield "contradicts a seal before it: it seals another record in the same place"
+
+
+def _rewritten(walk: ChainWalk, number: int) -> TamperingFound:
+    return walk.found(
         Tampering.REWRITTEN,
         number,
         f"Record {number} is not the one that was sealed: the chain was rewritten from there or "
@@ -117,128 +226,35 @@ def _rewritten(number: int) -> TamperingFound:
     )
 
 
-class _Walk:
-    """Goes along the chain once, remembering only its last steps."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.last = 0
-        self._previous: str | None = GENESIS
-        self._recent: OrderedDict[str, int] = OrderedDict()
-        self._searches = SEARCHES
-
-    def step(self, record: StoredRecord) -> Iterator[TamperingFound]:
-        """Take one record; yield what is wrong with it."""
-        number, expected = record.sequence, self.last + 1
-        self.count += 1
-        if number > expected:
-            yield TamperingFound(
-                Tampering.REMOVED,
-                expected,
-                f"Record {expected} is missing"
-                + (f", and so are those up to {number - 1}." if number - expected > 1 else "."),
-            )
-        wrong = self._place(record, expected)
-        if wrong is not None:
-            yield wrong
-        self._recent[record.hash] = number
-        if len(self._recent) > REMEMBERED:
-            self._recent.popitem(last=False)
-        self.last = max(self.last, number)
-        # The hash of a record that was tampered with says nothing about the next one.
-        self._previous = None if wrong is not None else record.hash
-
-    def _place(self, record: StoredRecord, expected: int) -> TamperingFound | None:
-        number = record.sequence
-        original = self._recent.get(record.hash)
-        if original is not None:
-            return TamperingFound(
-                Tampering.DUPLICATED, number, f"Record {number} is a copy of record {original}."
-            )
-        if number < expected:
-            return TamperingFound(
-                Tampering.REORDERED, number, f"Record {number} comes after record {self.last}."
-            )
-        if record_hash(number, record.document, record.previous) != record.hash:
-            self._searches -= 1
-            return _changed_or_moved(record, REMEMBERED if self._searches >= 0 else 0)
-        if number == expected and self._previous not in {None, record.previous}:
-            return TamperingFound(
-                Tampering.REORDERED,
-                number,
-                f"Record {number} does not follow record {number - 1}: one of them was replaced.",
-            )
-        return None
-
-
-def _changed_or_moved(record: StoredRecord, reach: int) -> TamperingFound:
-    """Tell a record that stands in another's place from one that was changed.
-
-    The hash covers the number, so a record that was moved still fits the number it was written
-    with, which is looked for nearby.
-    """
-    number = record.sequence
-    for distance in range(1, reach):
-        for original in (number + distance, number - distance):
-            if record_hash(original, record.document, record.previous) == record.hash:
-                return TamperingFound(
-                    Tampering.REORDERED,
-                    number,
-                    f"Record {number} was written as record {original}: records were reordered, or "
-                    "removed and the rest renumbered.",
-                )
-    return TamperingFound(
-        Tampering.CHANGED, number, f"Record {number} was changed: its hash does not fit it."
+def _added(walk: ChainWalk, number: int) -> TamperingFound:
+    return walk.found(
+        Tampering.ADDED,
+        number,
+        f"Record {number} says that it is older than a seal that does not cover it: it was added "
+        "later.",
     )
 
 
-class _Sealed:
-    """What the good seals say, and what is wrong with the others."""
-
-    def __init__(self) -> None:
-        self.heads: dict[int, ChainHead] = {}
-        self.found: list[TamperingFound] = []
-        self.count = 0
-        self.reach = 0
-
-
-def _check_seals(chain: str, seals: Iterable[Seal]) -> _Sealed:
-    sealed = _Sealed()
-    previous, expected = FIRST, 1
-    for seal in seals:
-        sealed.count += 1
-        head = seal.head
-        if head is None:
-            sentence = seal.problem or "cannot be read"
-        else:
-            sentence = _order_problem(seal, expected, previous) or _head_problem(
-                head, chain, sealed
-            )
-        if sentence:
-            sealed.found.append(
-                TamperingFound(Tampering.BAD_SEAL, seal.number, f"Seal {seal.number} {sentence}.")
-            )
-        elif head is not None and head.sequence:
-            sealed.heads[head.sequence] = head
-            sealed.reach = head.sequence
-        previous, expected = seal.digest, seal.number + 1
-    return sealed
+def _cut(walk: ChainWalk, reach: int) -> TamperingFound:
+    return walk.found(
+        Tampering.CUT_TAIL,
+        walk.last + 1,
+        f"The chain ends at record {walk.last} and was sealed up to {reach}: "
+        f"{reach - walk.last} or more at its end were removed.",
+    )
 
 
-def _order_problem(seal: Seal, expected: int, previous: str) -> str:
-    if seal.number != expected:
-        return f"is there and seal {expected} is missing"
-    if seal.previous != previous:
-        return "does not follow the seal before it"
-    return ""
+def _twice(chain: str) -> TamperingFound:
+    return TamperingFound(
+        Tampering.DUPLICATED, 0, "The chain is listed twice: two bear one name.", chain
+    )
 
 
-def _head_problem(head: ChainHead, chain: str, sealed: _Sealed) -> str:
-    if head.chain != chain:
-        return "belongs to another chain"
-    if head.sequence < sealed.reach:
-        return "contradicts a seal before it: it seals fewer records"
-    earlier = sealed.heads.get(head.sequence)
-    if earlier is not None and earlier.hash != head.hash:
-        return "contradicts a seal before it: it seals another record in the same place"
-    return ""
+def _unlisted(chain: str, reach: int) -> TamperingFound:
+    return TamperingFound(
+        Tampering.CHAIN_REMOVED,
+        0,
+        f"The chain was sealed up to record {reach} and is no longer listed: all of it was "
+        "removed, or its name.",
+        chain,
+    )

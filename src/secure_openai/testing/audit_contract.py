@@ -6,21 +6,34 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from secure_openai.errors import AuditUnavailable
-from secure_openai.store.audit import AuditEvent, AuditRecord, AuditStore
-from secure_openai.store.chain import GENESIS, canonical, event_document, record_hash
-from secure_openai.types import JsonObject, PrincipalId
+from secure_openai.store.audit import AuditEvent, AuditRecord, AuditStore, SealNote, StoredRecord
+from secure_openai.store.chain import (
+    GENESIS,
+    LARGEST_BYTES,
+    canonical,
+    event_document,
+    record_hash,
+)
+from secure_openai.store.seals import Seal
+from secure_openai.store.verification import verify
+from secure_openai.types import JsonObject, PrincipalId, utc_now
+
+AT = datetime(2030, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
-def event(number: int = 0, *, facts: JsonObject | None = None, reason: str = "x") -> AuditEvent:
+def event(
+    number: int = 0, *, facts: JsonObject | None = None, reason: str = "x", at: datetime = AT
+) -> AuditEvent:
     """Return an event that tells its number."""
     return AuditEvent(
         action="completion.admitted",
-        at=datetime(2030, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
+        at=at,
         principal=PrincipalId("tenant", "anna"),
         decision="allowed",
         reason=reason,
@@ -31,13 +44,28 @@ def event(number: int = 0, *, facts: JsonObject | None = None, reason: str = "x"
 
 
 async def all_records(store: AuditStore) -> list[AuditRecord]:
-    """Return every record, read in pages of seven."""
+    """Return every record of the chain that this store writes, read in pages of seven."""
+    heads = await store.heads()
+    assert len(heads) <= 1
     records: list[AuditRecord] = []
-    while True:
-        page = await store.records(after=len(records), limit=7)
-        records += page.items
-        if page.continuation is None:
-            return records
+    for head in heads:
+        while True:
+            page = await store.records(head.chain, after=len(records), limit=7)
+            records += page.items
+            if page.continuation is None:
+                break
+    return records
+
+
+async def length(store: AuditStore) -> int:
+    """Return how many records are written."""
+    return sum(head.sequence for head in await store.heads())
+
+
+async def no_seals() -> AsyncIterator[Seal]:
+    """Yield no seal."""
+    for _ in ():
+        yield _
 
 
 class AuditStoreContract:
@@ -45,14 +73,17 @@ class AuditStoreContract:
 
     async def test_full_queue_refuses(self, full: AuditStore) -> None:
         """A full queue refuses; what is queued is written and then there is room again."""
+        assert full.queued == 0
         for number in range(3):
             full.append(event(number))
+        assert full.queued == 3
         with pytest.raises(AuditUnavailable):
             full.ensure_writable()
         with pytest.raises(AuditUnavailable):
             full.append(event(3))
 
         await full.flush()
+        assert full.queued == 0
         full.ensure_writable()
         full.append(event(4))
         await full.flush()
@@ -60,7 +91,15 @@ class AuditStoreContract:
         assert [record.event.request_id for record in records] == ["0", "1", "2", "4"]
 
     @pytest.mark.parametrize(
-        "facts", [{"x": float("nan")}, {"x": object()}, {"x": "\ud800"}, {"x": float("inf")}]
+        "facts",
+        [
+            {"x": float("nan")},
+            {"x": object()},
+            {"x": "\ud800"},
+            {"x": float("inf")},
+            {"x": "x" * LARGEST_BYTES},
+        ],
+        ids=["no number", "no value", "no text", "infinite", "too large"],
     )
     async def test_unwritable_event(self, store: AuditStore, facts: JsonObject) -> None:
         """An event that cannot be written is refused at once and does not stop those after it."""
@@ -73,7 +112,7 @@ class AuditStoreContract:
 
     async def test_order_and_chain(self, store: AuditStore) -> None:
         """Records stand in the order of the calls, each naming the hash of the one before."""
-        events = [event(number, facts={"tokens": number}) for number in range(50)]
+        events = [event(number, facts={"tokens": number}) for number in range(150)]
         for item in events[:20]:
             store.append(item)
         await asyncio.sleep(0)
@@ -89,21 +128,58 @@ class AuditStoreContract:
             assert (record.sequence, record.previous) == (sequence, previous)
             assert record.hash == record_hash(sequence, text, previous)
             previous = record.hash
-        head = await store.head()
-        assert (head.sequence, head.hash) == (50, previous)
+        [head] = await store.heads()
+        assert (head.sequence, head.hash) == (150, previous)
 
-    async def test_empty_chain(self, store: AuditStore) -> None:
-        """An empty chain has a name and ends at zero."""
-        head = await store.head()
-
-        assert (head.sequence, head.hash, bool(head.chain)) == (0, GENESIS, True)
-        assert (await store.records()).items == []
+    async def test_as_stored(self, store: AuditStore) -> None:
+        """What verification reads is what was written, and an untouched audit holds."""
+        for number in range(30):
+            store.append(event(number, facts={"share": 1.0, "tokens": number, "name": "é\n"}))
         await store.flush()
+
+        [chain] = [chain async for chain in store.chains()]
+        stored = [record async for record in store.stored(chain)]
+        assert stored == [
+            StoredRecord(
+                record.sequence,
+                canonical(event_document(record.event)),
+                record.previous,
+                record.hash,
+            )
+            for record in await all_records(store)
+        ]
+        report = await verify(store, no_seals())
+        assert (report.chains, report.records, report.found) == (1, 30, ())
+
+    async def test_empty(self, store: AuditStore) -> None:
+        """Without a record there is no head, and a chain that is unknown has no records."""
+        assert await store.heads() == []
+        assert (await store.records("unknown")).items == []
+        assert [record async for record in store.stored("unknown")] == []
+        await store.flush()
+
+    async def test_unknown_chain(self, store: AuditStore) -> None:
+        """The records of one chain are never given as those of another."""
+        store.append(event(1))
+        await store.flush()
+
+        assert (await store.records("unknown")).items == []
+        assert [record async for record in store.stored("unknown")] == []
+
+    async def test_heads_since(self, store: AuditStore) -> None:
+        """A chain that still grows is among the heads, whenever the last seal was."""
+        store.append(event(1))
+        await store.flush()
+        heads = await store.heads()
+
+        assert len(heads) == 1
+        for since in (utc_now() - timedelta(days=400), utc_now()):
+            assert await store.heads(since=since) == heads
 
     async def test_written_without_flush(self, store: AuditStore) -> None:
         """A queued event is written without anyone waiting for it."""
         store.append(event(1))
-        while (await store.head()).sequence == 0:
+        while await length(store) == 0:
             await asyncio.sleep(0.01)
 
         assert [record.event for record in await all_records(store)] == [event(1)]
@@ -117,3 +193,12 @@ class AuditStoreContract:
         await store.flush()
 
         assert [record.event for record in await all_records(store)] == [bare]
+
+    async def test_seal_notes(self, store: AuditStore) -> None:
+        """The highest note is the one that counts; the first of a number stands."""
+        assert await store.noted_seal() is None
+
+        for note in (SealNote(9, "a"), SealNote(10, "b"), SealNote(2, "c"), SealNote(10, "d")):
+            await store.note_seal(note)
+        assert await store.noted_seal() == SealNote(10, "b")
+        assert await store.heads() == []

@@ -119,7 +119,7 @@ def test_folder_that_cannot_be_mirrored(
     monkeypatch.setattr(Path, "symlink_to", refuse)
 
     with pytest.raises(SimulationError, match="cannot be mirrored"):
-        mirror.make(write(GROUP), tmp_path / "mirror")
+        mirror.make(write(GROUP), tmp_path / "mirror", "http://127.0.0.1:9/")
 
 
 def test_folder_above_that_is_closed(
@@ -137,7 +137,7 @@ def test_folder_above_that_is_closed(
 
     monkeypatch.setattr(Path, "iterdir", listed)
 
-    made = mirror.make(folder, tmp_path / "mirror")
+    made = mirror.make(folder, tmp_path / "mirror", "http://127.0.0.1:9/")
 
     assert (made / "main.tf").is_symlink()
 

@@ -9,11 +9,19 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from secure_openai.errors import AuditUnavailable, StoreError
+from secure_openai.store import audit_queue
 from secure_openai.store.sqlite import audit as sqlite_audit
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.verification import verify_database
-from secure_openai.testing.audit_contract import AuditStoreContract, all_records, event
+from secure_openai.store.verification import verify
+from secure_openai.testing.audit_contract import (
+    AuditStoreContract,
+    all_records,
+    event,
+    length,
+    no_seals,
+)
 
 
 @pytest.fixture
@@ -35,7 +43,7 @@ async def full(database: Database) -> AsyncIterator[SqliteAuditStore]:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again at once instead of half a second later."""
-    monkeypatch.setattr(sqlite_audit, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(audit_queue, "RETRY_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -59,7 +67,7 @@ async def set_pages(database: Database, pages: int) -> None:
 
 async def written(store: SqliteAuditStore, sequence: int) -> None:
     """Return when a record of that number is written."""
-    while (await store.head()).sequence < sequence:
+    while await length(store) < sequence:
         await asyncio.sleep(0.01)
 
 
@@ -79,7 +87,7 @@ async def test_full_disk_and_recovery(
     with pytest.raises(AuditUnavailable):
         store.append(event(99))
     await asyncio.sleep(0.05)
-    assert (await store.head()).sequence == 0
+    assert await length(store) == 0
     assert [record.message for record in caplog.records] == ["the audit cannot be written"]
 
     await set_pages(database, 1_000_000)
@@ -90,7 +98,7 @@ async def test_full_disk_and_recovery(
 
     records = await all_records(store)
     assert [record.event.request_id for record in records] == [str(n) for n in range(21)]
-    assert verify_database(database.path, []).found == ()
+    assert (await verify_database(database.path, no_seals())).found == ()
 
 
 @pytest.mark.usefixtures("quick")
@@ -115,7 +123,7 @@ async def test_close_writes_the_queue(database: Database) -> None:
         store.append(event(number))
     await store.aclose()
 
-    assert (await store.head()).sequence == 2_500
+    assert await length(store) == 2_500
     with pytest.raises(AuditUnavailable):
         store.ensure_writable()
 
@@ -161,3 +169,14 @@ async def test_foreign_lock(
     await written(store, 1)
 
     assert [record.event for record in await all_records(store)] == [event(1)]
+
+
+async def test_more_than_a_page(store: SqliteAuditStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verification reads a chain of many pages whole."""
+    monkeypatch.setattr(sqlite_audit, "PAGE", 3)
+    for number in range(10):
+        store.append(event(number))
+    await store.flush()
+
+    report = await verify(store, no_seals())
+    assert (report.records, report.found) == (10, ())

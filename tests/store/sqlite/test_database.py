@@ -16,13 +16,18 @@ from pathlib import Path
 import pytest
 
 from secure_openai.errors import StartError, StorageFull, StoreError
+from secure_openai.jobs.seal import seal
+from secure_openai.store.seals import Seals
 from secure_openai.store.sqlite import connection as sqlite_connection
 from secure_openai.store.sqlite import database as sqlite_database
+from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
 from secure_openai.store.sqlite.database import Database
-from secure_openai.store.sqlite.schema import migrate
+from secure_openai.store.sqlite.schema import MIGRATIONS, migrate
 from secure_openai.store.sqlite.verification import verify_database
+from secure_openai.testing.audit_contract import event, no_seals
 from secure_openai.testing.conversations_contract import ANNA
+from secure_openai.testing.seals_contract import new_signer
 
 
 def mode(path: Path) -> int:
@@ -310,7 +315,7 @@ async def test_backup(path: Path, database: Database) -> None:
     restored = await Database.open(target)
     assert await SqliteConversationStore(restored).get(ANNA, conversation.id) == conversation
     await restored.aclose()
-    assert verify_database(target, []).found == ()
+    assert (await verify_database(target, no_seals())).found == ()
 
 
 async def test_backup_overwrites_nothing(path: Path, database: Database) -> None:
@@ -365,10 +370,37 @@ async def test_later_version_opens(path: Path) -> None:
     await again.aclose()
 
 
+async def test_a_file_from_before_seal_notes(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file whose audit notes no seals verifies as it is, opens, and goes on with its chain."""
+    with monkeypatch.context() as patched:
+        patched.setattr("secure_openai.store.sqlite.schema.MIGRATIONS", MIGRATIONS[:2])
+        database = await Database.open(path)
+        audit = await SqliteAuditStore.open(database)
+        audit.append(event(1))
+        await audit.aclose()
+        [before] = await audit.heads()
+        await database.aclose()
+    report = await verify_database(path, no_seals())
+    assert (report.records, report.found) == (1, ())
+
+    database = await Database.open(path)
+    audit = await SqliteAuditStore.open(database)
+    audit.append(event(2))
+    await seal(audit, Seals.in_folder(tmp_path / "seals"), new_signer())
+    [after] = await audit.heads()
+    await audit.aclose()
+    await database.aclose()
+    report = await verify_database(path, Seals.in_folder(tmp_path / "seals").all())
+    assert (before.chain, before.sequence + 1) == (after.chain, after.sequence)
+    assert (report.records, report.sealed, report.found) == (2, 2, ())
+
+
 async def test_verify_makes_no_file(tmp_path: Path) -> None:
     """Verifying a database that is not there is an error and makes none."""
     with pytest.raises(StoreError):
-        verify_database(tmp_path / "none.db", [])
+        await verify_database(tmp_path / "none.db", no_seals())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -378,7 +410,7 @@ async def test_verify_says_what_is_no_audit(path: Path) -> None:
     foreign(path)
 
     with pytest.raises(StoreError):
-        verify_database(path, [])
+        await verify_database(path, no_seals())
 
 
 @pytest.mark.process

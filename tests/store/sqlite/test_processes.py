@@ -11,6 +11,7 @@ import pytest
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.verification import verify_database
+from secure_openai.testing.audit_contract import no_seals
 from tests.store import writer
 
 pytestmark = pytest.mark.process
@@ -47,7 +48,7 @@ async def test_killed_in_the_middle(path: Path) -> None:
     written = {int(title) for title in await titles(path)}
     assert set(acknowledged) <= written
     assert written <= set(range(len(acknowledged) + 1))
-    report = verify_database(path, [])
+    report = await verify_database(path, no_seals())
     assert report.found == ()
     assert report.records >= 31
 
@@ -63,7 +64,7 @@ async def test_two_processes(path: Path) -> None:
         for process, output in zip((first, second), outputs, strict=True)
     ] == [(0, ""), (0, "")]
     assert sorted(await titles(path)) == sorted(2 * [str(number) for number in range(count)])
-    report = verify_database(path, [])
+    report = await verify_database(path, no_seals())
     assert (report.records, report.found) == (2 * count, ())
     database = await Database.open(path)
     counted = await database.read(

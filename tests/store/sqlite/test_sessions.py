@@ -21,7 +21,7 @@ from secure_openai.testing.sessions_contract import (
 @pytest.fixture
 def store(database: Database) -> SqliteSessionStore:
     """Return the store under test."""
-    return SqliteSessionStore(database)
+    return SqliteSessionStore(database, clock=lambda: NOW)
 
 
 class TestSqliteSessionStore(SessionStoreContract):

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from secure_openai.errors import Refused
+from secure_openai.store.quota import DAYS_KEPT
 from secure_openai.store.sqlite.database import Database
-from secure_openai.store.sqlite.usage import DAYS_KEPT, SqliteUsageStore
+from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.testing.usage_contract import ANNA, NOON, UsageStoreContract, reserve
 
 

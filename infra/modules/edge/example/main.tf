@@ -38,6 +38,7 @@ module "edge" {
   host_name           = "chat.contoso.com"
   location            = azurerm_resource_group.this.location
   prefix              = "chat"
+  private_address     = "10.20.1.10"
   resource_group_name = azurerm_resource_group.this.name
   subnet_id           = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-network/providers/Microsoft.Network/virtualNetworks/vnet/subnets/gateway"
 }

@@ -34,5 +34,7 @@ module "telemetry" {
       monitor = ["/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg-network/providers/Microsoft.Network/privateDnsZones/privatelink.monitor.azure.com"]
     }
   }
+  subscription_id            = "00000000-0000-0000-0000-000000000000"
+  suffix                     = "abcde"
   watched_resource_group_ids = [azurerm_resource_group.this.id]
 }

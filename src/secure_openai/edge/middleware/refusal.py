@@ -5,12 +5,14 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from secure_openai.edge.middleware.observation import PROBLEM
 from secure_openai.edge.problems import our_error
 from secure_openai.errors import SecureOpenAIError
 
 
 async def refuse(error: SecureOpenAIError, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with the problem instead of calling the application."""
+    scope[PROBLEM] = error.problem
     response = await our_error(Request(scope), error)
     await response(scope, receive, send)
 

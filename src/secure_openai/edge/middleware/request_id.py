@@ -1,4 +1,4 @@
-"""Give every request an id that its logs, its audit records and its error page share."""
+"""Give every request an id that its trace, its logs, its audit records and its error page share."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import secrets
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from secure_openai.telemetry import logs
+from secure_openai.telemetry.spans import trace_id
+
 
 class RequestIdMiddleware:
     """Sets `scope["secure_openai.request_id"]` and the `X-Request-Id` response header.
 
-    An id that the client sends is not taken over: whoever chooses ids chooses what is joined.
+    It is the id of the trace where there is one, sampled or not, and drawn otherwise. An id that
+    the client sends is not taken over: whoever chooses ids chooses what is joined.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -21,7 +25,10 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = secrets.token_hex(16)
+        request_id = trace_id() or secrets.token_hex(16)
+        # Not reset: a server runs each request in a context of its own, and what is logged after
+        # an unexpected error still belongs to it.
+        logs.request_id.set(request_id)
         scope["secure_openai.request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:

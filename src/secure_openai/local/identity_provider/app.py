@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from secure_openai.edge.middleware.hosts import HostsMiddleware
 from secure_openai.edge.middleware.limits import LimitsMiddleware
 from secure_openai.local.identity_provider.authorize import AuthorizeError, check_authorize
+from secure_openai.local.identity_provider.client_assertion import FederatedCredential
 from secure_openai.local.identity_provider.directory import (
     COMMAND_LINE_CLIENT_ID,
     DAEMON,
@@ -59,6 +60,7 @@ class IdentityProvider:
         public_url: Its origin.
         application_url: The application's origin: where codes and signed-out people go.
         daemon_secret: What the demo application proves itself with.
+        federated: Whose assertions prove the web application; on a laptop it is a public client.
     """
 
     public_url: str
@@ -66,6 +68,7 @@ class IdentityProvider:
     keys: SigningKeys
     grants: Grants
     daemon_secret: str
+    federated: FederatedCredential | None = None
 
     @property
     def base(self) -> str:
@@ -207,6 +210,8 @@ class IdentityProvider:
             return self._application_tokens(client_id, form)
         if client_id not in {WEB_CLIENT_ID, COMMAND_LINE_CLIENT_ID}:
             raise GrantError("invalid_client", "The client is not registered here.")
+        if client_id == WEB_CLIENT_ID and self.federated is not None:
+            self.federated.check(form)
         if kind == "authorization_code":
             return self._people_tokens(
                 self.grants.redeem(

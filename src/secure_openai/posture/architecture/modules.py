@@ -51,7 +51,8 @@ def readme(folder: Path) -> str:
             "",
             "## Resources",
             "",
-            ", ".join(f"`{kind}`" for kind in sorted(set(_RESOURCE.findall(everything)))),
+            ", ".join(f"`{kind}`" for kind in sorted(set(_RESOURCE.findall(everything))))
+            or "None.",
             "",
         ]
     )

@@ -14,8 +14,10 @@ from typing import Final
 from secure_openai.posture.architecture.cost import PRICES, Line, estimate
 from secure_openai.posture.architecture.diagram import diagram
 from secure_openai.posture.architecture.services import Service, services
+from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.simulation import simulate
+from secure_openai.posture.topology import Topology
 
 ENVIRONMENTS: Final = ("private", "public", "existing-network", "government")
 SHOWN: Final = "private"
@@ -51,6 +53,9 @@ def page(found: Mapping[str, Estate]) -> str:
             "## Services",
             "",
             *(line for one in services(shown) for line in _service(one)),
+            "No logs of their own have the NAT gateway, the endpoints' interfaces and the action "
+            "group. Flows are not logged either: [why](adr/0008-no-flow-logs.md).",
+            "",
             "## What it costs",
             "",
             f"US dollars a month, without tokens. {PRICES['source']} "
@@ -73,6 +78,8 @@ def _service(service: Service) -> Iterator[str]:
         yield f"| private endpoint `{subresource}` | {', '.join(f'`{z}`' for z in zones)} |"
     if not service.endpoints:
         yield "| private endpoint | through the monitor's private link scope |"
+    if service.identities:
+        yield f"| identity | {', '.join(f'`{name}`' for name in service.identities)} |"
     by_role: dict[str, list[str]] = {}
     for role, identity in service.accepts:
         by_role.setdefault(role, []).append(f"`{identity}`")
@@ -102,7 +109,7 @@ def write(root: Path) -> None:
     """Write the page and its picture below the repository's root."""
     found = estates(root / "infra")
     (root / "docs" / "architecture.md").write_text(page(found), encoding="utf-8")
-    picture = diagram(found[SHOWN], TITLE)
+    picture = diagram(Topology(found[SHOWN], None, Assumptions()), TITLE)
     (root / "docs" / "architecture.svg").write_text(picture, encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from secure_openai.posture.applications import identities_of
 from secure_openai.posture.estate import Estate, Resource
 
 KINDS: Final = {
@@ -14,11 +15,20 @@ KINDS: Final = {
     "azurerm_cosmosdb_account": "Cosmos DB",
     "azurerm_storage_account": "Storage",
     "azurerm_key_vault": "Key Vault",
+    "azurerm_search_service": "AI Search",
+    "azurerm_container_registry": "Container registry",
     "azurerm_log_analytics_workspace": "Log Analytics",
     "azurerm_application_insights": "Application Insights",
     "azurerm_monitor_private_link_scope": "Monitor private link scope",
 }
 """The services that hold or move what people write, in the order in which a request meets them."""
+
+
+_WITHOUT_DATA: Final = {
+    "azurerm_application_insights": "keeps its data in Log Analytics; made again from Terraform",
+    "azurerm_linux_function_app": "holds no data; deployed again from its package",
+    "azurerm_linux_web_app": "holds no data; deployed again from its package",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,7 @@ class Service:
         resource: What it is in the estate.
         title: Its kind and its role here, for people.
         endpoints: Subresource and zones of each private endpoint.
+        identities: What it acts as, in every slot.
         accepts: Who may call it, by role: pairs of role and identity.
         diagnostics: What it sends to the workspace.
         recovery: How it comes back.
@@ -37,6 +48,7 @@ class Service:
     resource: Resource
     title: str
     endpoints: tuple[tuple[str, tuple[str, ...]], ...]
+    identities: tuple[str, ...]
     accepts: tuple[tuple[str, str], ...]
     diagnostics: str
     recovery: str
@@ -47,8 +59,9 @@ def services(estate: Estate) -> list[Service]:
     return [
         Service(
             resource=one,
-            title=_title(one),
+            title=title_of(one),
             endpoints=_endpoints(estate, one),
+            identities=_identities(estate, one),
             accepts=_accepts(estate, one),
             diagnostics=_diagnostics(estate, one),
             recovery=_recovery(one),
@@ -67,7 +80,8 @@ def label(resource: Resource) -> str:
     return key.strip('"]') if key and not key[0].isdigit() else ("" if name == "this" else name)
 
 
-def _title(resource: Resource) -> str:
+def title_of(resource: Resource) -> str:
+    """Return the kind of a service and its role here, for people."""
     role = label(resource)
     return f"{KINDS[resource.type]} ({role})" if role else KINDS[resource.type]
 
@@ -82,6 +96,16 @@ def _endpoints(estate: Estate, resource: Resource) -> tuple[tuple[str, tuple[str
         zones = groups[0]["private_dns_zone_ids"] if groups else ()
         names = tuple(zone.rpartition("/")[2] for zone in zones)
         found.append((connection["subresource_names"][0], names))
+    return tuple(found)
+
+
+def _identities(estate: Estate, resource: Resource) -> tuple[str, ...]:
+    """Return the identities of an application and its slots, or a service's own."""
+    slots = estate.every(f"{resource.type}_slot")
+    ids = [identifier for one in (resource, *slots) for identifier in identities_of(one)]
+    found = [label(one) for identifier in ids if (one := estate.known(identifier))]
+    if any("SystemAssigned" in str(block.get("type")) for block in resource.blocks("identity")):
+        found.append("its own")
     return tuple(found)
 
 
@@ -131,5 +155,5 @@ def _recovery(resource: Resource) -> str:
             return "holds no data; made again from Terraform, the next account answers meanwhile"
         case "azurerm_log_analytics_workspace":
             return f"logs kept {values['retention_in_days']} days"
-        case _:
-            return "holds no data; deployed again from its package"
+        case kind:
+            return _WITHOUT_DATA.get(kind, "holds no data; made again from Terraform")

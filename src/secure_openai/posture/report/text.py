@@ -1,69 +1,135 @@
-"""A proof in the terminal."""
+"""A proof in the terminal: grouped, at most as wide as it is asked to be, the verdict last."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Final
 
-from secure_openai.posture.paths import Path
-from secure_openai.posture.proof import ONLY_AFTER_DEPLOYMENT, Judged, Proof, Verdict
+from rich.text import Text
 
-_MARKS = {Verdict.PROVEN: "✓", Verdict.FINDING: "✗", Verdict.CANNOT_TELL: "?"}
-_MOST_DOUBTS = 3
+from secure_openai.posture.printable import many, printable
+from secure_openai.posture.proof import ONLY_AFTER_DEPLOYMENT, Judged, Verdict
+from secure_openai.posture.report.report import Report, grouped
+from secure_openai.posture.statements import Severity
+
+WIDTH: Final = 80
+"""Columns, where nobody says how many there are."""
+
+_MARKS: Final = {Verdict.PROVEN: "✓", Verdict.FINDING: "✗", Verdict.CANNOT_TELL: "?"}
+_COLOURS: Final = {
+    Verdict.PROVEN: "green",
+    Verdict.FINDING: "red",
+    Verdict.CANNOT_TELL: "yellow",
+}
+_SEVERITIES: Final = {
+    Severity.CRITICAL: "bold white on red",
+    Severity.HIGH: "bold red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "cyan",
+}
+_MOST: Final = 3
+_BODY: Final = 15
 
 
-def as_text(proof: Proof, name: str) -> str:
-    """Return the proof as lines of at most some eighty columns, but for addresses."""
-    return "\n".join(_lines(proof, name)) + "\n"
+def as_text(report: Report, width: int = WIDTH) -> str:
+    """Return the proof as plain lines; nothing but addresses is wider than `width` columns."""
+    return "".join(f"{line.plain}\n" for line in text_lines(report, width))
 
 
-def _lines(proof: Proof, name: str) -> Iterator[str]:
-    yield f"{name}: {proof.resources} resources, cloud {proof.cloud}"
-    yield ""
-    for one in proof.judged:
-        yield from _statement(one)
+def text_lines(report: Report, width: int = WIDTH) -> Iterator[Text]:
+    """Yield the proof line by line, in colours for who can show them."""
+    proof = report.proof
+    name = printable(report.subject.name)
+    where = f": {many(proof.resources, 'resource')} in the {proof.cloud} cloud"
+    yield Text.assemble((name, "bold"), where)
+    for family in report.families:
+        yield Text()
+        yield Text(family.title, "bold")
+        for one in family.judged:
+            yield from _statement(report, one, width)
     if proof.assumptions:
-        yield ""
-        yield "Assumed, because somebody vouches for it:"
+        yield Text()
+        yield Text("Assumed, because somebody vouches for it", "bold")
         for assumption in proof.assumptions:
-            yield f"  {assumption.name}: {assumption.says}"
-    yield ""
-    yield f"Only a look at what was deployed can show: {'; '.join(ONLY_AFTER_DEPLOYMENT)}."
-    yield ""
-    counts = proof.count()
-    parts = [f"{counts.get(Verdict.PROVEN, 0)} of {len(proof.judged)} statements proven"]
-    if counts.get(Verdict.FINDING):
-        parts.append(f"{len(proof.findings)} findings in {counts[Verdict.FINDING]}")
-    if counts.get(Verdict.CANNOT_TELL):
-        parts.append(f"{counts[Verdict.CANNOT_TELL]} cannot be told")
-    yield ", ".join(parts) + "."
+            yield from _wrapped(f"{assumption.name}: {assumption.says}", 2, width)
+    yield Text()
+    yield Text("Only a look at what was deployed can show", "bold")
+    for each in ONLY_AFTER_DEPLOYMENT:
+        yield from _wrapped(each, 2, width, style="dim")
+    yield Text()
+    yield from _verdict(report, width)
 
 
-def _statement(one: Judged) -> Iterator[str]:
-    yield f"{_MARKS[one.verdict]} {one.statement.id:<10} {one.statement.title}"
-    for finding in one.findings:
-        yield f"    {one.severity(finding)}: {finding.address}"
-        yield f"      {finding.says}"
-        for line in finding.mend.splitlines():
-            yield f"      | {line}"
-    for doubt in one.doubts[:_MOST_DOUBTS]:
-        yield f"    cannot tell: {doubt.says}"
-    if len(one.doubts) > _MOST_DOUBTS:
-        yield f"    and {len(one.doubts) - _MOST_DOUBTS} more of this kind"
+def _verdict(report: Report, width: int) -> Iterator[Text]:
+    verdict = report.proof.verdict
+    said = f"{_MARKS[verdict]} Verdict: {verdict}. {report.sentence}."
+    yield from _wrapped(said, 0, width, style=f"bold {_COLOURS[verdict]}", hang=2)
+
+
+def _statement(report: Report, one: Judged, width: int) -> Iterator[Text]:
+    verdict = one.verdict
+    head = f"  {_MARKS[verdict]} {one.statement.id:<10} "
+    first, *rest = textwrap.wrap(printable(one.statement.title), max(width - len(head), 20))
+    bold = "bold" if verdict is not Verdict.PROVEN else ""
+    yield Text.assemble((head[:4], f"bold {_COLOURS[verdict]}"), (head[4:], "dim"), (first, bold))
+    for line in rest:
+        yield Text(" " * len(head) + line, bold)
+    yield from _findings(report, one, width)
+    doubts = grouped(one.doubts)
+    for says, found in doubts[:_MOST]:
+        yield from _wrapped(f"cannot tell: {says}", _BODY, width, style="yellow")
+        yield from _places(found)
+    if len(doubts) > _MOST:
+        yield Text(f"{' ' * _BODY}and {len(doubts) - _MOST} more of this kind", "yellow")
     for finding, entry in one.accepted:
-        yield f"    accepted until {entry.expires}: {finding.address}: {entry.reason}"
-    for note in one.notes:
-        yield f"    note: {note.address}: {note.says}"
+        yield Text(f"{' ' * _BODY}accepted until {entry.expires}: {printable(finding.address)}")
+        yield from _wrapped(finding.says, _BODY + 2, width)
+        yield from _wrapped(f"because: {entry.reason}", _BODY + 2, width)
+    for says, found in grouped(one.notes):
+        yield from _wrapped(f"note: {says}", _BODY, width, style="dim")
+        yield from _places(found)
 
 
-def path_as_text(path: Path) -> str:
-    """Return one way, hop by hop, up to the first that stops it."""
-    verdict = {True: "open", False: "closed", None: "cannot tell"}[path.open]
-    lines = [f"{path.source} -> {path.target}: {verdict}"]
-    stop = path.first_stop
-    for hop in path.hops:
-        mark = {True: "→", False: "✗", None: "?"}[hop[0]]
-        where = f"  ({hop[1]})" if hop[1] else ""
-        lines.append(f"  {mark} {hop[2]}{where}")
-        if hop is stop:
-            break
-    return "\n".join(lines) + "\n"
+def _findings(report: Report, one: Judged, width: int) -> Iterator[Text]:
+    for mend, found in report.mends(one):
+        for each in found:
+            label = f"{each.severity:<9}"
+            yield Text.assemble(
+                " " * 4,
+                (label.rstrip(), _SEVERITIES[each.severity]),
+                " " * (_BODY - 4 - len(label.rstrip())),
+                (printable(each.finding.address), "bold"),
+            )
+            yield from _wrapped(each.finding.says, _BODY, width)
+        for line in _code(mend, width - _BODY - 2):
+            yield Text.assemble(" " * _BODY, ("│ ", "dim"), (line, "cyan"))
+
+
+def _code(mend: str, room: int) -> Iterator[str]:
+    """Yield the lines of a change: HCL as it is, to be copied, and comments within the room."""
+    for line in printable(mend, 4000, lines=True).splitlines():
+        if line.startswith("# "):
+            yield from textwrap.wrap(line, max(room, 20), subsequent_indent="# ")
+        else:
+            yield line
+
+
+def _places(found: Iterable[str]) -> Iterator[Text]:
+    places = list(found)
+    for one in places[:_MOST]:
+        yield Text(f"{' ' * (_BODY + 2)}{printable(one)}", "dim")
+    if len(places) > _MOST:
+        yield Text(f"{' ' * (_BODY + 2)}and {len(places) - _MOST} more", "dim")
+
+
+def _wrapped(
+    says: str, indent: int, width: int, *, style: str = "", hang: int = 2
+) -> Iterator[Text]:
+    room = max(width - indent, 20)
+    lines = textwrap.wrap(
+        printable(says), room, subsequent_indent=" " * hang, break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
+    for line in lines:
+        yield Text(" " * indent + line, style)

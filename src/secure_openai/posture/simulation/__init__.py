@@ -6,16 +6,20 @@
 `Workspace` does the same in steps: plan, apply, other variables, plan again, destroy.
 """
 
-from secure_openai.posture.simulation.diagnostics import Diagnostic, SimulationError
-from secure_openai.posture.simulation.marks import SECRET_PREFIX
-from secure_openai.posture.simulation.simulation import Simulation, simulate
-from secure_openai.posture.simulation.workspace import (
-    Plan,
-    Progress,
-    TestReport,
-    TestRun,
-    Workspace,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from secure_openai.posture.simulation.diagnostics import Diagnostic, SimulationError
+    from secure_openai.posture.simulation.marks import SECRET_PREFIX
+    from secure_openai.posture.simulation.simulation import Simulation, simulate
+    from secure_openai.posture.simulation.workspace import (
+        Plan,
+        Progress,
+        TestReport,
+        TestRun,
+        Workspace,
+    )
 
 __all__ = [
     "SECRET_PREFIX",
@@ -29,3 +33,23 @@ __all__ = [
     "Workspace",
     "simulate",
 ]
+
+_PLACES: Final = {
+    "Diagnostic": "diagnostics",
+    "Plan": "workspace",
+    "Progress": "workspace",
+    "SECRET_PREFIX": "marks",
+    "Simulation": "simulation",
+    "SimulationError": "diagnostics",
+    "TestReport": "workspace",
+    "TestRun": "workspace",
+    "Workspace": "workspace",
+    "simulate": "simulation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: whoever proves a state needs no Terraform, nor what serves it."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

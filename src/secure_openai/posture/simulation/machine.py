@@ -52,6 +52,8 @@ class Machine:
             {
                 # Nothing of the caller's own settings, credentials or variables gets in.
                 "CHECKPOINT_DISABLE": "1",
+                # Terraform lives for seconds: collecting less often saves a quarter of its time.
+                "GOGC": "400",
                 "HOME": str(folder),
                 "PATH": os.defpath,
                 "TF_CLI_CONFIG_FILE": str(configuration),

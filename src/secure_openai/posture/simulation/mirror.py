@@ -1,9 +1,9 @@
 """A copy of a Terraform folder made of links, in which Terraform can work and leave nothing behind.
 
-Terraform writes its state beside the configuration and insists on the declared backend. In the
-mirror both are ours: the files are links to the real ones, the state is a file of the mirror's,
-and an override file names the local backend. What lies around the folder is linked too, as far up
-as the repository, so that `../modules` leads where it should.
+Terraform writes beside the configuration and insists on the declared backend. In the mirror both
+are ours: the files are links to the real ones, and an override file names the backend that keeps
+the simulated state. What lies around the folder is linked too, as far up as the repository, so that
+`../modules` leads where it should.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from typing import Final
 from secure_openai.posture.simulation.diagnostics import SimulationError
 
 OVERRIDE: Final = "zz_simulation_override.tf"
-STATE: Final = "terraform.tfstate"
 
-_BACKEND: Final = 'terraform {\n  backend "local" {}\n}\n'
+_BACKEND: Final = 'terraform {{\n  backend "http" {{\n    address = "{address}"\n  }}\n}}\n'
 _LEVELS: Final = 6
 _LEFT_OUT: Final = (".terraform", ".terraform.lock.hcl", "terraform.tfstate", OVERRIDE)
 
@@ -26,8 +25,13 @@ def configuration_files(folder: Path) -> list[Path]:
     return sorted([*folder.glob("*.tf"), *folder.glob("*.tf.json")])
 
 
-def make(folder: Path, target: Path) -> Path:
+def make(folder: Path, target: Path, address: str) -> Path:
     """Mirror a folder below a target; return where its mirror is.
+
+    Args:
+        folder: What is mirrored.
+        target: An empty folder's name.
+        address: Where the state is kept.
 
     Raises:
         SimulationError: It is no folder, or no Terraform is in it.
@@ -44,7 +48,7 @@ def make(folder: Path, target: Path) -> Path:
         _link(level, mirror, below)
         if below:
             mirror /= below.name
-    (mirror / OVERRIDE).write_text(_BACKEND, encoding="utf-8")
+    (mirror / OVERRIDE).write_text(_BACKEND.format(address=address), encoding="utf-8")
     return mirror
 
 

@@ -26,6 +26,7 @@ from secure_openai.posture.simulation.diagnostics import (
 )
 from secure_openai.posture.simulation.marks import Path as AttributePath
 from secure_openai.posture.simulation.marks import read as marks_in
+from secure_openai.posture.simulation.state import State
 
 if TYPE_CHECKING:
     from secure_openai.posture.simulation.machine import Machine
@@ -155,7 +156,8 @@ class Workspace:
         try:
             self._machine = self._stack.enter_context(_borrowed(self._core))
             target = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="estate-"))
-            self._place = mirror.make(self.folder, Path(target) / "mirror")
+            self._kept = self._stack.enter_context(State())
+            self._place = mirror.make(self.folder, Path(target) / "mirror", self._kept.address)
             self._run("init", "-input=false", "-json", "-no-color")
         except BaseException:
             self.close()
@@ -276,10 +278,9 @@ class Workspace:
     @property
     def invented(self) -> Invented:
         """Return which values of the state are made up, and so prove nothing."""
-        path = self._place / mirror.STATE
-        if not path.exists():
+        if not self._kept.content:
             return frozenset()
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(self._kept.content)
         found: set[tuple[str, AttributePath]] = set()
         for resource in stored["resources"]:
             for instance in resource["instances"]:

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from secure_openai.posture.applications import identities_of, settings_of
-from secure_openai.posture.private_link import APPS, FUNCTIONS, SLOTS
+from secure_openai.posture.applications import (
+    identities_of,
+    names_itself,
+    reference,
+    refers_to_vault,
+    settings_of,
+)
+from secure_openai.posture.estate import UNKNOWN, Estate, Resource, leaves
+from secure_openai.posture.private_link import FUNCTIONS, MACHINES, SITES
+from secure_openai.posture.secrets import (
+    LEAST,
+    argument,
+    copied,
+    gives_out,
+    named_values,
+    published,
+    script,
+    setting,
+    telling,
+)
 from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
@@ -18,104 +35,169 @@ from secure_openai.posture.statements.statement import (
     held,
     settings,
 )
-from secure_openai.posture.topology import Topology, hosts_in
+from secure_openai.posture.topology import Topology
 
-_SITES: Final = (*APPS, *SLOTS)
-_REFERENCE: Final = re.compile(r"@Microsoft\.KeyVault\((.+)\)\s*$", re.IGNORECASE)
-_SECRET_NAME: Final = re.compile(
-    r"(?:^|[_.:-])(?:api_?key|access_?key|account_?key|key|secret|password|passwd|pwd|sas|token|credential)s?$|connection_?string$|apikey|clientsecret",
-    re.IGNORECASE,
-)
-_SECRET_TEXT: Final = re.compile(
-    r"AccountKey=|SharedAccess(?:Key|Signature)=|[?&]sig=|Password=|client_secret=|-----BEGIN [A-Z ]*PRIVATE KEY|\b[0-9a-f]{32}\b(?<!-)|^[A-Za-z0-9+/]{43,}={0,2}$",
-    re.IGNORECASE,
-)
-_TOKEN: Final = re.compile(r"[\w+/=.-]{16,}")
-_NO_SECRET: Final = ("APPLICATIONINSIGHTS_CONNECTION_STRING", "AzureWebJobsStorage__credential")
 _WRITTEN_SECRETS: Final = (
     "azuread_application_password",
     "azuread_service_principal_password",
     "azuread_application_certificate",
 )
-_KEY_ATTRIBUTE: Final = re.compile(
-    r"(?:access_key|_key|_connection_string|shared_key)$|^primary_key$|^secondary_key$"
+_VAULTED: Final = "azurerm_key_vault_secret"
+_EXTENSION: Final = "azurerm_virtual_machine_extension"
+_REMOVE: Final = "# remove it: the identity of the application is its credential"
+# What a machine runs or starts with, by the argument that holds it.
+_SCRIPTS: Final = (
+    "commands", "commandToExecute", "custom_data", "custom_data_base64", "protected_settings", "script",
+    "settings", "user_data", "user_data_base64",
+)  # fmt: skip
+# How types that no other statement knows write that they take a key. Absent is yes, but for the last.
+_KEY_ARGUMENTS: Final = (
+    "local_auth_enabled",
+    "local_authentication_enabled",
+    "access_keys_authentication_enabled",
+    "password_auth_enabled",
+    "admin_enabled",
 )
-# A connection string of telemetry only names where to send: Entra ID is asked besides (KEYS-04).
-_NO_SERVICE: Final = ("azurerm_application_insights", "azurerm_key_vault_secret")
-_MACHINES: Final = ("azurerm_linux_virtual_machine", "azurerm_windows_virtual_machine")
-
-
-def _published(topology: Topology) -> set[str]:
-    """Return every key that a service of the estate has, so that a copy of it is recognised."""
-    return {
-        value
-        for one in topology.estate.resources
-        for name, value in one.values.items()
-        if isinstance(value, str) and len(value) >= 16 and _KEY_ATTRIBUTE.search(name) and one.type.startswith("azurerm_") and one.type not in _NO_SERVICE and one.sensitive.get(name) is not False
-        and not value.startswith(("ssh-", "/", "https://"))
-    }  # fmt: skip
-
-
-def _looks_secret(name: str, value: Any, keys: set[str]) -> bool:
-    if not isinstance(value, str) or not value or _REFERENCE.search(value):
-        return False
-    if value in keys or any(token in keys for token in _TOKEN.findall(value)):
-        return True
-    if name in _NO_SECRET:
-        return False
-    if _SECRET_TEXT.search(value):
-        return True
-    return bool(_SECRET_NAME.search(name)) and not value.startswith("https://")
+_JUDGED: Final = (
+    "azurerm_application_insights",
+    "azurerm_cognitive_account",
+    "azurerm_container_registry",
+    "azurerm_cosmosdb_account",
+    "azurerm_log_analytics_workspace",
+    "azurerm_search_service",
+)
+_SHORTEST: Final = 4
+_ENTRA_ONLY: Final = settings(
+    Setting(("azurerm_cognitive_account",), "local_auth_enabled", (False,), True),
+    Setting(("azurerm_search_service",), "local_authentication_enabled", (False,), True),
+    Setting(("azurerm_container_registry",), "admin_enabled", (False,), False),
+    Setting(("azurerm_container_registry",), "anonymous_pull_enabled", (False,), False),
+    Setting(("azurerm_postgresql_flexible_server",), "authentication.0.password_auth_enabled", (False,), True),
+)  # fmt: skip
 
 
 def _stored(topology: Topology) -> Iterator[Outcome]:
-    keys = _published(topology)
-    remove = "# remove it: the identity of the application is its credential"
+    estate = topology.estate
+    keys = published(estate)
     for app in topology.apps:
-        for name, value in sorted(settings_of(app).items()):
-            if _looks_secret(name, value, keys):
-                yield Finding(
-                    app.address, f"app_settings.{name}", f"setting {name} holds a secret", remove
-                )
-        for block in app.blocks("connection_string"):
-            value = block.get("value")
-            if value and not _REFERENCE.search(str(value)):
-                yield Finding(
-                    app.address,
-                    "connection_string",
-                    f"connection string {block.get('name')} holds a secret",
-                    remove,
-                )
-    for name, value in sorted(topology.estate.outputs.items()):
-        label = name if isinstance(value, str) and not value.startswith("/") else ""
-        if any(_looks_secret(label, text, keys) for text in _texts(value)):
+        yield from _in_settings(estate, app, keys)
+    for name, value in sorted(estate.outputs.items()):
+        if value is UNKNOWN:
+            yield Doubt(f"output.{name}", "the output is not known yet")
+        elif any(_given_out(name, steps, one, keys) for steps, one in leaves(value)):
+            says = f"output {name} holds a secret"
+            yield Finding(f"output.{name}", "value", says, "# give out names, not secrets")
+    for one in estate.every(_VAULTED):
+        yield from _in_vault(one, keys)
+    for one in estate.resources:
+        if one.type not in SITES and one.type != _VAULTED and one.type not in _WRITTEN_SECRETS:
+            yield from _anywhere(estate, one, keys)
+
+
+def _in_settings(estate: Estate, app: Resource, keys: frozenset[str]) -> Iterator[Outcome]:
+    if app.unsure("app_settings", "backup", "connection_string", "storage_account"):
+        yield Doubt(app.address, "some of its settings are not known yet")
+    yield from _given_later(app)
+    marked = app.sensitive.get("app_settings")
+    for name, value in sorted(settings_of(app).items()):
+        hidden = isinstance(marked, dict) and marked.get(name) is True and _hidden(name, value)
+        if reference(value) is None and (hidden or setting(name, value, keys)):
             yield Finding(
-                f"output.{name}",
-                "value",
-                f"output {name} holds a secret",
-                "# give out names, not secrets",
+                app.address, f"app_settings.{name}", f"setting {name} holds a secret", _REMOVE
             )
-    for one in topology.estate.every("azurerm_key_vault_secret"):
-        value = one.values.get("value")
-        if isinstance(value, str) and value:
-            copied = value in keys
-            says = (
-                "a service's key is copied into the vault"
-                if copied
-                else "its value stands in Terraform's state"
-            )
-            yield Finding(one.address, "value", says, remove, None if copied else Severity.MEDIUM)
+    for block in app.blocks("connection_string"):
+        if block.get("value") and reference(block.get("value")) is None:
+            says = f"connection string {block.get('name')} holds a secret"
+            yield Finding(app.address, "connection_string", says, _REMOVE)
+    for block in app.blocks("storage_account"):
+        if block.get("access_key"):
+            says = f"share {block.get('name')} is opened with a key"
+            yield Finding(app.address, "storage_account", says, _REMOVE)
+    for steps, value in estate.leaves_of(app):
+        if steps[0] in ("app_settings", "connection_string", "site_credential", "storage_account"):
+            continue
+        if isinstance(value, str) and (
+            argument(app, steps, value) or copied(value, keys) or telling(value)
+        ):
+            path = ".".join(map(str, steps))
+            yield Finding(app.address, path, f"{path} holds a secret", _REMOVE)
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from _texts(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one)
+def _hidden(name: str, value: object) -> bool:
+    """Return whether a setting that Terraform marks as sensitive is more than an address of telemetry."""
+    return (
+        isinstance(value, str)
+        and len(value) >= LEAST
+        and not value.startswith("https://")
+        and not name.startswith(("APPLICATIONINSIGHTS_", "APPINSIGHTS_"))
+    )
+
+
+def _given_out(
+    name: str, steps: tuple[str | int, ...], value: object, keys: frozenset[str]
+) -> bool:
+    inner = next((one for one in reversed(steps) if isinstance(one, str)), name)
+    plain = isinstance(value, str) and value.startswith("/")
+    return setting("" if plain else inner, value, keys)
+
+
+def _in_vault(one: Resource, keys: frozenset[str]) -> Iterator[Outcome]:
+    value = one.get("value")
+    if value is UNKNOWN or (
+        not value and (one.values.get("value_wo_version") or one.unsure("value_wo"))
+    ):
+        yield Doubt(one.address, "its value is written by Terraform and cannot be seen")
+    elif isinstance(value, str) and value:
+        taken = copied(value, keys)
+        says = (
+            "a service's key is copied into the vault"
+            if taken
+            else "its value stands in Terraform's state"
+        )
+        yield Finding(one.address, "value", says, _REMOVE, None if taken else Severity.MEDIUM)
+
+
+def _anywhere(estate: Estate, one: Resource, keys: frozenset[str]) -> Iterator[Outcome]:
+    """Yield where a resource of any type holds a copy of a key, or an argument that is a secret."""
+    found = [
+        steps
+        for steps, value in estate.leaves_of(one)
+        if isinstance(value, str)
+        and len(value) >= _SHORTEST
+        and not (isinstance(steps[-1], str) and steps[-1].endswith("_id"))
+        and _holds(one, steps, value, keys)
+    ]
+    found += [
+        steps
+        for steps, name, value in named_values(estate.leaves_of(one))
+        if reference(value) is None and setting(name, value, keys)
+    ]
+    for steps in dict.fromkeys(found):
+        path = ".".join(map(str, steps))
+        yield Finding(one.address, path, f"{path} holds a secret", _REMOVE)
+    for name in _SCRIPTS:
+        if one.type in MACHINES and one.unsure(name):
+            yield Doubt(one.address, f"{name} is not known yet")
+    yield from _given_later(one)
+
+
+def _given_later(one: Resource) -> Iterator[Outcome]:
+    for steps in sorted(one.unknown, key=str):
+        if argument(one, steps, "later"):
+            yield Doubt(one.address, f"{'.'.join(map(str, steps))} is not known yet")
+
+
+def _holds(one: Resource, steps: tuple[str | int, ...], value: str, keys: frozenset[str]) -> bool:
+    name = next((str(step) for step in reversed(steps) if isinstance(step, str)), "")
+    machine = one.type in MACHINES or one.type == _EXTENSION
+    if name in _SCRIPTS and (machine or name not in ("settings", "script")):
+        return script(value, keys)
+    if one.type in MACHINES and name == "admin_password":
+        # KEYS-09 says so.
+        return False
+    if argument(one, steps, value):
+        return True
+    return not gives_out(one, steps, value) and (copied(value, keys) or telling(value))
 
 
 def _written(topology: Topology) -> Iterator[Outcome]:
@@ -127,79 +209,72 @@ def _written(topology: Topology) -> Iterator[Outcome]:
             yield Finding(
                 one.address, "password", "the application has a secret that can be stolen", mend
             )
+        elif ("password",) in one.unknown:
+            yield Doubt(one.address, "whether it has a secret is not known yet")
 
 
 def _host(topology: Topology) -> Iterator[Outcome]:
+    mend = "storage_uses_managed_identity = true"
+    says = "its storage is opened with a key"
     for one in topology.estate.every(*FUNCTIONS):
         yield from held(one, "storage_uses_managed_identity", (True,), False)
-        if one.values.get("storage_account_access_key") or one.values.get(
-            "storage_key_vault_secret_id"
-        ):
-            yield Finding(
-                one.address,
-                "storage_account_access_key",
-                "its storage is opened with a key",
-                "storage_uses_managed_identity = true",
-            )
-        if settings_of(one).get("AzureWebJobsStorage"):
-            yield Finding(
-                one.address,
-                "app_settings.AzureWebJobsStorage",
-                "its storage is opened with a key",
-                "storage_uses_managed_identity = true",
-            )
-
-
-def _machines(topology: Topology) -> Iterator[Outcome]:
-    for one in topology.estate.every(_MACHINES[0]):
-        password = one.get("password_authentication_enabled")
-        if password is None and one.get("disable_password_authentication") is not None:
-            password = one.get("disable_password_authentication") is False
-        if password is True or one.values.get("admin_password"):
-            yield Finding(
-                one.address,
-                "admin_password",
-                "it lets people in by password",
-                "# an SSH key, and sign-in with Entra ID",
-            )
-    for one in topology.estate.every(_MACHINES[1]):
-        yield Finding(
-            one.address,
-            "admin_password",
-            "its administrator has a password in the state",
-            "# a Linux machine with sign-in by Entra ID",
-        )
+        for name in ("storage_account_access_key", "storage_key_vault_secret_id"):
+            if one.values.get(name) or one.unsure(name):
+                yield Finding(one.address, name, says, mend)
+        name = "app_settings.AzureWebJobsStorage"
+        if one.get(name) is UNKNOWN:
+            yield Doubt(one.address, f"{name} is not known yet")
+        elif one.get(name):
+            yield Finding(one.address, name, says, mend)
 
 
 def _references(topology: Topology) -> Iterator[Outcome]:
+    vaults = {one.name.casefold() for one in topology.estate.every("azurerm_key_vault")}
+    path = "key_vault_reference_identity_id"
     for app in topology.apps:
-        identities = identities_of(app)
+        if app.unsure("app_settings"):
+            yield Doubt(app.address, "some of its settings are not known yet")
+        # Without an argument App Service takes the identity that it gave the application itself.
+        opener = app.refers(path)
+        opens = opener in identities_of(app) or (
+            opener in ("", "systemassigned") and names_itself(app)
+        )
         for name, value in sorted(settings_of(app).items()):
-            found = _REFERENCE.search(value) if isinstance(value, str) else None
-            if not found:
+            if not refers_to_vault(value):
                 continue
-            text = found.group(1)
-            hosts = hosts_in(text)
-            vault = re.search(r"VaultName=([\w-]+)", text)
-            names = {one.name.casefold() for one in topology.estate.every("azurerm_key_vault")}
-            known = any(host in topology.by_host for host in hosts) or bool(
-                vault and vault.group(1).casefold() in names
-            )
-            if not known:
+            found = reference(value)
+            if found is None:
+                says = f"setting {name} is no reference that App Service understands"
+                mend = f'{name} = "@Microsoft.KeyVault(SecretUri=${{azurerm_key_vault_secret.this.versionless_id}})"'
+                yield Finding(app.address, f"app_settings.{name}", says, mend)
+                continue
+            if found.vault not in topology.by_host and found.vault not in vaults:
                 yield Doubt(app.address, f"setting {name} refers to a vault outside the estate")
-            if app.refers("key_vault_reference_identity_id") not in identities:
+            if not opens:
                 says = f"setting {name} refers to a vault that none of its identities opens"
-                yield Finding(
-                    app.address,
-                    "key_vault_reference_identity_id",
-                    says,
-                    "key_vault_reference_identity_id = azurerm_user_assigned_identity.this.id",
-                )
+                mend = f"{path} = azurerm_user_assigned_identity.this.id"
+                yield Finding(app.address, path, says, mend)
+
+
+def _taken(topology: Topology) -> Iterator[Outcome]:
+    """Yield where a type that no other statement knows takes a key."""
+    yield from _ENTRA_ONLY(topology)
+    for one in topology.estate.resources:
+        for name in _KEY_ARGUMENTS if one.type not in _JUDGED else ():
+            value = one.get(name)
+            if value is UNKNOWN:
+                yield Doubt(one.address, f"{name} is not known yet")
+            elif name in one.values and value is not False and (value or name != "admin_enabled"):
+                yield Finding(one.address, name, "it takes a key or a password", f"{name} = false")
 
 
 def _policies(topology: Topology) -> Iterator[Outcome]:
     for one in topology.estate.every("azurerm_key_vault"):
         yield from held(one, "rbac_authorization_enabled", (True,), False)
+        for name in ("enabled_for_deployment", "enabled_for_template_deployment"):
+            yield from held(one, name, (False,), False)
+        if one.unsure("access_policy") and one.get("rbac_authorization_enabled") is not True:
+            yield Doubt(one.address, "its access policies are not known yet")
         if one.blocks("access_policy"):
             yield Finding(
                 one.address,
@@ -242,15 +317,11 @@ STATEMENTS: Final = (
     ),
     Statement(
         "KEYS-03",
-        "Model accounts, search and registries take Entra ID only",
+        "Model accounts, search, registries and all others take Entra ID only",
         Severity.CRITICAL,
         "A key to the model works from anywhere that reaches it, for anybody who has read it once.",
         ("MCSB IM-1", "Azure Policy 71ef260a", "checkov CKV_AZURE_236"),
-        settings(
-            Setting(("azurerm_cognitive_account",), "local_auth_enabled", (False,), True),
-            Setting(("azurerm_search_service",), "local_authentication_enabled", (False,), True),
-            Setting(("azurerm_container_registry",), "admin_enabled", (False,), False),
-        ),
+        _taken,
         ("azurerm_cognitive_account", "azurerm_search_service", "azurerm_container_registry"),
     ),
     Statement(
@@ -272,12 +343,12 @@ STATEMENTS: Final = (
         "Publishing credentials replace the code of an application without anybody signing in.",
         ("MCSB IM-1", "Azure Policy aede300b", "Azure Policy 871b205b", "checkov CKV_AZURE_78", "checkov CKV_AZURE_72"),
         settings(
-            Setting(_SITES, "ftp_publish_basic_authentication_enabled", (False,), True),
-            Setting(_SITES, "webdeploy_publish_basic_authentication_enabled", (False,), True),
-            Setting(_SITES, "site_config.0.ftps_state", ("Disabled",), "Disabled"),
-            Setting(_SITES, "site_config.0.remote_debugging_enabled", (False,), False),
+            Setting(SITES, "ftp_publish_basic_authentication_enabled", (False,), True),
+            Setting(SITES, "webdeploy_publish_basic_authentication_enabled", (False,), True),
+            Setting(SITES, "site_config.0.ftps_state", ("Disabled",), "Disabled"),
+            Setting(SITES, "site_config.0.remote_debugging_enabled", (False,), False),
         ),
-        _SITES,
+        SITES,
     ),
     Statement(
         "KEYS-06",
@@ -295,7 +366,7 @@ STATEMENTS: Final = (
         "What is stored is read by everybody who may read the portal, the state or a log.",
         ("MCSB IM-8",),
         _stored,
-        (*_SITES, "azurerm_key_vault_secret"),
+        (*SITES, _VAULTED, _EXTENSION),
     ),
     Statement(
         "KEYS-08",
@@ -307,22 +378,13 @@ STATEMENTS: Final = (
         ("azuread_application", *_WRITTEN_SECRETS),
     ),
     Statement(
-        "KEYS-09",
-        "No machine lets people in by password",
-        Severity.HIGH,
-        "Passwords are guessed and shared.",
-        ("MCSB IM-6", "checkov CKV_AZURE_1", "checkov CKV_AZURE_178"),
-        _machines,
-        _MACHINES,
-    ),
-    Statement(
         "KEYS-10",
         "Every reference into a vault resolves",
         Severity.MEDIUM,
         "One that does not is replaced by a literal secret under pressure.",
         ("MCSB IM-8",),
         _references,
-        _SITES,
+        SITES,
         relations=True,
     ),
     Statement(

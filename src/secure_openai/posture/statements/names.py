@@ -5,17 +5,38 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from secure_openai.posture.names import resolution, servers
-from secure_openai.posture.private_link import cloud_of_zone
+from secure_openai.posture.applications import reference, settings_of, url_hosts
+from secure_openai.posture.estate import UNKNOWN, Resource
+from secure_openai.posture.names import resolution, rulesets, servers
+from secure_openai.posture.private_link import LOGIN
 from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
     Outcome,
+    Seen,
     Severity,
     Statement,
 )
 from secure_openai.posture.topology import Topology
+from secure_openai.posture.zones import cloud_of_zone, domain_of_zone
 
+# Azure's own places that every application may name: sign-in, management, telemetry, packages.
+_AZURE: Final = (
+    "applicationinsights.azure.com",
+    "applicationinsights.us",
+    "applicationinsights.azure.us",
+    "data.microsoft.com",
+    "graph.microsoft.com",
+    "graph.microsoft.us",
+    "management.azure.com",
+    "management.usgovcloudapi.net",
+    "mcr.microsoft.com",
+    "sts.windows.net",
+    *LOGIN.values(),
+)
+_TELEMETRY: Final = ("APPLICATIONINSIGHTS_CONNECTION_STRING", "APPINSIGHTS_INSTRUMENTATIONKEY")
+_SERVERS: Final = ("WEBSITE_DNS_SERVER", "WEBSITE_DNS_ALT_SERVER")
+_AZURE_DNS: Final = "168.63.129.16"
 _LINK: Final = """resource "azurerm_private_dns_zone_virtual_network_link" "this" {
   private_dns_zone_id = azurerm_private_dns_zone.this.id
   virtual_network_id  = azurerm_virtual_network.this.id
@@ -37,10 +58,12 @@ def _resolve(topology: Topology) -> Iterator[Outcome]:
             here = topology.subnet(endpoint.subnet)
             for network in sorted(networks | ({here.network} if here else set())):
                 for passes, address, says in resolution(topology, network, door, endpoint):
-                    if passes is True or (address, says) in said:
+                    if (address, says) in said:
                         continue
                     said.add((address, says))
-                    if passes is None:
+                    if passes is True:
+                        yield Seen(address, says)
+                    elif passes is None:
                         yield Doubt(address, says)
                     else:
                         mend = (
@@ -58,16 +81,14 @@ def _resolve(topology: Topology) -> Iterator[Outcome]:
 def _cloud(topology: Topology) -> Iterator[Outcome]:
     for one in topology.estate.every("azurerm_private_dns_zone"):
         cloud = cloud_of_zone(one.name)
-        if cloud and cloud != topology.cloud:
+        if one.get("name") in (None, UNKNOWN):
+            yield Doubt(one.address, "its name is not known yet")
+        elif cloud and cloud != topology.cloud:
             says = f"{one.name} is a zone of the {cloud} cloud, and the estate stands in {topology.cloud}"
             yield Finding(one.address, "name", says, "# name the zone of this cloud")
-        elif cloud is None and one.name.startswith("privatelink."):
-            yield Finding(
-                one.address,
-                "name",
-                f"{one.name} is no private zone of Azure",
-                "# name the zone of the service",
-            )
+        elif cloud is None and one.name.casefold().startswith("privatelink."):
+            says = f"{one.name} is no private zone of Azure"
+            yield Finding(one.address, "name", says, "# name the zone of the service")
 
 
 def _links(topology: Topology) -> Iterator[Outcome]:
@@ -83,11 +104,25 @@ def _links(topology: Topology) -> Iterator[Outcome]:
                 says = f"two zones called {name} are linked to one network: one shadows the other"
                 address = found[1].resource.address if found[1].resource else network
                 yield Finding(address, "", says, "# keep one zone of this name for the network")
+    for one in topology.estate.every("azurerm_private_dns_zone_virtual_network_link"):
+        if (
+            one.get("registration_enabled") is not False
+            and one.get("registration_enabled") is not None
+        ):
+            zone = str(one.values.get("private_dns_zone_id")).rpartition("/")[2]
+            if cloud_of_zone(zone):
+                says = f"machines register their names in {zone}: one called like a service takes its place"
+                yield Finding(
+                    one.address, "registration_enabled", says, "registration_enabled = false"
+                )
 
 
 def _subdomains(topology: Topology) -> Iterator[Outcome]:
     for one in topology.estate.every("azurerm_cognitive_account"):
-        if one.get("custom_subdomain_name") is None:
+        name = one.get("custom_subdomain_name")
+        if name is UNKNOWN:
+            yield Doubt(one.address, "custom_subdomain_name is not known yet")
+        elif not name:
             says = "it has no subdomain of its own: neither Entra ID nor a private endpoint works"
             yield Finding(
                 one.address, "custom_subdomain_name", says, f'custom_subdomain_name = "{one.name}"'
@@ -95,28 +130,85 @@ def _subdomains(topology: Topology) -> Iterator[Outcome]:
 
 
 def _named(topology: Topology) -> Iterator[Outcome]:
+    own = {
+        str(one.values.get("instrumentation_key"))
+        for one in topology.estate.every("azurerm_application_insights")
+    }
     for app in topology.apps:
+        if app.unsure("app_settings"):
+            yield Doubt(app.address, "some of its settings are not known yet")
         for host, door in sorted(topology.calls(app).items()):
             if door is None:
                 says = f"its settings name {host}, which the estate does not build"
                 yield Finding(app.address, "app_settings", says, "# name a service of this estate")
+            else:
+                yield Seen(app.address, f"its settings name {host}, which the estate builds")
+        for name, value in sorted(settings_of(app).items()):
+            for host in sorted(_strangers(topology, app, value)):
+                says = f"setting {name} names {host}, which is no service of the estate"
+                yield Finding(
+                    app.address,
+                    f"app_settings.{name}",
+                    says,
+                    "# name a service of this estate",
+                    Severity.LOW,
+                )
+            if name in _TELEMETRY and not any(key in str(value) for key in own - {"", "None"}):
+                says = "its telemetry goes to another estate's Application Insights"
+                yield Finding(
+                    app.address,
+                    f"app_settings.{name}",
+                    says,
+                    "# the connection string of this estate's own",
+                )
+
+
+def _strangers(topology: Topology, app: Resource, value: object) -> set[str]:
+    """Return the hosts of addresses that lie neither in the estate nor with Azure itself."""
+    if reference(value):
+        return set()
+    gateways = {
+        str(listener.get("host_name")).casefold()
+        for one in topology.estate.every("azurerm_application_gateway")
+        for listener in one.blocks("http_listener")
+    }
+    return {
+        host
+        for host in url_hosts(value)
+        if host not in topology.by_host
+        and host not in gateways
+        and host not in topology.calls(app)
+        and "." in host
+        and not any(host == one or host.endswith(f".{one}") for one in _AZURE)
+    }
 
 
 def _asked(topology: Topology) -> Iterator[Outcome]:
     for network in topology.estate.every("azurerm_virtual_network"):
-        for passes, address, says in servers(topology, topology.zone(network.id).id):
+        if network.get("dns_servers") is UNKNOWN:
+            yield Doubt(network.address, "its DNS servers are not known yet")
+        key = topology.zone(network.id).id
+        for passes, address, says in (*servers(topology, key), *rulesets(topology, key)):
             if passes is None:
                 yield Doubt(address, says)
+    for app in topology.apps:
+        for name in _SERVERS:
+            server = app.get(f"app_settings.{name}")
+            if server is UNKNOWN:
+                yield Doubt(app.address, f"setting {name} is not known yet")
+            elif server and server != _AZURE_DNS:
+                says = f"setting {name} has it ask a DNS server of its own: whether that forwards cannot be told"
+                yield Doubt(app.address, says)
 
 
 def _records(topology: Topology) -> Iterator[Outcome]:
     for (zone, label), records in sorted(topology.records.items()):
         name = zone.rpartition("/")[2]
-        if cloud_of_zone(name) is None:
+        domain = domain_of_zone(name)
+        if domain is None:
             continue
-        public = f"{label}.{name.removeprefix('privatelink.').replace('vaultcore.', 'vault.')}"
         for record in records:
-            if public not in topology.by_host:
+            if f"{label}.{domain}" not in topology.by_host:
                 says = f"record {label} in {name} is the name of no service of the estate"
                 yield Finding(
                     record.address, "name", says, "# name it after the service's hostname"
@@ -178,7 +270,7 @@ STATEMENTS: Final = (
         "Other servers resolve private names only if they forward them, which Terraform cannot show.",
         ("MCSB NS-10", "checkov CKV_AZURE_183"),
         _asked,
-        ("azurerm_virtual_network", "azurerm_virtual_network_dns_servers"),
+        ("azurerm_virtual_network", "azurerm_virtual_network_dns_servers", "azurerm_private_dns_resolver_virtual_network_link"),
     ),
     Statement(
         "NAMES-07",

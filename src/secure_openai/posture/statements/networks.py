@@ -1,81 +1,48 @@
-"""Reach inside the network: what rules let in and out, and who stands in the open."""
+"""Reach inside the network: what rules let in and out of the subnets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from secure_openai.posture.estate import fold
-from secure_openai.posture.paths import enter
-from secure_openai.posture.security_rules import INTERNET, VIRTUAL_NETWORK, Flow, Share, evaluate
+from secure_openai.posture.addresses import range_of
+from secure_openai.posture.estate import UNKNOWN, Resource, fold
+from secure_openai.posture.paths import admits
+from secure_openai.posture.security_rules import (
+    INTERNET,
+    PEERS,
+    VIRTUAL_NETWORK,
+    Answer,
+    Flow,
+    Rule,
+    Share,
+    disputed,
+    evaluate,
+    ports_of,
+)
 from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
     Note,
     Outcome,
-    Setting,
+    Seen,
     Severity,
     Statement,
     hcl,
-    settings,
+    held,
 )
-from secure_openai.posture.topology import Subnet, Topology
+from secure_openai.posture.subnets import Subnet
+from secure_openai.posture.topology import Topology
 
-TAGS_THAT_KEEP_DATA: Final = (
-    "AzureCloud",
-    "AzureCosmosDB",
-    "AzureKeyVault",
-    "AzureMonitor",
-    "CognitiveServicesManagement",
-    "EventHub",
-    "ServiceBus",
-    "Sql",
-    "Storage",
-)
+_WIDE: Final = 2**20
+"""A rule for this many private addresses names nobody any more."""
 
-_HELD_BY_A_MACHINE: Final = ("azurerm_linux_virtual_machine", "azurerm_windows_virtual_machine")
+_WAYS_OUT: Final = ("azureactivedirectory", "azureresourcemanager")
+"""What applications may send to besides the endpoints: Entra ID and Resource Manager."""
 
-
-def _others(topology: Topology) -> Iterator[Outcome]:
-    places = {one.subnet for found in topology.endpoints.values() for one in found}
-    for identifier in sorted(places):
-        target = topology.subnet(identifier)
-        if target is None or target.resource is None:
-            if target and not topology.assumed.hold("filtered", target.id):
-                yield Doubt(
-                    identifier, f"subnet {target.label} lies outside: its rules cannot be read"
-                )
-            continue
-        space = topology.space(target.network)
-        rules = topology.rules_of(target)
-        if rules is None or not target.filters_endpoints:
-            continue
-        for prefix in target.prefixes:
-            for source in (VIRTUAL_NETWORK, INTERNET):
-                answer = evaluate(rules, Flow(source, prefix, 443, inbound=True), space)
-                if answer.share is Share.ALL:
-                    says = f"rule {answer.rule} lets {source} in to the endpoints"
-                    yield Finding(
-                        target.group.address if target.group else target.resource.address,
-                        "security_rule",
-                        says,
-                        _DENY,
-                    )
-        for other in topology.subnets_of[target.network]:
-            if (
-                other.id != target.id
-                and not _calls(topology, other)
-                and enter(topology, other, target)[0]
-            ):
-                says = f"subnet {other.label} may reach the endpoints, and nothing in it calls them"
-                yield Finding(
-                    target.group.address if target.group else target.resource.address,
-                    "security_rule",
-                    says,
-                    _DENY,
-                )
-
-
+_EXEMPT: Final = ("azurebastionsubnet", "gatewaysubnet", "azurefirewallsubnet")
+_EVERYTHING: Final = 2**31
+_GROUP: Final = 'resource "azurerm_subnet_network_security_group_association" "this" {}'
 _DENY: Final = """security_rule {
   name                       = "deny-the-rest"
   access                     = "Deny"
@@ -89,19 +56,73 @@ _DENY: Final = """security_rule {
 }"""
 
 
-def _calls(topology: Topology, subnet: Subnet) -> bool:
-    estate = topology.estate
-    if any(app.refers("virtual_network_subnet_id") == subnet.id for app in topology.apps):
+def _at(subnet: Subnet) -> str:
+    """Return the address at which a subnet's rules are mended."""
+    if subnet.group:
+        return subnet.group.address
+    return subnet.resource.address if subnet.resource else subnet.id
+
+
+def _unread(topology: Topology, subnet: Subnet) -> Iterator[Outcome]:
+    """Yield that a subnet's rules lie outside, unless somebody vouches for them."""
+    if not topology.assumed.hold("filtered", subnet.id):
+        yield Doubt(_at(subnet), f"subnet {subnet.label}: its rules lie outside and cannot be read")
+
+
+def _others(topology: Topology) -> Iterator[Outcome]:
+    places = {one.subnet for found in topology.endpoints.values() for one in found}
+    for identifier in sorted(places):
+        target = topology.subnet(identifier)
+        if target is None:
+            continue
+        rules = topology.rules_of(target)
+        if target.resource is None or (rules is None and target.group_id):
+            yield from _unread(topology, target)
+        elif rules is None or not target.filters_endpoints:
+            says = f"no rule stands before the endpoints in subnet {target.label}"
+            mend = _GROUP if rules is None else hcl("private_endpoint_network_policies", "Enabled")
+            yield Finding(target.resource.address, "", says, mend)
+        else:
+            yield from _strangers(topology, target, rules)
+            yield from _neighbours(topology, target)
+    yield from _peerings(topology)
+
+
+def _strangers(topology: Topology, target: Subnet, rules: Sequence[Rule]) -> Iterator[Outcome]:
+    space = topology.space(target.network)
+    for prefix in target.prefixes:
+        for place in (PEERS, INTERNET):
+            answer = evaluate(rules, Flow(place, prefix, 443, inbound=True, worst=True), space)
+            if answer.admitted > _WIDE:
+                says = f"rule {answer.allowing} lets {place} in to the endpoints"
+                yield Finding(_at(target), "security_rule", says, _DENY)
+            else:
+                much = "only some of" if answer.admitted else "nothing of"
+                yield Seen(_at(target), f"its rules let in {much} {place}")
+
+
+def _neighbours(topology: Topology, target: Subnet) -> Iterator[Outcome]:
+    for other in topology.subnets_of[target.network]:
+        if other.id == target.id or _stands_in(topology, other):
+            continue
+        answer = admits(topology, other, target)
+        if answer is None or answer.share is not Share.NONE:
+            says = f"subnet {other.label} may reach the endpoints, and nothing in it calls them"
+            yield Finding(_at(target), "security_rule", says, _DENY)
+
+
+def _peerings(topology: Topology) -> Iterator[Outcome]:
+    for one in topology.estate.every("azurerm_virtual_network_peering"):
+        remote = one.values.get("remote_virtual_network_id")
+        if topology.estate.known(remote) is None:
+            name = str(remote).rpartition("/")[2]
+            yield Note(one.address, f"a peering with {name}, which lies outside the estate")
+
+
+def _stands_in(topology: Topology, subnet: Subnet) -> bool:
+    """Return whether anything that may call stands in a subnet: an application, a machine, a gateway."""
+    if subnet.id in topology.occupied:
         return True
-    for card in estate.every("azurerm_network_interface"):
-        if any(fold(one.get("subnet_id")) == subnet.id for one in card.blocks("ip_configuration")):
-            return True
-    for gateway in estate.every("azurerm_application_gateway"):
-        if any(
-            fold(one.get("subnet_id")) == subnet.id
-            for one in gateway.blocks("gateway_ip_configuration")
-        ):
-            return True
     delegations = subnet.resource.blocks("delegation") if subnet.resource else []
     return any(
         service.get("name") == "GitHub.Network/networkSettings"
@@ -112,48 +133,99 @@ def _calls(topology: Topology, subnet: Subnet) -> bool:
 
 def _leaving(topology: Topology) -> Iterator[Outcome]:
     for app in topology.apps:
-        if not app.values.get("virtual_network_subnet_id"):
-            continue
-        routed = app.get("site_config.0.vnet_route_all_enabled")
-        if routed is not True:
-            says = "what it sends to public addresses does not pass its network"
-            yield Finding(
-                app.address,
-                "site_config.0.vnet_route_all_enabled",
-                says,
-                hcl("site_config.0.vnet_route_all_enabled", True),
-            )
-    ids = {app.refers("virtual_network_subnet_id") for app in topology.apps} - {""}
-    for identifier in sorted(ids):
-        subnet = topology.subnets.get(identifier)
-        if subnet is None or subnet.resource is None:
+        if app.unsure("virtual_network_subnet_id"):
+            yield Doubt(app.address, "its subnet is not known yet")
+        elif not app.values.get("virtual_network_subnet_id"):
+            says = "it is in no network: what it sends goes anywhere"
+            mend = "virtual_network_subnet_id = azurerm_subnet.applications.id"
+            yield Finding(app.address, "virtual_network_subnet_id", says, mend)
+        else:
+            yield from held(app, "site_config.0.vnet_route_all_enabled", (True,), False)
+    for identifier in sorted({app.refers("virtual_network_subnet_id") for app in topology.apps}):
+        subnet = topology.subnet(identifier)
+        if subnet is None:
             continue
         rules = topology.rules_of(subnet)
-        if rules is None:
+        if subnet.resource is None or (rules is None and subnet.group_id):
+            yield from _unread(topology, subnet)
+        elif rules is None:
+            says = f"no rule stops what leaves subnet {subnet.label}"
+            yield Finding(subnet.resource.address, "", says, _GROUP)
+        else:
+            yield from _let_out(topology, subnet, rules)
+
+
+def _let_out(topology: Topology, subnet: Subnet, rules: Sequence[Rule]) -> Iterator[Outcome]:
+    mend = _DENY.replace("Inbound", "Outbound")
+    routed = next(
+        (one for one in topology.routes_of(subnet) if _appliance(one.prefix, one.hop)), None
+    )
+    for place in (INTERNET, PEERS, *_tags(rules)):
+        found = next(_passing(topology, subnet, rules, place), None)
+        if found is None:
+            yield Seen(_at(subnet), f"its rules let out nothing to {place}")
             continue
-        space = topology.space(subnet.network)
-        for prefix in subnet.prefixes:
-            for place in (INTERNET, *TAGS_THAT_KEEP_DATA):
-                answer = evaluate(rules, Flow(prefix, place, 443, inbound=False), space)
-                if answer.share is Share.ALL:
-                    says = f"rule {answer.rule} lets the applications go to {place}"
-                    yield Finding(
-                        subnet.group.address if subnet.group else "",
-                        "security_rule",
-                        says,
-                        _DENY.replace("Inbound", "Outbound"),
-                    )
+        rule, port = found
+        says = f"rule {rule} lets the applications go to {place}"
+        if routed and place != PEERS:
+            says += ", past an appliance whose rules are not read here"
+            yield Doubt(routed.resource.address, says)
+        else:
+            says += f" on port {port}" if port not in (0, 443) else ""
+            yield Finding(_at(subnet), "security_rule", says, mend)
+
+
+def _passing(
+    topology: Topology, subnet: Subnet, rules: Sequence[Rule], place: str
+) -> Iterator[tuple[str, int]]:
+    """Yield each rule and port by which something leaves a subnet for a place."""
+    space = topology.space(subnet.network)
+    for prefix in subnet.prefixes:
+        for protocol in ("tcp", "udp", "icmp"):
+            for port in ports_of(rules, inbound=False):
+                flow = Flow(prefix, place, port, inbound=False, protocol=protocol, worst=True)
+                answer = evaluate(rules, flow, space)
+                if _passes(answer, place):
+                    yield answer.allowing, port
+
+
+def _passes(answer: Answer, place: str) -> bool:
+    if place == PEERS:
+        return answer.admitted > _WIDE
+    return bool(answer.admitted) if place == INTERNET else answer.share is not Share.NONE
+
+
+def _appliance(prefix: str, hop: str) -> bool:
+    given = range_of(prefix)
+    whole = prefix == "" or (given is not None and given.size >= _EVERYTHING)
+    return whole and hop in ("VirtualAppliance", "VirtualNetworkGateway", "")
+
+
+def _tags(rules: Sequence[Rule]) -> list[str]:
+    """Return the service tags to which some rule lets something go, other than those that it may."""
+    known = ("*", "any", INTERNET.casefold(), VIRTUAL_NETWORK.casefold(), *_WAYS_OUT)
+    return sorted(
+        {
+            one
+            for rule in rules
+            if rule.allows and not rule.inbound
+            for one in rule.destinations
+            if range_of(one) is None and one.casefold().partition(".")[0] not in known
+        }
+    )
 
 
 def _groups(topology: Topology) -> Iterator[Outcome]:
-    exempt = ("azurebastionsubnet", "gatewaysubnet", "azurefirewallsubnet")
     holding = {one.subnet for found in topology.endpoints.values() for one in found}
     for subnet in topology.subnets.values():
-        if subnet.resource is None or subnet.id.rpartition("/")[2] in exempt[1:]:
+        if subnet.resource is None or subnet.id.rpartition("/")[2] in _EXEMPT[1:]:
             continue
-        if subnet.group is None:
-            mend = 'resource "azurerm_subnet_network_security_group_association" "this" {}'
-            yield Finding(subnet.resource.address, "", "no security group is attached to it", mend)
+        if subnet.resource.values.get("sharing_scope"):
+            says = f"subnet {subnet.label} is shared: others of the tenant may place things in it"
+            yield Finding(subnet.resource.address, "sharing_scope", says, "sharing_scope = null")
+        if not subnet.group_id:
+            says = f"no security group is attached to subnet {subnet.label}"
+            yield Finding(subnet.resource.address, "", says, _GROUP)
         if subnet.id in holding and not subnet.filters_endpoints:
             path = "private_endpoint_network_policies"
             says = f"{path} is off: no rule counts for the endpoints in it"
@@ -166,24 +238,37 @@ def _groups(topology: Topology) -> Iterator[Outcome]:
     }
     for group in topology.estate.every("azurerm_network_security_group"):
         if group.address not in attached:
-            mend = 'resource "azurerm_subnet_network_security_group_association" "this" {}'
-            yield Finding(group.address, "", "it is attached to nothing", mend)
+            yield Finding(group.address, "", "it is attached to nothing", _GROUP)
+        for first, second in disputed(topology.rules_in(group)):
+            if first.name not in (second.name, "") and first.priority < 65000:
+                says = f"rules {first.name} and {second.name} have one priority: which counts, nobody can say"
+                yield Finding(group.address, "security_rule", says, "# a priority for each rule")
 
 
-def _machines(topology: Topology) -> Iterator[Outcome]:
-    for card in topology.estate.every("azurerm_network_interface"):
-        for block in card.blocks("ip_configuration"):
-            if block.get("public_ip_address_id"):
-                says = "the machine has a public address"
-                yield Finding(
-                    card.address,
-                    "ip_configuration.0.public_ip_address_id",
-                    says,
-                    "ip_configuration {\n  public_ip_address_id = null\n}",
-                )
-    for kind in ("azurerm_bastion_host", "azurerm_application_gateway"):
-        for one in topology.estate.every(kind):
-            yield Note(one.address, "a door by its nature: people come in by it")
+def _outbound(topology: Topology) -> Iterator[Outcome]:
+    inline: dict[str, Resource] = {}
+    for subnet in topology.subnets.values():
+        if subnet.resource and subnet.resource.type == "azurerm_virtual_network":
+            inline[subnet.id] = subnet.resource
+            if subnet.way_out is not False:
+                says = f"subnet {subnet.label} has a default way out"
+                mend = hcl("subnet.default_outbound_access_enabled", False)
+                yield Finding(subnet.resource.address, "subnet", says, mend)
+    for one in topology.estate.every("azurerm_virtual_network"):
+        if one.unsure("subnet") and not topology.estate.relations and not inline:
+            yield Doubt(one.address, "its subnets are not known yet")
+    for one in topology.estate.every("azurerm_subnet"):
+        if fold(one.id) not in inline:
+            yield from held(one, "default_outbound_access_enabled", (False,), True)
+    for one in topology.estate.every("azurerm_cognitive_account"):
+        yield from held(one, "outbound_network_access_restricted", (True,), False)
+        allowed = one.get("fqdns")
+        if allowed is UNKNOWN and not topology.estate.relations:
+            yield Doubt(one.address, "whom it may call is not known yet")
+        for host in one.items("fqdns"):
+            if str(host).casefold() not in topology.by_host:
+                says = f"it may call {host}, which is no service of the estate"
+                yield Finding(one.address, "fqdns", says, "# name services of this estate")
 
 
 STATEMENTS: Final = (
@@ -194,7 +279,7 @@ STATEMENTS: Final = (
         "The rule that Azure adds admits every peered network.",
         ("MCSB NS-1", "checkov CKV2_AZURE_31"),
         _others,
-        ("azurerm_network_security_group", "azurerm_network_security_rule"),
+        ("azurerm_network_security_group", "azurerm_network_security_rule", "azurerm_virtual_network_peering"),
         relations=True,
     ),
     Statement(
@@ -204,8 +289,9 @@ STATEMENTS: Final = (
         "What can leave to anywhere can carry prompts and answers there.",
         ("MCSB NS-1", "MCSB NS-3"),
         _leaving,
-        ("azurerm_network_security_group", "azurerm_network_security_rule"),
+        ("azurerm_network_security_group", "azurerm_network_security_rule", "azurerm_route", "azurerm_route_table", "azurerm_subnet_route_table_association"),
         relations=True,
+        everything=True,
     ),
     Statement(
         "REACH-07",
@@ -214,17 +300,8 @@ STATEMENTS: Final = (
         "A group that is attached to nothing, or that endpoints ignore, is a drawing of a wall.",
         ("MCSB NS-1", "checkov CKV2_AZURE_31"),
         _groups,
-        ("azurerm_subnet", "azurerm_network_security_group", "azurerm_subnet_network_security_group_association"),
+        ("azurerm_subnet", "azurerm_network_security_group", "azurerm_network_interface_security_group_association", "azurerm_subnet_network_security_group_association"),
         relations=True,
-    ),
-    Statement(
-        "REACH-08",
-        "No machine has a public address",
-        Severity.CRITICAL,
-        "An open SSH or RDP port is found within minutes.",
-        ("MCSB NS-1", "checkov CKV_AZURE_119", "checkov CKV2_AZURE_39"),
-        _machines,
-        ("azurerm_network_interface", "azurerm_public_ip", *_HELD_BY_A_MACHINE, "azurerm_bastion_host", "azurerm_application_gateway"),
     ),
     Statement(
         "REACH-09",
@@ -232,10 +309,7 @@ STATEMENTS: Final = (
         Severity.MEDIUM,
         "Azure's default outbound access bypasses NAT and rules that people rely on.",
         ("MCSB NS-2", "checkov CKV_AZURE_247"),
-        settings(
-            Setting(("azurerm_subnet",), "default_outbound_access_enabled", (False,), True),
-            Setting(("azurerm_cognitive_account",), "outbound_network_access_restricted", (True,), False),
-        ),
+        _outbound,
         ("azurerm_subnet", "azurerm_cognitive_account"),
     ),
 )  # fmt: skip

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from secure_openai.posture.applications import settings_of
-from secure_openai.posture.estate import Resource
-from secure_openai.posture.paths import firewall, from_internet, from_subnet, label
-from secure_openai.posture.private_link import APPS, FUNCTIONS, SERVICES, SLOTS, Door
+from secure_openai.posture.estate import UNKNOWN, Resource, fold
+from secure_openai.posture.firewalls import Firewall, admitted, firewall
+from secure_openai.posture.paths import from_internet, from_subnet, label
+from secure_openai.posture.private_link import FUNCTIONS, SERVICES, SITES, Door
 from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
     Note,
     Outcome,
+    Seen,
     Setting,
     Severity,
     Statement,
@@ -26,111 +28,181 @@ from secure_openai.posture.topology import Topology
 DOOR_TAG: Final = "public-door"
 """The tag by which an estate declares a public door, with its reason."""
 
-_CLOSED: Final = tuple(one for one in SERVICES if one != "azurerm_monitor_private_link_scope")
+_SCOPE: Final = "azurerm_monitor_private_link_scope"
+_CLOSED: Final = tuple(one for one in SERVICES if one != _SCOPE)
+_STORAGE: Final = "azurerm_storage_account"
+_BESIDE: Final = "azurerm_storage_account_network_rules"
+_GUARDED: Final = (_STORAGE, "azurerm_key_vault", "azurerm_cognitive_account")
+# How types that no other statement knows write their public door. Absent is open.
+_DOOR_ARGUMENTS: Final = (
+    "public_network_access_enabled",
+    "public_network_access",
+    "public_network_enabled",
+)
 
 
-def declared_door(service: Resource) -> str:
+def declared_door(topology: Topology, service: Resource) -> str:
     """Return the reason for which a storage account is declared public; empty if it is not.
 
-    Only storage with Entra ID as its only lock can be a declared door.
+    Only storage with Entra ID as its only lock can be a declared door, and only while no application
+    of the estate keeps anything in it: what people write does not stand behind a tag.
     """
-    tags = service.values.get("tags") or {}
-    reason = str(tags.get(DOOR_TAG) or "")
-    keyless = service.get("shared_access_key_enabled") is False
-    return reason if service.type == "azurerm_storage_account" and keyless else ""
+    if service.type != _STORAGE or _keeps(topology, service):
+        return ""
+    tags = service.get("tags")
+    keyless = all(
+        service.get(name) in accepted
+        for name, accepted in (
+            ("allow_nested_items_to_be_public", (False, None)),
+            ("local_user_enabled", (False,)),
+            ("shared_access_key_enabled", (False,)),
+        )
+    )
+    return str(tags.get(DOOR_TAG) or "").strip() if keyless and isinstance(tags, dict) else ""
+
+
+def _keeps(topology: Topology, service: Resource) -> bool:
+    """Return whether an application keeps something in a storage account, or may."""
+    if any(app.unsure("app_settings", "storage_account_name") for app in topology.apps):
+        return True
+    held = (
+        one.refers("scope").startswith(fold(service.id))
+        for one in topology.estate.every("azurerm_role_assignment")
+        if one.refers("principal_id") in topology.acting
+    )
+    return (
+        service.id in topology.called
+        or any(held)
+        or bool(
+            topology.estate.naming(
+                "azurerm_storage_account_static_website", "storage_account_id", service.id
+            )
+        )
+    )
 
 
 def _from_internet(topology: Topology) -> Iterator[Outcome]:
-    seen = set()
-    for door in topology.doors:
-        service = door.service
-        if service.address in seen:
-            continue
-        seen.add(service.address)
-        reason = declared_door(service)
+    for service in topology.estate.every(*SERVICES):
+        door = topology.doors_of[service.address][0]
         path = from_internet(door)
-        scope = service.type == "azurerm_monitor_private_link_scope"
-        if scope and any(hop[0] for hop in path.hops[1:]):
-            yield _public(service)
+        if service.type == _SCOPE and any(hop[0] for hop in path.hops[1:]):
+            mend = 'ingestion_access_mode = "PrivateOnly"\nquery_access_mode     = "PrivateOnly"'
+            says = "it lets its members talk to what is public"
+            yield Finding(service.address, "ingestion_access_mode", says, mend)
             continue
-        if path.open is False and service.get("public_network_access_enabled") is not True:
+        unsure = next((hop for hop in path.hops if hop[0] is None), None)
+        if service.type == _SCOPE and unsure:
+            yield Doubt(service.address, unsure[2])
             continue
         stop = path.first_stop
+        if service.get("public_network_access_enabled") is False:
+            yield Seen(service.address, stop[2] if stop else "its public door is closed")
+            continue
+        reason = declared_door(topology, service)
         if path.open is None and stop:
             yield Doubt(service.address, stop[2])
+        elif service.type == _SCOPE:
+            yield Seen(service.address, "its members talk through it alone")
         elif reason:
             yield Note(service.address, f"declared public door: {reason}")
         else:
-            yield _public(service)
+            yield _public(service, firewall(service, door.beside))
+    for service in topology.estate.resources:
+        if service.type not in SERVICES:
+            yield from _other_door(service)
 
 
-def _public(service: Resource) -> Finding:
-    if service.type == "azurerm_monitor_private_link_scope":
-        mend = 'ingestion_access_mode = "PrivateOnly"\nquery_access_mode     = "PrivateOnly"'
-        says = "it lets its members talk to what is public"
-        return Finding(service.address, "ingestion_access_mode", says, mend)
-    action, listed = firewall(service)
-    limited = action == "Deny"
-    says = "it answers from the Internet" + (
-        f" to {len(listed)} listed address range{'s' * (len(listed) != 1)}"
-        if limited
-        else ", to every address"
-    )
+def _other_door(service: Resource) -> Iterator[Outcome]:
+    """Yield whether a type that no statement knows says that it answers from the Internet."""
+    for name in _DOOR_ARGUMENTS:
+        value = service.get(name)
+        if value is UNKNOWN:
+            yield Doubt(service.address, f"{name} is not known yet")
+        elif name in service.values and value is not False and value != "Disabled":
+            closed = "false" if name.endswith("_enabled") else '"Disabled"'
+            says = f"it answers from the Internet: {name} is not {closed}"
+            yield Finding(service.address, name, says, f"{name} = {closed}")
+
+
+def _public(service: Resource, wall: Firewall) -> Finding:
+    if not wall.denies:
+        says = "it answers from the Internet, to every address"
+    elif not wall.admitted:
+        says = "its public door is not closed, and only its firewall keeps the Internet out"
+    else:
+        count = len(wall.admitted)
+        says = f"it answers from the Internet to {count} listed address range{'s' * (count != 1)}"
     return Finding(
         service.address,
         "public_network_access_enabled",
         says,
         "public_network_access_enabled = false",
-        Severity.MEDIUM if limited else None,
+        Severity.MEDIUM if wall.denies else None,
     )
 
 
 def _firewalls(topology: Topology) -> Iterator[Outcome]:
-    kinds = ("azurerm_storage_account", "azurerm_key_vault", "azurerm_cognitive_account")
-    for service in topology.estate.every(*kinds):
-        block = "network_rules" if service.type == kinds[0] else "network_acls"
-        if not declared_door(service):
-            yield from held(service, f"{block}.0.default_action", ("Deny",), "Allow")
-        bypass = service.get(f"{block}.0.bypass")
-        names = bypass if isinstance(bypass, list) else [bypass]
-        if "AzureServices" in names:
-            yield Note(service.address, "trusted Azure services pass its firewall")
-    for service in topology.estate.every("azurerm_cosmosdb_account"):
-        for one in service.get("ip_range_filter") or ():
-            if str(one).startswith("0.0.0.0"):
-                says = "0.0.0.0 in its firewall admits every customer of Azure"
-                yield Finding(service.address, "ip_range_filter", says, "ip_range_filter = []")
-        if service.get("network_acl_bypass_for_azure_services") is True:
-            yield Note(service.address, "trusted Azure services pass its firewall")
     for service in topology.estate.every(*_CLOSED):
-        _, listed = firewall(service)
-        for one in listed:
-            if str(one).endswith("/0") or one in ("0.0.0.0", "Internet"):
-                attribute = (
-                    "site_config.0.ip_restriction"
-                    if service.type in (*APPS, *SLOTS)
-                    else "ip_rules"
-                )
-                says = f"its firewall admits {one}, which is everybody"
-                yield Finding(
-                    service.address,
-                    attribute,
-                    says,
-                    f"{attribute.rsplit('.', maxsplit=1)[-1]} = []",
-                )
-    for service in topology.estate.every(*APPS, *SLOTS):
+        wall = firewall(service, topology.doors_of[service.address][0].beside)
+        if service.type in _GUARDED and not declared_door(topology, service):
+            yield from _denies(service, wall)
+        yield from _exceptions(topology, service, wall)
+    for site in topology.estate.every(*SITES):
+        closed = site.get("public_network_access_enabled") is False
         for name in ("ip_restriction_default_action", "scm_ip_restriction_default_action"):
-            if service.get("public_network_access_enabled") is False or name.startswith("scm"):
-                yield from held(service, f"site_config.0.{name}", ("Deny",), "Allow")
-        for one in service.get("site_config.0.scm_ip_restriction") or ():
-            if one.get("action", "Allow") == "Allow":
-                says = "its deployment site (SCM) admits addresses"
-                yield Finding(
-                    service.address,
-                    "site_config.0.scm_ip_restriction",
-                    says,
-                    hcl("site_config.0.scm_ip_restriction_default_action", "Deny"),
-                )
+            if closed or name.startswith("scm"):
+                yield from held(site, f"site_config.0.{name}", ("Deny",), "Allow")
+        rules = _deployment_rules(site)
+        if rules is UNKNOWN:
+            yield Doubt(site.address, "site_config.0.scm_ip_restriction is not known yet")
+        elif admitted(rules):
+            says = "its deployment site (SCM) admits addresses"
+            mend = hcl("site_config.0.scm_ip_restriction_default_action", "Deny")
+            yield Finding(site.address, "site_config.0.scm_ip_restriction", says, mend)
+    for one in topology.estate.every(_BESIDE):
+        if topology.estate.relations and not topology.estate.known(
+            one.values.get("storage_account_id")
+        ):
+            yield from held(one, "default_action", ("Deny",), "Allow")
+
+
+def _deployment_rules(site: Resource) -> Any:
+    """Return the rules of a deployment site, with those of the main site where it takes them over."""
+    own = site.get("site_config.0.scm_ip_restriction")
+    taken = site.get("site_config.0.scm_use_main_ip_restriction")
+    if taken in (None, False):
+        return own
+    main = site.get("site_config.0.ip_restriction")
+    return UNKNOWN if UNKNOWN in (own, main, taken) else [*(own or ()), *(main or ())]
+
+
+def _denies(service: Resource, wall: Firewall) -> Iterator[Outcome]:
+    if wall.denies is None:
+        yield Doubt(service.address, f"{wall.path} is not known yet")
+    elif not wall.denies:
+        yield from held(wall.declared, wall.path, ("Deny",), "Allow")
+
+
+def _exceptions(topology: Topology, service: Resource, wall: Firewall) -> Iterator[Outcome]:
+    if wall.everybody:
+        attribute = "site_config.0.ip_restriction" if service.type in SITES else "ip_rules"
+        if service.type == "azurerm_cosmosdb_account":
+            attribute = "ip_range_filter"
+        says = (
+            f"its firewall admits {wall.everybody}, which is everybody or every customer of Azure"
+        )
+        mend = f"{attribute.rsplit('.', maxsplit=1)[-1]} = []"
+        yield Finding(service.address, attribute, says, mend)
+    if wall.unsure:
+        yield Doubt(service.address, "whom its firewall admits is not known yet")
+    if wall.trusted:
+        yield Note(service.address, "trusted Azure services pass its firewall")
+    for one in wall.admitted:
+        if one.startswith("/") and topology.estate.relations and not topology.estate.known(one):
+            says = f"its firewall admits {one.rpartition('/providers/')[2]}, which lies outside"
+            yield Note(service.address, says)
+    if service.get("network_acl_bypass_ids"):
+        yield Note(service.address, "some resources pass its firewall by their id")
 
 
 def _callers(topology: Topology) -> Iterator[Outcome]:
@@ -139,6 +211,8 @@ def _callers(topology: Topology) -> Iterator[Outcome]:
         called = topology.calls(app)
         doors = {id(door): door for door in called.values() if door}
         doors.update({id(door): door for door in _monitor(topology, app)})
+        if app.unsure("app_settings"):
+            yield Doubt(app.address, "some of its settings are not known yet")
         for door in doors.values():
             if subnet is None:
                 if door.service.get("public_network_access_enabled") is False:
@@ -150,7 +224,8 @@ def _callers(topology: Topology) -> Iterator[Outcome]:
                         "virtual_network_subnet_id = azurerm_subnet.applications.id",
                     )
                 continue
-            if door.service.get("public_network_access_enabled") is True:
+            public = door.service.get("public_network_access_enabled")
+            if public not in (False, UNKNOWN) and door.service.type != _SCOPE:
                 continue
             path = from_subnet(topology, subnet, door)
             stop = path.first_stop
@@ -162,6 +237,9 @@ def _callers(topology: Topology) -> Iterator[Outcome]:
                 yield Finding(address, "", says, _let_in(stop[2], door.subresource))
             elif path.open is None and stop:
                 yield Doubt(stop[1], f"{subnet.label} to {path.target}: {stop[2]}")
+            else:
+                says = f"the way to {path.target} was walked: {len(path.hops)} hops, each open"
+                yield Seen(app.address, says)
 
 
 def _let_in(says: str, subresource: str) -> str:
@@ -188,17 +266,16 @@ def _monitor(topology: Topology, app: Resource) -> list[Door]:
 
 
 def _closed_but_called(topology: Topology) -> Iterator[Outcome]:
-    called = {
-        door.service.id for app in topology.apps for door in topology.calls(app).values() if door
-    }
+    called = set(topology.called)
     if topology.apps:
         called |= {one.id for one in topology.estate.every("azurerm_key_vault")}
     for service in topology.estate.every(*SERVICES):
         if service.get("public_network_access_enabled") is not False:
             continue
+        trusted = firewall(service, topology.doors_of[service.address][0].beside).trusted
         if service.type in FUNCTIONS and not topology.endpoints:
             yield Note(service.address, "nobody comes in: its jobs start by the clock")
-        elif service.get("network_acls.0.bypass") == "AzureServices" and service.id not in called:
+        elif trusted and service.type not in SITES and service.id not in called:
             yield Note(service.address, "only trusted Azure services reach it")
         elif not any(
             not endpoint.manual
@@ -212,6 +289,31 @@ def _closed_but_called(topology: Topology) -> Iterator[Outcome]:
                 "it is closed to the Internet and no private endpoint answers for it: nobody can reach it",
                 _let_in("no private endpoint", subresource),
             )
+        else:
+            yield Seen(service.address, "a private endpoint answers for it")
+    yield from _endpoints(topology)
+
+
+def _endpoints(topology: Topology) -> Iterator[Outcome]:
+    parts: dict[str, set[str]] = {}
+    for door in topology.doors:
+        parts.setdefault(door.target, set()).add(door.subresource.casefold())
+    for found in topology.endpoints.values():
+        for endpoint in found:
+            address = endpoint.resource.address
+            known = parts.get(endpoint.target)
+            if topology.estate.known(endpoint.target) is None:
+                says = "it leads to a service outside the estate, which cannot be judged"
+                yield Doubt(address, says)
+            for name in endpoint.subresources:
+                if known is not None and name.casefold() not in known:
+                    right = ", ".join(sorted(known))
+                    says = (
+                        f"it stands for {name}, which its service does not have: there is {right}"
+                    )
+                    mend = f'subresource_names = ["{min(known)}"]'
+                    path = "private_service_connection.0.subresource_names"
+                    yield Finding(address, path, says, mend)
 
 
 STATEMENTS: Final = (
@@ -222,7 +324,8 @@ STATEMENTS: Final = (
         "A service with a public door can be tried by everybody, and one stolen token is enough.",
         ("MCSB NS-2", "Azure Policy 037eea7a", "Azure Policy 797b37f7", "checkov CKV_AZURE_101", "checkov CKV_AZURE_134", "checkov CKV_AZURE_189", "checkov CKV_AZURE_222", "checkov CKV_AZURE_59"),
         _from_internet,
-        (*_CLOSED, "azurerm_monitor_private_link_scope"),
+        (*_CLOSED, _SCOPE),
+        everything=True,
     ),
     Statement(
         "REACH-02",
@@ -231,7 +334,7 @@ STATEMENTS: Final = (
         "It is the second lock: the day public access is switched on by mistake, nobody comes in.",
         ("MCSB NS-2", "Azure Policy 55615ac9", "Azure Policy 34c877ad", "checkov CKV_AZURE_35", "checkov CKV_AZURE_109"),
         _firewalls,
-        _CLOSED,
+        (*_CLOSED, _BESIDE),
     ),
     Statement(
         "REACH-03",
@@ -240,12 +343,12 @@ STATEMENTS: Final = (
         "A private service that its application cannot reach is opened to the public in its first week.",
         ("MCSB NS-2", "Azure Policy d6759c02", "Azure Policy 6edd7eda", "checkov CKV2_AZURE_33"),
         _callers,
-        ("azurerm_private_endpoint", "azurerm_subnet"),
+        ("azurerm_private_endpoint", "azurerm_subnet", "azurerm_route", "azurerm_route_table", "azurerm_subnet_route_table_association"),
         relations=True,
     ),
     Statement(
         "REACH-04",
-        "A closed service has a private endpoint",
+        "A closed service has a private endpoint, and every endpoint stands for a service",
         Severity.HIGH,
         "Without one nobody reaches it, and somebody will open it.",
         ("MCSB NS-2", "Azure Policy 58440f8a", "Azure Policy a6abeaec", "checkov CKV2_AZURE_32"),

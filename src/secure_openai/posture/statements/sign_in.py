@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from secure_openai.posture.applications import identities_of, is_ours, settings_of
-from secure_openai.posture.estate import Resource, fold
-from secure_openai.posture.private_link import APPS, FUNCTIONS, LOGIN, SLOTS, WEB
+from secure_openai.posture.estate import UNKNOWN, Resource, fold
+from secure_openai.posture.private_link import APPS, FUNCTIONS, LOGIN, SITES, SLOTS, WEB
+from secure_openai.posture.statements.easy_auth import easy_auth, origins, tenants_of
 from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
     Outcome,
+    Seen,
     Setting,
     Severity,
     Statement,
@@ -22,13 +24,38 @@ from secure_openai.posture.statements.statement import (
 from secure_openai.posture.topology import Topology
 from secure_openai.tables import table
 
-_SITES: Final = (*APPS, *SLOTS)
 _START: Final = "python -m secure_openai.cli serve"
 _STICKY: Final = (
     "AZURE_CLIENT_ID",
     "SECURE_OPENAI_CLIENT_ID",
     "SECURE_OPENAI_COSMOS_DATABASE",
     "SECURE_OPENAI_PUBLIC_URL",
+)
+# Settings that Python, the loader, TLS or the build read before the application does.
+_MEDDLING: Final = frozenset(
+    {
+        "ALL_PROXY",
+        "CURL_CA_BUNDLE",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "LD_LIBRARY_PATH",
+        "LD_PRELOAD",
+        "POST_BUILD_COMMAND",
+        "PRE_BUILD_COMMAND",
+        "PYTHONHOME",
+        "PYTHONPATH",
+        "PYTHONSTARTUP",
+        "REQUESTS_CA_BUNDLE",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+    }
+)
+_GATEWAY: Final = "azurerm_application_gateway"
+_WALL: Final = "azurerm_web_application_firewall_policy"
+_TLS_POLICIES: Final = (
+    "AppGwSslPolicy20170401S",
+    "AppGwSslPolicy20220101",
+    "AppGwSslPolicy20220101S",
 )
 _STICKY_WEB: Final = (*_STICKY, "SECURE_OPENAI_ALLOWED_HOSTS")
 
@@ -37,9 +64,10 @@ def _doors(topology: Topology) -> Iterator[Outcome]:
     applications = {
         one.values.get("client_id"): one for one in topology.estate.every("azuread_application")
     }
+    tenants = tenants_of(topology)
     for app in topology.estate.every(*WEB):
         if not is_ours(app):
-            yield from _easy_auth(app)
+            yield from easy_auth(topology, app)
             continue
         values = settings_of(app)
         host = topology.doors_of[app.address][0].hosts[0]
@@ -52,10 +80,19 @@ def _doors(topology: Topology) -> Iterator[Outcome]:
                 "its authority is not its tenant in this cloud",
                 f'SECURE_OPENAI_AUTHORITY = "https://{LOGIN[topology.cloud]}/${{var.entra.tenant_id}}/v2.0"',
             )
+        if tenants and fold(tenant) not in tenants:
+            says = "it believes another tenant than the estate's"
+            mend = "SECURE_OPENAI_TENANT_ID = var.entra.tenant_id"
+            yield Finding(app.address, "app_settings.SECURE_OPENAI_TENANT_ID", says, mend)
+        yield from origins(app)
         url = str(values.get("SECURE_OPENAI_PUBLIC_URL") or "")
         named = url.removeprefix("https://").rstrip("/")
-        gateway = bool(topology.estate.every("azurerm_application_gateway"))
-        if not url.startswith("https://") or (named != host and not gateway):
+        gateways = {
+            str(listener.get("host_name")).casefold()
+            for one in topology.estate.every("azurerm_application_gateway")
+            for listener in one.blocks("http_listener")
+        }
+        if not url.startswith("https://") or (named != host and named not in gateways):
             yield Finding(
                 app.address,
                 "app_settings.SECURE_OPENAI_PUBLIC_URL",
@@ -65,7 +102,8 @@ def _doors(topology: Topology) -> Iterator[Outcome]:
         allowed = {
             one.strip() for one in str(values.get("SECURE_OPENAI_ALLOWED_HOSTS") or "").split(",")
         }
-        if "*" in allowed or named not in allowed or not allowed <= {host, named}:
+        behind = host if named in gateways else named
+        if "*" in allowed or not allowed & {named, behind} or not allowed <= {host, named}:
             yield Finding(
                 app.address,
                 "app_settings.SECURE_OPENAI_ALLOWED_HOSTS",
@@ -126,153 +164,42 @@ def _application(
         )
 
 
-def _easy_auth(app: Resource) -> Iterator[Outcome]:
-    block = app.get("auth_settings_v2.0")
-    if not block or app.get("auth_settings_v2.0.auth_enabled") is not True:
-        yield Finding(
-            app.address,
-            "auth_settings_v2",
-            "nobody asks who comes in",
-            'auth_settings_v2 {\n  auth_enabled           = true\n  require_authentication = true\n  unauthenticated_action = "Return401"\n}',
-        )
-        return
-    for path, accepted, default in (
-        ("require_authentication", (True,), False),
-        (
-            "unauthenticated_action",
-            ("Return401", "Return403", "RedirectToLoginPage"),
-            "RedirectToLoginPage",
-        ),
-        ("require_https", (True,), True),
-    ):
-        yield from held(app, f"auth_settings_v2.0.{path}", accepted, default)
-    if app.get("auth_settings_v2.0.excluded_paths"):
-        yield Finding(
-            app.address,
-            "auth_settings_v2.0.excluded_paths",
-            "some paths ask nobody",
-            "excluded_paths = []",
-        )
-    if not app.get("auth_settings_v2.0.active_directory_v2"):
-        yield Finding(
-            app.address,
-            "auth_settings_v2.0.active_directory_v2",
-            "it does not ask Entra ID",
-            "active_directory_v2 {}",
-        )
-
-
 def _functions(topology: Topology) -> Iterator[Outcome]:
     for app in topology.estate.every(*FUNCTIONS):
-        yield from _easy_auth(app)
-        endpoint = str(
-            app.get("auth_settings_v2.0.active_directory_v2.0.tenant_auth_endpoint") or ""
-        )
-        if endpoint and not endpoint.startswith(f"https://{LOGIN[topology.cloud]}/"):
-            yield Finding(
-                app.address,
-                "auth_settings_v2.0.active_directory_v2.0.tenant_auth_endpoint",
-                "it asks another cloud's Entra ID",
-                f'tenant_auth_endpoint = "https://{LOGIN[topology.cloud]}/${{var.tenant_id}}/v2.0"',
-            )
-
-
-def _entra(topology: Topology) -> Iterator[Outcome]:
-    for one in topology.estate.every("azuread_application"):
-        yield from held(one, "sign_in_audience", ("AzureADMyOrg",), "AzureADMyOrg")
-        for uri in [
-            uri
-            for kind in ("web", "single_page_application")
-            for block in one.blocks(kind)
-            for uri in block.get("redirect_uris") or ()
-        ]:
-            if uri is None:
-                yield Doubt(one.address, "its redirect addresses are not known yet")
-                continue
-            if not uri.startswith("https://") or "localhost" in uri or "*" in uri:
-                yield Finding(
-                    one.address,
-                    "web.0.redirect_uris",
-                    f"{uri} is no address of the estate",
-                    "# https and the hostname only",
-                )
-        for name in ("access_token_issuance_enabled", "id_token_issuance_enabled"):
-            if one.get(f"web.0.implicit_grant.0.{name}") is True:
-                yield Finding(
-                    one.address,
-                    f"web.0.implicit_grant.0.{name}",
-                    "tokens are given out in the address bar",
-                    f"{name} = false",
-                )
-        public = one.get("fallback_public_client_enabled") is True
-        if one.blocks("app_role") or one.blocks("web"):
-            if public:
-                yield Finding(
-                    one.address,
-                    "fallback_public_client_enabled",
-                    "anybody may ask for tokens in its name",
-                    "fallback_public_client_enabled = false",
-                )
-            if one.get("api.0.requested_access_token_version") != 2:
-                yield Finding(
-                    one.address,
-                    "api.0.requested_access_token_version",
-                    "its tokens are of version 1, which say less about who asks",
-                    "requested_access_token_version = 2",
-                )
-            claims = [
-                claim.get("name")
-                for block in one.blocks("optional_claims")
-                for claim in block.get("access_token") or ()
-            ]
-            if "idtyp" not in claims:
-                yield Finding(
-                    one.address,
-                    "optional_claims.0.access_token",
-                    "its tokens do not say whether a person or an application asks",
-                    'optional_claims {\n  access_token {\n    name = "idtyp"\n  }\n}',
-                )
-        for role in one.blocks("app_role"):
-            if str(role.get("value")).casefold() in (
-                "admin",
-                "administrator",
-            ) and "Application" in (role.get("allowed_member_types") or ()):
-                yield Finding(
-                    one.address,
-                    "app_role",
-                    "an application can be an administrator",
-                    'allowed_member_types = ["User"]',
-                )
-    clients = {
-        one.values.get("client_id"): one for one in topology.estate.every("azuread_application")
-    }
-    for one in topology.estate.every("azuread_service_principal"):
-        client = one.values.get("client_id")
-        if client is None:
-            yield Doubt(one.address, "its Entra application is not known yet")
-            continue
-        application = clients.get(client)
-        if application and application.blocks("app_role"):
-            yield from held(one, "app_role_assignment_required", (True,), False)
+        yield from easy_auth(topology, app)
 
 
 def _start(topology: Topology) -> Iterator[Outcome]:
-    for app in topology.estate.every(*WEB):
-        if is_ours(app):
+    for app in topology.apps:
+        if not is_ours(app):
+            yield Doubt(app.address, "what it runs is not this framework's application")
+        elif app.unsure("app_settings"):
+            yield Doubt(app.address, "some of its settings are not known yet")
+        if is_ours(app) and app.type in WEB:
             yield from held(app, "site_config.0.app_command_line", (_START,))
+            for name in sorted(_MEDDLING & settings_of(app).keys()):
+                says = f"setting {name} changes what runs, or whom it believes"
+                yield Finding(app.address, f"app_settings.{name}", says, f"# remove {name}")
+            image = app.get("site_config.0.application_stack.0.docker_image_name")
+            if image is UNKNOWN or image:
+                says = "it runs a container image, of which nobody can say what is in it"
+                path = "site_config.0.application_stack.0.docker_image_name"
+                yield Finding(app.address, path, says, "docker_image_name = null")
     slots_of: dict[str, list[Resource]] = {}
     for one in topology.estate.every(*SLOTS):
         parent = one.refers("app_service_id") or one.refers("function_app_id")
         slots_of.setdefault(parent, []).append(one)
     for app in topology.estate.every(*APPS):
         slots = slots_of.get(fold(app.id), [])
-        if not slots or not is_ours(app):
+        if not slots:
             continue
         sticky = set(app.get("sticky_settings.0.app_setting_names") or ())
-        wanted = set(_STICKY_WEB if app.type in WEB else _STICKY)
+        wanted = set()
+        if is_ours(app):
+            wanted = set(_STICKY_WEB if app.type in WEB else _STICKY)
         values = settings_of(app)
         for slot in slots:
-            if any(path[0] == "app_settings" for path in (*app.unknown, *slot.unknown)):
+            if slot.unsure("app_settings") or app.unsure("app_settings", "sticky_settings"):
                 yield Doubt(slot.address, "some of its settings are not known yet")
                 continue
             others = settings_of(slot)
@@ -290,7 +217,10 @@ def _start(topology: Topology) -> Iterator[Outcome]:
             )
 
 
-def _routes(_: Topology) -> Iterator[Outcome]:
+def _routes(topology: Topology) -> Iterator[Outcome]:
+    for app in topology.apps:
+        if not is_ours(app):
+            yield Doubt(app.address, "its routes stand in no table: it is not this framework's")
     for route, roles in table("routes").items():
         if not roles:
             yield Finding(
@@ -299,6 +229,8 @@ def _routes(_: Topology) -> Iterator[Outcome]:
                 "it names no role and is not marked public",
                 f'"{route}": ["user"]',
             )
+        else:
+            yield Seen(f"route {route}", f"asks for {' or '.join(roles)}")
 
 
 def _models(topology: Topology) -> Iterator[Outcome]:
@@ -325,6 +257,41 @@ def _models(topology: Topology) -> Iterator[Outcome]:
                     f"account {key} is none of the estate",
                     "# the account's own endpoint",
                 )
+            else:
+                yield Seen(app.address, f"account {key} is {account['url']}, of the estate")
+
+
+_VERSIONS: Final = settings(
+    Setting(SITES, "https_only", (True,), False),
+    Setting(SITES, "site_config.0.minimum_tls_version", ("1.2", "1.3"), "1.2"),
+    Setting(SITES, "site_config.0.scm_minimum_tls_version", ("1.2", "1.3"), "1.2"),
+    Setting(("azurerm_storage_account",), "https_traffic_only_enabled", (True,), True),
+    Setting(("azurerm_storage_account",), "min_tls_version", ("TLS1_2", "TLS1_3"), "TLS1_2"),
+    Setting(("azurerm_cosmosdb_account",), "minimal_tls_version", ("Tls12",), "Tls12"),
+)  # fmt: skip
+
+
+def _encrypted(topology: Topology) -> Iterator[Outcome]:
+    yield from _VERSIONS(topology)
+    for one in topology.estate.every(_GATEWAY):
+        redirected = {
+            rule.get("http_listener_name")
+            for rule in one.blocks("request_routing_rule")
+            if rule.get("redirect_configuration_name")
+        }
+        for listener in one.blocks("http_listener"):
+            if listener.get("protocol") != "Https" and listener.get("name") not in redirected:
+                says = f"listener {listener.get('name')} takes people in without TLS"
+                yield Finding(one.address, "http_listener", says, 'protocol = "Https"')
+        policy = one.get("ssl_policy.0.policy_name")
+        least = one.get("ssl_policy.0.min_protocol_version")
+        if policy not in _TLS_POLICIES and least not in ("TLSv1_2", "TLSv1_3"):
+            says = "its TLS policy takes versions below 1.2, or is not set"
+            mend = 'ssl_policy {\n  policy_type = "Predefined"\n  policy_name = "AppGwSslPolicy20220101S"\n}'
+            yield Finding(one.address, "ssl_policy.0.policy_name", says, mend)
+    for one in topology.estate.every(_WALL):
+        yield from held(one, "policy_settings.0.enabled", (True,), True)
+        yield from held(one, "policy_settings.0.mode", ("Prevention",), "Prevention")
 
 
 STATEMENTS: Final = (
@@ -337,6 +304,7 @@ STATEMENTS: Final = (
         _doors,
         ("azuread_application", *WEB),
         relations=True,
+        everything=True,
     ),
     Statement(
         "SIGNIN-02",
@@ -348,22 +316,13 @@ STATEMENTS: Final = (
         FUNCTIONS,
     ),
     Statement(
-        "SIGNIN-03",
-        "Entra applications take this tenant's people, by assignment, without shortcuts",
-        Severity.HIGH,
-        "Without assignment every guest of the tenant is a user.",
-        ("MCSB IM-6", "MCSB PA-1"),
-        _entra,
-        ("azuread_application", "azuread_service_principal", "azuread_app_role_assignment"),
-    ),
-    Statement(
         "SIGNIN-04",
         "What runs is the application, and a swap moves code and nothing else",
         Severity.HIGH,
         "A setting that is swapped with the code puts test data and test identities in production.",
         ("MCSB PV-2",),
         _start,
-        (*APPS, *SLOTS),
+        SITES,
     ),
     Statement(
         "SIGNIN-05",
@@ -379,15 +338,9 @@ STATEMENTS: Final = (
         Severity.HIGH,
         "A token in the clear is anybody's.",
         ("MCSB DP-3", "Azure Policy a4af4a39", "Azure Policy f0e6e85b", "Azure Policy 404c3081", "checkov CKV_AZURE_14", "checkov CKV_AZURE_15", "checkov CKV_AZURE_44"),
-        settings(
-            Setting(_SITES, "https_only", (True,), False),
-            Setting(_SITES, "site_config.0.minimum_tls_version", ("1.2", "1.3"), "1.2"),
-            Setting(_SITES, "site_config.0.scm_minimum_tls_version", ("1.2", "1.3"), "1.2"),
-            Setting(("azurerm_storage_account",), "https_traffic_only_enabled", (True,), True),
-            Setting(("azurerm_storage_account",), "min_tls_version", ("TLS1_2", "TLS1_3"), "TLS1_2"),
-            Setting(("azurerm_cosmosdb_account",), "minimal_tls_version", ("Tls12",), "Tls12"),
-        ),
-        (*_SITES, "azurerm_storage_account", "azurerm_cosmosdb_account"),
+        _encrypted,
+        (*SITES, "azurerm_storage_account", "azurerm_cosmosdb_account", _GATEWAY, _WALL),
+        everything=True,
     ),
     Statement(
         "SIGNIN-07",

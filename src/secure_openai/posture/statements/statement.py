@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from secure_openai.posture.estate import UNKNOWN, Resource
 from secure_openai.posture.topology import Topology
+
+LEAST_DAYS: Final = 7
+"""For how long what is deleted must be kept."""
+
+LEAST_LOG_DAYS: Final = 30
+"""For how long what happened must be kept."""
 
 
 class Severity(StrEnum):
@@ -55,7 +61,15 @@ class Note:
     says: str
 
 
-Outcome = Finding | Doubt | Note
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was looked at and found to hold: the evidence of a proven statement."""
+
+    address: str
+    says: str
+
+
+Outcome = Finding | Doubt | Note | Seen
 Check = Callable[[Topology], Iterable[Outcome]]
 
 
@@ -72,6 +86,8 @@ class Statement:
         check: Looks for where it fails.
         relations: Whether it needs to know what refers to what.
         covers: The resource types that it looks at.
+        everything: Whether it says something of every resource, so that a type that no statement
+            looks at leaves it in doubt.
     """
 
     id: str
@@ -82,6 +98,7 @@ class Statement:
     check: Check = field(repr=False)
     covers: tuple[str, ...] = ()
     relations: bool = False
+    everything: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,37 +118,60 @@ class Setting:
     default: Any = None
 
 
-def settings(*wanted: Setting, unless: Callable[[Topology, Resource], bool] | None = None) -> Check:
-    """Return a check that every resource has these settings."""
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A check that every resource has some settings."""
 
-    def check(topology: Topology) -> Iterator[Outcome]:
-        for one in wanted:
+    wanted: tuple[Setting, ...]
+
+    def __call__(self, topology: Topology) -> Iterator[Outcome]:
+        """Yield where a resource has another."""
+        for one in self.wanted:
             for resource in topology.estate.every(*one.kinds):
-                if unless is None or not unless(topology, resource):
-                    yield from held(resource, one.path, one.accepted, one.default)
+                yield from held(resource, one.path, one.accepted, one.default)
 
-    return check
+
+def settings(*wanted: Setting) -> Settings:
+    """Return a check that every resource has these settings."""
+    return Settings(wanted)
 
 
 def held(
     resource: Resource, path: str, accepted: tuple[Any, ...], default: Any = None
 ) -> Iterator[Outcome]:
-    """Yield where a resource does not have one of the accepted values; `Setting` says what they mean."""
+    """Yield whether a resource has one of the accepted values; `Setting` says what they mean."""
     value = resource.get(path)
     if value is UNKNOWN:
         yield Doubt(resource.address, f"{path} is not known yet")
         return
     effective = default if value is None else value
+    if value is None:
+        says = f"{path} is absent, and the provider's default is {shown(default)}"
+    elif resource.hides(path):
+        says = f"{path} is sensitive and not shown"
+    else:
+        says = f"{path} is {shown(value)}"
     if any(
         effective is one or (effective == one and type(effective) is type(one)) for one in accepted
     ):
-        return
-    says = (
-        f"{path} is absent, and the provider's default is {shown(default)}"
-        if value is None
-        else f"{path} is {shown(value)}"
-    )
-    yield Finding(resource.address, path, says, hcl(path, accepted[0]))
+        yield Seen(resource.address, says)
+    else:
+        yield Finding(resource.address, path, says, hcl(path, accepted[0]))
+
+
+def kept(
+    resource: Resource, path: str, least: int, mend: str, *, default: int
+) -> Iterator[Outcome]:
+    """Yield where a resource keeps something for less than a number of days."""
+    value = resource.get(path)
+    days = default if value is None else value
+    if value is UNKNOWN:
+        yield Doubt(resource.address, f"{path} is not known yet")
+    elif isinstance(days, bool) or not isinstance(days, int):
+        yield Doubt(resource.address, f"{path} is no number of days")
+    elif days < least:
+        says = f"{path} is {days} days, and what is older is lost"
+        yield Finding(resource.address, path, says, mend)
 
 
 def shown(value: Any) -> str:

@@ -1,34 +1,28 @@
-"""The audit in SQLite: queued, written in order within 100 ms, never skipped."""
+"""The audit in SQLite: one chain for every process that opens the file."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import sqlite3
-from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from functools import partial
-from itertools import islice
 
-from secure_openai.errors import AuditUnavailable
-from secure_openai.store.audit import AuditEvent, AuditRecord, ChainHead
-from secure_openai.store.chain import (
-    GENESIS,
-    canonical,
-    event_document,
-    record_hash,
-    record_of,
+from secure_openai.store.audit import (
+    AuditEvent,
+    AuditRecord,
+    ChainHead,
+    SealNote,
+    StoredRecord,
 )
+from secure_openai.store.audit_queue import QUEUE, AuditQueue
+from secure_openai.store.chain import GENESIS, record_hash, record_of
 from secure_openai.store.sqlite.database import Database
 from secure_openai.types import Page
 
-logger = logging.getLogger(__name__)
-
-QUEUE = 10_000
 BATCH = 1_000
-DELAY_SECONDS = 0.02
-"""How long an event may wait for company before it is written."""
-
-RETRY_SECONDS = 0.5
+PAGE = 500
+LEAST = -(2**63)
+"""Below every number that someone could have given a record."""
 
 
 class SqliteAuditStore:
@@ -36,45 +30,29 @@ class SqliteAuditStore:
 
     def __init__(self, database: Database, *, queue: int = QUEUE) -> None:
         self._database = database
-        self._size = queue
-        self._queue: deque[str] = deque()
-        self._failed = False
-        self._closing = False
-        self._queued = asyncio.Event()
-        self._written = asyncio.Condition()
-        self._flushing = asyncio.Event()
-        self._task = asyncio.ensure_future(self._run())
+        self._queue = AuditQueue(self._write, size=queue, batch=BATCH)
 
     @classmethod
     async def open(cls, database: Database, *, queue: int = QUEUE) -> SqliteAuditStore:
         """Begin to write."""
         return cls(database, queue=queue)
 
+    @property
+    def queued(self) -> int:
+        """Return how many events wait to be written."""
+        return len(self._queue)
+
     def ensure_writable(self) -> None:
         """Return if a record could be queued now."""
-        if self._failed or self._closing or self._task.done():
-            raise AuditUnavailable("The last audit record could not be written. Try again later.")
-        if len(self._queue) >= self._size:
-            raise AuditUnavailable("Too many audit records wait to be written. Try again later.")
+        self._queue.ensure_writable()
 
     def append(self, event: AuditEvent) -> None:
         """Queue an event."""
-        self.ensure_writable()
-        try:
-            document = canonical(event_document(event))
-        except (TypeError, ValueError):
-            raise AuditUnavailable("This cannot be recorded, so it cannot be done.") from None
-        self._queue.append(document)
-        self._queued.set()
+        self._queue.append(event)
 
     async def flush(self) -> None:
         """Return when everything queued is written."""
-        self._flushing.set()
-        self._queued.set()
-        async with self._written:
-            await self._written.wait_for(lambda: not self._queue or self._failed)
-        if self._failed:
-            raise AuditUnavailable("The last audit record could not be written.")
+        await self._queue.flush()
 
     async def aclose(self) -> None:
         """Write what is queued, then stop.
@@ -82,71 +60,80 @@ class SqliteAuditStore:
         Raises:
             AuditUnavailable: Some could not be written.
         """
-        if self._closing:
-            return
-        self._closing = True
-        self._flushing.set()
-        self._queued.set()
-        # Shielded: whoever stops waiting does not stop the writing.
-        await asyncio.shield(self._task)
-        if self._queue:
-            raise AuditUnavailable(f"{len(self._queue)} audit records could not be written.")
+        await self._queue.aclose()
 
-    async def _run(self) -> None:
-        while True:
-            await self._queued.wait()
-            if not self._closing and not self._flushing.is_set():
-                await asyncio.sleep(DELAY_SECONDS)
-            self._queued.clear()
-            self._flushing.clear()
-            await self._write_all()
-            if self._closing and (self._failed or not self._queue):
-                return
+    async def _write(self, documents: Sequence[str]) -> int:
+        await self._database.write(partial(_append, documents))
+        return len(documents)
 
-    async def _write_all(self) -> None:
-        while self._queue:
-            batch = list(islice(self._queue, BATCH))
-            try:
-                await self._database.write(partial(_append, batch))
-            except Exception:
-                # Whatever it was, the audit stands still until it is over. The batch stays at the
-                # head of the queue: its order is the order of the calls.
-                if not self._failed:
-                    logger.exception("the audit cannot be written")
-                self._failed = True
-                await self._tell()
-                if self._closing:
-                    return
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            for _ in batch:
-                self._queue.popleft()
-            self._failed = False
-        await self._tell()
+    async def heads(self, *, since: datetime | None = None) -> list[ChainHead]:  # noqa: ARG002
+        """Return the chain's head, if it has one; this chain never ends, whatever `since`."""
+        head = await self._database.read(head_of)
+        return [head] if head.sequence else []
 
-    async def _tell(self) -> None:
-        async with self._written:
-            self._written.notify_all()
-
-    async def head(self) -> ChainHead:
-        """Return the last written record's place."""
-        return await self._database.read(head_of)
-
-    async def records(self, *, after: int = 0, limit: int = 500) -> Page[AuditRecord]:
-        """Return records in order of sequence, those after `after`."""
-        rows = await self._database.read(
-            lambda connection: connection.execute(
-                "SELECT sequence, document, previous, hash FROM audit WHERE sequence > ?"
-                " ORDER BY sequence LIMIT ?",
-                (after, limit + 1),
-            ).fetchall()
-        )
+    async def records(self, chain: str, *, after: int = 0, limit: int = 500) -> Page[AuditRecord]:
+        """Return records of a chain in order of sequence, those after `after`."""
+        rows = await self._database.read(partial(rows_of, chain, after=after, limit=limit + 1))
         items = [record_of(*row) for row in rows[:limit]]
         return Page(items, str(items[-1].sequence) if len(rows) > limit else None)
 
+    async def chains(self) -> AsyncIterator[str]:
+        """Yield the identifier of the chain."""
+        for chain in await self._database.read(chains_of):
+            yield chain
+
+    async def stored(self, chain: str) -> AsyncIterator[StoredRecord]:
+        """Yield the records of a chain in the order of their sequence."""
+        after = LEAST
+        while True:
+            rows = await self._database.read(partial(rows_of, chain, after=after, limit=PAGE))
+            for row in rows:
+                yield StoredRecord(*row)
+            if len(rows) < PAGE:
+                return
+            after = rows[-1][0]
+
+    async def note_seal(self, note: SealNote) -> None:
+        """Note that a seal was made."""
+        await self._database.write(partial(_note, note))
+
+    async def noted_seal(self) -> SealNote | None:
+        """Return the note with the highest number."""
+        return await self._database.read(noted_seal_of)
+
+
+Row = tuple[int, str, str, str]
+
+
+def chains_of(connection: sqlite3.Connection) -> list[str]:
+    """Return the identifiers of the chains: there is one."""
+    return [chain for (chain,) in connection.execute("SELECT id FROM audit_chain ORDER BY id")]
+
+
+def rows_of(
+    chain: str, connection: sqlite3.Connection, *, after: int = LEAST, limit: int
+) -> list[Row]:
+    """Return the rows of a chain's records, those after `after`."""
+    return connection.execute(
+        "SELECT sequence, document, previous, hash FROM audit"
+        " WHERE sequence > ? AND EXISTS (SELECT 1 FROM audit_chain WHERE id = ?)"
+        " ORDER BY sequence LIMIT ?",
+        (after, chain, limit),
+    ).fetchall()
+
+
+def noted_seal_of(connection: sqlite3.Connection) -> SealNote | None:
+    """Return the note with the highest number; a file of an earlier version has none."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'audit_seal'").fetchone():
+        return None
+    row = connection.execute(
+        "SELECT number, digest FROM audit_seal ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    return SealNote(*row) if row else None
+
 
 def head_of(connection: sqlite3.Connection) -> ChainHead:
-    """Return the last written record's place."""
+    """Return the last written record's place; sequence 0 in an empty chain."""
     (chain,) = connection.execute("SELECT id FROM audit_chain").fetchone()
     row = connection.execute(
         "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1"
@@ -154,11 +141,11 @@ def head_of(connection: sqlite3.Connection) -> ChainHead:
     return ChainHead(chain, *(row or (0, GENESIS)))
 
 
-def _append(batch: list[str], connection: sqlite3.Connection) -> None:
+def _append(documents: Sequence[str], connection: sqlite3.Connection) -> None:
     # The head is read in the same transaction: another process may have appended meanwhile.
     head = head_of(connection)
     sequence, previous = head.sequence, head.hash
-    for document in batch:
+    for document in documents:
         sequence += 1
         digest = record_hash(sequence, document, previous)
         connection.execute(
@@ -166,3 +153,10 @@ def _append(batch: list[str], connection: sqlite3.Connection) -> None:
             (sequence, document, previous, digest),
         )
         previous = digest
+
+
+def _note(note: SealNote, connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "INSERT INTO audit_seal (number, digest) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        (note.number, note.digest),
+    )

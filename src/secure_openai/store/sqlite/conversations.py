@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import secrets
 import sqlite3
 from dataclasses import replace
 from datetime import datetime
 
-from secure_openai.errors import NotFound, PreconditionFailed, RequestError
+from secure_openai.errors import NotFound, PreconditionFailed
+from secure_openai.store.continuation import token, values_of
 from secure_openai.store.documents import (
     conversation_document,
     conversation_of,
@@ -93,7 +91,7 @@ class SqliteConversationStore:
     ) -> Page[Conversation]:
         """Return the owner's conversations, the most recently updated first."""
         place = ("conversations", owner.key)
-        after = _continuation(continuation, place) or AFTER_ALL
+        after = values_of(continuation, place, _plausible) or AFTER_ALL
 
         def work(connection: sqlite3.Connection) -> list[tuple[float, str, str, str]]:
             return connection.execute(
@@ -108,7 +106,7 @@ class SqliteConversationStore:
             conversation_of(owner, conversation_id, etag, loads(document))
             for _, conversation_id, etag, document in rows[:limit]
         ]
-        return Page(items, _token(place, rows[limit - 1][:2]) if len(rows) > limit else None)
+        return Page(items, token(place, rows[limit - 1][:2]) if len(rows) > limit else None)
 
     async def get(self, owner: PrincipalId, conversation_id: ConversationId) -> Conversation:
         """Return one conversation."""
@@ -200,7 +198,7 @@ class SqliteConversationStore:
     ) -> Page[Message]:
         """Return a conversation's messages in the order in which they were stored."""
         place = ("messages", owner.key, conversation_id, newest_first)
-        after = _continuation(continuation, place)
+        after = values_of(continuation, place, _plausible)
         statement, begin = NEWEST_FIRST if newest_first else OLDEST_FIRST
 
         def work(connection: sqlite3.Connection) -> list[tuple[int, str, str, str]]:
@@ -214,7 +212,7 @@ class SqliteConversationStore:
             message_of(conversation_id, message_id, etag, loads(document))
             for _, message_id, etag, document in rows[:limit]
         ]
-        return Page(items, _token(place, rows[limit - 1][:1]) if len(rows) > limit else None)
+        return Page(items, token(place, rows[limit - 1][:1]) if len(rows) > limit else None)
 
 
 def _etag() -> str:
@@ -292,35 +290,6 @@ def _message_row(
     if row is None:
         raise NotFound(NO_MESSAGE)
     return row
-
-
-def _token(place: tuple[object, ...], values: tuple[object, ...]) -> str:
-    text = json.dumps([_mark(place, values), *values])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _mark(place: tuple[object, ...], values: tuple[object, ...]) -> str:
-    """Return what ties a continuation to its list.
-
-    It finds mistakes. It need not be a secret: the owner stands in the query, so a continuation
-    that someone forged shows them their own list from another place and nothing else.
-    """
-    return hashlib.sha256(json.dumps([place, values]).encode()).hexdigest()[:16]
-
-
-def _continuation(token: str | None, place: tuple[object, ...]) -> tuple[object, ...]:
-    """Read back the last values of the page before; nothing for the first page."""
-    if token is None:
-        return ()
-    try:
-        padded = token + "=" * (-len(token) % 4)
-        mark, *values = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if mark == _mark(place, tuple(values)) and _plausible(values):
-            return tuple(values)
-    except (ValueError, TypeError, RecursionError):
-        # Not base64, not JSON, or not a list: the same answer as for one of another list.
-        pass
-    raise RequestError("This continuation is not one that was given here: begin without one.")
 
 
 def _plausible(values: list[object]) -> bool:

@@ -85,6 +85,9 @@ MIGRATIONS = (
         SELECT RAISE(ABORT, 'the audit is append-only');
     END;
     """,
+    """
+    CREATE TABLE audit_seal (number INTEGER NOT NULL PRIMARY KEY, digest TEXT NOT NULL);
+    """,
 )
 
 APPLICATION_ID = 0x5EC0A1

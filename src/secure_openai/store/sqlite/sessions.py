@@ -6,17 +6,16 @@ import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from secure_openai.store.documents import VERSION, dumps, loads, merged, time_text
+from secure_openai.store.documents import dumps, loads, merged, time_text
+from secure_openai.store.session_documents import (
+    session_document,
+    session_of,
+    sign_in_document,
+    sign_in_of,
+)
 from secure_openai.store.sessions import PendingSignIn, Session
 from secure_openai.store.sqlite.database import Database
-from secure_openai.types import (
-    Clock,
-    JsonObject,
-    Principal,
-    PrincipalId,
-    PrincipalKind,
-    utc_now,
-)
+from secure_openai.types import Clock, JsonObject, Principal, PrincipalId, utc_now
 
 MOST_PENDING = 10_000
 """Sign-ins under way that are remembered at once."""
@@ -31,13 +30,7 @@ class SqliteSessionStore:
 
     async def begin_sign_in(self, pending: PendingSignIn) -> None:
         """Remember a pending sign-in."""
-        document = {
-            "version": VERSION,
-            "browser_hash": pending.browser_hash,
-            "nonce": pending.nonce,
-            "code_verifier": pending.code_verifier,
-            "return_to": pending.return_to,
-        }
+        document = sign_in_document(pending)
 
         def work(connection: sqlite3.Connection) -> None:
             # Whoever only begins sign-ins cannot fill the disk: the expired go, then the oldest.
@@ -69,15 +62,8 @@ class SqliteSessionStore:
         row = await self._database.write(work)
         if row is None or row[0] <= now.timestamp():
             return None
-        document = loads(row[1])
-        return PendingSignIn(
-            state_hash=state_hash,
-            browser_hash=document["browser_hash"],
-            nonce=document["nonce"],
-            code_verifier=document["code_verifier"],
-            return_to=document["return_to"],
-            expires=datetime.fromtimestamp(row[0], tz=UTC),
-        )
+        expires = datetime.fromtimestamp(row[0], tz=UTC)
+        return sign_in_of(state_hash, expires, loads(row[1]))
 
     async def put(self, session: Session) -> None:
         """Store a session under its `id_hash`."""
@@ -90,7 +76,7 @@ class SqliteSessionStore:
                         session.principal.id.key,
                         session.last_seen.timestamp(),
                         session.expires.timestamp(),
-                        dumps(_document(session)),
+                        dumps(session_document(session)),
                     ),
                 ).rowcount
             )
@@ -99,7 +85,7 @@ class SqliteSessionStore:
     async def get(self, id_hash: str) -> Session | None:
         """Return the session, expired or not, or `None`."""
         stored = await self._database.read(lambda connection: _stored(connection, id_hash))
-        return None if stored is None else _session_of(id_hash, stored)
+        return None if stored is None else session_of(id_hash, stored)
 
     async def touch(self, id_hash: str, *, last_seen: datetime) -> None:
         """Record use."""
@@ -128,14 +114,14 @@ class SqliteSessionStore:
             if stored is None:
                 return False
             written = replace(
-                _session_of(id_hash, stored),
+                session_of(id_hash, stored),
                 principal=principal,
                 roles_checked=roles_checked,
                 refresh_token=refresh_token,
             )
             connection.execute(
                 "UPDATE session SET document = ? WHERE id_hash = ?",
-                (dumps(merged(stored, _document(written))), id_hash),
+                (dumps(merged(stored, session_document(written))), id_hash),
             )
             return True
 
@@ -175,43 +161,3 @@ def _stored(connection: sqlite3.Connection, id_hash: str) -> JsonObject | None:
         "SELECT document FROM session WHERE id_hash = ?", (id_hash,)
     ).fetchone()
     return None if row is None else loads(row[0])
-
-
-def _document(session: Session) -> JsonObject:
-    principal = session.principal
-    return {
-        "version": VERSION,
-        "principal": {
-            "id": principal.id.key,
-            "kind": principal.kind.value,
-            "roles": sorted(principal.roles),
-            "name": principal.name,
-            "username": principal.username,
-            "client_id": principal.client_id,
-        },
-        "created": time_text(session.created),
-        "last_seen": time_text(session.last_seen),
-        "expires": time_text(session.expires),
-        "roles_checked": time_text(session.roles_checked),
-        "refresh_token": session.refresh_token,
-    }
-
-
-def _session_of(id_hash: str, document: JsonObject) -> Session:
-    principal = document["principal"]
-    return Session(
-        id_hash=id_hash,
-        principal=Principal(
-            id=PrincipalId.parse(principal["id"]),
-            kind=PrincipalKind(principal["kind"]),
-            roles=frozenset(principal["roles"]),
-            name=principal["name"],
-            username=principal["username"],
-            client_id=principal["client_id"],
-        ),
-        created=datetime.fromisoformat(document["created"]),
-        last_seen=datetime.fromisoformat(document["last_seen"]),
-        expires=datetime.fromisoformat(document["expires"]),
-        roles_checked=datetime.fromisoformat(document["roles_checked"]),
-        refresh_token=document["refresh_token"],
-    )

@@ -4,29 +4,13 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from secure_openai.errors import Refused
+from secure_openai.store.quota import DAYS_KEPT, Windows, refusal_of
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.usage import Reservation, UsageTotals
-from secure_openai.types import Decision, Limits, PrincipalId, Reason, ReservationId, Usage
-
-DAYS_KEPT = 400
-"""How long day counts are kept, for reports; minute counts are of no use after a day."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Windows:
-    """The UTC minute and UTC day of an instant, as keys."""
-
-    minute: str
-    day: str
-
-    @classmethod
-    def of(cls, now: datetime) -> _Windows:
-        utc = now.astimezone(UTC)
-        return cls(utc.strftime("%Y-%m-%dT%H:%M"), utc.strftime("%Y-%m-%d"))
+from secure_openai.types import Decision, Limits, PrincipalId, ReservationId, Usage
 
 
 class SqliteUsageStore:
@@ -47,7 +31,7 @@ class SqliteUsageStore:
         lifetime: float,
     ) -> Reservation:
         """Set quota aside, or refuse."""
-        windows = _Windows.of(now)
+        windows = Windows.of(now)
         reservation = Reservation(
             id=ReservationId(secrets.token_hex(16)),
             principal=principal,
@@ -89,11 +73,11 @@ class SqliteUsageStore:
             raise Refused(refusal)
         return reservation
 
-    def _purge(self, connection: sqlite3.Connection, windows: _Windows, now: datetime) -> None:
+    def _purge(self, connection: sqlite3.Connection, windows: Windows, now: datetime) -> None:
         if self._purged == windows.day:
             return
-        yesterday = _Windows.of(now - timedelta(days=1)).day
-        oldest = _Windows.of(now - timedelta(days=DAYS_KEPT)).day
+        yesterday = Windows.of(now - timedelta(days=1)).day
+        oldest = Windows.of(now - timedelta(days=DAYS_KEPT)).day
         # An expired reservation counts no more, but is kept a day: its answer may yet be settled.
         connection.execute(
             "DELETE FROM reservation WHERE expires <= ?", ((now - timedelta(days=1)).timestamp(),)
@@ -117,7 +101,7 @@ class SqliteUsageStore:
 
     async def settle(self, reservation: Reservation, usage: Usage) -> None:
         """Put what was used in the place of what was reserved, in the windows of `made`."""
-        windows = _Windows.of(reservation.made)
+        windows = Windows.of(reservation.made)
 
         def work(connection: sqlite3.Connection) -> None:
             gone = connection.execute("DELETE FROM reservation WHERE id = ?", (reservation.id,))
@@ -151,7 +135,7 @@ class SqliteUsageStore:
         self, principal: PrincipalId, deployment: str, *, now: datetime
     ) -> UsageTotals:
         """Return what counts at `now`."""
-        windows = _Windows.of(now)
+        windows = Windows.of(now)
         return await self._database.read(
             lambda connection: _totals(connection, principal, deployment, windows, now)
         )
@@ -161,7 +145,7 @@ def _totals(
     connection: sqlite3.Connection,
     principal: PrincipalId,
     deployment: str,
-    windows: _Windows,
+    windows: Windows,
     now: datetime,
 ) -> UsageTotals:
     key = (principal.key, deployment)
@@ -186,45 +170,3 @@ def _totals(
         tokens_today=counted.get(windows.day, (0, 0))[1] + day,
         concurrent=alive,
     )
-
-
-def refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: datetime) -> Decision | None:
-    """Return why one more request of `tokens` is refused, or `None`."""
-    utc = now.astimezone(UTC)
-    midnight = (utc + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    to_day = (midnight - utc).total_seconds()
-    to_minute = to_day % 60 or 60.0
-    # The longest wait first: whoever waits as long as the answer says must not be refused again.
-    if totals.tokens_today + tokens > limits.tokens_per_day:
-        return _refused(
-            Reason.TOKENS_PER_DAY,
-            f"The request may take {tokens} tokens and you have "
-            f"{max(0, limits.tokens_per_day - totals.tokens_today)} left today (UTC).",
-            to_day if tokens <= limits.tokens_per_day else None,
-        )
-    if totals.tokens_this_minute + tokens > limits.tokens_per_minute:
-        return _refused(
-            Reason.TOKENS_PER_MINUTE,
-            f"The request may take {tokens} tokens and you have "
-            f"{max(0, limits.tokens_per_minute - totals.tokens_this_minute)} left in this minute.",
-            to_minute if tokens <= limits.tokens_per_minute else None,
-        )
-    if totals.requests_this_minute >= limits.requests_per_minute:
-        return _refused(
-            Reason.REQUESTS_PER_MINUTE,
-            f"You have made {totals.requests_this_minute} requests in this minute, which is the "
-            "limit. Wait for the next minute.",
-            to_minute if limits.requests_per_minute else None,
-        )
-    if totals.concurrent >= limits.concurrent_streams:
-        return _refused(
-            Reason.CONCURRENT_STREAMS,
-            f"You have {totals.concurrent} requests under way, which is the limit. "
-            "Wait until one has ended.",
-            1.0 if limits.concurrent_streams else None,
-        )
-    return None
-
-
-def _refused(reason: Reason, detail: str, retry_after: float | None) -> Decision:
-    return Decision(allowed=False, reason=reason, detail=detail, retry_after=retry_after)

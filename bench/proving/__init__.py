@@ -1,0 +1,1 @@
+"""The proof against checkov and its own goals: what `bench/prove.py` measures with."""

@@ -1,0 +1,55 @@
+"""Azure's clouds: where each signs in, and what its services are called.
+
+The facts stand in `tables/clouds.json`, which Terraform reads too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from secure_openai.tables import table
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """One of Azure's clouds.
+
+    Attributes:
+        name: `public` or `usgovernment`.
+        authority: Where Entra ID signs in, without the tenant.
+        federation_audience: Audience of an assertion that a federated identity vouches with.
+        model_domains: Domains of Azure OpenAI accounts.
+        model_scope: Scope of tokens for Azure OpenAI.
+        resource_manager: Origin of Azure Resource Manager.
+        resource_manager_scope: Scope of tokens for it.
+        telemetry_domain: Domain of Application Insights' ingestion.
+    """
+
+    name: str
+    authority: str
+    federation_audience: str
+    model_domains: tuple[str, ...]
+    model_scope: str
+    resource_manager: str
+    resource_manager_scope: str
+    telemetry_domain: str
+
+
+_PLAIN = (
+    "authority",
+    "federation_audience",
+    "model_scope",
+    "resource_manager",
+    "resource_manager_scope",
+    "telemetry_domain",
+)
+
+CLOUDS = {
+    name: Cloud(
+        name=name,
+        model_domains=tuple(zone.removeprefix("privatelink.") for zone in facts["zones"]["model"]),
+        **{fact: facts[fact] for fact in _PLAIN},
+    )
+    for name, facts in table("clouds").items()
+}
+"""Every cloud by its name."""

@@ -1,0 +1,63 @@
+"""Observe every request: one span from its first byte to its last, and one measurement.
+
+A trace begins here. What a client says of a trace of its own (W3C Trace Context, `traceparent`) is
+not taken over: whoever chooses ids chooses what is joined.
+"""
+
+from __future__ import annotations
+
+import time
+
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from secure_openai.telemetry import metrics, names
+from secure_openai.telemetry.spans import SERVER_ERROR, failed, span
+
+METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+PROBLEM = "secure_openai.problem"
+"""Where in the scope the slug of a request's problem is left."""
+
+
+class ObservationMiddleware:
+    """Stands outermost, so that nothing is answered unseen."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and measure it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        method = scope["method"] if scope["method"] in METHODS else "_OTHER"
+        told: dict[str, str | int] = {names.METHOD.name: method}
+        status = SERVER_ERROR
+
+        async def send_with_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        began = time.perf_counter()
+        with span(method, kind=SpanKind.SERVER, under=Context()) as current:
+            try:
+                await self.app(scope, receive, send_with_status)
+            except BaseException as error:
+                scope.setdefault(PROBLEM, type(error).__name__)
+                raise
+            finally:
+                told[names.STATUS.name] = status
+                route, problem = getattr(scope.get("route"), "path", None), scope.get(PROBLEM)
+                if route is not None:
+                    told[names.ROUTE.name] = route
+                if problem is not None:
+                    told[names.ERROR.name] = problem
+                metrics.request_duration.record(time.perf_counter() - began, told)
+                if current.is_recording():
+                    current.update_name(method if route is None else f"{method} {route}")
+                    current.set_attributes(told)
+                    if status >= SERVER_ERROR:
+                        failed(current, problem or str(status))

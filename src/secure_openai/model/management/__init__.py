@@ -1,0 +1,1 @@
+"""Managing the deployments that answer: what is offered, what quota is left, create and delete."""

@@ -1,0 +1,172 @@
+"""Azure Monitor: where observations go when the settings name it, and the only room with an SDK.
+
+The distribution's exporters are taken and its `configure_azure_monitor` is not: that would
+instrument the web framework and HTTP clients by itself, and so record addresses with their queries
+(the code and state of a sign-in, ids of conversations and people in those of the stores) and
+exceptions with their words. It would also answer live metrics with samples of requests, and sample
+by rate instead of by trace. What is observed is what `telemetry/names.py` lists, whichever packages
+are installed.
+
+Nothing of this room is imported unless the settings name a place to send to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from azure.core.credentials import AccessToken
+from azure.core.settings import settings as azure_settings
+from azure.monitor.opentelemetry.exporter import (
+    ApplicationInsightsSampler,
+    AzureMonitorLogExporter,
+    AzureMonitorMetricExporter,
+    AzureMonitorTraceExporter,
+)
+from opentelemetry import _logs, metrics, trace
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+
+from secure_openai import __version__
+from secure_openai.credential import Credential
+from secure_openai.environment import keep_within_the_estate
+from secure_openai.outbound import Outbound
+from secure_openai.settings import Settings
+from secure_openai.telemetry.logs import ExportingHandler
+
+SERVICE = "secure-openai"
+SECONDS_BETWEEN_METRICS = 60.0
+TOKEN_SECONDS = 30.0
+FLUSH_SECONDS = 10.0
+SENDING = frozenset({"azure", "opentelemetry", "requests", "urllib3"})
+"""Whose messages are not sent: those of the sending itself would be without end."""
+
+
+class _Sdk(Protocol):
+    def force_flush(self, timeout_millis: int = ...) -> bool: ...
+    def shutdown(self) -> None: ...
+
+
+@asynccontextmanager
+async def monitored(
+    settings: Settings, credential: Credential, outbound: Outbound
+) -> AsyncIterator[None]:
+    """Send what is observed to Azure Monitor until the block is left."""
+    providers = _start(settings, _OnLoop(credential), outbound)
+    handler = ExportingHandler()
+    handler.addFilter(lambda record: record.name.partition(".")[0] not in SENDING)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        # In a thread: what is still sent asks this loop for a token.
+        await asyncio.to_thread(_stop, providers)
+
+
+def _start(settings: Settings, credential: _OnLoop, outbound: Outbound) -> Sequence[_Sdk]:
+    keep_within_the_estate()
+    # Azure's clients would trace whole addresses where their environment asks for it.
+    azure_settings.tracing_enabled = False
+    how = _how(settings, credential, outbound)
+    resource = Resource({"service.name": SERVICE, "service.version": __version__})
+    tracing = TracerProvider(sampler=WholeTraces(settings.trace_percent / 100), resource=resource)
+    tracing.add_span_processor(BatchSpanProcessor(AzureMonitorTraceExporter(**how)))
+    measuring = MeterProvider(
+        [
+            PeriodicExportingMetricReader(
+                AzureMonitorMetricExporter(**how),
+                export_interval_millis=SECONDS_BETWEEN_METRICS * 1000,
+            )
+        ],
+        resource=resource,
+        # Azure Monitor has no place for single measurements beside their sum.
+        exemplar_filter=AlwaysOffExemplarFilter(),
+    )
+    logging_ = LoggerProvider(resource=resource)
+    logging_.add_log_record_processor(BatchLogRecordProcessor(AzureMonitorLogExporter(**how)))
+    trace.set_tracer_provider(tracing)
+    metrics.set_meter_provider(measuring)
+    _logs.set_logger_provider(logging_)
+    return tracing, measuring, logging_
+
+
+class WholeTraces(Sampler):
+    """Keeps all spans of a request or none.
+
+    The first is decided by the id of the trace, as in all of Application Insights' SDKs; those
+    under one that is not kept are not kept either, without another thought. A span that is kept
+    says the rate, by which Azure Monitor counts those that were not.
+
+    Args:
+        ratio: How many of all traces to keep, 0 to 1.
+    """
+
+    def __init__(self, ratio: float) -> None:
+        self._by_trace = ApplicationInsightsSampler(ratio)
+
+    def should_sample(
+        self, parent_context: Context | None, trace_id: int, name: str, *more: Any, **options: Any
+    ) -> SamplingResult:
+        """Decide for one span."""
+        parent = trace.get_current_span(parent_context).get_span_context()
+        if parent.is_valid and not parent.trace_flags.sampled:
+            return SamplingResult(Decision.DROP)
+        return self._by_trace.should_sample(parent_context, trace_id, name, *more, **options)
+
+    def get_description(self) -> str:
+        """Return what this is, for the SDK's own words."""
+        return "WholeTraces"
+
+
+def _how(settings: Settings, credential: _OnLoop, outbound: Outbound) -> dict[str, Any]:
+    """Return how every exporter sends: with our credential, and by our way out.
+
+    A credential that is given wins over APPLICATIONINSIGHTS_AUTHENTICATION_STRING, which would make
+    one of the library's own; without any, the key in the connection string would be tried, which
+    the estate's workspace refuses.
+    """
+    connection = settings.telemetry_connection_string
+    proxy = outbound.proxy_for(settings.telemetry_url)
+    return {
+        "connection_string": connection,
+        "credential": credential,
+        # What cannot be sent is dropped: nothing is written beside the application.
+        "disable_offline_storage": True,
+        "use_env_settings": False,
+        "proxies": {"https": proxy, "http": proxy} if proxy else {},
+        "connection_verify": str(outbound.ca_bundle) if outbound.ca_bundle else True,
+        "retry_total": 3,
+    }
+
+
+def _stop(providers: Sequence[_Sdk]) -> None:
+    for provider in providers:
+        provider.force_flush(int(FLUSH_SECONDS * 1000))
+        provider.shutdown()
+
+
+class _OnLoop:
+    """Our asynchronous credential, for the threads in which exporters send."""
+
+    def __init__(self, credential: Credential) -> None:
+        self._credential = credential
+        self._loop = asyncio.get_running_loop()
+
+    def get_token(self, *scopes: str, **options: Any) -> AccessToken:
+        """Return a token; raises what azure-identity raises, or TimeoutError."""
+        asking = asyncio.run_coroutine_threadsafe(
+            self._credential.get_token(*scopes, **options), self._loop
+        )
+        return asking.result(TOKEN_SECONDS)

@@ -1,0 +1,68 @@
+"""The arithmetic of quota: the windows that a request is charged to, and when it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from secure_openai.store.usage import UsageTotals
+from secure_openai.types import Decision, Limits, Reason
+
+DAYS_KEPT = 400
+"""How long day counts are kept, for reports; minute counts are of no use after a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The UTC minute and UTC day of an instant, as keys."""
+
+    minute: str
+    day: str
+
+    @classmethod
+    def of(cls, now: datetime) -> Windows:
+        """Return the windows of an instant."""
+        utc = now.astimezone(UTC)
+        return cls(utc.strftime("%Y-%m-%dT%H:%M"), utc.strftime("%Y-%m-%d"))
+
+
+def refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: datetime) -> Decision | None:
+    """Return why one more request of `tokens` is refused, or `None`."""
+    utc = now.astimezone(UTC)
+    midnight = (utc + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    to_day = (midnight - utc).total_seconds()
+    to_minute = to_day % 60 or 60.0
+    # The longest wait first: whoever waits as long as the answer says must not be refused again.
+    if totals.tokens_today + tokens > limits.tokens_per_day:
+        return _refused(
+            Reason.TOKENS_PER_DAY,
+            f"The request may take {tokens} tokens and you have "
+            f"{max(0, limits.tokens_per_day - totals.tokens_today)} left today (UTC).",
+            to_day if tokens <= limits.tokens_per_day else None,
+        )
+    if totals.tokens_this_minute + tokens > limits.tokens_per_minute:
+        return _refused(
+            Reason.TOKENS_PER_MINUTE,
+            f"The request may take {tokens} tokens and you have "
+            f"{max(0, limits.tokens_per_minute - totals.tokens_this_minute)} left in this minute.",
+            to_minute if tokens <= limits.tokens_per_minute else None,
+        )
+    if totals.requests_this_minute >= limits.requests_per_minute:
+        return _refused(
+            Reason.REQUESTS_PER_MINUTE,
+            f"You have made {totals.requests_this_minute} requests in this minute, which is the "
+            "limit. Wait for the next minute.",
+            to_minute if limits.requests_per_minute else None,
+        )
+    if totals.concurrent >= limits.concurrent_streams:
+        return _refused(
+            Reason.CONCURRENT_STREAMS,
+            f"You have {totals.concurrent} requests under way, which is the limit. "
+            "Wait until one has ended.",
+            1.0 if limits.concurrent_streams else None,
+        )
+    return None
+
+
+def _refused(reason: Reason, detail: str, retry_after: float | None) -> Decision:
+    return Decision(allowed=False, reason=reason, detail=detail, retry_after=retry_after)

@@ -1,0 +1,118 @@
+"""A call of a model, as it is observed: one span, its duration, its first event and its tokens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+
+from opentelemetry.trace import Span, SpanKind
+
+from secure_openai.telemetry import metrics, names
+from secure_openai.telemetry.spans import Within, failed, tracer
+from secure_openai.types import Attempt, Operation, Usage
+
+_OPERATIONS = {
+    Operation.CHAT_COMPLETIONS: "chat",
+    Operation.RESPONSES: "chat",
+    Operation.EMBEDDINGS: "embeddings",
+}
+"""What the conventions call an operation (`gen_ai.operation.name`)."""
+
+
+class ModelCall:
+    """One call; it begins when it is made, and ends once.
+
+    Args:
+        operation: What is asked.
+        provider: Who answers.
+        deployment: Of which deployment.
+        stream: Whether the answer is streamed.
+    """
+
+    def __init__(
+        self, *, operation: Operation, provider: str, deployment: str, stream: bool
+    ) -> None:
+        name = _OPERATIONS[operation]
+        self._attributes: dict[str, str] = {
+            names.OPERATION.name: name,
+            names.PROVIDER.name: provider,
+            names.DEPLOYMENT.name: deployment,
+        }
+        self._span = tracer.start_span(
+            f"{name} {deployment}",
+            kind=SpanKind.CLIENT,
+            attributes={**self._attributes, names.STREAM.name: stream},
+        )
+        self._began = time.perf_counter()
+        self._first: float | None = None
+
+    def active(self) -> AbstractContextManager[Span]:
+        """Be within the call's span until the block is left, which does not end it."""
+        return Within(self._span, ends=False)
+
+    def answered(self) -> None:
+        """Note that the first event has come."""
+        if self._first is None:
+            self._first = time.perf_counter() - self._began
+
+    def end(
+        self,
+        *,
+        usage: Usage | None,
+        finish_reason: str | None,
+        error: str | None,
+        member: str,
+        attempts: Iterable[Attempt],
+    ) -> None:
+        """End the call.
+
+        Args:
+            usage: What it took.
+            finish_reason: As the model said.
+            error: The slug of what broke it off.
+            member: Who answered, in a pool.
+            attempts: Who was asked before and did not answer.
+        """
+        seconds = time.perf_counter() - self._began
+        told = self._attributes if not member else {**self._attributes, names.MEMBER.name: member}
+        if self._first is not None:
+            metrics.first_chunk.record(self._first, told)
+        for attempt in attempts:
+            metrics.failed_attempts.add(
+                1, {names.MEMBER.name: attempt.member, names.ERROR.name: attempt.outcome}
+            )
+        if usage is not None:
+            self._count(usage)
+        metrics.operation_duration.record(
+            seconds, told if error is None else {**told, names.ERROR.name: error}
+        )
+        if self._span.is_recording():
+            self._span.set_attributes(_told(usage, finish_reason, member))
+            if error is not None:
+                failed(self._span, error)
+        self._span.end()
+
+    def _count(self, usage: Usage) -> None:
+        for kind, tokens in (("input", usage.prompt_tokens), ("output", usage.completion_tokens)):
+            told: dict[str, str | bool] = {
+                **self._attributes,
+                names.ESTIMATED.name: usage.estimated,
+                names.TOKEN_TYPE.name: kind,
+            }
+            metrics.token_usage.record(tokens, told)
+
+
+def _told(
+    usage: Usage | None, finish_reason: str | None, member: str
+) -> dict[str, str | bool | int | list[str]]:
+    told: dict[str, str | bool | int | list[str]] = {}
+    if usage is not None:
+        told[names.INPUT_TOKENS.name] = usage.prompt_tokens
+        told[names.OUTPUT_TOKENS.name] = usage.completion_tokens
+        told[names.ESTIMATED.name] = usage.estimated
+    if finish_reason is not None:
+        told[names.FINISH.name] = [finish_reason]
+    if member:
+        told[names.MEMBER.name] = member
+    return told

@@ -1,0 +1,88 @@
+"""Spans: what took how long, under which request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import Token
+
+from opentelemetry import context, trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from secure_openai.errors import SecureOpenAIError
+from secure_openai.telemetry.names import ERROR, SCOPE
+
+SERVER_ERROR = 500
+
+tracer = trace.get_tracer(SCOPE)
+
+
+class Within:
+    """A span that is current until the block is left; what went wrong is told by its kind alone.
+
+    What the API records of an exception by itself is its words, which may quote what was typed. A
+    refusal is no failure of ours and leaves the status as it is, as HTTP's conventions have it.
+    Without an SDK there is nothing to make current, which is most of what a span costs.
+
+    Args:
+        current: The span.
+        ends: Whether the span ends with the block.
+    """
+
+    __slots__ = ("_ends", "_token", "current")
+
+    def __init__(self, current: Span, *, ends: bool = True) -> None:
+        self.current = current
+        self._ends = ends
+        self._token: Token[context.Context] | None = None
+
+    def __enter__(self) -> Span:
+        if self.current.get_span_context().is_valid:
+            self._token = context.attach(trace.set_span_in_context(self.current))
+        return self.current
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        if self._token is not None:
+            context.detach(self._token)
+        if self._ends:
+            if error is not None:
+                self.current.set_attribute(ERROR.name, error_type(error))
+                ours = isinstance(error, SecureOpenAIError) and error.http_status < SERVER_ERROR
+                if not ours:
+                    self.current.set_status(Status(StatusCode.ERROR))
+            self.current.end()
+
+
+def span(
+    name: str,
+    attributes: Mapping[str, str] | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
+    *,
+    under: context.Context | None = None,
+) -> Within:
+    """Begin a span, under the current one or under a context that is given."""
+    return Within(tracer.start_span(name, context=under, kind=kind, attributes=attributes))
+
+
+def failed(current: Span, kind: str) -> None:
+    """Say that a span ended in failure."""
+    current.set_attribute(ERROR.name, kind)
+    current.set_status(Status(StatusCode.ERROR))
+
+
+def error_type(error: BaseException) -> str:
+    """Return what a failure is called: a problem by its own name, anything else by its class."""
+    return error.problem if isinstance(error, SecureOpenAIError) else type(error).__name__
+
+
+def trace_id() -> str:
+    """Return the id of the trace that is under way, 32 hexadecimal digits, or `""`."""
+    found = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(found.trace_id) if found.is_valid else ""
+
+
+def span_id() -> str:
+    """Return the id of the span that is under way, 16 hexadecimal digits, or `""`."""
+    found = trace.get_current_span().get_span_context()
+    return trace.format_span_id(found.span_id) if found.is_valid else ""

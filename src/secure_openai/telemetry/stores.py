@@ -1,0 +1,68 @@
+"""A store, with each of its operations observed: one span and one measurement."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
+
+from opentelemetry.trace import SpanKind
+
+from secure_openai.telemetry import metrics, names
+from secure_openai.telemetry.spans import error_type, span
+
+StoreT = TypeVar("StoreT")
+
+
+def observed(store: StoreT, *, system: str, collection: str) -> StoreT:
+    """Return a store that does what `store` does, with its asynchronous operations observed.
+
+    Arguments and results are not looked at: what is kept stays between the store and its caller.
+
+    Args:
+        store: What to observe.
+        system: Which database, in the words of the conventions (`db.system.name`).
+        collection: Which store.
+    """
+    return cast("StoreT", _Observed(store, system, collection))
+
+
+class _Observed:
+    def __init__(self, store: object, system: str, collection: str) -> None:
+        self._observed_store = store
+        self._observed_attributes = {
+            names.SYSTEM.name: system,
+            names.COLLECTION.name: collection,
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._observed_store, name)
+        if inspect.iscoroutinefunction(found):
+            found = _operation(found, name, self._observed_attributes)
+            # Found once: from here on it is an attribute like any other.
+            self.__dict__[name] = found
+        return found
+
+
+def _operation(
+    call: Callable[..., Awaitable[Any]], name: str, attributes: dict[str, str]
+) -> Callable[..., Awaitable[Any]]:
+    told = {**attributes, names.QUERY.name: name}
+    title = f"{name} {attributes[names.COLLECTION.name]}"
+
+    @functools.wraps(call)
+    async def operation(*arguments: Any, **options: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            with span(title, told, SpanKind.CLIENT):
+                result = await call(*arguments, **options)
+        except BaseException as error:
+            failure = {**told, names.ERROR.name: error_type(error)}
+            metrics.store_duration.record(time.perf_counter() - began, failure)
+            raise
+        metrics.store_duration.record(time.perf_counter() - began, told)
+        return result
+
+    return operation

@@ -1,0 +1,137 @@
+"""The way into Azure: what the documents name is there, what applies hand each other fits."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from secure_openai.posture.simulation import Workspace
+from tests.infra.conftest import Applied
+from tests.infra.estate import INFRA, ROOT, environment
+from tests.infra.test_bootstrap import ESTATE, FOLDER, example
+
+PAGES = ("docs/deployment.md", "infra/README.md")
+COMMANDS = {"apply", "destroy", "get", "init", "output", "providers"}
+_BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(r"`(terraform -chdir[^`…]*)`")
+_OUTPUT = re.compile(r"outputs? `(\w+)`")
+
+
+def commands(page: str, program: str = "terraform") -> list[list[str]]:
+    """Return the commands of a page that call a program, each as its words, in order."""
+    text = (ROOT / page).read_text()
+    lines = [line for block in _BLOCK.findall(text) for line in block.splitlines()]
+    lines += _INLINE.findall(text)
+    return [shlex.split(line) for line in lines if line.startswith(f"{program} ")]
+
+
+def declared(folder: Path, kind: str) -> set[str]:
+    """Return the names of a folder's variables, outputs, modules or resources."""
+    text = "\n".join(path.read_text() for path in folder.glob("*.tf"))
+    return {
+        " ".join(names)
+        for names in re.findall(rf'^{kind} "(\w+)"(?: "(\w+)")?', text, re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_names_what_is_there(page: str) -> None:
+    """Folders, files, outputs and resources exist, or an earlier command has written them."""
+    found = commands(page)
+    written: set[Path] = set()
+
+    assert len(found) >= 10
+    for words in found:
+        folder = ROOT / words[1].removeprefix("-chdir=")
+        assert words[2] in COMMANDS
+        assert list(folder.glob("*.tf")), words
+        for word in words[3:]:
+            option, _, value = word.partition("=")
+            if option in ("-var-file", "-backend-config"):
+                assert (folder / value).exists() or folder / value in written, word
+            if option in ("-target", "-replace"):
+                *modules, kind, name = value.split(".")
+                place = folder / "modules" / modules[1] if modules else folder
+                assert f"{kind} {name}" in declared(place, "resource"), word
+        if words[2] == "output":
+            assert f"{words[4]} " in declared(folder, "output"), words
+        if ">" in words:
+            written.add(ROOT / words[words.index(">") + 1])
+
+
+def test_what_needs_no_azure_names_what_is_there() -> None:
+    """A proof is asked of a folder and a file of variables that exist."""
+    found = commands(PAGES[0], ".venv/bin/secure-openai")
+
+    assert {words[1] for words in found} == {"prove"}
+    for words in found:
+        assert list((ROOT / words[2]).glob("*.tf"))
+        assert (ROOT / words[words.index("--var-file") + 1]).is_file()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_providers_are_locked_before_anything_is_initialised(page: str) -> None:
+    """No lock file is committed: to make one is the first step."""
+    steps = [words[2] for words in commands(page)]
+
+    assert steps.index("providers") < steps.index("init")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_output_that_is_named_is_declared(page: str) -> None:
+    """People look for what the page calls an output."""
+    both = declared(INFRA, "output") | declared(FOLDER, "output")
+
+    assert {f"{name} " for name in _OUTPUT.findall((ROOT / page).read_text())} <= both
+
+
+def test_links_lead_somewhere() -> None:
+    """Each relative link of the pages is a file of the repository."""
+    for page in (*PAGES, "docs/adr/0007-a-trial-keeps-its-network.md"):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / page).read_text()):
+            assert ((ROOT / page).parent / target).exists(), (page, target)
+
+
+def test_what_bootstrap_hands_over_is_what_the_estate_takes(tmp_path: Path) -> None:
+    """With bootstrap's ids beside its own file the estate plans, with the key and the owner."""
+    handed = tmp_path / "bootstrap.tfvars.json"
+    handed.write_text(json.dumps(example().outputs["for_estate"]))
+    with Workspace(INFRA, var_files=[environment("private"), handed]) as workspace:
+        planned = {
+            one["address"]: one["change"]["after"]
+            for one in workspace.plan().json["resource_changes"]
+        }
+
+    apply = example().at('azurerm_user_assigned_identity.deploy["apply"]').values["principal_id"]
+    cosmos = planned["module.store.azurerm_cosmosdb_account.this"]
+    assert cosmos["key_vault_key_id"].endswith(".vault.azure.net/keys/estate")
+    assert planned['module.identity.azuread_application.this["production"]']["owners"] == [apply]
+
+
+def test_what_the_estate_hands_over_is_what_bootstrap_takes(
+    applied: Applied, tmp_path: Path
+) -> None:
+    """With the estate's ids beside its own file, bootstrap plans a lock and a reader for each."""
+    (_, estate) = applied("private")
+    handed = tmp_path / "estate.tfvars.json"
+    handed.write_text(json.dumps(estate.outputs["for_bootstrap"]))
+    with Workspace(FOLDER, var_files=[FOLDER / "example.tfvars", handed]) as workspace:
+        planned = workspace.plan().changes
+
+    given = estate.outputs["for_bootstrap"]["estate"]
+    assert given.keys() == ESTATE.keys()
+    assert len([one for one in planned if one.startswith("azurerm_management_lock.estate")]) == len(
+        given["lock_ids"]
+    )
+    assert len(
+        [one for one in planned if one.startswith("azurerm_role_assignment.package_reader")]
+    ) == len(given["package_readers"])
+    assert not [
+        identifier
+        for identifier in given["lock_ids"].values()
+        if "/microsoft.cognitiveservices/" in identifier.lower()
+    ]

@@ -1,0 +1,55 @@
+"""Doors that believe too much."""
+
+from __future__ import annotations
+
+from tests.posture.attacks.changes import (
+    APPLICATION,
+    FUNCTION,
+    SOMEBODY,
+    WEB,
+    both,
+    resource,
+)
+from tests.posture.mutants import Change, added, put
+
+LOGIN = "https://login.microsoftonline.com/common/v2.0"
+
+SIGN_IN: dict[str, tuple[str, Change]] = {
+    "everybody's tenant": ("SIGNIN-02", put(FUNCTION, "auth_settings_v2/0/active_directory_v2/0/tenant_auth_endpoint", LOGIN)),
+    "another tenant": ("SIGNIN-02", put(FUNCTION, "auth_settings_v2/0/active_directory_v2/0/tenant_auth_endpoint", LOGIN.replace("common", SOMEBODY))),
+    "another login beside": ("SIGNIN-02", put(FUNCTION, "auth_settings_v2/0/google_v2", [{"client_id": "x"}])),
+    "the first login": ("SIGNIN-02", put(FUNCTION, "auth_settings", [{"enabled": True, "unauthenticated_client_action": "AllowAnonymous"}])),
+    "a tenant of the attacker's": (
+        "SIGNIN-01",
+        both(
+            put(WEB, "app_settings/SECURE_OPENAI_TENANT_ID", SOMEBODY),
+            put(WEB, "app_settings/SECURE_OPENAI_AUTHORITY", LOGIN.replace("common", SOMEBODY)),
+        ),
+    ),
+    "an answer that may be played again": ("SIGNIN-02", put(FUNCTION, "auth_settings_v2/0/login/0/validate_nonce", False)),
+    "a host that the caller names": ("SIGNIN-02", put(FUNCTION, "auth_settings_v2/0/forward_proxy_convention", "Standard")),
+    "any website in people's name": ("SIGNIN-01", put(WEB, "site_config/0/cors", [{"allowed_origins": ["*"], "support_credentials": True}])),
+    "any website in a job's name": ("SIGNIN-02", put(FUNCTION, "site_config/0/cors", [{"allowed_origins": ["*"]}])),
+    "code from elsewhere": ("SIGNIN-04", put(WEB, "app_settings/PYTHONPATH", "/home/evil")),
+    "a library loaded before all others": ("SIGNIN-04", put(WEB, "app_settings/LD_PRELOAD", "/home/x.so")),
+    "certificates of somebody's own": ("SIGNIN-04", put(WEB, "app_settings/SSL_CERT_FILE", "/home/ca.pem")),
+    "a container under the application's command": ("SIGNIN-04", put(WEB, "site_config/0/application_stack/0/docker_image_name", "evil/image")),
+    "an address behind a gateway of another name": (
+        "SIGNIN-01",
+        both(
+            resource("azurerm_application_gateway", "a", id="/g", name="g", http_listener=[{"name": "x", "protocol": "Https", "host_name": "chat.contoso.com"}], ssl_policy=[{"policy_name": "AppGwSslPolicy20220101S"}]),
+            put(WEB, "app_settings/SECURE_OPENAI_PUBLIC_URL", "https://elsewhere.example.com"),
+            put(APPLICATION, "web/0/redirect_uris", ["https://elsewhere.example.com/auth/callback"]),
+        ),
+    ),
+    "a gateway without TLS": ("SIGNIN-06", added("azurerm_application_gateway", id="/g", name="g", http_listener=[{"name": "x", "protocol": "Http"}], ssl_policy=[{"policy_name": "AppGwSslPolicy20220101S"}])),
+    "a gateway with an old policy": ("SIGNIN-06", added("azurerm_application_gateway", id="/g", name="g", http_listener=[], ssl_policy=[])),
+    "a wall that only watches": ("SIGNIN-06", added("azurerm_web_application_firewall_policy", id="/w", name="w", policy_settings=[{"mode": "Detection"}])),
+    "a setting of another application that is swapped": (
+        "SIGNIN-04",
+        both(
+            resource("azurerm_linux_web_app", "a", id="/w", name="w", app_settings={"DB": "a"}, identity=[{"type": "SystemAssigned"}], site_config=[{}]),
+            resource("azurerm_linux_web_app_slot", "a", id="/w/slots/s", name="s", app_service_id="/w", app_settings={"DB": "b"}, identity=[{"type": "SystemAssigned"}], site_config=[{}]),
+        ),
+    ),
+}  # fmt: skip

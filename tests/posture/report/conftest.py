@@ -1,0 +1,64 @@
+"""States of the environments, each applied once, and their reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from secure_openai.posture.assumptions import Assumptions
+from secure_openai.posture.report.report import Report
+from secure_openai.posture.simulation import simulate
+from tests.infra.estate import INFRA, environment
+from tests.posture.report.reports import broken, report_of
+
+State = dict[str, Any]
+
+
+def _applied(name: str) -> State:
+    with simulate(INFRA, var_files=[environment(name)]) as done:
+        return done.state
+
+
+@pytest.fixture(scope="package")
+def state() -> State:
+    """Return the state of the private estate."""
+    return _applied("private")
+
+
+@pytest.fixture(scope="package")
+def private(state: State) -> Report:
+    """Return the report of an estate of which everything is proven."""
+    return report_of(state)
+
+
+@pytest.fixture(scope="package")
+def public() -> Report:
+    """Return the report of an estate that is open to listed addresses."""
+    return report_of(_applied("public"))
+
+
+@pytest.fixture(scope="package")
+def vouched() -> Report:
+    """Return the report of an estate that stands on assumptions."""
+    path = INFRA / "environments" / "existing-network.assumptions.json"
+    return report_of(_applied("existing-network"), assumed=Assumptions.load(path))
+
+
+@pytest.fixture(scope="package")
+def faults(state: State) -> State:
+    """Return a state with many faults and a doubt."""
+    return broken(state)
+
+
+@pytest.fixture(scope="package")
+def faulty(faults: State) -> Report:
+    """Return the report of an estate with many faults and a doubt."""
+    return report_of(faults)
+
+
+@pytest.fixture(params=["private", "public", "vouched", "faulty"])
+def report(request: pytest.FixtureRequest) -> Report:
+    """Return each report in turn."""
+    found: Report = request.getfixturevalue(request.param)
+    return found

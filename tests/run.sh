@@ -1,0 +1,22 @@
+#!/bin/sh
+# Run the tests; without arguments all of them, in two processes side by side: applying Terraform keeps
+# one busy, and waiting for servers and browsers the other.
+#   sh tests/run.sh FOLDER_OF_COMMANDS [ARGUMENTS OF PYTEST]
+set -u
+commands=$1
+shift
+if [ $# -gt 0 ]; then
+  exec "$commands/coverage" run -m pytest "$@"
+fi
+kept=$(mktemp)
+"$commands/coverage" run -m pytest tests/infra tests/posture tests/cli >"$kept" 2>&1 &
+beside=$!
+trap 'kill "$beside" 2>/dev/null; rm -f "$kept"; exit 130' INT TERM
+"$commands/coverage" run -m pytest tests \
+  --ignore=tests/infra --ignore=tests/posture --ignore=tests/cli
+here=$?
+wait "$beside"
+there=$?
+cat "$kept"
+rm -f "$kept"
+[ "$here" -eq 0 ] && [ "$there" -eq 0 ]
