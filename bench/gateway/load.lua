@@ -8,7 +8,7 @@ function init(args)
   for line in io.lines(args[2]) do tokens[#tokens + 1] = "Bearer " .. line end
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
-  if args[3] then wrk.headers["Host"] = args[3] end
+  if args[3] and args[3] ~= "" then wrk.headers["Host"] = args[3] end
   if #tokens == 1 then wrk.headers["Authorization"] = tokens[1] end
 end
 
