@@ -46,6 +46,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from secure_openai.errors import AlreadyStored, NotFound, Refused, StoreError
+from secure_openai.fresh_ids import fresh_id
 from secure_openai.store.cosmos.container import ETAG, Replace, Upsert
 from secure_openai.store.cosmos.contention import TryAgain, contended, until_decided
 from secure_openai.store.cosmos.database import CosmosDatabase
@@ -107,7 +108,7 @@ class CosmosUsageStore:
         if self._closed:
             raise StoreError("The store is closed.")
         reservation = Reservation(
-            id=ReservationId(secrets.token_hex(16)),
+            id=ReservationId(fresh_id()),
             principal=principal,
             deployment=deployment,
             tokens=tokens,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from datetime import datetime, timedelta
 
 from secure_openai.errors import Refused
+from secure_openai.fresh_ids import fresh_id
 from secure_openai.store.quota import DAYS_KEPT, Windows, refusal_of
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.usage import Reservation, UsageTotals
@@ -33,7 +33,7 @@ class SqliteUsageStore:
         """Set quota aside, or refuse."""
         windows = Windows.of(now)
         reservation = Reservation(
-            id=ReservationId(secrets.token_hex(16)),
+            id=ReservationId(fresh_id()),
             principal=principal,
             deployment=deployment,
             tokens=tokens,
