@@ -44,8 +44,11 @@ from tests.system import free_ports
 from tests.tls import Tls
 
 COSMOS = "cosmos-test.documents.azure.com"
+COSMOS_REGION = "cosmos-test-swedencentral.documents.azure.com"
+"""Where the account says that its region is: the client goes there with everything else."""
+
 MODELS = ("oai-first.openai.azure.com", "oai-second.openai.azure.com")
-NAMES = ("localhost", COSMOS, STORAGE, VAULT, *MODELS)
+NAMES = ("localhost", COSMOS, COSMOS_REGION, STORAGE, VAULT, *MODELS)
 """What the certificate of the estate is good for."""
 
 FEDERATION = "api://AzureADTokenExchange"
@@ -176,9 +179,9 @@ async def running_estate(servers: Servers, slot: str) -> AsyncIterator[Estate]:
         context = server_context(servers.tls.certificate, servers.tls.key)
         cosmos = await stack.enter_async_context(bridged(servers.cosmos, context))
         database = await make_database(cosmos.url)
-        # From here on it is reached by its name in Azure, through the proxy.
-        cosmos.url = f"https://{COSMOS}"
-        network.routes[COSMOS] = cosmos.port
+        # From here on it is reached by its names in Azure, through the proxy.
+        cosmos.url = f"https://{COSMOS_REGION}"
+        network.routes |= dict.fromkeys((COSMOS, COSMOS_REGION), cosmos.port)
         cosmos.gate = lambda request: _refused_by_cosmos(request, identity)
         vault = await stack.enter_async_context(
             running_vault((servers.tls.certificate, servers.tls.key))
