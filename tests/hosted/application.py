@@ -157,9 +157,9 @@ class Talk:
         assert made.status_code == 201, made.text
         return cls(http, f"/api/conversations/{made.json()['id']}/messages")
 
-    async def ask(self, text: str) -> httpx2.Response:
+    async def ask(self, text: str, deployment: str = "chat") -> httpx2.Response:
         """Send a message; return the whole stream, or the refusal."""
-        return await self.http.post(self.path, json={"text": text, "deployment": "chat"})
+        return await self.http.post(self.path, json={"text": text, "deployment": deployment})
 
     async def kept(self) -> list[tuple[str, str, str]]:
         """Return who said what, and how it ended."""

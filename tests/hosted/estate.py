@@ -36,6 +36,7 @@ from secure_openai.testing.managed_identity import ManagedIdentity
 from secure_openai.testing.person import named
 from tests.cosmosdb.bridge import Bridge, bridged
 from tests.cosmosdb.estate import make_database, server_context
+from tests.hosted.door import Door, standing_before
 from tests.servers import listening, port_of, served
 from tests.store.azure.estate import STORAGE, VAULT, Identity
 from tests.store.azure.tunnel import Tunnel, tunnel
@@ -86,6 +87,7 @@ class Estate:
         identity: The managed identity and its endpoint.
         identity_url: Where that endpoint is.
         provider: Who signs people in.
+        door: What stands before that, and may be closed.
         models: Both accounts, the first before the second.
         network: What leads to all of them.
         tls: Their certificate.
@@ -99,6 +101,7 @@ class Estate:
     identity: ManagedIdentity
     identity_url: str
     provider: IdentityProvider
+    door: Door
     models: list[Served]
     network: Tunnel
     tls: Tls
@@ -195,10 +198,11 @@ async def running_estate(servers: Servers, slot: str) -> AsyncIterator[Estate]:
             network.routes[name] = port_of(bound)
             models.append(app.state.served)
         issuer, endpoint = listening(), listening()
+        door = await stack.enter_async_context(standing_before(port_of(issuer)))
         provider = replace(
             identity_provider(
                 servers.identity_folder,
-                public_url=f"https://localhost:{port_of(issuer)}",
+                public_url=f"https://localhost:{door.port}",
                 application_url=f"http://localhost:{port}",
             ),
             federated=FederatedCredential(
@@ -217,6 +221,7 @@ async def running_estate(servers: Servers, slot: str) -> AsyncIterator[Estate]:
             identity=identity,
             identity_url=f"http://127.0.0.1:{port_of(endpoint)}",
             provider=provider,
+            door=door,
             models=models,
             network=network,
             tls=servers.tls,
