@@ -7,11 +7,13 @@ import json
 import os
 import ssl
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from unittest.mock import patch
 
 import httpx2
@@ -23,6 +25,8 @@ from secure_openai.stores import Stores, open_stores
 from secure_openai.testing.person import sign_in
 from tests.hosted.estate import Estate
 from tests.system import environment
+
+T = TypeVar("T")
 
 READY_SECONDS = 60.0
 END_SECONDS = 40.0
@@ -78,7 +82,13 @@ class Application:
 
 @asynccontextmanager
 async def application(
-    estate: Estate, folder: Path, *, port: int | None = None, ready: bool = True, **changes: str
+    estate: Estate,
+    folder: Path,
+    *,
+    port: int | None = None,
+    ready: bool = True,
+    settings: Mapping[str, str] | None = None,
+    **changes: str,
 ) -> AsyncIterator[Application]:
     """Run an instance until the block is left, and end it as App Service does.
 
@@ -87,20 +97,22 @@ async def application(
         folder: Where it may write, and its log is.
         port: Where it listens, unless at the estate's port.
         ready: Whether to wait until it is.
-        changes: Settings that differ, by their whole names.
+        settings: Settings that differ, by their whole names.
+        changes: The same.
     """
     chosen = port or estate.port
     log = folder / f"{chosen}.log"
-    settings = {
+    environment_of_it = {
         **estate.settings(),
         "SECURE_OPENAI_LISTEN_PORT": str(chosen),
         "SECURE_OPENAI_DATA": str(folder / "data"),
+        **(settings or {}),
         **changes,
     }
     with log.open("wb") as written:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "secure_openai.cli", "serve"),
-            env=environment(**settings),
+            env=environment(**environment_of_it),
             stdout=written,
             stderr=written,
             cwd=folder,
@@ -122,6 +134,33 @@ async def application(
             process.kill()
             await process.wait()
             raise
+
+
+@contextmanager
+def in_a_thread(context: AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """Keep an asynchronous context open in a thread of its own, for tests that are not."""
+    loop = asyncio.new_event_loop()
+    entered: Future[T] = Future()
+    over = asyncio.Event()
+
+    async def run() -> None:
+        try:
+            async with context as value:
+                entered.set_result(value)
+                await over.wait()
+        except BaseException as error:
+            if entered.done():
+                raise
+            entered.set_exception(error)
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
+    thread.start()
+    try:
+        yield entered.result(READY_SECONDS)
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join()
+        loop.close()
 
 
 @asynccontextmanager

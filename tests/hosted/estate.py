@@ -37,6 +37,7 @@ from secure_openai.testing.person import named
 from tests.cosmosdb.bridge import Bridge, bridged
 from tests.cosmosdb.estate import make_database, server_context
 from tests.hosted.door import Door, standing_before
+from tests.ingestion import KEY
 from tests.servers import listening, port_of, served
 from tests.store.azure.estate import STORAGE, VAULT, Identity
 from tests.store.azure.tunnel import Tunnel, tunnel
@@ -49,7 +50,8 @@ COSMOS_REGION = "cosmos-test-swedencentral.documents.azure.com"
 """Where the account says that its region is: the client goes there with everything else."""
 
 MODELS = ("oai-first.openai.azure.com", "oai-second.openai.azure.com")
-NAMES = ("localhost", COSMOS, COSMOS_REGION, STORAGE, VAULT, *MODELS)
+INGESTION = "swedencentral-0.in.applicationinsights.azure.com"
+NAMES = ("localhost", COSMOS, COSMOS_REGION, STORAGE, VAULT, INGESTION, *MODELS)
 """What the certificate of the estate is good for."""
 
 FEDERATION = "api://AzureADTokenExchange"
@@ -118,6 +120,12 @@ class Estate:
         return self.provider.issuance.access_token(
             named(name), COMMAND_LINE_CLIENT_ID, for_api=True
         )
+
+    def telemetry_to(self, port: int) -> str:
+        """Lead telemetry to a port of loopback; return the connection string that names it."""
+        self.network.routes[INGESTION] = port
+        place = f"IngestionEndpoint=https://{INGESTION}/;LiveEndpoint=https://{INGESTION}/"
+        return f"InstrumentationKey={KEY};{place}"
 
     def settings(self) -> dict[str, str]:
         """Return the settings that Terraform would write, and what App Service sets."""
