@@ -74,7 +74,8 @@ def create_app(settings: Settings) -> FastAPI:
         async with (
             assemble(settings) as assembly,
             monitored_by_azure(assembly),
-            scheduled(assembly),
+            # In Azure the Function App runs the jobs, with roles that this process has not.
+            nullcontext() if settings.kept_in_azure else scheduled(assembly),
         ):
             app.state.assembly = assembly
             yield
