@@ -76,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with (
             assemble(settings) as assembly,
             monitored_by_azure(assembly),
+            # In Azure the Function App runs the jobs, with roles that this process has not.
             scheduled(assembly),
         ):
             app.state.assembly = assembly
@@ -108,12 +109,13 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(OriginMiddleware, public_url=settings.public_url),
         ],
     )
+    # The busiest first: a request is compared with one route after the other.
     for room in (
-        sign_in,
-        pages,
-        chat,
-        my_data,
         gateway,
+        chat,
+        pages,
+        sign_in,
+        my_data,
         administration,
         custody,
         deployments,

@@ -15,7 +15,7 @@ class Reservation:
     """Quota set aside for one request until it is settled, released or expires.
 
     Attributes:
-        id: Unguessable.
+        id: Never another's.
         principal: Whose quota.
         deployment: Which deployment's quota.
         tokens: How many tokens are set aside: the prompt's estimate and the largest answer.

@@ -4,8 +4,8 @@ A deletion looks at the item and writes it again, as it was, in the batch that d
 one of the two fails where a hold is placed meanwhile. So the item is made by an owner's first
 deletion, and stays.
 
-That a principal may have holds is noted in a partition of its own before the first is placed, so that
-whoever lists all of them asks one partition, and then each principal that is noted there.
+That a principal may have holds is noted in a partition of its own before the first is placed, so
+that whoever lists all asks one partition, and then each principal that is noted there.
 """
 
 from __future__ import annotations

@@ -45,10 +45,12 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from secure_openai.errors import AlreadyStored, NotFound, Refused, StoreError
+from secure_openai.fresh_ids import fresh_id
 from secure_openai.store.cosmos.container import ETAG, Replace, Upsert
-from secure_openai.store.cosmos.contention import TryAgain, contended, until_decided
+from secure_openai.store.cosmos.contention import contended, until_decided
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.cosmos.holding import Holding, sum_of
 from secure_openai.store.cosmos.ledger import (
@@ -111,7 +113,7 @@ class CosmosUsageStore:
         if self._closed:
             raise StoreError("The store is closed.")
         reservation = Reservation(
-            id=ReservationId(secrets.token_hex(16)),
+            id=ReservationId(fresh_id()),
             principal=principal,
             deployment=deployment,
             tokens=tokens,
@@ -254,15 +256,18 @@ class CosmosUsageStore:
         self._closed = True
         for holding in self._holdings.values():
             async with holding.lock:
-                now = holding.now(self._clock())
-                if holding.ledger is None or now.timestamp() > (holding.lease or Lease()).expires:
-                    continue
                 try:
-                    with contended():
-                        await self._write(holding, holding.remaining(now), now)
-                except (StoreError, TryAgain):
+                    # Another instance may have written since: that is no reason to keep a block.
+                    await until_decided(partial(self._give_back, holding))
+                except StoreError:
                     logger.warning("a lease was not given back: it ends by itself")
                     return
+
+    async def _give_back(self, holding: Holding) -> None:
+        await self._ledger(holding)
+        now = holding.now(self._clock())
+        if holding.lease is not None and now.timestamp() <= holding.lease.expires:
+            await self._write(holding, holding.remaining(now), now)
 
     async def _ledger(self, holding: Holding) -> JsonObject:
         """Return the ledger as this instance knows it, read if it does not."""

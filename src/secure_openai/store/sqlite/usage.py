@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from secure_openai.errors import Refused
+from secure_openai.fresh_ids import fresh_id
 from secure_openai.store.continuation import token, values_of
 from secure_openai.store.quota import DAYS_KEPT, Windows, refusal_of
 from secure_openai.store.sqlite.database import Database
@@ -37,7 +37,7 @@ class SqliteUsageStore:
         """Set quota aside, or refuse."""
         windows = Windows.of(now)
         reservation = Reservation(
-            id=ReservationId(secrets.token_hex(16)),
+            id=ReservationId(fresh_id()),
             principal=principal,
             deployment=deployment,
             tokens=tokens,
