@@ -191,6 +191,27 @@ async def test_export(kept: Kept, job: Attending) -> None:
     assert MARKER not in json.dumps(event.facts)
 
 
+async def test_an_export_that_is_cut_off(
+    kept: Kept, job: Attending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off between the file and its request, and run again, there is one file and one record."""
+    await fill(kept)
+    request = await ask(kept, RequestKind.EXPORT)
+
+    async def killed(_: DataRequest) -> DataRequest:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kept.requests, "change", killed)
+        with pytest.raises(asyncio.CancelledError):
+            await job.run()
+    assert (await kept.requests.get(ANNA, request.id)).state is RequestState.ASKED
+
+    assert await job.run() == {"exported": 1}
+    assert [one.name async for one in job.blobs.list()] == [export_name(request)]
+    assert len(await kept.events("export.made")) == 1
+
+
 async def test_an_export_expires(kept: Kept, job: Attending) -> None:
     """An export is gone when its days are over, and its request says so."""
     request = await ask(kept, RequestKind.EXPORT)
