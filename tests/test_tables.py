@@ -23,7 +23,7 @@ def test_containers_are_the_stores() -> None:
     """Each store has its container, partitioned, and no container indexes a text."""
     containers = table("containers")
 
-    assert set(containers) == {"audit", "conversations", "sessions", "usage"}
+    assert set(containers) == {"audit", "conversations", "principals", "sessions", "usage"}
     for one in containers.values():
         assert one["partition_key"].startswith("/")
         assert all(path.endswith("/?") and "text" not in path for path in one["indexed"])
