@@ -57,6 +57,9 @@ def test_needs_name_known_identities_and_no_broad_role() -> None:
         assert row["role"] not in {"Owner", "Contributor", "Reader"}, name
         assert "group" not in row["scope"], name
         assert "subscription" not in row["scope"], name
+        for action in row.get("actions", ()):
+            assert "*" not in action, name
+            assert action.endswith("/read") or "/deployments/" in action, name
 
 
 def test_models_have_their_dates_and_successors() -> None:
