@@ -45,7 +45,9 @@ AZURE_FIELDS = (
     "blob_url",
     "cosmos_database",
     "cosmos_url",
+    "exports_container",
     "seal_key_url",
+    "seals_container",
 )
 """Fields that the Terraform fills and that nothing reads yet."""
 
@@ -161,6 +163,8 @@ class Settings(CredentialSettings):
     blob_url: str = Field(
         default="", description="In Azure: address of the storage account of seals and exports."
     )
+    seals_container: str = Field(default="", description="In Azure: container of the seals.")
+    exports_container: str = Field(default="", description="In Azure: container of exports.")
     cosmos_database: str = Field(
         default="", description="In Azure: the slot's own database; empty keeps everything in data."
     )

@@ -225,7 +225,7 @@ def test_a_slot_cannot_touch_the_other_slots_data(private: Estate) -> None:
                     assert principals[one.values["principal_id"]] == slot, one.address
                     checked += 1
 
-    assert checked == 14
+    assert checked == 16
 
 
 def test_settings_are_the_tables(estate: Estate) -> None:
@@ -248,6 +248,36 @@ def test_settings_are_the_tables(estate: Estate) -> None:
             name for name in names if parent["app_settings"][name] != slot["app_settings"][name]
         }
         assert differing <= sticky
+
+
+def test_packages_are_fetched_by_identity_and_never_built(private: Estate) -> None:
+    """The function app runs from a package, its own identity's; the web application cannot."""
+    for kind, slot in (("", "production"), ("_slot", "staging")):
+        name = "staging" if kind else "this"
+        web = private.at(f"module.app.azurerm_linux_web_app{kind}.{name}")
+        functions = private.at(f"module.app.azurerm_linux_function_app{kind}.{name}")
+        identity = private.at(
+            f'module.identity.azurerm_user_assigned_identity.this["functions-{slot}"]'
+        )
+        given = functions.values["app_settings"]
+
+        assert given["WEBSITE_RUN_FROM_PACKAGE_BLOB_MI_RESOURCE_ID"] == identity.id
+        assert not [name for name in web.values["app_settings"] if "RUN_FROM" in name]
+        for one in (web, functions):
+            assert one.values["app_settings"]["SCM_DO_BUILD_DURING_DEPLOYMENT"] == "false"
+        assert int(web.values["app_settings"]["WEBSITES_CONTAINER_STOP_TIME_LIMIT"]) >= 30
+
+
+def test_each_slot_names_its_own_containers(private: Estate) -> None:
+    """What the settings name is there, under that name, and is the slot's."""
+    there = {one.name for one in private.every("azurerm_storage_container")}
+
+    for kind in ("linux_web_app", "linux_function_app"):
+        for slot, name in (("production", f"{kind}.this"), ("staging", f"{kind}_slot.staging")):
+            given = private.at(f"module.app.azurerm_{name}").values["app_settings"]
+            assert given["SECURE_OPENAI_SEALS_CONTAINER"] == f"seals-{slot}"
+            assert given["SECURE_OPENAI_EXPORTS_CONTAINER"] == f"exports-{slot}"
+            assert {f"seals-{slot}", f"exports-{slot}"} <= there
 
 
 def test_containers_are_the_tables(estate: Estate) -> None:

@@ -1,4 +1,7 @@
-# What the function host itself needs; nothing of people's is kept here.
+# What the function host itself needs: locks and the state of its timers; nothing of people's is kept here.
+# Both slots share it, each under a host id of its own (AzureFunctionsWebHost__hostid), and staging's timers
+# are off. A job may run twice without harm, so what a release candidate could do to production here is to
+# make one run again or wait.
 resource "azurerm_storage_account" "host" {
   # checkov:skip=CKV_AZURE_43:the check cannot follow replace(); the prefix's validation keeps names within the rules.
   # checkov:skip=CKV_AZURE_33:queue_properties left the provider with version 5; queues log through the diagnostic setting.
