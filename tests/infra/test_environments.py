@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -414,6 +417,57 @@ def test_who_is_given_what_is_watched_in_the_whole_subscription(private: Estate)
     ):
         assert operation in scopes
     assert all(found == groups for found in scopes.values())
+
+
+def test_what_goes_wrong_is_asked_of_the_logs_and_told(estate: Estate) -> None:
+    """Each alert asks the workspace and tells the action group; production's seals are among it."""
+    (workspace,) = estate.every("azurerm_log_analytics_workspace")
+    (group,) = estate.every("azurerm_monitor_action_group")
+    rules = {
+        one.address.partition('["')[2].removesuffix('"]'): one
+        for one in estate.every("azurerm_monitor_scheduled_query_rules_alert_v2")
+    }
+
+    assert rules.keys() == {
+        "audit-unavailable",
+        "pool-member-out",
+        "quota-near-its-end",
+        "requests-failing",
+        "requests-refused",
+        "seal-missing",
+    }
+    for one in rules.values():
+        (criteria,) = one.values["criteria"]
+        (action,) = one.values["action"]
+        assert one.values["enabled"] is not False
+        assert one.values["scopes"] == [workspace.id]
+        assert action["action_groups"] == [group.id]
+        # What is measured, and what it is told apart by, is a column of the answer.
+        last = criteria["query"].rstrip().rpartition("\n")[2]
+        for column in (
+            criteria["metric_measure_column"],
+            *(dimension["name"] for dimension in criteria["dimension"]),
+        ):
+            assert re.search(rf"\b{column}\b", last), one.address
+    seals = rules["seal-missing"].values["criteria"][0]
+    production = estate.at('module.store.azurerm_storage_container.seals["production"]')
+    assert f"/{production.name}/" in seals["query"]
+    assert (seals["operator"], seals["threshold"]) == ("LessThan", 1)
+
+
+def test_the_workbook_draws_the_estates_own_workspace(estate: Estate) -> None:
+    """It is valid JSON, and each chart asks that workspace."""
+    (workspace,) = estate.every("azurerm_log_analytics_workspace")
+    (book,) = estate.every("azurerm_application_insights_workbook")
+    items = json.loads(book.values["data_json"])["items"]
+
+    assert len(items) >= 8
+    for one in items:
+        assert one["content"]["crossComponentResources"] == [workspace.id]
+        assert one["content"]["query"].startswith("AppMetrics\n")
+    # Azure takes a GUID for a name, and an id in lower case.
+    assert uuid.UUID(book.name)
+    assert book.values["source_id"] == workspace.id.lower()
 
 
 @pytest.fixture(scope="module")
