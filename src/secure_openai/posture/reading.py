@@ -12,6 +12,7 @@ from typing import Any, Final
 from secure_openai.errors import ProofError
 from secure_openai.posture import collector, simulation
 from secure_openai.posture.agreement import differences
+from secure_openai.posture.decided import decided
 from secure_openai.posture.estate import Estate, Place, leaves
 
 LARGEST_BYTES: Final = 256 * 1024 * 1024
@@ -94,7 +95,11 @@ def _folder(path: Path, variables: Sequence[Path], progress: simulation.Progress
 def _built(workspace: simulation.Workspace) -> tuple[Estate, str]:
     """Return what a configuration builds, and the version of Terraform that built it."""
     state = workspace.apply()
-    return Estate.of(state, workspace.invented), str(state.get("terraform_version", ""))
+    invented = workspace.invented
+    estate = Estate.of(state, invented)
+    if hanging := decided(workspace, estate):
+        estate = Estate.of(state, invented, hanging)
+    return estate, str(state.get("terraform_version", ""))
 
 
 def _document(path: Path) -> Mapping[str, Any]:

@@ -167,6 +167,8 @@ def block_of(raw: Mapping[str, Any], facts: Mapping[str, Any], prefix: str = "")
 PROVIDERS: Final = ("azurerm", "azuread", "azapi", "random")
 """The providers that have a stand-in."""
 
+_OTHER_BLOCK: Final = Block({}, {})
+
 
 @cache
 def load(name: str) -> ProviderSchema:
@@ -177,6 +179,15 @@ def load(name: str) -> ProviderSchema:
     for kind, argument in NOT_ONLY.get(name, ()):
         document["facts"][kind]["args"][argument].pop("values", None)
     return ProviderSchema(document["source"], document["version"], document)
+
+
+def resource_block(kind: str) -> Block:
+    """Return what a resource of a type may say; an empty block where its provider is not known."""
+    provider = kind.partition("_")[0]
+    try:
+        return load(provider).type(kind).block if provider in PROVIDERS else _OTHER_BLOCK
+    except KeyError:
+        return _OTHER_BLOCK
 
 
 def versions() -> dict[str, str]:

@@ -223,6 +223,19 @@ class Workspace:
         self._planned = True
         return Plan(planned, said)
 
+    def plan_otherwise(self, *, yes: bool) -> Plan:
+        """Plan what data sources decide: they answer yes, or no, where nobody knows the answer.
+
+        What would change after an `apply` hangs on what they answer.
+
+        Raises:
+            SimulationError: Terraform refuses it.
+        """
+        with self._machine.servers.otherwise(yes=yes):
+            planned = self.plan()
+        self._planned = False
+        return planned
+
     def apply(self) -> Json:
         """Carry out the last plan, or plan and carry it out; return the state.
 
