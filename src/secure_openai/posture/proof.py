@@ -37,7 +37,7 @@ ONLY_AFTER_DEPLOYMENT: Final = (
     "quotas and capacity of the models",
     "groups' members in Entra ID",
 )
-"""What no proof of a configuration can show; `secure-openai verify` looks at it."""
+"""What no proof of a configuration can show: it has to be looked at after deployment."""
 
 
 T = TypeVar("T", Finding, Doubt, Note, Seen)

@@ -13,6 +13,7 @@ from secure_openai.posture.applications import (
     settings_of,
 )
 from secure_openai.posture.estate import UNKNOWN, Estate, Resource, leaves
+from secure_openai.posture.hcl import Expression, entry
 from secure_openai.posture.private_link import FUNCTIONS, MACHINES, SITES
 from secure_openai.posture.secrets import (
     LEAST,
@@ -44,6 +45,9 @@ _WRITTEN_SECRETS: Final = (
 )
 _VAULTED: Final = "azurerm_key_vault_secret"
 _EXTENSION: Final = "azurerm_virtual_machine_extension"
+_REFERENCE: Final = Expression(
+    '"@Microsoft.KeyVault(SecretUri=${azurerm_key_vault_secret.this.versionless_id})"'
+)
 _REMOVE: Final = "# remove it: the identity of the application is its credential"
 # What a machine runs or starts with, by the argument that holds it.
 _SCRIPTS: Final = (
@@ -245,7 +249,7 @@ def _references(topology: Topology) -> Iterator[Outcome]:
             found = reference(value)
             if found is None:
                 says = f"setting {name} is no reference that App Service understands"
-                mend = f'{name} = "@Microsoft.KeyVault(SecretUri=${{azurerm_key_vault_secret.this.versionless_id}})"'
+                mend = entry("app_settings", name, _REFERENCE)
                 yield Finding(app.address, f"app_settings.{name}", says, mend)
                 continue
             if found.vault not in topology.by_host and found.vault not in vaults:
@@ -294,7 +298,7 @@ STATEMENTS: Final = (
         "No storage account takes a shared key, a SAS made from one, or a local user",
         Severity.CRITICAL,
         "A key is nobody: it cannot be asked who it is, and it works until somebody rotates it.",
-        ("MCSB IM-1", "Azure Policy 8c6a50c6", "checkov CKV2_AZURE_40", "checkov CKV_AZURE_244"),
+        ("MCSB IM-1", "Azure Policy 8c6a50c6-9ffd-4ae7-986f-5fa6111f9a54", "checkov CKV2_AZURE_40", "checkov CKV_AZURE_244"),
         settings(
             Setting(("azurerm_storage_account",), "shared_access_key_enabled", (False,), True),
             Setting(("azurerm_storage_account",), "local_user_enabled", (False,), True),
@@ -308,7 +312,7 @@ STATEMENTS: Final = (
         "Cosmos DB takes Entra ID only",
         Severity.CRITICAL,
         "Its keys read and write everything that anybody ever wrote.",
-        ("MCSB IM-1", "Azure Policy 5450f5bd", "checkov CKV_AZURE_132"),
+        ("MCSB IM-1", "Azure Policy 5450f5bd-9c72-4390-a9c4-a7aba4edfdd2", "checkov CKV_AZURE_132"),
         settings(
             Setting(("azurerm_cosmosdb_account",), "local_authentication_enabled", (False,), True),
             Setting(("azurerm_cosmosdb_account",), "access_key_metadata_writes_enabled", (False,), True),
@@ -320,7 +324,7 @@ STATEMENTS: Final = (
         "Model accounts, search, registries and all others take Entra ID only",
         Severity.CRITICAL,
         "A key to the model works from anywhere that reaches it, for anybody who has read it once.",
-        ("MCSB IM-1", "Azure Policy 71ef260a", "checkov CKV_AZURE_236"),
+        ("MCSB IM-1", "Azure Policy 71ef260a-8f18-47b7-abcb-62d0673d94dc", "checkov CKV_AZURE_236"),
         _taken,
         ("azurerm_cognitive_account", "azurerm_search_service", "azurerm_container_registry"),
     ),
@@ -329,7 +333,7 @@ STATEMENTS: Final = (
         "Telemetry takes Entra ID only",
         Severity.HIGH,
         "An instrumentation key lets anybody write history.",
-        ("MCSB IM-1", "Azure Policy 199d5677"),
+        ("MCSB IM-1", "Azure Policy 199d5677-e4d9-4264-9465-efe1839c06bd"),
         settings(
             Setting(("azurerm_application_insights",), "local_authentication_enabled", (False,), True),
             Setting(("azurerm_log_analytics_workspace",), "local_authentication_enabled", (False,), True),
@@ -341,7 +345,7 @@ STATEMENTS: Final = (
         "No application or slot takes publishing credentials, FTP or a remote debugger",
         Severity.CRITICAL,
         "Publishing credentials replace the code of an application without anybody signing in.",
-        ("MCSB IM-1", "Azure Policy aede300b", "Azure Policy 871b205b", "checkov CKV_AZURE_78", "checkov CKV_AZURE_72"),
+        ("MCSB IM-1", "Azure Policy aede300b-d67f-480a-ae26-4b3dfb1a1fdc", "Azure Policy 871b205b-57cf-4e1e-a234-492616998bf7", "checkov CKV_AZURE_78", "checkov CKV_AZURE_72"),
         settings(
             Setting(SITES, "ftp_publish_basic_authentication_enabled", (False,), True),
             Setting(SITES, "webdeploy_publish_basic_authentication_enabled", (False,), True),
@@ -392,7 +396,7 @@ STATEMENTS: Final = (
         "Vaults answer to roles, not to access policies",
         Severity.HIGH,
         "Whoever may write an access policy may give himself every key.",
-        ("MCSB PA-7", "Azure Policy 12d4fa5e"),
+        ("MCSB PA-7", "Azure Policy 12d4fa5e-1f9f-4c21-97a9-b99b3c6611b5"),
         _policies,
         ("azurerm_key_vault", "azurerm_key_vault_access_policy"),
     ),

@@ -7,6 +7,7 @@ from typing import Final
 
 from secure_openai.posture.addresses import PUBLIC_SPACE, range_of, within
 from secure_openai.posture.estate import UNKNOWN, Estate, Resource, fold
+from secure_openai.posture.hcl import argument
 from secure_openai.posture.private_link import MACHINES
 from secure_openai.posture.security_rules import INTERNET, Flow, Rule, evaluate, ports_of
 from secure_openai.posture.statements.statement import (
@@ -74,7 +75,7 @@ def _addressed(estate: Estate, one: Resource) -> Iterator[Outcome]:
         found.add((_BLOCK,))
     for steps in sorted(found, key=str)[:1]:
         path = ".".join(map(str, steps))
-        yield Finding(one.address, path, says, f"{steps[-1]} = null")
+        yield Finding(one.address, path, says, argument(path, None))
 
 
 def _guarded(topology: Topology) -> Iterator[tuple[Resource, tuple[str, ...]]]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from secure_openai.posture.estate import UNKNOWN, Resource
+from secure_openai.posture.hcl import argument
 from secure_openai.posture.topology import Topology
 
 LEAST_DAYS: Final = 7
@@ -156,7 +157,7 @@ def held(
     ):
         yield Seen(resource.address, says)
     else:
-        yield Finding(resource.address, path, says, hcl(path, accepted[0]))
+        yield Finding(resource.address, path, says, argument(path, accepted[0]))
 
 
 def kept(
@@ -185,12 +186,3 @@ def shown(value: Any) -> str:
     if isinstance(value, str) and len(value) <= 40:
         return f'"{value}"'
     return "something else"
-
-
-def hcl(path: str, value: Any) -> str:
-    """Return an argument as HCL, in its blocks."""
-    steps = [step for step in path.split(".") if not step.isdigit()]
-    text = f"{steps[-1]} = {shown(value)}"
-    for step in reversed(steps[:-1]):
-        text = f"{step} {{\n" + "\n".join(f"  {line}" for line in text.splitlines()) + "\n}"
-    return text
