@@ -14,6 +14,7 @@ from secure_openai.posture.statements.statement import (
     Finding,
     Note,
     Outcome,
+    Seen,
     Severity,
     Statement,
     held,
@@ -162,6 +163,8 @@ def _guards(topology: Topology) -> Iterator[Outcome]:
             "azurerm_storage_container", "storage_account_id", one.id
         )
         holds_state = any("state" in container.name for container in containers)
+        if holds_state and fold(one.id) in locked:
+            yield Seen(one.address, "a lock holds the state in it")
         if holds_state and fold(one.id) not in locked:
             yield Finding(
                 one.address,
@@ -192,6 +195,8 @@ def _guards(topology: Topology) -> Iterator[Outcome]:
                 'notification {\n  contact_emails = ["security@example.com"]\n}',
                 Severity.MEDIUM,
             )
+        else:
+            yield Seen(one.address, "it tells somebody")
 
 
 STATEMENTS: Final = (

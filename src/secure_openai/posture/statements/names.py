@@ -17,6 +17,7 @@ from secure_openai.posture.statements.statement import (
     Seen,
     Severity,
     Statement,
+    shown,
 )
 from secure_openai.posture.topology import Topology
 from secure_openai.posture.zones import cloud_of_zone, domain_of_zone
@@ -90,6 +91,9 @@ def _cloud(topology: Topology) -> Iterator[Outcome]:
         elif cloud is None and one.name.casefold().startswith("privatelink."):
             says = f"{one.name} is no private zone of Azure"
             yield Finding(one.address, "name", says, "# name the zone of the service")
+        else:
+            whose = f"a zone of the {cloud} cloud" if cloud else "a zone of its owner's own"
+            yield Seen(one.address, f"it is {whose}")
 
 
 def _links(topology: Topology) -> Iterator[Outcome]:
@@ -99,6 +103,8 @@ def _links(topology: Topology) -> Iterator[Outcome]:
     for one in topology.estate.every("azurerm_private_dns_zone"):
         if topology.zone(one.id).id not in by_zone:
             yield Finding(one.address, "", f"zone {one.name} is linked to no network", LINK)
+        else:
+            yield Seen(one.address, "it is linked to a network")
     for network, zones in sorted(topology.linked.items()):
         for name, found in sorted(zones.items()):
             if len({zone.id for zone in found}) > 1:
@@ -127,6 +133,8 @@ def _subdomains(topology: Topology) -> Iterator[Outcome]:
             says = "it has no subdomain of its own: neither Entra ID nor a private endpoint works"
             path = "custom_subdomain_name"
             yield Finding(one.address, path, says, argument(path, one.name))
+        else:
+            yield Seen(one.address, f"custom_subdomain_name is {shown(name)}")
 
 
 def _named(topology: Topology) -> Iterator[Outcome]:
@@ -188,9 +196,12 @@ def _asked(topology: Topology) -> Iterator[Outcome]:
         if network.get("dns_servers") is UNKNOWN:
             yield Doubt(network.address, "its DNS servers are not known yet")
         key = topology.zone(network.id).id
-        for passes, address, says in (*servers(topology, key), *rulesets(topology, key)):
+        found = (*servers(topology, key), *rulesets(topology, key))
+        for passes, address, says in found:
             if passes is None:
                 yield Doubt(address, says)
+        if all(passes is not None for passes, _, _ in found):
+            yield Seen(network.address, "it asks Azure's DNS, or servers that are vouched for")
     for app in topology.apps:
         for name in _SERVERS:
             server = app.get(f"app_settings.{name}")
@@ -213,6 +224,8 @@ def _records(topology: Topology) -> Iterator[Outcome]:
                 yield Finding(
                     record.address, "name", says, "# name it after the service's hostname"
                 )
+            else:
+                yield Seen(record.address, f"record {label} in {name} is the name of a service")
 
 
 STATEMENTS: Final = (

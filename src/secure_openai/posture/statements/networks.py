@@ -230,10 +230,15 @@ def _groups(topology: Topology) -> Iterator[Outcome]:
         if not subnet.group_id:
             says = f"no security group is attached to subnet {subnet.label}"
             yield Finding(subnet.resource.address, "", says, _GROUP)
+        else:
+            wall = subnet.group.name if subnet.group else subnet.group_id.rpartition("/")[2]
+            yield Seen(subnet.resource.address, f"security group {wall} is attached to it")
         if subnet.id in holding and not subnet.filters_endpoints:
             path = "private_endpoint_network_policies"
             says = f"{path} is off: no rule counts for the endpoints in it"
             yield Finding(subnet.resource.address, path, says, argument(path, "Enabled"))
+        elif subnet.id in holding:
+            yield Seen(subnet.resource.address, "its rules count for the endpoints in it")
     attached = {one.group.address for one in topology.subnets.values() if one.group}
     attached |= {
         found.address

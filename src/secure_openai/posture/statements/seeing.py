@@ -12,6 +12,7 @@ from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
     Outcome,
+    Seen,
     Severity,
     Statement,
     held,
@@ -74,10 +75,12 @@ def _diagnostics(topology: Topology) -> Iterator[Outcome]:
     common = max(workspaces, key=lambda key: workspaces[key]) if workspaces else ""
     mend = 'resource "azurerm_monitor_diagnostic_setting" "this" {\n  log_analytics_workspace_id = azurerm_log_analytics_workspace.this.id\n  enabled_log {\n    category_group = "allLogs"\n  }\n}'
     for one in estate.every(*OBSERVED):
-        targets = [fold(one.id)]
-        found = by_target.get(targets[0], [])
+        found = by_target.get(fold(one.id), [])
         if not found:
             yield Finding(one.address, "", "it sends no logs to a workspace", mend)
+        else:
+            names = ", ".join(sorted(setting.name for setting in found))
+            yield Seen(one.address, f"it sends its logs by {names}")
         for setting in found:
             if not setting.blocks("enabled_log"):
                 yield Finding(setting.address, "enabled_log", "it sends no category of logs", mend)
@@ -101,6 +104,8 @@ def _diagnostics(topology: Topology) -> Iterator[Outcome]:
                     mend,
                     Severity.MEDIUM,
                 )
+            else:
+                yield Seen(setting.address, "it sends to the workspace of all the others")
 
 
 def _alerts(topology: Topology) -> Iterator[Outcome]:
@@ -139,6 +144,8 @@ def _alerts(topology: Topology) -> Iterator[Outcome]:
                 f"nobody is told when {when} in some of the resource groups",
                 "scopes = [for group in azurerm_resource_group.this : group.id]",
             )
+        else:
+            yield Seen("", f"somebody is told when {when}")
     if not groups:
         yield Finding(
             anchor,

@@ -21,6 +21,7 @@ from secure_openai.posture.statements.statement import (
     Statement,
     held,
     settings,
+    witnessed,
 )
 from secure_openai.posture.topology import Topology
 from secure_openai.tables import table
@@ -132,6 +133,12 @@ def _doors(topology: Topology) -> Iterator[Outcome]:
             )
 
 
+def _web(topology: Topology) -> Iterator[Outcome]:
+    says = "its authority is its tenant in this cloud, and its address its hostname"
+    ours = [app for app in topology.estate.every(*WEB) if is_ours(app)]
+    return witnessed(_doors(topology), *(Seen(app.address, says) for app in ours))
+
+
 def _application(
     topology: Topology, app: Resource, application: Resource, named: str
 ) -> Iterator[Outcome]:
@@ -145,6 +152,8 @@ def _application(
             f"its redirect addresses are not {named}'s alone",
             argument("web.0.redirect_uris", [f"https://{named}/auth/callback"]),
         )
+    else:
+        yield Seen(application.address, f"it sends people back to {named} alone")
     own = {
         fold(identity.values.get("principal_id"))
         for one in identities_of(app)
@@ -163,6 +172,8 @@ def _application(
             f"it does not trust {app.name}'s identity, or trusts another's",
             'resource "azuread_application_federated_identity_credential" "this" {\n  subject = azurerm_user_assigned_identity.this.principal_id\n}',
         )
+    else:
+        yield Seen(application.address, f"it trusts {app.name}'s identity alone")
 
 
 def _functions(topology: Topology) -> Iterator[Outcome]:
@@ -302,7 +313,7 @@ STATEMENTS: Final = (
         Severity.CRITICAL,
         "An application that believes another tenant, or answers to another name, lets strangers in.",
         ("MCSB IM-1", "MCSB IM-6", "checkov CKV_AZURE_13"),
-        _doors,
+        _web,
         ("azuread_application", *WEB),
         relations=True,
         everything=True,

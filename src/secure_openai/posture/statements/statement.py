@@ -160,10 +160,20 @@ def held(
         yield Finding(resource.address, path, says, argument(path, accepted[0]))
 
 
+def witnessed(outcomes: Iterable[Outcome], *seen: Seen) -> Iterator[Outcome]:
+    """Yield outcomes, and then what was seen where nothing among them is said against it."""
+    against = set()
+    for one in outcomes:
+        if isinstance(one, Finding | Doubt):
+            against.add(one.address)
+        yield one
+    yield from (one for one in seen if one.address not in against)
+
+
 def kept(
     resource: Resource, path: str, least: int, mend: str, *, default: int
 ) -> Iterator[Outcome]:
-    """Yield where a resource keeps something for less than a number of days."""
+    """Yield whether a resource keeps something for a number of days."""
     value = resource.get(path)
     days = default if value is None else value
     if value is UNKNOWN:
@@ -173,6 +183,8 @@ def kept(
     elif days < least:
         says = f"{path} is {days} days, and what is older is lost"
         yield Finding(resource.address, path, says, mend)
+    else:
+        yield Seen(resource.address, f"{path} is {days} days")
 
 
 def shown(value: Any) -> str:
