@@ -11,8 +11,6 @@ from typing import Any, Final
 
 from secure_openai.errors import ProofError
 from secure_openai.posture import collector, simulation
-from secure_openai.posture.agreement import differences
-from secure_openai.posture.decided import decided
 from secure_openai.posture.estate import Estate, Place, leaves
 
 LARGEST_BYTES: Final = 256 * 1024 * 1024
@@ -97,6 +95,9 @@ def _built(workspace: simulation.Workspace) -> tuple[Estate, str]:
     state = workspace.apply()
     invented = workspace.invented
     estate = Estate.of(state, invented)
+    # Whoever proves a state needs no provider's schema.
+    from secure_openai.posture.decided import decided  # noqa: PLC0415
+
     if hanging := decided(workspace, estate):
         estate = Estate.of(state, invented, hanging)
     return estate, str(state.get("terraform_version", ""))
@@ -196,6 +197,9 @@ def _plan(
             simulated, _ = _built(workspace)
     except simulation.SimulationError as error:
         raise ProofError(*str(error).splitlines()[:12]) from None
+    # Whoever proves a state needs no provider's schema.
+    from secure_openai.posture.agreement import differences  # noqa: PLC0415
+
     differing = next(differences(estate, simulated), None)
     if differing is not None:
         raise ProofError(f"The plan was made from another configuration: {differing}.")

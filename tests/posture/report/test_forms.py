@@ -190,9 +190,9 @@ def test_text_says_each_finding_and_its_change(faulty: Report) -> None:
 def test_text_is_coloured_by_verdict(faulty: Report) -> None:
     """Red for a finding, green for what is proven."""
     styles = {
-        line.plain[:4].strip(): str(line.spans[0].style)
+        line.plain[:4].strip(): line.parts[0][1]
         for line in text_lines(faulty)
-        if line.plain[2:3] in "✓✗" and line.spans
+        if line.plain[2:3] in "✓✗" and line.parts
     }
 
     assert styles["✓"] == "bold green"
