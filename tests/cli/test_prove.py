@@ -94,6 +94,25 @@ def test_bootstrap_lists_its_two_declared_doors(states: dict[str, Path]) -> None
     assert document["verdict"] == "proven"
 
 
+@pytest.mark.parametrize(
+    ("name", "cloud", "code"),
+    [
+        ("private", "public", 0),
+        ("private", "usgovernment", 1),
+        ("government", "usgovernment", 0),
+        ("government", "public", 1),
+    ],
+)
+def test_the_cloud_may_be_said(states: dict[str, Path], name: str, cloud: str, code: int) -> None:
+    """An estate of one cloud does not stand in another."""
+    result = run(states[name], "--cloud", cloud, "--format", "json")
+    assert result.exit_code == code
+    document = json.loads(result.stdout)
+    assert document["cloud"] == cloud
+    verdicts = {one["id"]: one["verdict"] for one in document["statements"]}
+    assert verdicts["NAMES-02"] == ("finding" if code else "proven")
+
+
 def test_a_plan_proves_settings_and_its_folder_proves_the_rest(states: dict[str, Path]) -> None:
     """What refers to what is not known before it is built."""
     bare = run(states["plan"], "--format", "json")

@@ -116,6 +116,18 @@ def test_a_configuration_that_another_answer_breaks_is_not_whole(tmp_path: Path)
     assert doubts(judged(tmp_path, body), "WHOLE-01") == [says]
 
 
+@pytest.mark.parametrize("name", ["terraform.workspace", "terraform . workspace"])
+def test_what_the_workspace_decides_is_not_whole(tmp_path: Path, name: str) -> None:
+    """Another workspace than the default one builds something else, in a module as well."""
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "main.tf").write_text(
+        registry(f'admin_enabled = {name} != "default"'), encoding="ascii"
+    )
+    proof = judged(tmp_path, 'module "inner" {\n  source = "./inner"\n}\n')
+    (doubt,) = doubts(proof, "WHOLE-01")
+    assert doubt.startswith(": it asks for the name of its workspace")
+
+
 def test_a_plan_with_its_folder_leaves_it_undecided_too(tmp_path: Path) -> None:
     """A plan that reads while it is applied does not know the answer either."""
     body = registry("admin_enabled = local.key_taken")

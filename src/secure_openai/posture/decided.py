@@ -1,4 +1,4 @@
-"""What the answers of data sources decide: a simulation made them up, and proves nothing of it."""
+"""What is decided outside: by the answers of data sources, or by the name of the workspace."""
 
 from __future__ import annotations
 
@@ -23,7 +23,16 @@ _WORDS: Final = frozenset({"tags"})
 """Arguments that decide nothing: a tag that data sources add can only declare a door more."""
 
 _BUILT: Final = "a data source decides whether it is built"
+_NAMED: Final = (
+    "it asks for the name of its workspace, and only `default` is built here: "
+    "prove the plan or the state of another"
+)
 _BROKEN: Final = "another answer of a data source builds something else, or nothing"
+
+
+def by_name(workspace: simulation.Workspace) -> tuple[Decided, ...]:
+    """Return that something may hang on the workspace's name, if the configuration asks for it."""
+    return (Decided("", "", (), _NAMED),) if workspace.named else ()
 
 
 def decided(workspace: simulation.Workspace, estate: Estate) -> tuple[Decided, ...]:
