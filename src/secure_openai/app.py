@@ -113,9 +113,9 @@ def create_app(settings: Settings) -> FastAPI:
     for room in (
         gateway,
         chat,
+        my_data,
         pages,
         sign_in,
-        my_data,
         administration,
         custody,
         deployments,

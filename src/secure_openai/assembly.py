@@ -61,11 +61,11 @@ class Assembly:
     conversations: ConversationStore
     holds: HoldStore
     requests: RequestStore
+    exports: BlobStore
     usage: UsageStore
     audit: AuditStore
     seals: Seals
     signer: Signer
-    exports: BlobStore
     model: Model
     tokens: TokenValidator
     sessions: Sessions
@@ -141,11 +141,11 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             conversations=stores.conversations,
             holds=stores.holds,
             requests=stores.requests,
+            exports=stores.exports,
             usage=stores.usage,
             audit=stores.audit,
             seals=stores.seals,
             signer=stores.signer,
-            exports=stores.exports,
             model=model,
             tokens=tokens,
             sessions=Sessions(

@@ -44,8 +44,8 @@ class Stores:
 
     Attributes:
         conversations: What people and models said.
-        holds: What of it nobody deletes.
-        requests: What principals asked to be done with their data.
+        holds: Whose data may not be deleted.
+        requests: What people asked to have done with their data.
         usage: What counts against quota.
         audit: Who was let do what, and why not.
         sessions: Who is signed in.

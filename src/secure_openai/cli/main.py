@@ -84,8 +84,3 @@ def options(
     ] = False,
 ) -> None:
     """Build applications on Azure OpenAI that a security reviewer will sign."""
-
-
-def main() -> None:
-    """Run the command line."""
-    app()
