@@ -284,6 +284,34 @@ async def test_erasure(kept: Kept, job: Attending) -> None:
     assert [one.action for one in by_her] == ["completion.settled"]
 
 
+async def test_what_a_list_did_not_show(
+    kept: Kept, job: Attending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a list that was behind did not show goes with the next run; a hold stops that too."""
+    await fill(kept)
+    page = await kept.conversations.list(ANNA)
+    behind = replace(page, items=page.items[1:])
+    request = await ask(kept, RequestKind.ERASURE)
+
+    async def listed(*_: object, **__: object) -> object:
+        return behind
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kept.conversations, "list", listed)
+        assert await job.run() == {"erased": 1}
+    assert (await remains(kept))[0] == 1
+    await kept.holds.place(hold_on())
+    job.now = lambda: utc_now() + 9 * DAY
+    await job.run()
+    assert await remains(kept) == [1, 0, 1]
+
+    await kept.holds.lift(ANNA, None)
+    await job.run()
+    await job.run()
+    assert await remains(kept) == [0, 0, 0]
+    assert (await kept.requests.get(ANNA, request.id)).state is RequestState.DONE
+
+
 async def test_what_was_begun_after_it_was_asked_stays(kept: Kept, job: Attending) -> None:
     """What a person begins between the request and the job is not erased."""
     old = await kept.conversations.create(ANNA, title="old")
