@@ -32,7 +32,8 @@ FAILED = "failed"
 """The member of a report that counts what could not be done."""
 
 app = typer.Typer(
-    help="List and run the jobs: retention, roll-up, erasure, seal.", no_args_is_help=True
+    help="List and run the jobs: erasure, retention, retirement, roll-up, seal.",
+    no_args_is_help=True,
 )
 
 
