@@ -93,6 +93,11 @@ def azure_host(environment: Mapping[str, str] | None = None) -> bool:
     return any(source.get(name) for name in AZURE_HOST_VARIABLES)
 
 
+def function_host(environment: Mapping[str, str] | None = None) -> bool:
+    """Return whether the environment says that this is a Function App."""
+    return bool(_given(environment).get("FUNCTIONS_WORKER_RUNTIME"))
+
+
 def is_loopback_host(host: str) -> bool:
     """Return whether a host name or address can only mean this machine."""
     if host.lower() == "localhost":

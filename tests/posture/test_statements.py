@@ -154,9 +154,11 @@ def test_what_is_absent_is_what_the_provider_does(monkeypatch: pytest.MonkeyPatc
 
 
 def test_every_role_that_the_code_needs_is_known() -> None:
-    """And none of them is one that reaches too far."""
+    """And none of them is one that reaches too far; our own say themselves what they may do."""
     needed = {
-        row["role"] for row in table("roles").values() if not row["role"].startswith("Cosmos DB B")
+        row["role"]
+        for row in table("roles").values()
+        if not row["role"].startswith("Cosmos DB B") and "actions" not in row
     }
     assert needed <= KNOWN
     assert not needed & BROAD.keys()

@@ -22,6 +22,7 @@ NAMES: Final = (
     "serve",
     "prove",
     "audit",
+    "jobs",
     "deployments",
     "models",
     "keys",

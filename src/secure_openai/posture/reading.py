@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from secure_openai.errors import ProofError
 from secure_openai.posture import collector, simulation
-from secure_openai.posture.estate import Estate, Place, leaves
+from secure_openai.posture.agreement import differences
+from secure_openai.posture.estate import Estate, Place, Resource, leaves
 from secure_openai.posture.simulation.provisioners import provisioned
 
 LARGEST_BYTES: Final = 256 * 1024 * 1024
@@ -183,6 +184,7 @@ def _plan(
         estate = Estate.within(
             document["planned_values"], unknown, relations=False, left_out=left_out
         )
+        estate = replace(estate, looked_up=(*estate.looked_up, *_looked_up(document)))
         _whole(estate)
         _told(estate, document)
         variables = {
@@ -203,12 +205,20 @@ def _plan(
     except simulation.SimulationError as error:
         raise ProofError(*str(error).splitlines()[:12]) from None
     # Whoever proves a state needs no provider's schema.
-    from secure_openai.posture.agreement import differences  # noqa: PLC0415
 
     differing = next(differences(estate, simulated), None)
     if differing is not None:
         raise ProofError(f"The plan was made from another configuration: {differing}.")
-    return Source(replace(simulated, left_out=left_out), "plan", str(path), source.terraform)
+    # What Azure answered outweighs what a simulation made up.
+    answers = {one.address: one for one in (*simulated.looked_up, *estate.looked_up)}
+    whole = replace(simulated, left_out=left_out, looked_up=tuple(answers.values()))
+    return Source(whole, "plan", str(path), source.terraform)
+
+
+def _looked_up(document: Mapping[str, Any]) -> tuple[Resource, ...]:
+    """Return what data sources answered: a plan keeps it with the state that it started from."""
+    prior = (document.get("prior_state") or {}).get("values") or {}
+    return Estate.within({"root_module": prior.get("root_module") or {}}).looked_up
 
 
 def _left_out(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
