@@ -18,7 +18,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from secure_openai.assembly import credential_for
 from secure_openai.outbound import Outbound
-from secure_openai.probes.asks import OTHERS, Identity, asks_of
+from secure_openai.probes.asks import NOT_ASKED, Identity, asks_of
 from secure_openai.probes.estate import answers_of
 from secure_openai.probes.probe import Answer, Outcome, Prober
 from secure_openai.settings import Settings
@@ -280,11 +280,11 @@ async def test_a_public_address_gets_nothing(estate: Estate) -> None:
 
 
 async def test_every_need_is_asked_for(estate: Estate) -> None:
-    """Each row of the table of roles is asked for, is the host's own, or cannot be asked for."""
+    """Each row of the table of roles is asked for, or is one of those that nothing asks for."""
     settings = Settings.load(estate.settings())
     asked = {ask.need for identity in Identity for ask in asks_of(settings, identity)} - {""}
 
-    assert asked | OTHERS | {"observe"} == set(table("roles"))
+    assert set(table("roles")) - NOT_ASKED == asked
     for identity in Identity:
         for ask in asks_of(settings, identity):
             assert not ask.need or identity in table("roles")[ask.need]["identities"]
