@@ -27,11 +27,12 @@ test: $(VENV)/.test $(VENV)/.emulators ## Install what the tests need and run ev
 test-azure: $(VENV)/.test ## Test a real estate, as who is signed in with az; SLOT=staging unless said
 	@SLOT=$${SLOT:-staging} $(BIN)/python -m pytest tests/azure -v -p no:cacheprovider $(ARGS)
 
-check: $(VENV)/.test ## Lint, format, types and layers, without running a test
+check: $(VENV)/.test ## Lint, format, types, layers and workflows, without running a test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/zizmor --offline --quiet --no-progress .github
 
 check-infra: $(VENV)/checkov/.done ## Check the Terraform with checkov: nothing may fail
 	@$(VENV)/checkov/bin/checkov --directory infra --framework terraform --quiet --compact \

@@ -37,6 +37,8 @@ from secure_openai.settings import ModelSource, Settings
 from secure_openai.store.audit import AuditStore
 from secure_openai.store.blobs import BlobStore
 from secure_openai.store.conversations import ConversationStore
+from secure_openai.store.holds import HoldStore
+from secure_openai.store.requests import RequestStore
 from secure_openai.store.seals import Seals
 from secure_openai.store.signing import Signer
 from secure_openai.store.usage import UsageStore
@@ -57,11 +59,13 @@ class Assembly:
     credential: Credential | None
     policy: Policy
     conversations: ConversationStore
+    holds: HoldStore
+    requests: RequestStore
+    exports: BlobStore
     usage: UsageStore
     audit: AuditStore
     seals: Seals
     signer: Signer
-    exports: BlobStore
     model: Model
     tokens: TokenValidator
     sessions: Sessions
@@ -135,11 +139,13 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             credential=credential,
             policy=policy,
             conversations=stores.conversations,
+            holds=stores.holds,
+            requests=stores.requests,
+            exports=stores.exports,
             usage=stores.usage,
             audit=stores.audit,
             seals=stores.seals,
             signer=stores.signer,
-            exports=stores.exports,
             model=model,
             tokens=tokens,
             sessions=Sessions(

@@ -126,3 +126,11 @@ def given_values(environment: Mapping[str, str] | None = None) -> dict[str, str]
 def variable_of(field: str) -> str:
     """Return the environment variable that a setting is read from."""
     return OTHERS_VARIABLES.get(field, PREFIX + field.upper())
+
+
+def wants_colours(environment: Mapping[str, str] | None = None) -> bool:
+    """Return whether whoever runs a command wants its colours in what is no terminal, as in a log.
+
+    Source: https://force-color.org/
+    """
+    return bool(_given(environment).get("FORCE_COLOR"))

@@ -88,12 +88,6 @@ class Settings(StoreSettings):
         default=60, ge=1, description="How long roles are believed before they are asked again."
     )
 
-    seal_minutes: int = Field(
-        default=60,
-        ge=1,
-        description="How often this process seals the audit; also at its end. In Azure the "
-        "Function App does.",
-    )
     policy: Path | None = Field(
         default=None, description="The policy file; the one that ships with the package unless set."
     )
@@ -112,6 +106,9 @@ class Settings(StoreSettings):
         pattern=r"^(\d{4}-\d{2}-\d{2}(-preview)?)?$",
         description="A dated version of Azure OpenAI's API, such as 2024-10-21, for addresses by "
         "deployment; empty asks at /openai/v1.",
+    )
+    retirement_days: int = Field(
+        default=60, ge=1, description="How long before its model retires a deployment is warned of."
     )
     model_connect_seconds: float = Field(
         default=5.0, gt=0, description="How long to wait for a connection to a model."

@@ -13,12 +13,16 @@ from secure_openai.store.audit import AuditStore
 from secure_openai.store.blobs import BlobStore
 from secure_openai.store.conversations import ConversationStore
 from secure_openai.store.folder import FolderBlobs
+from secure_openai.store.holds import HoldStore
+from secure_openai.store.requests import RequestStore
 from secure_openai.store.seals import LARGEST_BYTES, Seals
 from secure_openai.store.sessions import SessionStore
 from secure_openai.store.signing import FileSigner, Signer
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
 from secure_openai.store.sqlite.database import Database
+from secure_openai.store.sqlite.holds import SqliteHoldStore
+from secure_openai.store.sqlite.requests import SqliteRequestStore
 from secure_openai.store.sqlite.sessions import SqliteSessionStore
 from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.usage import UsageStore
@@ -40,6 +44,8 @@ class Stores:
 
     Attributes:
         conversations: What people and models said.
+        holds: Whose data may not be deleted.
+        requests: What people asked to have done with their data.
         usage: What counts against quota.
         audit: Who was let do what, and why not.
         sessions: Who is signed in.
@@ -49,6 +55,8 @@ class Stores:
     """
 
     conversations: ConversationStore
+    holds: HoldStore
+    requests: RequestStore
     usage: UsageStore
     audit: AuditStore
     sessions: SessionStore
@@ -87,6 +95,8 @@ async def _of_a_folder(settings: Settings, stack: AsyncExitStack) -> Stores:
         conversations=observed(
             SqliteConversationStore(database), system=SQLITE, collection="conversations"
         ),
+        holds=observed(SqliteHoldStore(database), system=SQLITE, collection="holds"),
+        requests=observed(SqliteRequestStore(database), system=SQLITE, collection="requests"),
         usage=observed(SqliteUsageStore(database), system=SQLITE, collection="usage"),
         audit=observed(audit, system=SQLITE, collection="audit"),
         sessions=observed(SqliteSessionStore(database), system=SQLITE, collection="sessions"),
@@ -105,6 +115,8 @@ async def _of_azure(
     from secure_openai.store.cosmos.audit import CosmosAuditStore  # noqa: PLC0415
     from secure_openai.store.cosmos.conversations import CosmosConversationStore  # noqa: PLC0415
     from secure_openai.store.cosmos.database import CosmosDatabase  # noqa: PLC0415
+    from secure_openai.store.cosmos.holds import CosmosHoldStore  # noqa: PLC0415
+    from secure_openai.store.cosmos.requests import CosmosRequestStore  # noqa: PLC0415
     from secure_openai.store.cosmos.sessions import CosmosSessionStore  # noqa: PLC0415
     from secure_openai.store.cosmos.usage import CosmosUsageStore  # noqa: PLC0415
 
@@ -132,6 +144,8 @@ async def _of_azure(
         conversations=observed(
             CosmosConversationStore(database), system=COSMOS, collection="conversations"
         ),
+        holds=observed(CosmosHoldStore(database), system=COSMOS, collection="holds"),
+        requests=observed(CosmosRequestStore(database), system=COSMOS, collection="requests"),
         usage=observed(usage, system=COSMOS, collection="usage"),
         audit=observed(audit, system=COSMOS, collection="audit"),
         sessions=observed(CosmosSessionStore(database), system=COSMOS, collection="sessions"),
