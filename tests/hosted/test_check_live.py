@@ -123,8 +123,8 @@ async def test_all_is_well(estate: Estate) -> None:
 
     assert (code, again) == (0, 0), said
     assert "Everything answers as the web application needs it." in said
-    for host in (COSMOS, COSMOS_REGION, STORAGE, *MODELS):
-        assert host in said
+    for expected in (COSMOS, COSMOS_REGION, STORAGE, VAULT, *MODELS, "Key Vault Reader"):
+        assert expected in said
     assert {row["host"] for row in found} == {"localhost", COSMOS, COSMOS_REGION, STORAGE, VAULT}
     assert {row["tls"] for row in found} == {"TLSv1.3"}
     assert {row["role"] for row in found if row["host"] == VAULT} == {SEAL_KEY}
@@ -221,7 +221,7 @@ async def test_nobody_answers(
     fault(estate)
     found = said_of(await answers(estate), outcome)
 
-    assert found.keys() == {COSMOS, STORAGE, *MODELS}
+    assert found.keys() == {COSMOS, STORAGE, VAULT, *MODELS}
     assert all(said in one for one in found.values())
 
 
