@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -24,7 +25,8 @@ from secure_openai.probes.probe import Answer, Outcome, Prober
 from secure_openai.settings import Settings
 from secure_openai.tables import table
 from tests.cosmosdb.estate import server_context
-from tests.hosted.estate import COSMOS, COSMOS_REGION, MODELS, Estate
+from tests.hosted.estate import COSMOS, COSMOS_REGION, INGESTION, MODELS, Estate
+from tests.ingestion import ingesting
 from tests.servers import listening, port_of
 from tests.store.azure.estate import STORAGE, VAULT
 from tests.system import environment
@@ -233,6 +235,20 @@ async def test_a_certificate_of_nobody(estate: Estate, tmp_path: Path) -> None:
     assert {one.outcome for one in found} == {Outcome.UNTRUSTED}
     assert all("its certificate is not trusted (" in one.says for one in found)
     assert estate.cosmos.calls == []
+
+
+async def test_telemetry_is_reached_and_given_nothing(estate: Estate) -> None:
+    """What takes nothing but telemetry is asked whether it answers, without a token."""
+    with ingesting(estate.tls) as ingestion:
+        place = estate.telemetry_to(urlsplit(ingestion.url).port or 0)
+        found = await answers(estate, APPLICATIONINSIGHTS_CONNECTION_STRING=place)
+    estate.network.routes.pop(INGESTION)
+    gone = await answers(estate, APPLICATIONINSIGHTS_CONNECTION_STRING=place)
+
+    assert {one.outcome for one in found} == {Outcome.GOOD}
+    assert INGESTION in {one.ask.host for one in found}
+    assert (ingestion.tokens, ingestion.items) == ([""], [])
+    assert said_of(gone, Outcome.UNREACHABLE).keys() == {INGESTION}
 
 
 async def test_a_laptop_has_nothing_to_ask(estate: Estate) -> None:
