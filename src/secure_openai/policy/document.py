@@ -78,7 +78,7 @@ class Retention:
     """
 
     conversation_days: int | None = None
-    export_days: int = 7
+    export_days: int = 1
 
 
 def read_policy(text: str, *, source: str) -> tuple[Grants, Retention]:
