@@ -38,9 +38,10 @@ check-infra: $(VENV)/checkov/.done ## Check the Terraform with checkov: nothing 
 format: $(VENV)/.test ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
-bench: $(VENV)/.test $(VENV)/checkov/.done ## Measure, and print tables
+bench: $(VENV)/.test $(VENV)/.emulators $(VENV)/checkov/.done ## Measure, and print tables
 	@$(BIN)/python bench/laptop.py $(ARGS)
 	@$(BIN)/python bench/pool.py
+	@$(BIN)/python bench/hosted.py
 	@$(BIN)/python bench/telemetry.py
 	@$(BIN)/python bench/prove.py
 

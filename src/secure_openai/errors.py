@@ -9,6 +9,7 @@
     │       └── AssumptionError         a file of assumptions or of accepted findings
     ├── RequestError                    400  what was sent is wrong
     │   ├── NotFound                    404
+    │   ├── LegalHold                   409  it is kept, whoever wants it gone
     │   ├── PreconditionFailed          412
     │   ├── TooLarge                    413
     │   └── UnsupportedMediaType        415
@@ -149,6 +150,14 @@ class NotFound(RequestError):
     status = 404
     slug = "not-found"
     title = "Not found"
+
+
+class LegalHold(RequestError):
+    """An administrator's hold keeps what was to be deleted."""
+
+    status = 409
+    slug = "legal-hold"
+    title = "A legal hold keeps this"
 
 
 class PreconditionFailed(RequestError):

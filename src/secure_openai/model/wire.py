@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from pydantic import TypeAdapter
 
 from secure_openai.model.interface import ModelRequest
 from secure_openai.types import JsonObject, Operation
+
+_JSON = TypeAdapter(JsonObject)
+"""Writes JSON several times as fast as `json`, of which a long prompt costs most."""
 
 
 def wire_body(request: ModelRequest, *, named: bool = True) -> JsonObject:
@@ -36,5 +39,4 @@ def wire_body(request: ModelRequest, *, named: bool = True) -> JsonObject:
 
 def wire_bytes(request: ModelRequest, *, named: bool = True) -> bytes:
     """Return what is sent, as UTF-8."""
-    body = wire_body(request, named=named)
-    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    return _JSON.dump_json(wire_body(request, named=named))

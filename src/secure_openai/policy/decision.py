@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from secure_openai.errors import PolicyError, Refused
-from secure_openai.policy.document import ROLES, Grant, Grants, read_policy
+from secure_openai.policy.document import ROLES, Grant, Grants, Retention, read_policy
 from secure_openai.types import Decision, Deployment, Limits, Operation, Principal, Reason
 
 
@@ -29,10 +29,16 @@ class Admittance:
 
 
 class Policy:
-    """The policy file, read."""
+    """The policy file, read.
 
-    def __init__(self, grants: Grants) -> None:
+    Args:
+        grants: What each role may use.
+        retention: How long things are kept.
+    """
+
+    def __init__(self, grants: Grants, retention: Retention | None = None) -> None:
         self._grants = grants
+        self.retention = retention or Retention()
 
     @classmethod
     def parse(cls, text: str, *, source: str = "policy.toml") -> Policy:
@@ -41,7 +47,7 @@ class Policy:
         Raises:
             PolicyError: Every problem found.
         """
-        return cls(read_policy(text, source=source))
+        return cls(*read_policy(text, source=source))
 
     @classmethod
     def load(cls, path: Path | None) -> Policy:

@@ -14,6 +14,7 @@ from secure_openai.errors import PolicyError
 from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES, Limits, PrincipalKind
 
 VERSION = 1
+RETENTION = "retention"
 EVERY_DEPLOYMENT = "*"
 ROLES: Mapping[PrincipalKind, tuple[str, ...]] = MappingProxyType(
     {
@@ -37,6 +38,8 @@ LIMIT_FIELDS = MappingProxyType(
 """What the file calls a limit, and what `Limits` does."""
 
 LARGEST_LIMIT = 10**12
+LONGEST = 36_500
+"""Days: a hundred years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,21 @@ class Grant:
 Grants = Mapping[tuple[PrincipalKind, str], Grant]
 
 
-def read_policy(text: str, *, source: str) -> Grants:
-    """Return what each role may use.
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept, in days.
+
+    Attributes:
+        conversation_days: A conversation that was not used for so long is deleted; `None` keeps it.
+        export_days: An export that was made so long ago is deleted.
+    """
+
+    conversation_days: int | None = None
+    export_days: int = 7
+
+
+def read_policy(text: str, *, source: str) -> tuple[Grants, Retention]:
+    """Return what each role may use, and how long things are kept.
 
     Args:
         text: The file's content.
@@ -75,7 +91,7 @@ def read_policy(text: str, *, source: str) -> Grants:
     Raises:
         PolicyError: Every problem found, each beginning with `source:line:`.
     """
-    return _Reading(text, source).grants()
+    return _Reading(text, source).policy()
 
 
 class _Reading:
@@ -87,7 +103,7 @@ class _Reading:
         self._text = text
         self._problems: list[tuple[int, str]] = []
 
-    def grants(self) -> Grants:
+    def policy(self) -> tuple[Grants, Retention]:
         try:
             document = tomllib.loads(self._text)
         except tomllib.TOMLDecodeError as error:
@@ -95,7 +111,7 @@ class _Reading:
             line = int(found.group(1)) if found else len(self._lines)
             self._problems.append((line, f"this is not TOML: {error}."))
             raise self._error() from None
-        self._known((), document, ("version", *TABLES))
+        self._known((), document, ("version", RETENTION, *TABLES))
         if document.get("version") != VERSION:
             self._wrong(("version",), f"write version = {VERSION}")
         grants = {
@@ -105,9 +121,27 @@ class _Reading:
         }
         if not grants and not self._problems:
             self._wrong((), "no role may use anything: write at least [people.user]")
+        retention = self._retention(document.get(RETENTION, {}))
         if self._problems:
             raise self._error()
-        return MappingProxyType(grants)
+        return MappingProxyType(grants), retention
+
+    def _retention(self, table: object) -> Retention:
+        if not isinstance(table, dict):
+            self._wrong((RETENTION,), f"write a table [{RETENTION}]")
+            return Retention()
+        names = tuple(one.name for one in fields(Retention))
+        self._known((RETENTION,), table, names)
+        days: dict[str, int] = {}
+        for name in names:
+            value = table.get(name)
+            if value is None:
+                continue
+            if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LONGEST:
+                days[name] = value
+            else:
+                self._wrong((RETENTION, name), f"write {name} as a number of days, 1 to {LONGEST}")
+        return Retention(**days)
 
     def _roles(self, table: object, name: str, kind: PrincipalKind) -> Iterator[tuple[str, Grant]]:
         if not isinstance(table, dict):

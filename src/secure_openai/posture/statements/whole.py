@@ -132,6 +132,9 @@ def whole(covered: Set[str]) -> Statement:
                     yield Doubt(one.address, says)
         for address, says in topology.estate.left_out:
             yield Doubt(address, says)
+        for hanging in topology.estate.decided:
+            if hanging.type not in covered and hanging.type not in CARRIES_NOTHING:
+                yield Doubt(hanging.address, hanging.says)
 
     return Statement(
         WHOLE,
