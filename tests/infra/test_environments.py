@@ -432,6 +432,7 @@ def test_what_goes_wrong_is_asked_of_the_logs_and_told(estate: Estate) -> None:
 
     assert rules.keys() == {
         "audit-unavailable",
+        "job-failing",
         "pool-member-out",
         "quota-near-its-end",
         "requests-failing",
