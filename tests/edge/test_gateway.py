@@ -72,7 +72,7 @@ async def test_an_application_asks_for_itself(world: World) -> None:
 @pytest.mark.parametrize(
     ("prompt", "error", "status", "code"),
     [
-        ("throttle 9", openai.RateLimitError, 429, "model_throttled"),
+        ("throttle 9", openai.RateLimitError, 429, "rate_limit_exceeded"),
         ("fail", openai.InternalServerError, 502, "model_failed"),
         ("filter", openai.BadRequestError, 400, "content_filter"),
         ("reject", openai.BadRequestError, 400, "model_rejected"),

@@ -138,7 +138,7 @@ def test_what_does_not_fit_is_pointed_at(change: dict[str, Any], pointer: str) -
 
 def test_a_request_is_bounded_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """A schema of very many values is refused before it is copied whole."""
-    monkeypatch.setattr("secure_openai.policy.fields.LARGEST_NODES", 100)
+    monkeypatch.setattr("secure_openai.policy.rules.LARGEST_NODES", 100)
     schema = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"a": [0] * 200}}}
     body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "response_format": schema}
     with pytest.raises(RequestError, match="more than 100 values"):

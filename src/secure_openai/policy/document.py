@@ -6,12 +6,19 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
 from secure_openai.errors import PolicyError
-from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES, Limits, PrincipalKind
+from secure_openai.policy.fields import why_never
+from secure_openai.types import (
+    APPLICATION_ROLES,
+    ON_BEHALF_ROLES,
+    PEOPLE_ROLES,
+    Limits,
+    PrincipalKind,
+)
 
 VERSION = 1
 EVERY_DEPLOYMENT = "*"
@@ -19,10 +26,15 @@ ROLES: Mapping[PrincipalKind, tuple[str, ...]] = MappingProxyType(
     {
         PrincipalKind.PERSON: tuple(sorted(PEOPLE_ROLES, reverse=True)),
         PrincipalKind.APPLICATION: tuple(sorted(APPLICATION_ROLES)),
+        PrincipalKind.ON_BEHALF: tuple(sorted(ON_BEHALF_ROLES)),
     }
 )
 TABLES = MappingProxyType(
-    {"people": PrincipalKind.PERSON, "applications": PrincipalKind.APPLICATION}
+    {
+        "people": PrincipalKind.PERSON,
+        "applications": PrincipalKind.APPLICATION,
+        "on_behalf": PrincipalKind.ON_BEHALF,
+    }
 )
 LIMIT_FIELDS = MappingProxyType(
     {
@@ -38,6 +50,11 @@ LIMIT_FIELDS = MappingProxyType(
 
 LARGEST_LIMIT = 10**12
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What an alias and an application may be called: both come back in headers, logs and addresses."""
+
+FIELD = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -47,11 +64,19 @@ class Grant:
         deployments: Names, or `*` alone.
         limits: For every deployment.
         overrides: Limits of single deployments.
+        fields: Request fields that pass besides those of the allow-lists.
+        applications: What holds instead for those who come by one client, by its client id.
     """
 
     deployments: tuple[str, ...]
     limits: Limits
     overrides: Mapping[str, Limits] = field(default_factory=dict)
+    fields: frozenset[str] = frozenset()
+    applications: Mapping[str, Grant] = field(default_factory=dict)
+
+    def for_client(self, client_id: str | None) -> Grant:
+        """Return what holds for those who come by a client."""
+        return self if client_id is None else self.applications.get(client_id, self)
 
     def allows(self, deployment: str) -> bool:
         """Return whether the role may use a deployment."""
@@ -62,11 +87,26 @@ class Grant:
         return self.overrides.get(deployment, self.limits)
 
 
+NOTHING = Grant((), Limits(0, 0, 0, 0, 0, 0))
+
 Grants = Mapping[tuple[PrincipalKind, str], Grant]
 
 
-def read_policy(text: str, *, source: str) -> Grants:
-    """Return what each role may use.
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A policy file, read.
+
+    Attributes:
+        grants: What each role may use.
+        aliases: Other names of deployments.
+    """
+
+    grants: Grants
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_policy(text: str, *, source: str) -> Document:
+    """Return what each role may use, and under which names.
 
     Args:
         text: The file's content.
@@ -75,7 +115,7 @@ def read_policy(text: str, *, source: str) -> Grants:
     Raises:
         PolicyError: Every problem found, each beginning with `source:line:`.
     """
-    return _Reading(text, source).grants()
+    return _Reading(text, source).document()
 
 
 class _Reading:
@@ -87,7 +127,7 @@ class _Reading:
         self._text = text
         self._problems: list[tuple[int, str]] = []
 
-    def grants(self) -> Grants:
+    def document(self) -> Document:
         try:
             document = tomllib.loads(self._text)
         except tomllib.TOMLDecodeError as error:
@@ -95,7 +135,7 @@ class _Reading:
             line = int(found.group(1)) if found else len(self._lines)
             self._problems.append((line, f"this is not TOML: {error}."))
             raise self._error() from None
-        self._known((), document, ("version", *TABLES))
+        self._known((), document, ("version", "aliases", *TABLES))
         if document.get("version") != VERSION:
             self._wrong(("version",), f"write version = {VERSION}")
         grants = {
@@ -103,11 +143,26 @@ class _Reading:
             for table, kind in TABLES.items()
             for role, grant in self._roles(document.get(table, {}), table, kind)
         }
+        aliases = self._aliases(document.get("aliases", {}))
         if not grants and not self._problems:
             self._wrong((), "no role may use anything: write at least [people.user]")
         if self._problems:
             raise self._error()
-        return MappingProxyType(grants)
+        return Document(MappingProxyType(grants), MappingProxyType(aliases))
+
+    def _aliases(self, table: object) -> dict[str, str]:
+        if not isinstance(table, dict):
+            self._wrong(("aliases",), "write a table [aliases]")
+            return {}
+        for name, deployment in table.items():
+            path = ("aliases", name)
+            if NAME.fullmatch(name) is None:
+                self._wrong(path, "write an alias in letters, digits, dots, hyphens, underscores")
+            elif not isinstance(deployment, str) or NAME.fullmatch(deployment) is None:
+                self._wrong(path, f"write {name} = and a deployment's name, in quotes")
+            elif deployment in table:
+                self._wrong(path, f"{deployment} is an alias itself: name the deployment")
+        return {name: str(deployment) for name, deployment in table.items()}
 
     def _roles(self, table: object, name: str, kind: PrincipalKind) -> Iterator[tuple[str, Grant]]:
         if not isinstance(table, dict):
@@ -115,8 +170,9 @@ class _Reading:
             return
         for role, content in table.items():
             path = (name, role)
-            if role == "admin" and kind is PrincipalKind.APPLICATION:
-                self._wrong(path, "an application is never admin: write [applications.service]")
+            if role == "admin" and kind is not PrincipalKind.PERSON:
+                right = f"[{name}.{ROLES[kind][0]}]"
+                self._wrong(path, f"an application is never admin: write {right}")
             elif role not in ROLES[kind]:
                 self._wrong(path, f"there is no role {role!r} here" + _near(role, ROLES[kind]))
             elif not isinstance(content, dict):
@@ -126,13 +182,50 @@ class _Reading:
 
     def _grant(self, content: dict[str, Any], path: tuple[str, ...]) -> Grant | None:
         before = len(self._problems)
-        self._known(path, content, ("deployments", "deployment", *LIMIT_FIELDS))
+        grant = self._one(content, path, nested=("application",))
+        applications: dict[str, Grant] = {}
+        table = content.get("application", {})
+        if not isinstance(table, dict):
+            self._wrong((*path, "application"), f"write a table [{'.'.join(path)}.application.ID]")
+            table = {}
+        inherited = {name: value for name, value in content.items() if name != "application"}
+        for client_id, change in table.items():
+            place = (*path, "application", client_id)
+            if NAME.fullmatch(client_id) is None or not isinstance(change, dict):
+                self._wrong(place, "write a table named by the application's client id")
+                continue
+            # Only where the role itself is right: its mistakes would be told for each application.
+            if grant is not NOTHING:
+                applications[client_id] = self._one(inherited | change, place)
+        if len(self._problems) > before:
+            return None
+        return replace(grant, applications=MappingProxyType(applications))
+
+    def _one(
+        self, content: dict[str, Any], path: tuple[str, ...], *, nested: tuple[str, ...] = ()
+    ) -> Grant:
+        """Return a grant; where something is wrong with it, it is told and the grant not used."""
+        before = len(self._problems)
+        self._known(path, content, ("deployments", "deployment", "fields", *LIMIT_FIELDS, *nested))
         deployments = self._deployments(content.get("deployments"), path)
         values = self._limits(content, path, complete=True)
         overrides = self._overrides(content.get("deployment", {}), path, values, deployments)
+        admitted = self._fields(content.get("fields", []), path)
         if len(self._problems) > before:
-            return None
-        return Grant(deployments, Limits(**values), overrides)
+            return NOTHING
+        return Grant(deployments, Limits(**values), overrides, admitted)
+
+    def _fields(self, value: object, path: tuple[str, ...]) -> frozenset[str]:
+        here = (*path, "fields")
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self._wrong(here, "write fields = and a list of names")
+            return frozenset()
+        for name in value:
+            if FIELD.fullmatch(name) is None:
+                self._wrong(here, "write a field's name in small letters, digits and underscores")
+            elif (why := why_never(name)) is not None:
+                self._wrong(here, f"{name} can be admitted for nobody: {why}")
+        return frozenset(value)
 
     def _deployments(self, value: object, path: tuple[str, ...]) -> tuple[str, ...]:
         here = (*path, "deployments")

@@ -32,33 +32,79 @@ def estimate_text_tokens(text: str) -> int:
     return math.ceil(ascii_bytes / ASCII_BYTES_PER_TOKEN + others / OTHER_BYTES_PER_TOKEN)
 
 
-def estimate_prompt_tokens(body: JsonObject) -> int:
-    """Return about how many prompt tokens a checked chat-completions body takes.
+PARAMETERS = frozenset(
+    {
+        "dimensions",
+        "encoding_format",
+        "frequency_penalty",
+        "include",
+        "logit_bias",
+        "logprobs",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "max_tokens",
+        "model",
+        "n",
+        "parallel_tool_calls",
+        "presence_penalty",
+        "reasoning",
+        "reasoning_effort",
+        "seed",
+        "stop",
+        "store",
+        "stream",
+        "stream_options",
+        "temperature",
+        "top_logprobs",
+        "top_p",
+        "truncation",
+        "verbosity",
+    }
+)
+"""Fields that steer the model and are not part of the prompt."""
 
-    Counts messages by their texts, a flat figure for an image, and everything else that reaches
-    the model (tools, schemas) by the JSON it is.
+IMAGES = frozenset({"image_url", "input_image"})
+
+
+def estimate_prompt_tokens(body: JsonObject) -> int:
+    """Return about how many prompt tokens a checked body takes.
+
+    Counts messages and items by their texts, a flat figure for an image, a token written as its
+    number as one, and everything else that reaches the model (tools, schemas, what policy admits)
+    by the JSON it is.
     """
-    messages = body.get("messages")
-    total = sum(map(estimate_message_tokens, messages if isinstance(messages, list) else ()))
-    for name in ("tools", "response_format", "tool_choice"):
-        if body.get(name) is not None:
-            total += estimate_text_tokens(json.dumps(body[name], ensure_ascii=False))
+    total = 0
+    for name, value in body.items():
+        if name in PARAMETERS or value is None:
+            continue
+        if name == "messages" and isinstance(value, list):
+            total += sum(map(estimate_message_tokens, value))
+        elif name == "input" and isinstance(value, list):
+            total += sum(
+                estimate_message_tokens(item) if isinstance(item, dict) else _tokens(item)
+                for item in value
+            )
+        elif isinstance(value, str):
+            total += estimate_text_tokens(value) + MESSAGE_TOKENS
+        else:
+            total += estimate_text_tokens(json.dumps(value, ensure_ascii=False))
     return total
 
 
 def estimate_message_tokens(message: JsonObject) -> int:
-    """Return about how many tokens one message takes, its frame included."""
-    content = message.get("content")
+    """Return about how many tokens one message or item takes, its frame included."""
     total = MESSAGE_TOKENS
-    for part in content if isinstance(content, list) else [content]:
-        # An image stands here and nowhere else; its bytes are not what it costs.
-        if isinstance(part, dict) and part.get("type") == "image_url":
-            total += IMAGE_TOKENS
-        else:
-            total += _tokens(part)
-    return total + sum(
-        _tokens(value) for name, value in message.items() if name not in {"content", "role"}
-    )
+    for name, value in message.items():
+        if name not in {"content", "output"}:
+            total += 0 if name == "role" else _tokens(value)
+            continue
+        for part in value if isinstance(value, list) else [value]:
+            # An image stands here and nowhere else; its bytes are not what it costs.
+            if isinstance(part, dict) and part.get("type") in IMAGES:
+                total += IMAGE_TOKENS
+            else:
+                total += _tokens(part)
+    return total
 
 
 def _tokens(value: object) -> int:
