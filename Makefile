@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CLIENTS := tests/clients/.venv
+CLIENTS := .clients
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 

@@ -21,7 +21,7 @@ import pytest
 from tests.world import World, running_world
 
 HERE = Path(__file__).parent
-PYTHON = HERE / ".venv" / "bin" / "python"
+PYTHON = HERE.parents[1] / ".clients" / "bin" / "python"
 NODE = Path(sys.prefix) / "bin" / "node"
 TEXT = "You said: hello there"
 PLACE = {"city": "a text", "people": 7}

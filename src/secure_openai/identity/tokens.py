@@ -235,7 +235,7 @@ def _kind_of(claims: dict[str, Any]) -> PrincipalKind:
     proof = claims.get("azpacr", PUBLIC_CLIENT)
     if proof == PUBLIC_CLIENT:
         return PrincipalKind.PERSON
-    if proof in CONFIDENTIAL_CLIENTS:
+    if isinstance(proof, str) and proof in CONFIDENTIAL_CLIENTS:
         return PrincipalKind.ON_BEHALF
     raise Unauthenticated("The token says something unknown of the client that got it.")
 

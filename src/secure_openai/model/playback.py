@@ -74,6 +74,17 @@ def events(
 
 
 def _chat(script: Script, body: JsonObject) -> Iterator[tuple[float, JsonObject]]:
+    options = body.get("stream_options")
+    with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
+    for seconds, payload in _chunks(script, body, with_usage=with_usage):
+        # Asked for, it stands in every chunk, and says nothing before the last.
+        stands = with_usage and "choices" in payload
+        yield seconds, {**payload, "usage": payload.get("usage")} if stands else payload
+
+
+def _chunks(
+    script: Script, body: JsonObject, *, with_usage: bool
+) -> Iterator[tuple[float, JsonObject]]:
     model = str(body.get("model", "scripted"))
     for payload in shapes.chat_begin(model):
         yield 0.0, payload
@@ -91,13 +102,12 @@ def _chat(script: Script, body: JsonObject) -> Iterator[tuple[float, JsonObject]
     if script.ending is Ending.BROKEN:
         yield SLOW_SECONDS, shapes.error_body("server_error", "secret")
     if script.ending in ENDED:
-        options = body.get("stream_options")
         for payload in shapes.chat_end(
             model,
             len(script.words),
             finish_reason="tool_calls" if script.call is not None else script.ending.value,
             prompt_tokens=script.prompt_tokens,
-            with_usage=isinstance(options, dict) and bool(options.get("include_usage")),
+            with_usage=with_usage,
         ):
             yield 0.0, payload
 
