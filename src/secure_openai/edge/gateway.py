@@ -19,6 +19,7 @@ from secure_openai.completion import Completion
 from secure_openai.edge.access import EVERYONE, SecuredRoute, principal_of, requires
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import json_of
+from secure_openai.edge.description import description
 from secure_openai.edge.event_stream import EventStreamResponse, while_present
 from secure_openai.edge.openai_errors import PREFIX, standing_headers
 from secure_openai.edge.openai_stream import passed_on
@@ -108,6 +109,13 @@ async def dated_responses(request: Request) -> Response:
 async def dated_embeddings(request: Request) -> Response:
     """Answer embeddings of the deployment that the path names."""
     return await _answered(request, Operation.EMBEDDINGS, dated=True)
+
+
+@router.get(f"{PREFIX}/openapi.json")
+@requires(*EVERYONE)
+async def openapi(request: Request) -> Response:
+    """Describe these addresses to programs (OpenAPI 3.1)."""
+    return JSONResponse(description(assembly_of(request).settings.public_url))
 
 
 def not_served(path: str) -> NotFound:
