@@ -25,11 +25,12 @@ test: $(VENV)/.test $(VENV)/.emulators ## Install what the tests need and run ev
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
-check: $(VENV)/.test ## Lint, format, types and layers, without running a test
+check: $(VENV)/.test ## Lint, format, types, layers and workflows, without running a test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/zizmor --offline --quiet --no-progress .github
 
 check-infra: $(VENV)/checkov/.done ## Check the Terraform with checkov: nothing may fail
 	@$(VENV)/checkov/bin/checkov --directory infra --framework terraform --quiet --compact \
@@ -38,9 +39,10 @@ check-infra: $(VENV)/checkov/.done ## Check the Terraform with checkov: nothing 
 format: $(VENV)/.test ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
-bench: $(VENV)/.test $(VENV)/checkov/.done ## Measure, and print tables
+bench: $(VENV)/.test $(VENV)/.emulators $(VENV)/checkov/.done ## Measure, and print tables
 	@$(BIN)/python bench/laptop.py $(ARGS)
 	@$(BIN)/python bench/pool.py
+	@$(BIN)/python bench/hosted.py
 	@$(BIN)/python bench/telemetry.py
 	@$(BIN)/python bench/prove.py
 

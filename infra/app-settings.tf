@@ -18,6 +18,7 @@ locals {
         AzureFunctionsWebHost__hostid             = substr("${replace(var.prefix, "-", "")}${slot}", 0, 32)
         AzureWebJobsStorage__clientId             = module.identity.identities["${app}-${slot}"].client_id
         AzureWebJobsStorage__credential           = "managedidentity"
+        SCM_DO_BUILD_DURING_DEPLOYMENT            = "false"
         SECURE_OPENAI_ALLOWED_HOSTS               = join(",", distinct([trimprefix(local.public_urls[slot], "https://"), local.web_hosts[slot]]))
         SECURE_OPENAI_AUTHORITY                   = "${local.cloud.authority}/${local.entra.tenant_id}/v2.0"
         SECURE_OPENAI_BLOB_URL                    = module.store.records.url
@@ -26,15 +27,21 @@ locals {
         SECURE_OPENAI_CONTACT                     = local.entra.contact
         SECURE_OPENAI_COSMOS_DATABASE             = module.store.cosmos.databases[slot]
         SECURE_OPENAI_COSMOS_URL                  = module.store.cosmos.url
+        SECURE_OPENAI_EXPORTS_CONTAINER           = module.store.records.export_names[slot]
         SECURE_OPENAI_FEDERATION_AUDIENCE         = local.cloud.federation_audience
         SECURE_OPENAI_LISTEN_HOST                 = "0.0.0.0"
         SECURE_OPENAI_LISTEN_PORT                 = "8000"
         SECURE_OPENAI_MODEL_ACCOUNTS              = local.model_accounts
         SECURE_OPENAI_MODEL_SOURCE                = "azure"
         SECURE_OPENAI_PUBLIC_URL                  = local.public_urls[slot]
+        SECURE_OPENAI_SEALS_CONTAINER             = module.store.records.seal_names[slot]
         SECURE_OPENAI_SEAL_KEY_URL                = module.store.seal_keys[slot].url
         SECURE_OPENAI_TENANT_ID                   = local.entra.tenant_id
-        WEBSITE_RUN_FROM_PACKAGE                  = "1"
+        # Azure waits 5 seconds by default: answers that stream, and what was observed, would be cut off.
+        WEBSITES_CONTAINER_STOP_TIME_LIMIT = "60"
+        # Deploying writes the package's address here; the identity fetches it (docs/adr/0009-packages-without-a-build.md).
+        WEBSITE_RUN_FROM_PACKAGE                     = "1"
+        WEBSITE_RUN_FROM_PACKAGE_BLOB_MI_RESOURCE_ID = module.identity.identities["${app}-${slot}"].id
       }
     }
   }

@@ -14,3 +14,15 @@ check "regions" {
     error_message = "Not a region that this version knows in the ${var.cloud} cloud: ${join(", ", local._unknown_regions)}. Check the spelling with: az account list-locations."
   }
 }
+
+# Azure refuses what a region does not have, halfway through the first apply.
+check "redundancy" {
+  assert {
+    condition     = !(var.zone_redundant && contains(local.cloud.regions_without_zones, var.location))
+    error_message = "${var.location} had no availability zones when this version was made: write zone_redundant = false, or choose another region."
+  }
+  assert {
+    condition     = !(var.geo_redundant && contains(local.cloud.regions_without_pair, var.location))
+    error_message = "${var.location} had no paired region when this version was made: write geo_redundant = false, or choose another region."
+  }
+}

@@ -86,6 +86,7 @@ module "store" {
   cosmos_throughput         = local.cosmos.throughput
   customer_managed_key      = module.inputs.customer_managed_key
   diagnostics               = module.telemetry.diagnostics
+  geo_redundant             = var.geo_redundant
   location                  = var.location
   prefix                    = var.prefix
   private_network           = local.private_network

@@ -27,8 +27,10 @@ locals {
           }
         }
       ]
-    ]
+    ] if !can(row.actions)
   ])...)
+  # What a role of our own may do at most, and whoever holds it; bootstrap defines it, an owner hands it over.
+  _manage = local.roles.manage_deployments
 }
 
 resource "azurerm_role_assignment" "need" {
@@ -53,13 +55,37 @@ resource "azurerm_cosmosdb_sql_role_assignment" "need" {
   scope              = each.value.scope
 }
 
-# The custom role from bootstrap: deploy models and nothing else on the account.
-resource "azurerm_role_assignment" "manage_deployments" {
-  for_each = var.deployment_manager_role_id == null ? {} : local.accounts
+# The custom role from bootstrap, looked up: whichever id was handed over, it may do no more than the table
+# says.
+data "azurerm_role_definition" "deployment_manager" {
+  count = var.deployment_manager_role_id == null ? 0 : 1
 
-  scope              = module.model.accounts[each.key].id
+  role_definition_id = basename(var.deployment_manager_role_id)
+  scope              = "/subscriptions/${var.subscription_id}"
+
+  lifecycle {
+    postcondition {
+      condition = (
+        length(setsubtract([for action in flatten(self.permissions[*].actions) : lower(action)], [for action in local._manage.actions : lower(action)])) == 0
+        && length(flatten(self.permissions[*].data_actions)) == 0
+      )
+      error_message = "deployment_manager_role_id may do more than manage deployments (manage_deployments in tables/roles.json): hand over bootstrap's output for_estate."
+    }
+  }
+}
+
+resource "azurerm_role_assignment" "manage_deployments" {
+  for_each = merge([
+    for slot in var.deployment_manager_role_id == null ? [] : local._manage.slots : {
+      for key, scope in local._scopes[slot][local._manage.scope] : "${slot}${key}" => { scope = scope, slot = slot }
+    }
+  ]...)
+
+  scope              = each.value.scope
   role_definition_id = var.deployment_manager_role_id
-  principal_id       = module.identity.identities["web-production"].principal_id
+  principal_id       = module.identity.identities["web-${each.value.slot}"].principal_id
   principal_type     = "ServicePrincipal"
-  description        = "deploy models from the administrator's desk"
+  description        = local._manage.why
+
+  depends_on = [data.azurerm_role_definition.deployment_manager]
 }

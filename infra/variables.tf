@@ -95,6 +95,12 @@ variable "entra" {
   type        = any
 }
 
+variable "geo_redundant" {
+  description = "Whether storage keeps a copy in the paired region; false where a region has no pair."
+  type        = bool
+  default     = true
+}
+
 variable "location" {
   description = "Region of everything but OpenAI accounts elsewhere."
   type        = string

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from secure_openai.app import create_app
+from secure_openai.assembly import Assembly
 from secure_openai.edge import access
 from secure_openai.edge.access import (
     EVERYONE,
@@ -31,9 +35,10 @@ from secure_openai.errors import (
     StartError,
     StorageFull,
 )
+from secure_openai.jobs.catalogue import JOBS, Job
 from secure_openai.settings import Settings
 from secure_openai.testing.person import named
-from secure_openai.types import PrincipalId
+from secure_openai.types import JsonObject, PrincipalId
 from tests.edge.test_refusals import openai_error, problem
 from tests.world import World, running_world
 
@@ -298,23 +303,28 @@ async def test_the_audit_is_sealed_when_the_process_ends(
 async def test_jobs_run_by_themselves(
     tmp_path: Path, identity_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The scheduler seals and purges while the process runs, and survives a failing job."""
+    """Every job runs while the process does, again by its schedule, and survives its failures."""
     from secure_openai.jobs import scheduler
-    from secure_openai.jobs.seal import seal as real
 
-    calls = []
+    calls: list[str] = []
 
-    async def sometimes(*arguments: Any) -> Any:
-        calls.append(1)
-        if len(calls) == 1:
-            raise StorageFull
-        return await real(*arguments)
+    def sometimes(job: Job) -> Callable[[Assembly], Awaitable[JsonObject]]:
+        async def work(assembly: Assembly) -> JsonObject:
+            calls.append(job.name)
+            if calls.count(job.name) == 1:
+                raise StorageFull
+            return await job.work(assembly)
 
-    monkeypatch.setattr(scheduler, "PURGE_SECONDS", 0.01)
-    monkeypatch.setattr("secure_openai.jobs.scheduler.seal", sometimes)
-    monkeypatch.setattr(scheduler, "MINUTE_SECONDS", 0.0002)
-    async with running_world(tmp_path, identity_folder) as world, asyncio.timeout(5):
-        while len(calls) < 3:
+        return work
+
+    jobs = {
+        name: replace(job, work=sometimes(job), schedule="* * * * * *")
+        for name, job in JOBS.items()
+    }
+    monkeypatch.setattr(scheduler, "JOBS", jobs)
+    monkeypatch.setattr(scheduler, "START", timedelta(0))
+    async with running_world(tmp_path, identity_folder) as world, asyncio.timeout(20):
+        while not all(calls.count(name) > 2 for name in JOBS):
             await asyncio.sleep(0.01)
         assert [seal async for seal in world.assembly.seals.all()]
 

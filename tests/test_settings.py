@@ -234,7 +234,7 @@ def test_everything_wrong_with_accounts_is_told_at_once() -> None:
         ({"SECURE_OPENAI_MODEL_IDLE_SECONDS": "0"}, ["SECURE_OPENAI_MODEL_IDLE_SECONDS"]),
         (
             {"SECURE_OPENAI_COSMOS_URL": "https://x", "SECURE_OPENAI_MODEL_ACCOUNTS": ""},
-            ["no adapter", "model_accounts is missing"],
+            ["SEAL_KEY_URL is missing", "COSMOS_URL is https", "model_accounts is missing"],
         ),
     ],
 )

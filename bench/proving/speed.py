@@ -88,7 +88,15 @@ def beside_checkov(
     ours.write_text(json.dumps(state), encoding="utf-8")
     theirs.write_text(json.dumps(plan), encoding="utf-8")
     scan = (
-        *(ENVIRONMENT / "checkov", "--file", theirs, "--framework", "terraform_plan"),
+        *(
+            ENVIRONMENT / "python",
+            "-m",
+            "checkov.main",
+            "--file",
+            theirs,
+            "--framework",
+            "terraform_plan",
+        ),
         *("--skip-download", "--quiet", "--output", "json"),
     )
     proven = (*COMMAND, ours, "--format", "json")

@@ -1,22 +1,15 @@
 # A custom role's name is taken in the whole tenant: the suffix keeps estates of one name apart.
 
-# Deploy models on an account, and nothing else on it: neither its keys nor its network.
+# Deploy models on an account, and nothing else on it: neither its keys nor its network. The estate refuses
+# a role that may do more than this row of tables/roles.json.
 resource "azurerm_role_definition" "deployment_manager" {
-  name              = "Secure OpenAI Deployment Manager (${var.prefix}-${local.suffix})"
+  name              = "${local.roles.manage_deployments.role} (${var.prefix}-${local.suffix})"
   scope             = local.subscription
   description       = "Makes, changes and removes model deployments of Azure OpenAI accounts."
   assignable_scopes = [local.subscription]
 
   permissions {
-    actions = [
-      "Microsoft.CognitiveServices/accounts/deployments/delete",
-      "Microsoft.CognitiveServices/accounts/deployments/read",
-      "Microsoft.CognitiveServices/accounts/deployments/write",
-      "Microsoft.CognitiveServices/accounts/models/read",
-      "Microsoft.CognitiveServices/accounts/raiPolicies/read",
-      "Microsoft.CognitiveServices/accounts/read",
-      "Microsoft.CognitiveServices/locations/usages/read",
-    ]
+    actions     = local.roles.manage_deployments.actions
     not_actions = []
   }
 }

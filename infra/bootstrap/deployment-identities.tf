@@ -4,7 +4,8 @@ locals {
   _issuer = "https://token.actions.githubusercontent.com"
   # Roles that the applying identity may hand out, and to whom: service principals and groups only.
   _delegable_roles = distinct(concat(
-    [for row in local.roles : row.role if row.service != "cosmos"],
+    # A row with actions is a role of our own, which is below by its id.
+    [for row in local.roles : row.role if row.service != "cosmos" && !can(row.actions)],
     ["Key Vault Secrets User", "Virtual Machine User Login"],
   ))
   _delegable_ids = concat(

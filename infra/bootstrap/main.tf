@@ -4,6 +4,7 @@ locals {
   cloud        = jsondecode(file("${path.module}/../../src/secure_openai/tables/clouds.json"))[var.cloud]
   subscription = "/subscriptions/${var.subscription_id}"
   suffix       = random_string.suffix.result
+  replication  = var.geo_redundant ? (var.zone_redundant ? "GZRS" : "GRS") : (var.zone_redundant ? "ZRS" : "LRS")
   roles        = jsondecode(file("${path.module}/../../src/secure_openai/tables/roles.json"))
   _guid        = "^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$"
   tags         = merge({ application = "azure-secure-openai", estate = var.prefix }, var.tags)

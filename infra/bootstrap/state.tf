@@ -20,7 +20,7 @@ resource "azurerm_storage_account" "state" {
   resource_group_name               = azurerm_resource_group.this.name
   location                          = var.location
   account_tier                      = "Standard"
-  account_replication_type          = "GRS"
+  account_replication_type          = local.replication
   public_network_access_enabled     = local._state_open
   shared_access_key_enabled         = false
   default_to_oauth_authentication   = true

@@ -92,6 +92,12 @@ variable "estate" {
   }
 }
 
+variable "geo_redundant" {
+  description = "Whether state and packages are kept in the paired region too; false where a region has no pair."
+  type        = bool
+  default     = true
+}
+
 variable "github_network" {
   description = "Whether GitHub-hosted runners will stand in the estate's network."
   type        = bool
@@ -258,4 +264,10 @@ variable "tenant_id" {
     condition     = can(regex(local._guid, var.tenant_id))
     error_message = "tenant_id is a GUID in lower case: az account show --query tenantId."
   }
+}
+
+variable "zone_redundant" {
+  description = "Whether state and packages are kept in several availability zones; false where a region has none."
+  type        = bool
+  default     = true
 }

@@ -48,6 +48,25 @@ run "private_is_the_default" {
   }
 }
 
+run "bootstraps_role_is_given_to_production" {
+  command = plan
+
+  override_data {
+    target = data.azurerm_role_definition.deployment_manager
+    values = {
+      permissions = [{ actions = ["Microsoft.CognitiveServices/accounts/deployments/write"], condition = "", condition_version = "", data_actions = [], not_actions = [], not_data_actions = [] }]
+    }
+  }
+  variables {
+    deployment_manager_role_id = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.Authorization/roleDefinitions/88888888-8888-8888-8888-888888888888"
+  }
+
+  assert {
+    condition     = keys(azurerm_role_assignment.manage_deployments) == ["production-main"]
+    error_message = "Production's web application manages deployments of each account, and nobody else."
+  }
+}
+
 run "a_trial_keeps_its_network" {
   command = plan
 

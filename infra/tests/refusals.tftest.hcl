@@ -68,6 +68,20 @@ run "a_runner_needs_an_organisation" {
   expect_failures = [var.operations]
 }
 
+run "a_role_that_may_do_more_is_refused" {
+  command = plan
+  override_data {
+    target = data.azurerm_role_definition.deployment_manager
+    values = {
+      permissions = [{ actions = ["Microsoft.CognitiveServices/accounts/listKeys/action"], condition = "", condition_version = "", data_actions = [], not_actions = [], not_data_actions = [] }]
+    }
+  }
+  variables {
+    deployment_manager_role_id = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.Authorization/roleDefinitions/88888888-8888-8888-8888-888888888888"
+  }
+  expect_failures = [data.azurerm_role_definition.deployment_manager]
+}
+
 run "an_unknown_cloud_is_refused" {
   command = plan
   variables {

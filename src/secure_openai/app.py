@@ -8,7 +8,7 @@ create_app(settings)
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      sign_in  pages  chat  gateway  administration  deployments  health
+      sign_in  pages  chat  my_data  gateway  administration  custody  deployments  health
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ from secure_openai.assembly import Assembly, assemble
 from secure_openai.edge import (
     administration,
     chat,
+    custody,
     deployments,
     gateway,
     health,
+    my_data,
     pages,
     problems,
     sign_in,
@@ -75,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with (
             assemble(settings) as assembly,
             monitored_by_azure(assembly),
+            # In Azure the Function App runs the jobs, with roles that this process has not.
             scheduled(assembly),
         ):
             app.state.assembly = assembly
@@ -107,7 +110,18 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(OriginMiddleware, public_url=settings.public_url),
         ],
     )
-    for room in (sign_in, pages, chat, gateway, administration, deployments, health):
+    # The busiest first: a request is compared with one route after the other.
+    for room in (
+        gateway,
+        chat,
+        my_data,
+        pages,
+        sign_in,
+        administration,
+        custody,
+        deployments,
+        health,
+    ):
         # Not include_router: it hides the routes from whoever checks what they declare.
         app.router.routes.extend(room.router.routes)
     static = StaticFiles(directory=str(files("secure_openai.edge") / "static"))

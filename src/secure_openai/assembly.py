@@ -35,26 +35,19 @@ from secure_openai.policy.decision import Policy
 from secure_openai.sessions import Sessions
 from secure_openai.settings import ModelSource, Settings
 from secure_openai.store.audit import AuditStore
+from secure_openai.store.blobs import BlobStore
 from secure_openai.store.conversations import ConversationStore
+from secure_openai.store.holds import HoldStore
+from secure_openai.store.requests import RequestStore
 from secure_openai.store.seals import Seals
-from secure_openai.store.signing import FileSigner, Signer
-from secure_openai.store.sqlite.audit import SqliteAuditStore
-from secure_openai.store.sqlite.conversations import SqliteConversationStore
-from secure_openai.store.sqlite.database import Database
-from secure_openai.store.sqlite.sessions import SqliteSessionStore
-from secure_openai.store.sqlite.usage import SqliteUsageStore
+from secure_openai.store.signing import Signer
 from secure_openai.store.usage import UsageStore
+from secure_openai.stores import open_stores
 from secure_openai.streams import Background, running
-from secure_openai.telemetry.stores import observed
 from secure_openai.types import Deployment, Parameters
 
 if TYPE_CHECKING:
     from secure_openai.credential import Credential
-
-DATABASE_NAME = "secure-openai.db"
-
-SQLITE = "sqlite"
-"""What observations call the embedded database (`db.system.name`)."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +59,9 @@ class Assembly:
     credential: Credential | None
     policy: Policy
     conversations: ConversationStore
+    holds: HoldStore
+    requests: RequestStore
+    exports: BlobStore
     usage: UsageStore
     audit: AuditStore
     seals: Seals
@@ -89,21 +85,19 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
     """
     policy = Policy.load(settings.policy)
     async with AsyncExitStack() as stack:
-        database = await Database.open(settings.data / DATABASE_NAME)
-        stack.push_async_callback(database.aclose)
-        audit_store = await SqliteAuditStore.open(database)
-        stack.push_async_callback(audit_store.aclose)
-        audit: AuditStore = observed(audit_store, system=SQLITE, collection="audit")
         outbound = Outbound.of(settings)
         http = await stack.enter_async_context(outbound.session())
         credential = credential_for(settings, outbound)
         if credential is not None:
             stack.push_async_callback(credential.close)
+        stores = await stack.enter_async_context(
+            open_stores(settings, outbound=outbound, credential=credential)
+        )
         model = model_of(settings, http, outbound=outbound, credential=credential)
         stack.push_async_callback(model.aclose)
         management = management_of(settings, model, outbound=outbound, credential=credential)
         stack.push_async_callback(management.aclose)
-        deployments = Deployments(management=management, audit=audit)
+        deployments = Deployments(management=management, audit=stores.audit)
         stack.push_async_callback(deployments.aclose)
         keys = KeySource(
             settings.authority, http=http, proxy=outbound.proxy_for(settings.authority)
@@ -129,34 +123,33 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
         stack.push_async_callback(authorization.aclose)
         background = Background()
         stack.push_async_callback(background.drain)
-        conversations: ConversationStore = observed(
-            SqliteConversationStore(database), system=SQLITE, collection="conversations"
-        )
-        usage: UsageStore = observed(SqliteUsageStore(database), system=SQLITE, collection="usage")
         pipeline = Pipeline(
             policy=policy,
-            usage=usage,
-            audit=audit,
+            usage=stores.usage,
+            audit=stores.audit,
             model=model,
             background=background,
             provider=PROVIDERS[settings.model_source],
         )
         stack.enter_context(running(pipeline.keep_reservations(), deployments.keep_quota()))
-        stack.enter_context(gauged(audit, model, deployments))
+        stack.enter_context(gauged(stores.audit, model, deployments))
         yield Assembly(
             settings=settings,
             outbound=outbound,
             credential=credential,
             policy=policy,
-            conversations=conversations,
-            usage=usage,
-            audit=audit,
-            seals=Seals.in_folder(settings.data / "seals"),
-            signer=FileSigner.open(settings.data / "keys" / "seal.pem"),
+            conversations=stores.conversations,
+            holds=stores.holds,
+            requests=stores.requests,
+            exports=stores.exports,
+            usage=stores.usage,
+            audit=stores.audit,
+            seals=stores.seals,
+            signer=stores.signer,
             model=model,
             tokens=tokens,
             sessions=Sessions(
-                observed(SqliteSessionStore(database), system=SQLITE, collection="sessions"),
+                stores.sessions,
                 authorization,
                 public_url=settings.public_url,
                 redirect_uri=f"{settings.public_url}/auth/callback",
@@ -166,7 +159,9 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             ),
             pipeline=pipeline,
             deployments=deployments,
-            answers=Answers(conversations=conversations, pipeline=pipeline, background=background),
+            answers=Answers(
+                conversations=stores.conversations, pipeline=pipeline, background=background
+            ),
             background=background,
         )
 

@@ -175,9 +175,28 @@ class CredentialSettings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise SettingsError(
-                *(line for one in error.errors() for line in cls._lines(one))
-            ) from None
+            raise SettingsError(*dict.fromkeys(cls._everything_wrong(values, error))) from None
+
+    @classmethod
+    def _everything_wrong(
+        cls, values: Mapping[str, object], error: ValidationError
+    ) -> Iterator[str]:
+        """Yield what is wrong with each field, and with those that can be judged without it.
+
+        Fields are judged together only where each of them is sound: a group of them that is sound
+        by itself is judged by itself, however much of the others is missing.
+        """
+        for one in error.errors():
+            yield from cls._lines(one)
+        for group in cls.__mro__[1:]:
+            if not issubclass(group, CredentialSettings):
+                continue
+            mine = {name: value for name, value in values.items() if name in group.model_fields}
+            try:
+                group.model_validate(mine)
+            except ValidationError as more:
+                for one in more.errors():
+                    yield from cls._lines(one)
 
     @classmethod
     def _mine(cls, given: Mapping[str, str]) -> dict[str, object]:

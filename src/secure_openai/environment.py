@@ -93,6 +93,11 @@ def azure_host(environment: Mapping[str, str] | None = None) -> bool:
     return any(source.get(name) for name in AZURE_HOST_VARIABLES)
 
 
+def function_host(environment: Mapping[str, str] | None = None) -> bool:
+    """Return whether the environment says that this is a Function App."""
+    return bool(_given(environment).get("FUNCTIONS_WORKER_RUNTIME"))
+
+
 def is_loopback_host(host: str) -> bool:
     """Return whether a host name or address can only mean this machine."""
     if host.lower() == "localhost":
@@ -121,3 +126,11 @@ def given_values(environment: Mapping[str, str] | None = None) -> dict[str, str]
 def variable_of(field: str) -> str:
     """Return the environment variable that a setting is read from."""
     return OTHERS_VARIABLES.get(field, PREFIX + field.upper())
+
+
+def wants_colours(environment: Mapping[str, str] | None = None) -> bool:
+    """Return whether whoever runs a command wants its colours in what is no terminal, as in a log.
+
+    Source: https://force-color.org/
+    """
+    return bool(_given(environment).get("FORCE_COLOR"))

@@ -11,6 +11,7 @@
     │   ├── NotFound                    404
     │   ├── MethodNotAllowed            405
     │   ├── RequestTimeout              408
+    │   ├── LegalHold                   409  it is kept, whoever wants it gone
     │   ├── PreconditionFailed          412
     │   ├── TooLarge                    413
     │   └── UnsupportedMediaType        415
@@ -167,6 +168,14 @@ class RequestTimeout(RequestError):
     status = 408
     slug = "request-timeout"
     title = "The request took too long to arrive"
+
+
+class LegalHold(RequestError):
+    """An administrator's hold keeps what was to be deleted."""
+
+    status = 409
+    slug = "legal-hold"
+    title = "A legal hold keeps this"
 
 
 class PreconditionFailed(RequestError):

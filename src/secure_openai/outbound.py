@@ -66,17 +66,21 @@ class Outbound:
         direct = is_loopback_host(host) or host in self.direct or host.endswith(domains)
         return None if direct else self.proxy
 
-    def session(self, url: str | None = None, *, decompress: bool = True) -> aiohttp.ClientSession:
+    def session(
+        self, url: str | None = None, *, decompress: bool = True, connections: int = 0
+    ) -> aiohttp.ClientSession:
         """Return a session without a memory of its own, for the caller to close.
 
         Args:
             url: Whom it talks to, where that is one service: the proxy is chosen by it. A session
                 for several chooses at each request, by `proxy_for`.
             decompress: Whether bodies are decompressed.
+            connections: How many it opens at most; without bound where it is 0.
         """
         return aiohttp.ClientSession(
-            # Policy bounds what is under way; a second queue here would only look like slowness.
-            connector=aiohttp.TCPConnector(ssl=self.ssl_context, limit=0),
+            # Policy bounds what is under way towards models: a second queue there would only look
+            # like slowness.
+            connector=aiohttp.TCPConnector(ssl=self.ssl_context, limit=connections),
             # What a service sets as a cookie must not go along with other people's requests.
             cookie_jar=aiohttp.DummyCookieJar(),
             proxy=None if url is None else self.proxy_for(url),

@@ -13,6 +13,7 @@ import hmac
 import logging
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -214,6 +215,10 @@ class Sessions:
     async def revoke(self, principal: PrincipalId) -> int:
         """End every session of a principal at once; return how many there were."""
         return await self._store.revoke(principal)
+
+    async def of(self, principal: PrincipalId) -> Sequence[Session]:
+        """Return a principal's sessions, oldest first."""
+        return await self._store.of(principal)
 
     async def sign_out_address(self) -> str:
         """Return where to send a browser whose session has ended here."""

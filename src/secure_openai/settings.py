@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from secure_openai.accounts import ModelAccount, read_accounts
 from secure_openai.clouds import CLOUDS
-from secure_openai.credential_settings import CredentialSettings, split
+from secure_openai.credential_settings import split
 from secure_openai.environment import (
     AZURE_HOST_VARIABLES,
     PREFIX,
@@ -26,9 +26,9 @@ from secure_openai.environment import (
     policy_file,
     variable_of,
 )
+from secure_openai.store_settings import StoreSettings
 
 __all__ = [
-    "AZURE_FIELDS",
     "AZURE_HOST_VARIABLES",
     "PREFIX",
     "ModelSource",
@@ -41,14 +41,6 @@ __all__ = [
     "policy_file",
 ]
 
-AZURE_FIELDS = (
-    "blob_url",
-    "cosmos_database",
-    "cosmos_url",
-    "seal_key_url",
-)
-"""Fields that the Terraform fills and that nothing reads yet."""
-
 
 class ModelSource(StrEnum):
     """Where completions come from."""
@@ -58,7 +50,7 @@ class ModelSource(StrEnum):
     SCRIPTED = "scripted"
 
 
-class Settings(CredentialSettings):
+class Settings(StoreSettings):
     """Everything that differs between one installation and another."""
 
     public_url: str = Field(
@@ -96,10 +88,6 @@ class Settings(CredentialSettings):
         default=60, ge=1, description="How long roles are believed before they are asked again."
     )
 
-    data: Path = Field(default=Path(".data"), description="Folder of the embedded stores.")
-    seal_minutes: int = Field(
-        default=60, ge=1, description="How often this process seals the audit; also at its end."
-    )
     policy: Path | None = Field(
         default=None, description="The policy file; the one that ships with the package unless set."
     )
@@ -118,6 +106,9 @@ class Settings(CredentialSettings):
         pattern=r"^(\d{4}-\d{2}-\d{2}(-preview)?)?$",
         description="A dated version of Azure OpenAI's API, such as 2024-10-21, for addresses by "
         "deployment; empty asks at /openai/v1.",
+    )
+    retirement_days: int = Field(
+        default=60, ge=1, description="How long before its model retires a deployment is warned of."
     )
     model_connect_seconds: float = Field(
         default=5.0, gt=0, description="How long to wait for a connection to a model."
@@ -158,20 +149,10 @@ class Settings(CredentialSettings):
         default=1024, ge=16, description="Largest answer that those deployments give."
     )
 
-    blob_url: str = Field(
-        default="", description="In Azure: address of the storage account of seals and exports."
-    )
-    cosmos_database: str = Field(
-        default="", description="In Azure: the slot's own database; empty keeps everything in data."
-    )
-    cosmos_url: str = Field(default="", description="In Azure: address of the Cosmos DB account.")
     federation_audience: str = Field(
         default="",
         description="In Azure: audience of the assertion that the managed identity vouches with; "
         "the cloud's unless set.",
-    )
-    seal_key_url: str = Field(
-        default="", description="In Azure: address of the key that signs the audit's seals."
     )
 
     telemetry_connection_string: str = Field(
@@ -223,10 +204,11 @@ class Settings(CredentialSettings):
 
     @property
     def uses_credential(self) -> bool:
-        """Return whether anything asks Azure: models, telemetry, or sign-in on an Azure host."""
+        """Return whether anything asks Azure: stores, models, telemetry, or sign-in there."""
         signs_in = self.azure_host and urlsplit(self.authority).scheme == "https"
         sends = bool(self.telemetry_connection_string)
-        return signs_in or sends or self.model_source is ModelSource.AZURE
+        answers = self.model_source is ModelSource.AZURE
+        return signs_in or sends or answers or super().uses_credential
 
     @property
     def telemetry_url(self) -> str:
@@ -239,10 +221,6 @@ class Settings(CredentialSettings):
         yield from self._problems_of_sign_in()
         yield from self._problems_of_models()
         yield from self._problems_of_telemetry()
-        named = [name for name in AZURE_FIELDS if getattr(self, name)]
-        if named:
-            # What would be ignored is refused: nobody believes his data where it is not.
-            yield f"this version has no adapter for Azure's services yet ({', '.join(named)})"
 
     def _problems_of_sign_in(self) -> Iterator[str]:
         """An http authority is a laptop's, whose listeners are all on loopback."""

@@ -94,6 +94,25 @@ def test_bootstrap_lists_its_two_declared_doors(states: dict[str, Path]) -> None
     assert document["verdict"] == "proven"
 
 
+@pytest.mark.parametrize(
+    ("name", "cloud", "code"),
+    [
+        ("private", "public", 0),
+        ("private", "usgovernment", 1),
+        ("government", "usgovernment", 0),
+        ("government", "public", 1),
+    ],
+)
+def test_the_cloud_may_be_said(states: dict[str, Path], name: str, cloud: str, code: int) -> None:
+    """An estate of one cloud does not stand in another."""
+    result = run(states[name], "--cloud", cloud, "--format", "json")
+    assert result.exit_code == code
+    document = json.loads(result.stdout)
+    assert document["cloud"] == cloud
+    verdicts = {one["id"]: one["verdict"] for one in document["statements"]}
+    assert verdicts["NAMES-02"] == ("finding" if code else "proven")
+
+
 def test_a_plan_proves_settings_and_its_folder_proves_the_rest(states: dict[str, Path]) -> None:
     """What refers to what is not known before it is built."""
     bare = run(states["plan"], "--format", "json")
@@ -170,14 +189,14 @@ def test_what_changes_while_it_is_read_is_refused(
         path.write_bytes(states["public"].read_bytes())
         return found
 
-    monkeypatch.setattr("secure_openai.cli.prove.read", read_and_change)
+    monkeypatch.setattr("secure_openai.cli.proving.read", read_and_change)
     result = run(given, "--format", "html")
     assert result.exit_code == 2
     assert "was changed while it was read" in " ".join(result.output.split())
 
 
 def test_sarif_of_a_folder_names_its_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Relative to the repository, at the line that declares the resource."""
+    """Relative to the repository, at the line of the argument."""
     monkeypatch.chdir(ROOT)
     result = run("infra", "--var-file", environment("public"), "--format", "sarif")
     (scan,) = json.loads(result.stdout)["runs"]
@@ -193,7 +212,7 @@ def test_sarif_of_a_folder_names_its_files(monkeypatch: pytest.MonkeyPatch) -> N
         .read_text()
         .splitlines()[vault["region"]["startLine"] - 1]
     )
-    assert line == 'resource "azurerm_key_vault" "this" {'
+    assert line.split()[0] == "public_network_access_enabled"
 
 
 def test_what_cannot_be_written_is_told(states: dict[str, Path], tmp_path: Path) -> None:

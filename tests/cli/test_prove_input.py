@@ -339,6 +339,20 @@ def test_members_of_a_set_may_stand_in_another_order(
             {"deferred_changes": [{"reason": "x", "resource_change": {"address": "a.b"}}]},
             "its change is put off",
         ),
+        (
+            {
+                "configuration": {
+                    "root_module": {
+                        "module_calls": {
+                            "a": {
+                                "module": {"resources": [{"address": "b.c", "provisioners": [{}]}]}
+                            }
+                        }
+                    }
+                }
+            },
+            "it runs a program while it is applied",
+        ),
     ],
 )
 def test_what_a_plan_leaves_out_leaves_it_in_doubt(

@@ -75,17 +75,21 @@ class Bridge:
     """The running bridge.
 
     Attributes:
-        url: Its address.
+        url: The address that it names as the account's.
+        port: Of loopback.
         calls: Every request for items since the list was last cleared.
         fault: Asked before every request for items.
+        gate: Asked before every request: the status to refuse it with, or `None`.
         now: What time-to-live is measured by.
     """
 
     url: str
+    port: int
     server: str
     session: aiohttp.ClientSession
     calls: list[Call] = field(default_factory=list)
     fault: Callable[[Call], Fault | None] = lambda _: None
+    gate: Callable[[web.Request], int | None] = lambda _: None
     now: Callable[[], float] = time.time
     runner: web.AppRunner | None = None
     context: ssl.SSLContext | None = None
@@ -95,6 +99,9 @@ class Bridge:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request."""
         body = await request.read()
+        refused = self.gate(request)
+        if refused is not None:
+            return _response(Answer(refused, {}, b'{"code": "Forbidden"}'))
         call = _call(request, body)
         if call is None:
             answer = await self._forward(request, body)
@@ -124,7 +131,7 @@ class Bridge:
             assert connection.transport is not None
             connection.transport.abort()
         yield
-        bound = listening(int(self.url.rpartition(":")[2]))
+        bound = listening(self.port)
         await web.SockSite(self.runner, bound, ssl_context=self.context).start()
 
     async def _answered(self, request: web.Request, body: bytes, call: Call) -> Answer:
@@ -310,8 +317,9 @@ def _call(request: web.Request, body: bytes) -> Call | None:
 async def bridged(server: str, context: ssl.SSLContext) -> AsyncIterator[Bridge]:
     """Serve the bridge before the emulator at `server` until the block is left."""
     bound = listening()
+    port = port_of(bound)
     async with aiohttp.ClientSession() as session:
-        bridge = Bridge(f"https://127.0.0.1:{port_of(bound)}", server, session)
+        bridge = Bridge(f"https://127.0.0.1:{port}", port, server, session)
         app = web.Application(client_max_size=16 * LARGEST_BYTES)
         app.router.add_route("*", "/{path:.*}", bridge.handle)
         runner = web.AppRunner(app, shutdown_timeout=1.0)

@@ -103,8 +103,8 @@ def make_certificate(folder: Path) -> Path:
     return path
 
 
-def server_context(certificate: Path) -> ssl.SSLContext:
-    """Return the TLS context of a server with this certificate."""
+def server_context(certificate: Path, key: Path | None = None) -> ssl.SSLContext:
+    """Return the TLS context of a server with this certificate; its key may be in the same file."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(certificate, key)
     return context

@@ -37,6 +37,10 @@ def openai_error(response: httpx2.Response, status: int) -> dict[str, Any]:
 
 ROUTES = [
     ("GET", "/api/me"),
+    ("GET", "/api/me/requests"),
+    ("POST", "/api/me/export"),
+    ("POST", "/api/me/erase"),
+    ("GET", "/api/me/export/x"),
     ("GET", "/api/conversations"),
     ("POST", "/api/conversations"),
     ("GET", "/api/conversations/x"),
@@ -53,6 +57,15 @@ ROUTES = [
     ("GET", "/api/admin/accounts/local/deployments/x"),
     ("DELETE", "/api/admin/accounts/local/deployments/x"),
     ("GET", "/api/admin/operations/x"),
+    ("GET", "/api/admin/holds"),
+    ("PUT", "/api/admin/principals/t/o/hold"),
+    ("DELETE", "/api/admin/principals/t/o/hold"),
+    ("PUT", "/api/admin/principals/t/o/conversations/x/hold"),
+    ("DELETE", "/api/admin/principals/t/o/conversations/x/hold"),
+    ("GET", "/api/admin/principals/t/o/requests"),
+    ("POST", "/api/admin/principals/t/o/export"),
+    ("POST", "/api/admin/principals/t/o/erase"),
+    ("GET", "/api/admin/usage/2030-01-02"),
 ]
 ADMINISTRATION = [route for route in ROUTES if route[1].startswith("/api/admin/")]
 

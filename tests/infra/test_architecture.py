@@ -6,20 +6,22 @@ import pytest
 
 from secure_openai.posture.architecture.cost import estimate
 from secure_openai.posture.architecture.diagram import diagram
-from secure_openai.posture.architecture.page import ENVIRONMENTS, SHOWN, TITLE, page
+from secure_openai.posture.architecture.page import ENVIRONMENTS, TITLE, options, page
+from secure_openai.posture.architecture.recovery import carriers, recoveries
 from secure_openai.posture.architecture.services import services
 from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.estate import Estate
+from secure_openai.posture.simulation import simulate
 from secure_openai.posture.topology import Topology
 from tests.infra.conftest import Applied
-from tests.infra.estate import ROOT
+from tests.infra.estate import INFRA, ROOT, environment
 
 REGENERATE = "generate it: python -m secure_openai.posture.architecture.page"
 
 
 def test_the_page_is_the_generated_one(applied: Applied) -> None:
     """The committed page cannot rot."""
-    generated = page({name: applied(name)[1] for name in ENVIRONMENTS})
+    generated = page({name: applied(name)[1] for name in ENVIRONMENTS}, options(INFRA))
 
     assert (ROOT / "docs" / "architecture.md").read_text() == generated, REGENERATE
 
@@ -63,9 +65,54 @@ def test_a_cost_is_the_sum_of_what_is_there(name: str, applied: Applied) -> None
     assert by_name["Private endpoint"].count >= 12
 
 
-def test_every_service_is_observed_and_comes_back(private: Estate) -> None:
-    """No service is without diagnostics or without a word on recovery."""
+def test_every_service_is_observed(private: Estate) -> None:
+    """No service is without diagnostics."""
     for one in services(private):
         assert one.diagnostics != "none", one.title
-        assert one.recovery, one.title
-    assert SHOWN in ENVIRONMENTS
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_every_service_has_its_word_on_zones_and_recovery(name: str, applied: Applied) -> None:
+    """What happens without a zone, what is kept and how it comes back: of each, and sourced."""
+    estate = applied(name)[1]
+    found = {one.title: one for one in recoveries(estate)}
+
+    assert {one.title for one in services(estate)} <= found.keys()
+    for one in found.values():
+        assert "](https://learn.microsoft.com/azure/" in one.zone, one.title
+        assert one.kept, one.title
+        assert one.restored, one.title
+
+
+def test_what_is_said_of_recovery_comes_from_the_settings(private: Estate) -> None:
+    """Without zones and without a pair the words are others: none was typed."""
+    off = {
+        "geo_redundant": False,
+        "log_retention_days": 30,
+        "plan": {"workers": 3},
+        "zone_redundant": False,
+    }
+    with simulate(INFRA, var_files=[environment("private")], variables=off) as done:
+        plain = {one.title: one for one in recoveries(Estate.of(done.state))}
+    spread = {one.title: one for one in recoveries(private)}
+
+    assert "2 workers (P0v3) stand in different zones" in spread["Web application"].zone
+    assert "3 workers (P0v3) stand where Azure puts them" in plain["Web application"].zone
+    assert "replicas in several zones" in spread["Cosmos DB"].zone
+    assert "replicas in one zone" in plain["Cosmos DB"].zone
+    for title in ("Storage (host)", "Storage (records)"):
+        assert spread[title].zone.startswith("GZRS")
+        assert "failover" in spread[title].restored
+        assert plain[title].zone.startswith("LRS")
+        assert "failover" not in plain[title].restored
+    assert spread["Log Analytics"].kept == "logs 90 days"
+    assert plain["Log Analytics"].kept == "logs 30 days"
+
+
+def test_optional_parts_have_their_word_too() -> None:
+    """The edge stands in three zones; Bastion and machines say that they stand in one."""
+    found = {one.title: one for estate in options(INFRA) for one in carriers(estate)}
+
+    assert "in zones 1, 2, 3" in found["Application gateway"].zone
+    assert "in one zone that Azure chooses" in found["Bastion"].zone
+    assert found.keys() == {"Application gateway", "Bastion", "Machines"}

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from secure_openai.posture.assumptions import Assumptions
+from secure_openai.posture.proof import Verdict, prove
+from secure_openai.posture.reading import read
 from secure_openai.posture.simulation import Workspace
 from tests.infra.conftest import Applied
 from tests.infra.estate import INFRA, ROOT, environment
@@ -110,6 +113,19 @@ def test_what_bootstrap_hands_over_is_what_the_estate_takes(tmp_path: Path) -> N
     cosmos = planned["module.store.azurerm_cosmosdb_account.this"]
     assert cosmos["key_vault_key_id"].endswith(".vault.azure.net/keys/estate")
     assert planned['module.identity.azuread_application.this["production"]']["owners"] == [apply]
+
+
+def test_what_bootstrap_hands_over_is_proven(tmp_path: Path) -> None:
+    """With its key, its owner and its role the estate has no finding, as the page promises."""
+    handed = tmp_path / "bootstrap.tfvars.json"
+    handed.write_text(json.dumps(example().outputs["for_estate"]))
+    source = read(INFRA, variables=[environment("private"), handed])
+    vouched = Assumptions.load(INFRA / "environments" / "bootstrap.assumptions.json")
+    proof = prove(source.estate, assumed=vouched)
+
+    assert source.estate.every("azurerm_role_assignment")
+    assert proof.verdict is Verdict.PROVEN
+    assert [one.name for one in proof.assumptions] == ["deployment manager"]
 
 
 def test_what_the_estate_hands_over_is_what_bootstrap_takes(

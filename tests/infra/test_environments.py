@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -184,8 +187,12 @@ def test_one_entra_application_a_slot(private: Estate) -> None:
 
 def test_every_role_is_asked_for_by_a_row_of_the_table(estate: Estate) -> None:
     """Assignments are the table's rows times the slots: none missing, none more."""
-    # Who reads packages is said in bootstrap, which owns them.
-    rows = {n: row for n, row in table("roles").items() if row["scope"] != "packages_container"}
+    # Who reads packages is said in bootstrap, which owns them; a role of our own is handed over.
+    rows = {
+        name: row
+        for name, row in table("roles").items()
+        if row["scope"] != "packages_container" and "actions" not in row
+    }
     accounts = len(estate.every("azurerm_cognitive_account"))
     wanted = sorted(
         row["role"]
@@ -221,7 +228,7 @@ def test_a_slot_cannot_touch_the_other_slots_data(private: Estate) -> None:
                     assert principals[one.values["principal_id"]] == slot, one.address
                     checked += 1
 
-    assert checked == 14
+    assert checked == 16
 
 
 def test_settings_are_the_tables(estate: Estate) -> None:
@@ -244,6 +251,36 @@ def test_settings_are_the_tables(estate: Estate) -> None:
             name for name in names if parent["app_settings"][name] != slot["app_settings"][name]
         }
         assert differing <= sticky
+
+
+def test_packages_are_fetched_by_identity_and_never_built(private: Estate) -> None:
+    """The function app runs from a package, its own identity's; the web application cannot."""
+    for kind, slot in (("", "production"), ("_slot", "staging")):
+        name = "staging" if kind else "this"
+        web = private.at(f"module.app.azurerm_linux_web_app{kind}.{name}")
+        functions = private.at(f"module.app.azurerm_linux_function_app{kind}.{name}")
+        identity = private.at(
+            f'module.identity.azurerm_user_assigned_identity.this["functions-{slot}"]'
+        )
+        given = functions.values["app_settings"]
+
+        assert given["WEBSITE_RUN_FROM_PACKAGE_BLOB_MI_RESOURCE_ID"] == identity.id
+        assert not [name for name in web.values["app_settings"] if "RUN_FROM" in name]
+        for one in (web, functions):
+            assert one.values["app_settings"]["SCM_DO_BUILD_DURING_DEPLOYMENT"] == "false"
+        assert int(web.values["app_settings"]["WEBSITES_CONTAINER_STOP_TIME_LIMIT"]) >= 30
+
+
+def test_each_slot_names_its_own_containers(private: Estate) -> None:
+    """What the settings name is there, under that name, and is the slot's."""
+    there = {one.name for one in private.every("azurerm_storage_container")}
+
+    for kind in ("linux_web_app", "linux_function_app"):
+        for slot, name in (("production", f"{kind}.this"), ("staging", f"{kind}_slot.staging")):
+            given = private.at(f"module.app.azurerm_{name}").values["app_settings"]
+            assert given["SECURE_OPENAI_SEALS_CONTAINER"] == f"seals-{slot}"
+            assert given["SECURE_OPENAI_EXPORTS_CONTAINER"] == f"exports-{slot}"
+            assert {f"seals-{slot}", f"exports-{slot}"} <= there
 
 
 def test_containers_are_the_tables(estate: Estate) -> None:
@@ -380,6 +417,57 @@ def test_who_is_given_what_is_watched_in_the_whole_subscription(private: Estate)
     ):
         assert operation in scopes
     assert all(found == groups for found in scopes.values())
+
+
+def test_what_goes_wrong_is_asked_of_the_logs_and_told(estate: Estate) -> None:
+    """Each alert asks the workspace and tells the action group; production's seals are among it."""
+    (workspace,) = estate.every("azurerm_log_analytics_workspace")
+    (group,) = estate.every("azurerm_monitor_action_group")
+    rules = {
+        one.address.partition('["')[2].removesuffix('"]'): one
+        for one in estate.every("azurerm_monitor_scheduled_query_rules_alert_v2")
+    }
+
+    assert rules.keys() == {
+        "audit-unavailable",
+        "pool-member-out",
+        "quota-near-its-end",
+        "requests-failing",
+        "requests-refused",
+        "seal-missing",
+    }
+    for one in rules.values():
+        (criteria,) = one.values["criteria"]
+        (action,) = one.values["action"]
+        assert one.values["enabled"] is not False
+        assert one.values["scopes"] == [workspace.id]
+        assert action["action_groups"] == [group.id]
+        # What is measured, and what it is told apart by, is a column of the answer.
+        last = criteria["query"].rstrip().rpartition("\n")[2]
+        for column in (
+            criteria["metric_measure_column"],
+            *(dimension["name"] for dimension in criteria["dimension"]),
+        ):
+            assert re.search(rf"\b{column}\b", last), one.address
+    seals = rules["seal-missing"].values["criteria"][0]
+    production = estate.at('module.store.azurerm_storage_container.seals["production"]')
+    assert f"/{production.name}/" in seals["query"]
+    assert (seals["operator"], seals["threshold"]) == ("LessThan", 1)
+
+
+def test_the_workbook_draws_the_estates_own_workspace(estate: Estate) -> None:
+    """It is valid JSON, and each chart asks that workspace."""
+    (workspace,) = estate.every("azurerm_log_analytics_workspace")
+    (book,) = estate.every("azurerm_application_insights_workbook")
+    items = json.loads(book.values["data_json"])["items"]
+
+    assert len(items) >= 8
+    for one in items:
+        assert one["content"]["crossComponentResources"] == [workspace.id]
+        assert one["content"]["query"].startswith("AppMetrics\n")
+    # Azure takes a GUID for a name, and an id in lower case.
+    assert uuid.UUID(book.name)
+    assert book.values["source_id"] == workspace.id.lower()
 
 
 @pytest.fixture(scope="module")

@@ -227,6 +227,22 @@ def test_an_unknown_region_warns_and_applies(workspace: Workspace) -> None:
     assert not warning.is_error
 
 
+@pytest.mark.parametrize(
+    ("location", "says"),
+    [("westus", "write zone_redundant = false"), ("italynorth", "write geo_redundant = false")],
+)
+def test_redundancy_that_a_region_lacks_warns(
+    workspace: Workspace, location: str, says: str
+) -> None:
+    """Azure would refuse it halfway through an apply; with the switch off nothing is said."""
+    workspace.variables = {"location": location}
+    (warning,) = [one for one in workspace.plan().diagnostics if says in one.detail]
+    assert location in warning.detail
+
+    workspace.variables = {"location": location, "geo_redundant": False, "zone_redundant": False}
+    assert not [one for one in workspace.plan().diagnostics if location in one.detail]
+
+
 @pytest.fixture(scope="module")
 def bootstrap() -> Iterator[Workspace]:
     """Return bootstrap's example, ready to be planned with other variables."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.proof import prove
 from secure_openai.posture.simulation import Workspace, simulate
@@ -120,11 +121,11 @@ def machine(estate: Estate, name: str) -> Mapping[str, Any]:
 
 def test_options_open_nothing(inside: Estate) -> None:
     """With every way in, nothing is reached past its door, takes a key, or goes unseen."""
-    families = ("REACH", "NAMES", "KEYS", "SIGNIN", "KEEP", "SEE")
-    judged = [one for one in prove(inside).judged if one.statement.id.startswith(families)]
+    file = INFRA / "environments" / "bootstrap.assumptions.json"
+    proof = prove(inside, assumed=Assumptions.load(file))
 
-    assert len(judged) > 30
-    assert [finding for one in judged for finding in one.findings] == []
+    assert len(proof.judged) > 40
+    assert proof.findings == []
 
 
 def test_machines_have_no_public_address_and_no_password(inside: Estate) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from secure_openai.errors import PolicyError, Refused
 from secure_openai.policy.decision import Policy
-from secure_openai.policy.document import line_of
+from secure_openai.policy.document import Retention, line_of
 from secure_openai.types import (
     Deployment,
     Parameters,
@@ -317,3 +317,24 @@ def test_lines_are_found_in_dotted_and_quoted_keys() -> None:
     assert line_of(lines, ("people", "user", "z")) == 3
     assert line_of(lines, ("other",)) == 5
     assert line_of(lines, ("nothing",)) == 1
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["0", "-1", "1.5", "true", '"30"', "36501", "[]"],
+)
+def test_days_that_are_none(written: str) -> None:
+    """A retention that is no number of days is refused, with its line."""
+    said = problems(f"{GOOD}[retention]\nconversation_days = {written}\n")
+
+    assert said == "policy.toml:11: write conversation_days as a number of days, 1 to 36500."
+
+
+def test_retention() -> None:
+    """What is not said of retention keeps conversations, and exports for a week."""
+    assert Policy.parse(GOOD).retention == Retention(None, 7)
+    table = "[retention]\nconversation_days = 365\nexport_days = 1\n"
+    assert Policy.parse(GOOD + table).retention == Retention(365, 1)
+    near = problems(f"{GOOD}[retention]\nconversation_day = 3\n")
+    assert "did you mean 'conversation_days'?" in near
+    assert problems(f"retention = 3\n{GOOD}") == "policy.toml:1: write a table [retention]."

@@ -62,7 +62,11 @@ def test_every_control_exists_and_is_about_what_the_statement_says(
     for control in statement.controls:
         kind, _, identifier = control.rpartition(" ")
         if kind == "Azure Policy":
-            answers = CONTROLS["policies"][identifier]["controls"]
+            answers = next(
+                one["controls"]
+                for whole, one in CONTROLS["policies"].items()
+                if whole.startswith(identifier)
+            )
             assert not answers or benchmark & set(answers), control
         elif kind == "checkov":
             types = CONTROLS["checks"][identifier]["types"]
@@ -150,9 +154,11 @@ def test_what_is_absent_is_what_the_provider_does(monkeypatch: pytest.MonkeyPatc
 
 
 def test_every_role_that_the_code_needs_is_known() -> None:
-    """And none of them is one that reaches too far."""
+    """And none of them is one that reaches too far; our own say themselves what they may do."""
     needed = {
-        row["role"] for row in table("roles").values() if not row["role"].startswith("Cosmos DB B")
+        row["role"]
+        for row in table("roles").values()
+        if not row["role"].startswith("Cosmos DB B") and "actions" not in row
     }
     assert needed <= KNOWN
     assert not needed & BROAD.keys()

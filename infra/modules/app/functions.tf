@@ -68,6 +68,7 @@ resource "azurerm_linux_function_app" "this" {
   }
 
   lifecycle {
+    # A swap and a deployment of a package write this.
     ignore_changes = [app_settings["WEBSITE_RUN_FROM_PACKAGE"]]
   }
 }

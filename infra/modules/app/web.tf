@@ -72,11 +72,6 @@ resource "azurerm_linux_web_app" "this" {
       app_setting_names = sticky_settings.value
     }
   }
-
-  lifecycle {
-    # A swap and a deployment of a package write these.
-    ignore_changes = [app_settings["WEBSITE_RUN_FROM_PACKAGE"]]
-  }
 }
 
 resource "azurerm_linux_web_app_slot" "staging" {
@@ -141,11 +136,6 @@ resource "azurerm_linux_web_app_slot" "staging" {
         retention_in_mb   = 35
       }
     }
-  }
-
-  lifecycle {
-    # A swap and a deployment of a package write these.
-    ignore_changes = [app_settings["WEBSITE_RUN_FROM_PACKAGE"]]
   }
 }
 

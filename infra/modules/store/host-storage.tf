@@ -1,4 +1,7 @@
-# What the function host itself needs; nothing of people's is kept here.
+# What the function host itself needs: locks and the state of its timers; nothing of people's is kept here.
+# Both slots share it, each under a host id of its own (AzureFunctionsWebHost__hostid), and staging's timers
+# are off. A job may run twice without harm, so what a release candidate could do to production here is to
+# make one run again or wait.
 resource "azurerm_storage_account" "host" {
   # checkov:skip=CKV_AZURE_43:the check cannot follow replace(); the prefix's validation keeps names within the rules.
   # checkov:skip=CKV_AZURE_33:queue_properties left the provider with version 5; queues log through the diagnostic setting.
@@ -9,7 +12,7 @@ resource "azurerm_storage_account" "host" {
   resource_group_name               = var.resource_group_name
   location                          = var.location
   account_tier                      = "Standard"
-  account_replication_type          = var.zone_redundant ? "GZRS" : "GRS"
+  account_replication_type          = local.replication
   public_network_access_enabled     = local.public
   shared_access_key_enabled         = false
   default_to_oauth_authentication   = true

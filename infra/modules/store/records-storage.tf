@@ -9,7 +9,7 @@ resource "azurerm_storage_account" "records" {
   resource_group_name               = var.resource_group_name
   location                          = var.location
   account_tier                      = "Standard"
-  account_replication_type          = var.zone_redundant ? "GZRS" : "GRS"
+  account_replication_type          = local.replication
   public_network_access_enabled     = local.public
   shared_access_key_enabled         = false
   default_to_oauth_authentication   = true

@@ -54,6 +54,12 @@ variable "diagnostics" {
   type        = object({ workspace_id = string })
 }
 
+variable "geo_redundant" {
+  description = "Whether storage keeps a copy in the paired region; false where a region has no pair."
+  type        = bool
+  default     = true
+}
+
 variable "location" {
   description = "Region."
   type        = string

@@ -1,5 +1,5 @@
 """Run the command line as a module."""
 
-from secure_openai.cli.main import main
+from secure_openai.cli import main
 
 main()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -10,13 +10,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from secure_openai.errors import ConfigurationError, SecureOpenAIError
+from secure_openai.posture.report.lines import WIDTH, Line
 
 NEGATIVE = 1
 """The command ran, and its answer is no."""
 
 COULD_NOT_RUN = 2
+
+_WIDEST = 120
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -32,10 +36,26 @@ def told_clearly() -> Iterator[None]:
     """Print an error of ours as one line for each problem, without a traceback, and exit."""
     try:
         yield
-    except ConfigurationError as error:
-        for problem in error.problems:
-            err.print(f"[red]✗[/red] {escape(problem)}", soft_wrap=True)
-        raise typer.Exit(COULD_NOT_RUN) from None
     except SecureOpenAIError as error:
-        err.print(f"[red]✗[/red] {escape(error.detail or error.title)}", soft_wrap=True)
+        tell(error)
         raise typer.Exit(COULD_NOT_RUN) from None
+
+
+def tell(error: SecureOpenAIError) -> None:
+    """Print an error of ours as one line for each problem."""
+    if isinstance(error, ConfigurationError):
+        problems = list(error.problems)
+    else:
+        problems = [error.detail or error.title]
+    for problem in problems:
+        err.print(f"[red]✗[/red] {escape(problem)}", soft_wrap=True)
+
+
+def show(lines: Callable[[int], Iterable[Line]]) -> None:
+    """Print styled lines, made for the width of the terminal, or of a page where there is none.
+
+    Args:
+        lines: Returns them for a width in columns.
+    """
+    for line in lines(min(out.width, _WIDEST) if out.is_terminal else WIDTH):
+        out.print(Text.assemble(*line.parts), soft_wrap=True)

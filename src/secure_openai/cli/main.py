@@ -22,6 +22,7 @@ NAMES: Final = (
     "serve",
     "prove",
     "audit",
+    "jobs",
     "deployments",
     "models",
     "keys",
@@ -83,8 +84,3 @@ def options(
     ] = False,
 ) -> None:
     """Build applications on Azure OpenAI that a security reviewer will sign."""
-
-
-def main() -> None:
-    """Run the command line."""
-    app()

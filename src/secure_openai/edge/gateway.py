@@ -47,10 +47,10 @@ async def models(request: Request) -> Response:
 
 @router.get(f"{V1}/models/{{model}}")
 @requires(*EVERYONE)
-async def model(request: Request) -> Response:
+async def model(request: Request, model: str) -> Response:
     """Show one of what the caller may name as model."""
     _check_query(request, dated=False)
-    return _model(request)
+    return _model(request, model)
 
 
 @router.get(f"{PREFIX}/models")
@@ -63,10 +63,10 @@ async def dated_models(request: Request) -> Response:
 
 @router.get(f"{PREFIX}/models/{{model}}")
 @requires(*EVERYONE)
-async def dated_model(request: Request) -> Response:
+async def dated_model(request: Request, model: str) -> Response:
     """Show one of what the caller may name as deployment."""
     _check_query(request, dated=True)
-    return _model(request)
+    return _model(request, model)
 
 
 @router.post(f"{V1}/chat/completions")
@@ -92,9 +92,9 @@ async def embeddings(request: Request) -> Response:
 
 @router.post(f"{DATED}/chat/completions")
 @requires(*EVERYONE)
-async def dated_chat_completions(request: Request) -> Response:
+async def dated_chat_completions(request: Request, deployment: str) -> Response:
     """Answer a chat completion of the deployment that the path names."""
-    return await _answered(request, Operation.CHAT_COMPLETIONS, dated=True)
+    return await _answered(request, Operation.CHAT_COMPLETIONS, dated=True, named=deployment)
 
 
 @router.post(f"{PREFIX}/responses")
@@ -106,9 +106,9 @@ async def dated_responses(request: Request) -> Response:
 
 @router.post(f"{DATED}/embeddings")
 @requires(*EVERYONE)
-async def dated_embeddings(request: Request) -> Response:
+async def dated_embeddings(request: Request, deployment: str) -> Response:
     """Answer embeddings of the deployment that the path names."""
-    return await _answered(request, Operation.EMBEDDINGS, dated=True)
+    return await _answered(request, Operation.EMBEDDINGS, dated=True, named=deployment)
 
 
 @router.get(f"{PREFIX}/openapi.json")
@@ -127,12 +127,13 @@ def not_served(path: str) -> NotFound:
     return NotFound(f"{why}Here are served: {', '.join(known['served'])}.")
 
 
-async def _answered(request: Request, operation: Operation, *, dated: bool = False) -> Response:
+async def _answered(
+    request: Request, operation: Operation, *, dated: bool = False, named: str | None = None
+) -> Response:
     _check_query(request, dated=dated)
     pipeline, principal = assembly_of(request).pipeline, principal_of(request)
     request_id = request_id_of(request)
     body = await json_of(request)
-    named = request.path_params.get("deployment")
     if named is not None and isinstance(body, dict):
         # As at Azure: the address decides, and a model named in the body says nothing.
         body = {**body, "model": named}
@@ -188,8 +189,7 @@ def _models(request: Request) -> Response:
     return JSONResponse({"object": "list", "data": [_shown(offer) for offer in offers]})
 
 
-def _model(request: Request) -> Response:
-    name = request.path_params["model"]
+def _model(request: Request, name: str) -> Response:
     for offer in assembly_of(request).pipeline.offers_to(principal_of(request)):
         if offer.name == name:
             return JSONResponse(_shown(offer))

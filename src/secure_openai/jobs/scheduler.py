@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from asyncio import sleep
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 
 from secure_openai.assembly import Assembly
-from secure_openai.errors import StoreError
+from secure_openai.jobs.catalogue import JOBS, Job
 from secure_openai.jobs.seal import seal
+from secure_openai.settings import Settings
+from secure_openai.types import Clock, utc_now
 
 logger = logging.getLogger(__name__)
 
-MINUTE_SECONDS = 60.0
-PURGE_SECONDS = 600.0
+START = timedelta(minutes=1)
+"""How long after its start a process runs every job once: a laptop sleeps at half past two."""
+
+LONGEST_SLEEP_SECONDS = 60.0
+"""A machine that was asleep finds out by then what time it is."""
+
+
+def runs_jobs(settings: Settings) -> bool:
+    """Return whether a process of these settings runs jobs: where Cosmos DB is, functions do."""
+    return not settings.kept_in_azure
 
 
 @asynccontextmanager
-async def scheduled(assembly: Assembly) -> AsyncIterator[None]:
-    """Seal the audit now and then and at the end, and drop sessions that have ended."""
-    tasks = [
-        asyncio.ensure_future(
-            _repeat(assembly.settings.seal_minutes * MINUTE_SECONDS, _seal, assembly)
-        ),
-        asyncio.ensure_future(_repeat(PURGE_SECONDS, _purge, assembly)),
-    ]
+async def scheduled(assembly: Assembly, *, clock: Clock = utc_now) -> AsyncIterator[None]:
+    """Run every job after the start and by its schedule, and seal the audit at the end.
+
+    A job that is under way at the end is cut off: the next start goes on with it.
+    """
+    if not runs_jobs(assembly.settings):
+        yield
+        return
+    tasks = [asyncio.ensure_future(_repeat(job, assembly, clock)) for job in JOBS.values()]
     try:
         yield
     finally:
@@ -33,24 +46,24 @@ async def scheduled(assembly: Assembly) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await assembly.background.drain()
-        await _seal(assembly)
+        try:
+            await seal(assembly.audit, assembly.seals, assembly.signer)
+        except Exception:
+            logger.exception("the audit could not be sealed")
 
 
-async def _repeat(
-    seconds: float, job: Callable[[Assembly], Awaitable[None]], assembly: Assembly
-) -> None:
+async def _repeat(job: Job, assembly: Assembly, clock: Clock) -> None:
+    due = clock() + START
     while True:
-        await asyncio.sleep(seconds)
-        await job(assembly)
+        await _until(due, clock)
+        try:
+            await job.run(assembly)
+        except Exception:
+            # Whatever it was, the next run may do better, and the application goes on.
+            logger.exception("the job %s did not end well", job.name)
+        due = job.times.after(clock())
 
 
-async def _seal(assembly: Assembly) -> None:
-    try:
-        await seal(assembly.audit, assembly.seals, assembly.signer)
-    except StoreError:
-        logger.exception("the audit could not be sealed")
-
-
-async def _purge(assembly: Assembly) -> None:
-    with suppress(StoreError):
-        await assembly.sessions.purge()
+async def _until(due: datetime, clock: Clock) -> None:
+    while (left := (due - clock()).total_seconds()) > 0:  # noqa: ASYNC110 - for no event, but for a time
+        await sleep(min(left, LONGEST_SLEEP_SECONDS))

@@ -15,7 +15,7 @@ from secure_openai.errors import StartError
 from secure_openai.store.sqlite.database import private_folder
 
 MARKER = ".secure-openai"
-OWNED = ("identity", "model", "logs", "keys", "seals", "tokens.json", "run.json")
+OWNED = ("exports", "identity", "model", "logs", "keys", "seals", "tokens.json", "run.json")
 DATABASE = "secure-openai.db"
 
 

@@ -82,6 +82,7 @@ def scripted_model_app() -> Starlette:
         Route(path, models)
         for path in (
             "/v1/models",
+            "/openai/v1/models",
             "/openai/v1/models/{name}",
             "/openai/models/{name}",
         )

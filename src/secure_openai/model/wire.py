@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from pydantic import TypeAdapter
 
 from secure_openai.model.interface import ModelRequest
 from secure_openai.types import JsonObject, Operation
+
+_JSON = TypeAdapter(JsonObject)
+"""Writes JSON several times as fast as `json`, of which a long prompt costs most."""
 
 
 def wire_body(request: ModelRequest, *, named: bool = True, stores: bool = False) -> JsonObject:
@@ -43,5 +46,4 @@ def wire_body(request: ModelRequest, *, named: bool = True, stores: bool = False
 
 def wire_bytes(request: ModelRequest, *, named: bool = True, stores: bool = False) -> bytes:
     """Return what is sent, as UTF-8; see `wire_body`."""
-    body = wire_body(request, named=named, stores=stores)
-    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    return _JSON.dump_json(wire_body(request, named=named, stores=stores))

@@ -37,11 +37,16 @@ class Offer:
 
 
 class Policy:
-    """The policy file, read."""
+    """The policy file, read.
+
+    Attributes:
+        retention: How long things are kept.
+    """
 
     def __init__(self, document: Document) -> None:
         self._grants = document.grants
         self._aliases = document.aliases
+        self.retention = document.retention
 
     @classmethod
     def parse(cls, text: str, *, source: str = "policy.toml") -> Policy:

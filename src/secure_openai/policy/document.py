@@ -21,6 +21,7 @@ from secure_openai.types import (
 )
 
 VERSION = 1
+RETENTION = "retention"
 EVERY_DEPLOYMENT = "*"
 ROLES: Mapping[PrincipalKind, tuple[str, ...]] = MappingProxyType(
     {
@@ -49,6 +50,8 @@ LIMIT_FIELDS = MappingProxyType(
 """What the file calls a limit, and what `Limits` does."""
 
 LARGEST_LIMIT = 10**12
+LONGEST = 36_500
+"""Days: a hundred years."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What an alias and an application may be called: both come back in headers, logs and addresses."""
@@ -93,20 +96,35 @@ Grants = Mapping[tuple[PrincipalKind, str], Grant]
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things are kept, in days.
+
+    Attributes:
+        conversation_days: A conversation that was not used for so long is deleted; `None` keeps it.
+        export_days: An export that was made so long ago is deleted.
+    """
+
+    conversation_days: int | None = None
+    export_days: int = 7
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A policy file, read.
 
     Attributes:
         grants: What each role may use.
         aliases: Other names of deployments.
+        retention: How long things are kept.
     """
 
     grants: Grants
     aliases: Mapping[str, str] = field(default_factory=dict)
+    retention: Retention = field(default_factory=Retention)
 
 
 def read_policy(text: str, *, source: str) -> Document:
-    """Return what each role may use, and under which names.
+    """Return what each role may use, under which names, and how long things are kept.
 
     Args:
         text: The file's content.
@@ -135,7 +153,7 @@ class _Reading:
             line = int(found.group(1)) if found else len(self._lines)
             self._problems.append((line, f"this is not TOML: {error}."))
             raise self._error() from None
-        self._known((), document, ("version", "aliases", *TABLES))
+        self._known((), document, ("version", "aliases", RETENTION, *TABLES))
         if document.get("version") != VERSION:
             self._wrong(("version",), f"write version = {VERSION}")
         grants = {
@@ -146,9 +164,10 @@ class _Reading:
         aliases = self._aliases(document.get("aliases", {}))
         if not grants and not self._problems:
             self._wrong((), "no role may use anything: write at least [people.user]")
+        retention = self._retention(document.get(RETENTION, {}))
         if self._problems:
             raise self._error()
-        return Document(MappingProxyType(grants), MappingProxyType(aliases))
+        return Document(MappingProxyType(grants), MappingProxyType(aliases), retention)
 
     def _aliases(self, table: object) -> dict[str, str]:
         if not isinstance(table, dict):
@@ -163,6 +182,23 @@ class _Reading:
             elif deployment in table:
                 self._wrong(path, f"{deployment} is an alias itself: name the deployment")
         return {name: str(deployment) for name, deployment in table.items()}
+
+    def _retention(self, table: object) -> Retention:
+        if not isinstance(table, dict):
+            self._wrong((RETENTION,), f"write a table [{RETENTION}]")
+            return Retention()
+        names = tuple(one.name for one in fields(Retention))
+        self._known((RETENTION,), table, names)
+        days: dict[str, int] = {}
+        for name in names:
+            value = table.get(name)
+            if value is None:
+                continue
+            if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LONGEST:
+                days[name] = value
+            else:
+                self._wrong((RETENTION, name), f"write {name} as a number of days, 1 to {LONGEST}")
+        return Retention(**days)
 
     def _roles(self, table: object, name: str, kind: PrincipalKind) -> Iterator[tuple[str, Grant]]:
         if not isinstance(table, dict):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from typing import Any, NoReturn
 
 from secure_openai.errors import RequestError
@@ -12,9 +11,6 @@ from secure_openai.errors import RequestError
 LARGEST_DEPTH = 64
 LARGEST_INTEGER = 2**53 - 1
 """RFC 7493, 2.2: beyond it, readers disagree about the number."""
-
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
-# Possessive, and an unterminated string runs to the end: each byte is looked at once.
 
 
 def parse_json(text: bytes, *, largest_depth: int = LARGEST_DEPTH) -> object:
@@ -24,9 +20,8 @@ def parse_json(text: bytes, *, largest_depth: int = LARGEST_DEPTH) -> object:
         RequestError: It is not UTF-8, not JSON, too deep, repeats a member, or holds a number that
             readers would disagree about. The message never repeats what was sent.
     """
-    _check_depth(text, largest_depth)
     try:
-        return json.loads(
+        value = json.loads(
             text.decode("utf-8"),
             object_pairs_hook=_members,
             parse_constant=_constant,
@@ -39,19 +34,31 @@ def parse_json(text: bytes, *, largest_depth: int = LARGEST_DEPTH) -> object:
         raise RequestError(
             f"The body is not JSON: line {error.lineno}, column {error.colno}."
         ) from None
+    except RecursionError:
+        # The parser counts its own levels and gives up long before the stack ends.
+        raise _too_deep(largest_depth) from None
+    _check_depth(value, largest_depth)
+    return value
 
 
-def _check_depth(text: bytes, largest: int) -> None:
-    """Count brackets outside strings before any parser recurses into them."""
-    depth = 0
-    for found in _BRACKETS.finditer(text):
-        token = found.group()
-        if token in (b"[", b"{"):
-            depth += 1
-            if depth > largest:
-                raise RequestError(f"The body is nested deeper than {largest} levels.")
-        elif token in (b"]", b"}"):
-            depth -= 1
+def _check_depth(value: object, largest: int) -> None:
+    """Look at one level after the other: whoever walks the value later recurses into it."""
+    level = [value]
+    for _ in range(largest):
+        level = [
+            item
+            for holder in level
+            if isinstance(holder, (dict, list))
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+            if isinstance(item, (dict, list))
+        ]
+        if not level:
+            return
+    raise _too_deep(largest)
+
+
+def _too_deep(largest: int) -> RequestError:
+    return RequestError(f"The body is nested deeper than {largest} levels.")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import re
 from secure_openai.errors import RequestError
 
 _REFUSED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+_CONTROLS = bytes(code for code in range(0x20) if chr(code) not in "\t\n\r")
 
 
 def check_text(text: str, *, pointer: str) -> str:
@@ -23,7 +24,7 @@ def check_text(text: str, *, pointer: str) -> str:
     Raises:
         RequestError: It holds a character that is not accepted; the message names its code point.
     """
-    found = _REFUSED.search(text)
+    found = None if _plain(text) else _REFUSED.search(text)
     if found is not None:
         code = f"U+{ord(found.group()):04X}"
         raise RequestError(
@@ -31,3 +32,12 @@ def check_text(text: str, *, pointer: str) -> str:
             pointer=pointer,
         )
     return text
+
+
+def _plain(text: str) -> bool:
+    """Return whether nothing is refused: several times as fast as looking for what is."""
+    try:
+        encoded = text.encode()
+    except UnicodeEncodeError:
+        return False
+    return len(encoded.translate(None, _CONTROLS)) == len(encoded)

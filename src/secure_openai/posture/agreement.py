@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Set
 from typing import Any, Final
 
 from secure_openai.posture.estate import UNKNOWN, Estate, Resource, Steps
-from secure_openai.posture.simulation.schema import PROVIDERS, Block, load
+from secure_openai.posture.simulation.schema import resource_block
 
 _EMPTY: Final[tuple[Any, ...]] = (None, [], {}, "")
-_OTHER_BLOCK: Final = Block({}, {})
 
 
 def differences(planned: Estate, simulated: Estate) -> Iterator[str]:
@@ -38,7 +37,7 @@ def differences(planned: Estate, simulated: Estate) -> Iterator[str]:
 def _differing(planned: Resource, mine: Resource) -> Iterator[Steps]:
     if planned.type != mine.type:
         yield ("type",)
-    block = _block(mine.type)
+    block = resource_block(mine.type)
     for name in sorted(planned.values.keys() | mine.values.keys()):
         attribute = block.attributes.get(name)
         chosen = attribute is not None and attribute.computed and not attribute.optional
@@ -50,14 +49,6 @@ def _differing(planned: Resource, mine: Resource) -> Iterator[Steps]:
                 (name,),
                 (planned.unknown, mine.unknown),
             )
-
-
-def _block(kind: str) -> Block:
-    provider = kind.partition("_")[0]
-    try:
-        return load(provider).type(kind).block if provider in PROVIDERS else _OTHER_BLOCK
-    except KeyError:
-        return _OTHER_BLOCK
 
 
 def _compare(

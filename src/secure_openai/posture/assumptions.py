@@ -17,6 +17,7 @@ KINDS: Final = {
     "filtered": "the rules of these subnets let through what is declared, and nothing else",
     "linked": "these private zones are linked to the estate's networks",
     "resolves": "the DNS servers of these networks forward Azure's names to Azure",
+    "role": "these roles may do what tables/roles.json lists for our own role, and nothing else",
     "scoped": "these monitor scopes are private only and answer in the estate's networks",
 }
 """What may be assumed of something outside, and what that means."""

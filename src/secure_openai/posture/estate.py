@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final, Self
 
@@ -139,6 +139,23 @@ def leaves(value: Any) -> Iterator[tuple[Steps, Any]]:
             yield steps, one
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Something of an estate that hangs on the answer of a data source.
+
+    Attributes:
+        address: The resource; empty where nothing can be told.
+        type: Its type.
+        names: The arguments that are decided; one empty name where it is the resource itself.
+        says: The same in words.
+    """
+
+    address: str
+    type: str
+    names: tuple[str, ...]
+    says: str
+
+
 @dataclass(frozen=True)
 class Estate:
     """All managed resources of a state, and its outputs.
@@ -150,6 +167,7 @@ class Estate:
         relations: Whether ids are known, so that what refers to what can be told.
         looked_up: What data sources answered: no part of the estate, but it may be copied into it.
         left_out: Addresses that stand in no list of resources although they exist, with the reason.
+        decided: What hangs on the answers of data sources that a simulation made up.
     """
 
     resources: tuple[Resource, ...]
@@ -158,11 +176,15 @@ class Estate:
     relations: bool = True
     looked_up: tuple[Resource, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
+    decided: tuple[Decided, ...] = ()
 
     @classmethod
-    def of(cls, state: Values, invented: Set[Place] = frozenset()) -> Self:
+    def of(
+        cls, state: Values, invented: Set[Place] = frozenset(), decided: tuple[Decided, ...] = ()
+    ) -> Self:
         """Read a state as `terraform show -json` prints it."""
-        return cls.within(state["values"], invented)
+        hanging = {(one.address, (name,)) for one in decided for name in one.names if name}
+        return replace(cls.within(state["values"], invented | hanging), decided=decided)
 
     @classmethod
     def within(
@@ -189,7 +211,7 @@ class Estate:
         looked_up: list[Resource] = []
         lists = {"managed": managed, "data": looked_up}
         for one in _entries(values.get("root_module", {})):
-            lists[one["mode"]].append(_resource(one, unknown.get(one["address"], set())))
+            lists[one["mode"]].append(resource_of(one, unknown.get(one["address"], set())))
         return cls(tuple(managed), outputs, invented, relations, tuple(looked_up), left_out)
 
     @cached_property
@@ -281,7 +303,8 @@ def _entries(root: Values) -> Iterator[Values]:
         modules.extend(reversed(module.get("child_modules", ())))
 
 
-def _resource(entry: Values, unknown: Set[Steps]) -> Resource:
+def resource_of(entry: Values, unknown: Set[Steps] = frozenset()) -> Resource:
+    """Return a resource as a state or plan tells of it, in azurerm's words where it can be."""
     read = as_azurerm(entry, unknown) if entry["type"] == "azapi_resource" else None
     if read is None:
         read = Reading(entry["type"], entry["values"], unknown, ())

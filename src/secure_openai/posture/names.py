@@ -11,6 +11,7 @@ Source: https://learn.microsoft.com/azure/dns/private-dns-overview
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from secure_openai.posture.estate import Resource
 from secure_openai.posture.private_link import Door
@@ -19,6 +20,9 @@ from secure_openai.posture.zones import cloud_of_zone, domain_of_zone
 
 Hop = tuple[bool | None, str, str]
 """Whether it lets through (None: cannot tell), the address of what decides, and why."""
+
+NOT_LINKED: Final = "is not linked to the network"
+"""How a hop ends that a link would mend."""
 
 _ADDRESS = ("azurerm_private_dns_a_record",)
 _RULESET = "azurerm_private_dns_resolver_virtual_network_link"
@@ -132,7 +136,7 @@ def _group(topology: Topology, address: str, zone: Zone, linked: list[Zone]) -> 
         return True, zone.id, f"zone {zone.name} is assumed to be linked"
     if zone.resource is None:
         return None, zone.id, f"zone {zone.name} lies outside: whether it is linked cannot be told"
-    return False, zone.resource.address, f"zone {zone.name} is not linked to the network"
+    return False, zone.resource.address, f"zone {zone.name} {NOT_LINKED}"
 
 
 def _by_hand(

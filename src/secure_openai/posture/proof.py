@@ -37,7 +37,7 @@ ONLY_AFTER_DEPLOYMENT: Final = (
     "quotas and capacity of the models",
     "groups' members in Entra ID",
 )
-"""What no proof of a configuration can show; `secure-openai verify` looks at it."""
+"""What no proof of a configuration can show: it has to be looked at after deployment."""
 
 
 T = TypeVar("T", Finding, Doubt, Note, Seen)
@@ -146,7 +146,7 @@ def prove(
     try:
         doubts = _Doubts.of(topology, baseline)
     except _ODD_SHAPES:
-        doubts = _Doubts((Doubt("", _ODD),), {})
+        doubts = _Doubts((Doubt("", _ODD),), {}, {})
     judged = tuple(_judge(one, topology, baseline, doubts) for one in STATEMENTS)
     used = {one for each in judged for _, one in each.accepted}
     for one in baseline:
@@ -166,10 +166,12 @@ class _Doubts:
     Attributes:
         unseen: About resources that no statement looks at, for what is said of everything.
         changed: About resources that something changes behind their back, by their type.
+        decided: About what hangs on the answers of data sources, by its type.
     """
 
     unseen: tuple[Doubt, ...]
     changed: Mapping[str, tuple[Doubt, ...]]
+    decided: Mapping[str, list[Doubt]]
 
     @classmethod
     def of(cls, topology: Topology, baseline: Iterable[Accepted]) -> _Doubts:
@@ -187,7 +189,10 @@ class _Doubts:
             )
             for kind, resources in changed(topology).items()
         }
-        return cls(tuple(found), behind)
+        decided: dict[str, list[Doubt]] = {}
+        for one in topology.estate.decided:
+            decided.setdefault(one.type, []).append(Doubt(one.address, one.says))
+        return cls(tuple(found), behind, decided)
 
     def about(self, statement: Statement, judged: Set[str]) -> Iterator[Doubt]:
         """Yield those that concern a statement, given the addresses at which it found something."""
@@ -195,6 +200,7 @@ class _Doubts:
             yield from (one for one in self.unseen if one.address not in judged)
         for kind in statement.covers:
             yield from self.changed.get(kind, ())
+            yield from self.decided.get(kind, ())
 
 
 _ODD: Final = "some resource has not the shape that its provider writes"
@@ -220,7 +226,11 @@ def _judge(
     except _ODD_SHAPES:
         # A shape that the provider does not write: nothing is proven of it.
         return Judged(statement, (), (Doubt("", _ODD),), (), ())
-    outcomes += doubts.about(statement, {one.address for one in _of(outcomes, Finding)})
+    about = list(doubts.about(statement, {one.address for one in _of(outcomes, Finding)}))
+    better = {one.address for one in about if one.address}
+    # What leaves a resource in doubt altogether says more than that one value is not known.
+    outcomes = [o for o in outcomes if not (isinstance(o, Doubt) and o.address in better)]
+    outcomes += about
     findings, taken = [], []
     for finding in _of(outcomes, Finding):
         entry = next(

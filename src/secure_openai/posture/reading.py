@@ -12,7 +12,8 @@ from typing import Any, Final
 from secure_openai.errors import ProofError
 from secure_openai.posture import collector, simulation
 from secure_openai.posture.agreement import differences
-from secure_openai.posture.estate import Estate, Place, leaves
+from secure_openai.posture.estate import Estate, Place, Resource, leaves
+from secure_openai.posture.simulation.provisioners import provisioned
 
 LARGEST_BYTES: Final = 256 * 1024 * 1024
 """The largest state or plan that is read: some 700 times a whole estate's."""
@@ -86,6 +87,10 @@ def _folder(path: Path, variables: Sequence[Path], progress: simulation.Progress
     try:
         with simulation.Workspace(path, var_files=list(variables), progress=progress) as workspace:
             estate, version = _built(workspace)
+            # Whoever proves a state needs no provider's schema.
+            from secure_openai.posture.decided import by_name  # noqa: PLC0415
+
+            estate = replace(estate, decided=(*by_name(workspace), *estate.decided))
     except simulation.SimulationError as error:
         raise ProofError(*str(error).splitlines()[:12]) from None
     return _ours(Source(estate, "folder", str(path), version))
@@ -94,7 +99,14 @@ def _folder(path: Path, variables: Sequence[Path], progress: simulation.Progress
 def _built(workspace: simulation.Workspace) -> tuple[Estate, str]:
     """Return what a configuration builds, and the version of Terraform that built it."""
     state = workspace.apply()
-    return Estate.of(state, workspace.invented), str(state.get("terraform_version", ""))
+    invented = workspace.invented
+    estate = Estate.of(state, invented)
+    # Whoever proves a state needs no provider's schema.
+    from secure_openai.posture.decided import decided  # noqa: PLC0415
+
+    if hanging := decided(workspace, estate):
+        estate = Estate.of(state, invented, hanging)
+    return estate, str(state.get("terraform_version", ""))
 
 
 def _document(path: Path) -> Mapping[str, Any]:
@@ -172,6 +184,7 @@ def _plan(
         estate = Estate.within(
             document["planned_values"], unknown, relations=False, left_out=left_out
         )
+        estate = replace(estate, looked_up=(*estate.looked_up, *_looked_up(document)))
         _whole(estate)
         _told(estate, document)
         variables = {
@@ -191,16 +204,29 @@ def _plan(
             simulated, _ = _built(workspace)
     except simulation.SimulationError as error:
         raise ProofError(*str(error).splitlines()[:12]) from None
+    # Whoever proves a state needs no provider's schema.
+
     differing = next(differences(estate, simulated), None)
     if differing is not None:
         raise ProofError(f"The plan was made from another configuration: {differing}.")
-    return Source(replace(simulated, left_out=left_out), "plan", str(path), source.terraform)
+    # What Azure answered outweighs what a simulation made up.
+    answers = {one.address: one for one in (*simulated.looked_up, *estate.looked_up)}
+    whole = replace(simulated, left_out=left_out, looked_up=tuple(answers.values()))
+    return Source(whole, "plan", str(path), source.terraform)
+
+
+def _looked_up(document: Mapping[str, Any]) -> tuple[Resource, ...]:
+    """Return what data sources answered: a plan keeps it with the state that it started from."""
+    prior = (document.get("prior_state") or {}).get("values") or {}
+    return Estate.within({"root_module": prior.get("root_module") or {}}).looked_up
 
 
 def _left_out(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what exists, or will, and does not stand in the planned values."""
     if document.get("complete") is False:
         yield "", "the plan does not cover everything: something was targeted or put off"
+    for address in provisioned(document):
+        yield address, "it runs a program while it is applied, and what that changes is not read"
     for one in document.get("deferred_changes") or ():
         address = str((one.get("resource_change") or {}).get("address") or "")
         yield address, "its change is put off, and what it becomes is not known"

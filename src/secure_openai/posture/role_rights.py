@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from secure_openai.posture.built_in_roles import KNOWN, named
-from secure_openai.posture.estate import Estate, Resource, fold
+from secure_openai.posture.estate import Estate, Resource
+from secure_openai.posture.own_roles import asked_for, names, number_of
 from secure_openai.posture.topology import Topology
 
 ASSIGNMENTS: Final = (
@@ -86,22 +87,27 @@ def custom_roles(estate: Estate) -> dict[str, Resource]:
     found = {}
     for one in estate.every("azurerm_role_definition"):
         identifier = one.values.get("role_definition_resource_id") or one.id
-        found[fold(identifier).partition("|")[0].rpartition("/")[2]] = one
+        found[number_of(identifier)] = one
         found[one.name.casefold()] = one
     return found
 
 
 def role_of(topology: Topology, assignment: Resource) -> str:
-    """Return the role that an assignment means: a built-in role's name, else what is written.
+    """Return the role that an assignment means: a built-in role's name, the table's, or its text.
 
     A number outweighs a name, since Azure assigns by the number.
     """
-    number = fold(assignment.values.get("role_definition_id")).partition("|")[0].rpartition("/")[2]
+    number = number_of(assignment.values.get("role_definition_id"))
     by_number = named(number)
     if by_number in KNOWN:
         return by_number
+    ours = asked_for(topology, assignment, custom_roles(topology.estate))
+    if ours:
+        return ours
     name = str(assignment.values.get("role_definition_name") or "")
-    return named(name or topology.looked_up_roles.get(number, number))
+    text = named(name or topology.looked_up_roles.get(number, number))
+    # Anybody may call a role so.
+    return f"{text} (by its name only)" if text in names() else text
 
 
 def reach(scope: str) -> str:

@@ -193,6 +193,16 @@ class AuditStore(AuditReader, Protocol):
         """
         ...
 
+    def of(self, principal: PrincipalId) -> AsyncIterator[AuditRecord]:
+        """Yield the records of what a principal did, of all chains, by time.
+
+        For jobs: it asks every partition.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        ...
+
     async def note_seal(self, note: SealNote) -> None:
         """Note that a seal was made; noting it twice is noting it once.
 

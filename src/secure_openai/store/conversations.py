@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 from secure_openai.types import (
@@ -60,13 +61,44 @@ class ConversationStore(Protocol):
         ...
 
     async def delete(
-        self, owner: PrincipalId, conversation_id: ConversationId, *, etag: str
+        self,
+        owner: PrincipalId,
+        conversation_id: ConversationId,
+        *,
+        etag: str,
+        unused_since: datetime | None = None,
     ) -> None:
         """Remove a conversation with all its messages, or nothing.
 
+        Args:
+            owner: Whose.
+            conversation_id: Which.
+            etag: As it was read.
+            unused_since: Remove it only if nothing was said in it at or after this moment.
+
         Raises:
+            LegalHold: A hold keeps it, whose placing had ended before.
             NotFound: The owner has none of that id.
-            PreconditionFailed: It was written since `etag` was read.
+            PreconditionFailed: It was written since `etag` was read, or used since `unused_since`.
+        """
+        ...
+
+    async def unused(
+        self, *, since: datetime, limit: int = 100, continuation: str | None = None
+    ) -> Page[Conversation]:
+        """Return conversations of all owners that were not used at or after `since`, oldest first.
+
+        For jobs: it asks every partition.
+
+        Raises:
+            RequestError: `continuation` is not one that this store gave.
+        """
+        ...
+
+    async def finish_deletions(self, *, limit: int = 100) -> int:
+        """Clear what deletions of processes that died have left; return how many were cleared.
+
+        For jobs: it asks every partition.
         """
         ...
 

@@ -11,6 +11,9 @@ from secure_openai.types import Decision, Limits, Reason, Standing
 DAYS_KEPT = 400
 """How long day counts are kept, for reports; minute counts are of no use after a day."""
 
+DAYS_COUNTED = 4
+"""So many days after its end nothing changes any more of what is counted of a UTC day."""
+
 
 @dataclass(frozen=True, slots=True)
 class Windows:

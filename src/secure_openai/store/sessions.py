@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -96,6 +97,10 @@ class SessionStore(Protocol):
 
     async def revoke(self, principal: PrincipalId) -> int:
         """End every session of a principal at once; return how many there were."""
+        ...
+
+    async def of(self, principal: PrincipalId) -> Sequence[Session]:
+        """Return a principal's sessions, expired ones that are still kept too, oldest first."""
         ...
 
     async def purge(self, *, now: datetime, idle_since: datetime) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from secure_openai.types import Limits, PrincipalId, ReservationId, Standing, Usage
+from secure_openai.types import Limits, Page, PrincipalId, ReservationId, Standing, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Reservation:
     """Quota set aside for one request until it is settled, released or expires.
 
     Attributes:
-        id: Unguessable.
+        id: Never another's.
         principal: Whose quota.
         deployment: Which deployment's quota.
         tokens: How many tokens are set aside: the prompt's estimate and the largest answer.
@@ -40,6 +41,27 @@ class UsageTotals:
     tokens_this_minute: int
     tokens_today: int
     concurrent: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageDay:
+    """What a principal used of a deployment in a UTC day.
+
+    Attributes:
+        principal: Who.
+        deployment: Of which deployment.
+        day: Which day: `2030-01-02`.
+        requests: How many were admitted.
+        prompt_tokens: Of settled requests.
+        completion_tokens: The same; tokens whose kind was not kept are among these.
+    """
+
+    principal: PrincipalId
+    deployment: str
+    day: str
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
 
 
 class UsageStore(Protocol):
@@ -98,4 +120,33 @@ class UsageStore(Protocol):
         self, principal: PrincipalId, deployment: str, *, now: datetime
     ) -> UsageTotals:
         """Return what counts at `now`."""
+        ...
+
+    async def of(self, principal: PrincipalId) -> Sequence[UsageDay]:
+        """Return what a principal used, by day and deployment."""
+        ...
+
+    async def roll_up(self, *, now: datetime) -> int:
+        """Bring the totals of days up to what was used; return how many were written.
+
+        For jobs: it asks every partition. Totals only grow, so that several may do so at once.
+        """
+        ...
+
+    async def day(
+        self, day: str, *, limit: int = 100, continuation: str | None = None
+    ) -> Page[UsageDay]:
+        """Return the totals of a UTC day, of all principals, as they were last rolled up.
+
+        Raises:
+            RequestError: `continuation` is not one that this store gave for this day.
+        """
+        ...
+
+    async def erase(self, principal: PrincipalId, *, until: str) -> int:
+        """Drop what is counted of a principal's days up to `until`; return how much there was.
+
+        For jobs: it asks every partition. Only days that are over for `quota.DAYS_COUNTED` stay
+        erased: until then whoever counts may write them again.
+        """
         ...

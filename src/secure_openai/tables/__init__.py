@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 
@@ -12,6 +12,6 @@ from typing import Any
 def table(name: str) -> dict[str, Any]:
     """Return a table by its name; callers share it and change nothing."""
     found: dict[str, Any] = json.loads(
-        (files(__name__) / f"{name}.json").read_text(encoding="utf-8")
+        Path(__file__).with_name(f"{name}.json").read_text(encoding="utf-8")
     )
     return found

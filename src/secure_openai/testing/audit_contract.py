@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -202,3 +203,20 @@ class AuditStoreContract:
             await store.note_seal(note)
         assert await store.noted_seal() == SealNote(10, "b")
         assert await store.heads() == []
+
+    async def test_of(self, store: AuditStore) -> None:
+        """What a principal did is told in full and in order, and nothing of anybody else."""
+        anna, ben = PrincipalId("tenant", "anna"), PrincipalId("tenant", "ben")
+        for number in range(12):
+            mine = number % 2 == 0
+            # Several are of one instant.
+            said = event(
+                at=AT + timedelta(seconds=number // 8), facts={"number": number, "of": anna.key}
+            )
+            store.append(replace(said, principal=anna if mine else ben))
+        await store.flush()
+
+        found = [record.event async for record in store.of(anna)]
+        assert [one.facts and one.facts["number"] for one in found] == [0, 2, 4, 6, 8, 10]
+        assert {one.principal for one in found} == {anna}
+        assert [record async for record in store.of(PrincipalId("tenant", "nobody"))] == []

@@ -216,6 +216,52 @@ class ConversationStoreContract:
         with pytest.raises(NotFound):
             await store.message(ANNA, conversation.id, message.id)
 
+    async def test_unused(self, store: ConversationStore) -> None:
+        """Of all owners' conversations those are listed that were not used since, oldest first."""
+        began = [
+            await store.create(owner, title=str(number))
+            for number, owner in enumerate((ANNA, BEN, ANNA, BEN, ANNA))
+        ]
+        await store.append(ANNA, message_in(began[0]))
+        used = await store.get(ANNA, began[0].id)
+        everything = [*began[1:], used]
+        later = used.updated + timedelta(days=1)
+
+        seen: list[Conversation] = []
+        continuation = None
+        while True:
+            page = await store.unused(since=later, limit=2, continuation=continuation)
+            seen += page.items
+            continuation = page.continuation
+            if continuation is None:
+                break
+        assert seen == everything
+        assert list((await store.unused(since=used.updated)).items) == began[1:]
+        assert (await store.unused(since=began[1].updated)).items == []
+        for foreign in ("", "!", "WzEsIngiXQ", (await store.list(ANNA, limit=1)).continuation):
+            with pytest.raises(RequestError):
+                await store.unused(since=later, continuation=foreign)
+
+    async def test_delete_only_if_unused(self, store: ConversationStore) -> None:
+        """What was used since a moment is not deleted by whoever wants it unused since then."""
+        conversation = await store.create(ANNA, title="x")
+        before = conversation.updated
+        await store.append(ANNA, message_in(conversation))
+        used = await store.get(ANNA, conversation.id)
+        for since in (before, used.updated):
+            with pytest.raises(PreconditionFailed):
+                await store.delete(
+                    ANNA, conversation.id, etag=conversation.etag, unused_since=since
+                )
+        after = used.updated + timedelta(microseconds=1)
+        with pytest.raises(PreconditionFailed):
+            await store.delete(ANNA, conversation.id, etag="stale", unused_since=after)
+        assert len((await store.messages(ANNA, conversation.id)).items) == 1
+        await store.delete(ANNA, conversation.id, etag=conversation.etag, unused_since=after)
+        with pytest.raises(NotFound):
+            await store.get(ANNA, conversation.id)
+        assert await store.finish_deletions() == 0
+
     async def test_append_all_or_none(self, store: ConversationStore) -> None:
         """Of messages appended together, all are stored or none."""
         conversation = await store.create(ANNA, title="x")

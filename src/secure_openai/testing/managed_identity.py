@@ -14,6 +14,7 @@ from http import HTTPStatus
 from typing import Any
 
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -29,7 +30,8 @@ class ManagedIdentity:
 
     Attributes:
         key: What its tokens are signed with.
-        issuer: Their `iss`.
+        issuer: `iss` of those for an application (version 2.0).
+        services_issuer: `iss` of those for Azure's own services (version 1.0).
         subject: Their `sub`: the identity's principal id.
         client_id: What the endpoint must be asked for.
         header: What IDENTITY_HEADER says; who does not send it is refused.
@@ -41,6 +43,7 @@ class ManagedIdentity:
 
     key: RSAKey
     issuer: str = "https://login.microsoftonline.com/tenant/v2.0"
+    services_issuer: str = "https://sts.windows.net/tenant/"
     subject: str = "5ec0de00-0000-4000-8000-0000000000e1"
     client_id: str = "5ec0de00-0000-4000-8000-0000000000e2"
     header: str = field(default_factory=lambda: secrets.token_hex(16))
@@ -61,7 +64,7 @@ class ManagedIdentity:
         """Return a token for an audience; `claims` stand instead of its own."""
         now = int(time.time())
         own = {
-            "iss": self.issuer,
+            "iss": self.issuer if audience.startswith("api://") else self.services_issuer,
             "sub": self.subject,
             "oid": self.subject,
             "aud": audience,
@@ -72,6 +75,19 @@ class ManagedIdentity:
         }
         header = {"alg": "RS256", "typ": "JWT", "kid": self.key.kid}
         return jwt.encode(header, own | claims, self.key, algorithms=["RS256"])
+
+    def accepts(self, authorization: str, audience: str) -> bool:
+        """Return whether an `Authorization` carries a token of this identity for an audience."""
+        scheme, _, token = authorization.partition(" ")
+        try:
+            claims = jwt.decode(token, self.key, algorithms=["RS256"]).claims
+        except (JoseError, ValueError):
+            return False
+        return (
+            scheme == "Bearer"
+            and claims["aud"] == audience
+            and claims["nbf"] <= time.time() < claims["exp"]
+        )
 
     def app(self) -> Starlette:
         """Return the endpoint as an ASGI application."""

@@ -154,3 +154,15 @@ class SessionStoreContract:
         assert await store.purge(now=NOW, idle_since=NOW - timedelta(hours=1)) == 2
         assert [await store.get(key) for key in ("ended", "idle")] == [None, None]
         assert await store.get("alive") == session("alive")
+
+    async def test_of(self, store: SessionStore) -> None:
+        """A principal's sessions are listed, nobody else's, and none that has been ended."""
+        mine = [session("one"), replace(session("two"), created=NOW + timedelta(seconds=1))]
+        for one in (*mine, session("his", principal=BEN), session("ended")):
+            await store.put(one)
+        await store.delete("ended")
+
+        assert list(await store.of(ANNA.id)) == mine
+        await store.revoke(ANNA.id)
+        assert list(await store.of(ANNA.id)) == []
+        assert [one.id_hash for one in await store.of(BEN.id)] == ["his"]

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from secure_openai.errors import Refused
-from secure_openai.store.usage import Reservation, UsageStore, UsageTotals
+from secure_openai.errors import Refused, RequestError
+from secure_openai.store.usage import Reservation, UsageDay, UsageStore, UsageTotals
 from secure_openai.types import Limits, PrincipalId, Reason, Usage
 
 ANNA = PrincipalId("tenant", "anna")
@@ -23,6 +23,7 @@ LIMITS = Limits(
     answer_tokens=500,
     concurrent_streams=50,
 )
+DAY = timedelta(days=1)
 
 
 async def reserve(
@@ -39,6 +40,26 @@ async def reserve(
     return await store.reserve(
         principal, deployment, tokens=tokens, limits=limits, now=now, lifetime=lifetime
     )
+
+
+async def spend(
+    store: UsageStore,
+    usage: Usage,
+    *,
+    principal: PrincipalId = ANNA,
+    deployment: str = "gpt",
+    now: datetime = NOON,
+) -> None:
+    """Reserve and settle."""
+    reservation = await reserve(store, principal=principal, deployment=deployment, now=now)
+    await store.settle(reservation, usage)
+
+
+async def totals(store: UsageStore, day: str) -> set[UsageDay]:
+    """Return the totals of a day."""
+    page = await store.day(day)
+    assert page.continuation is None
+    return set(page.items)
 
 
 class UsageStoreContract:
@@ -206,3 +227,83 @@ class UsageStoreContract:
         assert await store.totals(ANNA, "gpt", now=NOON + timedelta(days=1)) == UsageTotals(
             0, 0, 0, 0
         )
+
+    async def test_of(self, store: UsageStore) -> None:
+        """What a principal used is told by day and deployment, prompts and answers apart."""
+        await spend(store, Usage(3, 4))
+        await spend(store, Usage(30, 40), deployment="other")
+        await spend(store, Usage(1, 1), now=NOON + DAY)
+        await spend(store, Usage(5, 5), principal=BEN)
+
+        assert list(await store.of(ANNA)) == [
+            UsageDay(ANNA, "gpt", "2030-01-02", 1, 3, 4),
+            UsageDay(ANNA, "other", "2030-01-02", 1, 30, 40),
+            UsageDay(ANNA, "gpt", "2030-01-03", 1, 1, 1),
+        ]
+        assert list(await store.of(PrincipalId("tenant", "nobody"))) == []
+
+    async def test_roll_up(self, store: UsageStore) -> None:
+        """Rolled up, several at once and again, a day's totals are what everybody used in it."""
+        await spend(store, Usage(3, 4))
+        await spend(store, Usage(5, 5), principal=BEN)
+        await spend(store, Usage(7, 7), now=NOON + DAY)
+        await asyncio.gather(*(store.roll_up(now=NOON) for _ in range(4)))
+        assert await totals(store, "2030-01-02") == {
+            UsageDay(ANNA, "gpt", "2030-01-02", 1, 3, 4),
+            UsageDay(BEN, "gpt", "2030-01-02", 1, 5, 5),
+        }
+
+        await spend(store, Usage(30, 40))
+        await store.roll_up(now=NOON)
+        assert await store.roll_up(now=NOON) == 0
+        assert await totals(store, "2030-01-02") == {
+            UsageDay(ANNA, "gpt", "2030-01-02", 2, 33, 44),
+            UsageDay(BEN, "gpt", "2030-01-02", 1, 5, 5),
+        }
+        assert await totals(store, "2030-01-03") == {UsageDay(ANNA, "gpt", "2030-01-03", 1, 7, 7)}
+        assert await totals(store, "2030-01-04") == set()
+
+    async def test_days_in_pages(self, store: UsageStore) -> None:
+        """Pages of a day miss nothing and repeat nothing; another day's continuation is refused."""
+        for number in range(5):
+            await spend(store, Usage(1, number), principal=PrincipalId("tenant", str(number)))
+        await store.roll_up(now=NOON)
+        seen: list[UsageDay] = []
+        continuation = None
+        while True:
+            page = await store.day("2030-01-02", limit=2, continuation=continuation)
+            assert len(page.items) <= 2
+            seen += page.items
+            if page.continuation is None:
+                break
+            continuation = page.continuation
+
+        assert len(seen) == len(set(seen)) == 5
+        for foreign in ("", "!", "W10"):
+            with pytest.raises(RequestError):
+                await store.day("2030-01-02", continuation=foreign)
+        with pytest.raises(RequestError):
+            await store.day("2030-01-03", continuation=continuation)
+
+    async def test_erase(self, store: UsageStore) -> None:
+        """Erased, nothing is left of a principal's days until then; others' and later days stay."""
+        await spend(store, Usage(3, 4))
+        await spend(store, Usage(3, 4), deployment="other")
+        await spend(store, Usage(5, 5), principal=BEN)
+        later = NOON + 10 * DAY
+        await store.roll_up(now=NOON)
+        await spend(store, Usage(7, 7), now=later)
+        await store.roll_up(now=later)
+
+        assert await store.erase(ANNA, until="2030-01-01") == 0
+        assert await store.erase(ANNA, until="2030-01-02") > 0
+        assert await store.erase(ANNA, until="2030-01-02") == 0
+        await store.roll_up(now=later)
+
+        assert list(await store.of(ANNA)) == [UsageDay(ANNA, "gpt", "2030-01-12", 1, 7, 7)]
+        assert await totals(store, "2030-01-02") == {UsageDay(BEN, "gpt", "2030-01-02", 1, 5, 5)}
+        assert (await store.totals(ANNA, "gpt", now=later)).tokens_today >= 14
+        assert (await store.totals(ANNA, "gpt", now=NOON)).tokens_today == 0
+        # What is counted goes on after an erasure.
+        await spend(store, Usage(1, 1), now=later)
+        assert list(await store.of(ANNA)) == [UsageDay(ANNA, "gpt", "2030-01-12", 2, 8, 8)]

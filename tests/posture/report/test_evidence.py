@@ -42,6 +42,27 @@ def test_a_setting_is_seen_with_its_value(private: Report) -> None:
     )
 
 
+def test_what_is_stored_is_seen_to_be_no_secret(private: Report) -> None:
+    """The settings of each application, the outputs, and everything else."""
+    stored = next(one for one in private.proof.judged if one.statement.id == "KEYS-07")
+    says = [one.says for one in stored.seen]
+
+    apps = private.proof.topology.apps
+    assert len([one for one in says if one.startswith("none of its")]) == len(apps)
+    outputs = [one for one in says if one.startswith("output ")]
+    assert len(outputs) == len(private.proof.topology.estate.outputs)
+    assert says[-1].endswith("other resources hold no secret")
+
+
+def test_nothing_is_seen_where_something_is_wrong(faulty: Report) -> None:
+    """What was seen of a resource is not the opposite of what was found."""
+    found = next(one for one in faulty.proof.judged if one.statement.id == "ROLES-05")
+    wrong = {one.address for one in found.findings}
+
+    assert wrong
+    assert wrong & {one.address for one in found.seen} == set()
+
+
 def test_evidence_names_only_what_is_there(report: Report) -> None:
     """No address that the estate does not have, but for routes of the application."""
     known = {one.address for one in report.proof.topology.estate.resources}

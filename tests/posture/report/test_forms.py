@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from email.message import Message
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -11,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from secure_openai.posture.proof import Accepted, Verdict
+from secure_openai.posture.report import sarif
 from secure_openai.posture.report.document import as_json
 from secure_openai.posture.report.junit import as_junit
 from secure_openai.posture.report.report import Report
@@ -82,6 +84,20 @@ def test_sarif_rules_can_be_shown(scanned: tuple[Report, dict[str, Any]]) -> Non
         assert 0 < float(rule["properties"]["security-severity"]) <= 10
         assert rule["properties"]["tags"][0] == "security"
         assert len(rule["properties"]["tags"]) <= 20
+
+
+def test_sarif_says_where_the_tool_is_at_home_if_it_has_a_home(
+    faults: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the distribution says, and never an address that nobody vouches for."""
+    named = Message()
+    monkeypatch.setattr(sarif, "metadata", lambda _: named)
+    driver = json.loads(as_sarif(report_of(faults)))["runs"][0]["tool"]["driver"]
+    assert "informationUri" not in driver
+
+    named["Project-URL"] = "Homepage, https://example.org/framework"
+    driver = json.loads(as_sarif(report_of(faults)))["runs"][0]["tool"]["driver"]
+    assert driver["informationUri"] == "https://example.org/framework"
 
 
 def test_sarif_of_the_same_is_the_same(faults: State) -> None:
@@ -174,9 +190,9 @@ def test_text_says_each_finding_and_its_change(faulty: Report) -> None:
 def test_text_is_coloured_by_verdict(faulty: Report) -> None:
     """Red for a finding, green for what is proven."""
     styles = {
-        line.plain[:4].strip(): str(line.spans[0].style)
+        line.plain[:4].strip(): line.parts[0][1]
         for line in text_lines(faulty)
-        if line.plain[2:3] in "✓✗" and line.spans
+        if line.plain[2:3] in "✓✗" and line.parts
     }
 
     assert styles["✓"] == "bold green"

@@ -11,6 +11,32 @@ from tests.infra.estate import INFRA, ROOT
 from tests.posture.mutants import resources
 from tests.posture.report.conftest import State
 
+ARGUMENTS = """\
+resource "c_thing" "this" {
+  name = "it_is {" # a = {
+  site_config {
+    ftps_state = "FtpsOnly"
+    cors { allowed = [] }
+  }
+  dynamic "rule" {
+    for_each = {
+      ftps_state = 1
+    }
+    content {
+      access = "Allow"
+    }
+  }
+  app_settings = merge(local.settings, {
+    MODE    = "x" == "y"
+    "A KEY" = "z"
+  })
+  ftps_state = 2
+}
+resource "c_thing" "that" {
+  access = 1
+}
+"""
+
 MAIN = """\
 # resource "a_thing" "commented" {
 /*
@@ -99,3 +125,29 @@ def test_every_resource_of_our_estate_is_found(
         line = (ROOT / found.uri).read_text().splitlines()[found.line - 1]
         assert line.startswith(f'resource "{one["type"]}" "'), one["address"]
     assert INFRA.name == "infra"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "line"),
+    [
+        ("", 1),
+        ("name", 2),
+        ("site_config.0.ftps_state", 4),
+        ("site_config.0.cors.0.allowed", 5),
+        ("site_config.0.minimum_tls_version", 3),
+        ("rule.3.access", 12),
+        ("app_settings.MODE", 16),
+        ("app_settings.A KEY", 17),
+        ("app_settings.NONE", 15),
+        ("ftps_state", 19),
+        ("access", 1),
+        ("nothing.at.all", 1),
+        ("a.(b", 1),
+    ],
+)
+def test_an_argument_is_found_in_its_block(folder: Path, attribute: str, line: int) -> None:
+    """Through blocks, dynamic blocks and maps; what is not written is its block's."""
+    (folder / "c.tf").write_text(ARGUMENTS)
+
+    places = Locations(folder, folder)
+    assert places.of("c_thing.this", attribute) == Location("my%20infra/c.tf", line)

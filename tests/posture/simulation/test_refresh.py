@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from secure_openai.posture.simulation import refresh
-from secure_openai.posture.simulation.schema import PROVIDERS, load, versions
+from secure_openai.posture.simulation.schema import PROVIDERS, load
+from secure_openai.posture.simulation.versions import versions
 
 
 def unpacked(folder: Path) -> None:
@@ -33,6 +34,8 @@ def test_round_trip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in PROVIDERS:
         packed = json.loads(lzma.decompress((target / f"{name}.json.xz").read_bytes()))
         assert packed == {key: load(name).document[key] for key in packed}
+    listed = json.loads((target / "versions.json").read_text())
+    assert listed == dict(versions())
     together = sum(path.stat().st_size for path in target.iterdir())
     assert together < refresh.LIMIT
     assert f"together {together} bytes" in capsys.readouterr().out
@@ -121,7 +124,8 @@ def test_too_large(
 
 def test_versions() -> None:
     """The simulated versions are those that the estate pins."""
-    assert versions() == {
+    assert dict(versions()) == {load(name).source: load(name).version for name in PROVIDERS}
+    assert dict(versions()) == {
         "azure/azapi": "2.12.0",
         "hashicorp/azuread": "3.9.0",
         "hashicorp/azurerm": "5.2.0",

@@ -56,6 +56,10 @@ BAD = {
         ),
         "Too many network_acls blocks",
     ),
+    "a program is run while it is applied": (
+        block("terraform_data", 'provisioner "local-exec" {\n command = "touch ran"\n}'),
+        "terraform_data.this has a provisioner",
+    ),
     "a resource type is unknown": (
         block("azurerm_app_service", 'name = "a"'),
         'does not support resource type "azurerm_app_service"',
@@ -260,3 +264,15 @@ def test_no_terraform(write: Write) -> None:
     """A Terraform that is not there is named."""
     with pytest.raises(SimulationError, match="no-such-terraform is not installed"):
         simulate(write(GROUP), core="no-such-terraform")
+
+
+def test_no_program_of_a_configuration_is_run(write: Write, tmp_path: Path) -> None:
+    """Not even one in a module, whatever else it builds."""
+    ran = tmp_path / "ran"
+    folder = write(GROUP + 'module "inner" {\n  source = "./inner"\n}\n')
+    (folder / "inner").mkdir()
+    program = f'provisioner "local-exec" {{\n command = "touch {ran}"\n}}'
+    (folder / "inner" / "main.tf").write_text(block("terraform_data", program))
+    with pytest.raises(SimulationError, match=r"module.inner.terraform_data.this has a provision"):
+        simulate(folder)
+    assert not ran.exists()

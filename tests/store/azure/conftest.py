@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from azure.keyvault.keys._shared import http_challenge_cache
 
+from secure_openai.outbound import Outbound
 from secure_openai.store.azure.blobs import AzureBlobs
 from secure_openai.store.azure.key_vault import KeyVaultSigner
 from tests.store.azure.estate import STORAGE, VAULT, Identity, make_certificate, running_azurite
@@ -56,8 +57,7 @@ async def place(
             name,
             **{  # type: ignore[arg-type]
                 "credential": Identity(),
-                "ca_bundle": azure_certificate[0],
-                "proxy": network.url,
+                "outbound": Outbound(proxy=network.url, ca_bundle=azure_certificate[0]),
                 **options,
             },
         )
@@ -107,8 +107,7 @@ async def opened(
             url,
             **{  # type: ignore[arg-type]
                 "credential": Identity(),
-                "ca_bundle": azure_certificate[0],
-                "proxy": network.url,
+                "outbound": Outbound(proxy=network.url, ca_bundle=azure_certificate[0]),
                 **options,
             },
         )

@@ -11,6 +11,7 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob.aio import ContainerClient
 
 from secure_openai.errors import PreconditionFailed, StoreError
+from secure_openai.outbound import Outbound
 from secure_openai.store.azure import blobs as azure_blobs
 from secure_openai.store.azure.blobs import BLOCK_BYTES, AzureBlobs
 from secure_openai.store.blobs import TYPES
@@ -92,9 +93,9 @@ async def test_never_answers(blobs: AzureBlobs, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("once")
-async def test_certificate_of_nobody(blobs: AzureBlobs, place: Place) -> None:
+async def test_certificate_of_nobody(blobs: AzureBlobs, place: Place, network: Tunnel) -> None:
     """A server whose certificate nobody vouches for is not talked to."""
-    stranger = await place(ca_bundle=None)
+    stranger = await place(outbound=Outbound(proxy=network.url))
 
     with pytest.raises(StoreError):
         await stranger.exists("a.json")

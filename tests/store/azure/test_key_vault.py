@@ -11,6 +11,7 @@ from joserfc import jws
 from joserfc.errors import BadSignatureError
 
 from secure_openai.errors import StoreError
+from secure_openai.outbound import Outbound
 from secure_openai.store.azure import key_vault
 from secure_openai.store.azure.key_vault import KeyVaultSigner
 from secure_openai.store.seals import Seals
@@ -100,13 +101,15 @@ async def test_another_services_challenge(signer: KeyVaultSigner, vault: Vault) 
     assert vault.asked == []
 
 
-async def test_certificate_of_nobody(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_certificate_of_nobody(
+    opened: Opened, network: Tunnel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A server whose certificate nobody vouches for gets no token."""
     monkeypatch.setattr(key_vault, "RETRIES", 0)
     identity = Identity()
 
     with pytest.raises(StoreError, match="cannot be reached"):
-        await opened(ca_bundle=None, credential=identity).sign(b"x")
+        await opened(outbound=Outbound(proxy=network.url), credential=identity).sign(b"x")
     assert identity.asked == []
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 from aiohttp import web
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
@@ -106,9 +107,13 @@ class Vault:
                 return self._key(self._find(version))
             case ["POST", "keys", self.name, version, "sign"]:
                 return self._sign(self._find(version), await request.json())
+            case ["POST", "keys", self.name, version, "verify"]:
+                return self._verify(self._find(version), await request.json())
         return _error(404, "KeyNotFound")
 
     def _find(self, version: str) -> Version | None:
+        if not version:
+            return self.versions[-1] if self.versions else None
         return next((one for one in self.versions if one.version == version), None)
 
     def _key(self, version: Version | None) -> web.Response:
@@ -150,6 +155,21 @@ class Vault:
         r, s = utils.decode_dss_signature(signed)
         value = _text(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
         return web.json_response({"kid": f"{self.url}/{version.version}", "value": value})
+
+    def _verify(self, version: Version | None, body: dict[str, Any]) -> web.Response:
+        if version is None or not version.enabled or body["alg"] != "ES256":
+            return _error(400, "BadParameter")
+        value = _bytes(body["value"])
+        r, s = (int.from_bytes(half, "big") for half in (value[:32], value[32:]))
+        try:
+            version.private.public_key().verify(
+                utils.encode_dss_signature(r, s),
+                _bytes(body["digest"]),
+                ec.ECDSA(utils.Prehashed(hashes.SHA256())),
+            )
+        except InvalidSignature:
+            return web.json_response({"value": False})
+        return web.json_response({"value": True})
 
 
 def _attributes(version: Version) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
+from secure_openai.outbound import Outbound
 from secure_openai.store.cosmos.audit import CosmosAuditStore
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.testing.audit_contract import event
@@ -26,7 +27,12 @@ async def main(url: str, name: str, certificate: Path) -> None:
     """Record events, numbered from 0."""
     ending = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
-    database = CosmosDatabase(url, name, credential=FixedCredential(), ca_bundle=certificate)
+    database = CosmosDatabase(
+        url,
+        name,
+        credential=FixedCredential(),
+        outbound=Outbound(ca_bundle=certificate),
+    )
     audit = await CosmosAuditStore.open(database.container("audit"))
     number = 0
     while not ending.is_set():

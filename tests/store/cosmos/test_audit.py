@@ -26,6 +26,7 @@ from secure_openai.testing.audit_contract import (
     length,
     no_seals,
 )
+from secure_openai.types import PrincipalId
 from tests.cosmosdb.bridge import Bridge, Call, Fault
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -83,6 +84,17 @@ class TestCosmosAuditStore(AuditStoreContract):
 @pytest.mark.usefixtures("small")
 class TestCosmosAuditStoreOfManyPartitions(AuditStoreContract):
     """The contract, with partitions that fill up."""
+
+
+async def test_of_in_pages(store: CosmosAuditStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records of one instant are told once each, where a page ends among them."""
+    monkeypatch.setattr(cosmos_audit, "PAGE", 3)
+    for number in range(10):
+        store.append(event(number))
+    await store.flush()
+
+    found = [record.event.request_id async for record in store.of(PrincipalId("tenant", "anna"))]
+    assert sorted(map(str, found)) == [str(number) for number in range(10)]
 
 
 async def requests(store: CosmosAuditStore) -> list[str | None]:

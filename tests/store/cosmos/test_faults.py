@@ -21,6 +21,7 @@ from secure_openai.errors import (
     StoreError,
     TooLarge,
 )
+from secure_openai.outbound import Outbound
 from secure_openai.store.cosmos import container as container_module
 from secure_openai.store.cosmos import contention, database
 from secure_openai.store.cosmos.container import Container, Create, Read
@@ -199,7 +200,10 @@ async def test_only_who_proves_itself(
     bridge.url = bridge.url.replace("127.0.0.1", ACCOUNT)
     for trusted, asked in ((None, 0), (make_certificate(tmp_path), 0), (certificate, 1)):
         opened = CosmosDatabase(
-            bridge.url, database_name, credential=FixedCredential(), ca_bundle=trusted
+            bridge.url,
+            database_name,
+            credential=FixedCredential(),
+            outbound=Outbound(ca_bundle=trusted),
         )
         with suppress(StoreError):
             await opened.container("conversations").read("one", OWNER)

@@ -77,6 +77,18 @@ async def test_instances_share(store: CosmosUsageStore, cosmos: CosmosDatabase) 
     )
 
 
+async def test_an_end_gives_the_block_back(store: CosmosUsageStore, cosmos: CosmosDatabase) -> None:
+    """An instance that ends keeps no block, although another one has written since it read."""
+    second = another(cosmos)
+    for instance in (store, second):
+        await instance.settle(await reserve(instance, 10), Usage(4, 6))
+    await store.aclose()
+    await second.aclose()
+    third = another(cosmos)
+
+    assert await third.totals(ANNA, "gpt", now=NOON) == UsageTotals(2, 20, 20, 0)
+
+
 async def test_anothers_block_is_waited_for(
     store: CosmosUsageStore, cosmos: CosmosDatabase
 ) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from secure_openai.fresh_ids import fresh_id
 from secure_openai.telemetry import logs
 from secure_openai.telemetry.spans import trace_id
 
@@ -25,7 +24,7 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = trace_id() or secrets.token_hex(16)
+        request_id = trace_id() or fresh_id()
         # Not reset: a server runs each request in a context of its own, and what is logged after
         # an unexpected error still belongs to it.
         logs.request_id.set(request_id)

@@ -7,12 +7,13 @@ run in the repository writes both; a test holds the committed ones to what this 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from secure_openai.posture.architecture.cost import PRICES, Line, estimate
 from secure_openai.posture.architecture.diagram import diagram
+from secure_openai.posture.architecture.recovery import carriers, recoveries, table_of
 from secure_openai.posture.architecture.services import Service, services
 from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.estate import Estate
@@ -21,6 +22,8 @@ from secure_openai.posture.topology import Topology
 
 ENVIRONMENTS: Final = ("private", "public", "existing-network", "government")
 SHOWN: Final = "private"
+OPTIONS: Final = ("edge", "operations")
+"""Modules that no environment asks for: what they add is read from their examples."""
 TITLE: Final = "The private estate"
 
 
@@ -34,7 +37,16 @@ def estates(infra: Path) -> dict[str, Estate]:
     return found
 
 
-def page(found: Mapping[str, Estate]) -> str:
+def options(infra: Path) -> list[Estate]:
+    """Return the example of each optional module, applied in simulation."""
+    found = []
+    for name in OPTIONS:
+        with simulate(infra / "modules" / name / "example") as done:
+            found.append(Estate.of(done.state))
+    return found
+
+
+def page(found: Mapping[str, Estate], optional: Sequence[Estate]) -> str:
     """Return the page."""
     shown = found[SHOWN]
     return "\n".join(
@@ -55,6 +67,21 @@ def page(found: Mapping[str, Estate]) -> str:
             *(line for one in services(shown) for line in _service(one)),
             "No logs of their own have the NAT gateway, the endpoints' interfaces and the action "
             "group. Flows are not logged either: [why](adr/0008-no-flow-logs.md).",
+            "",
+            "## When a zone fails, and what comes back",
+            "",
+            "Of the private estate, as it is set. `zone_redundant = false` and `geo_redundant = "
+            "false` are for regions without zones or without a pair. A region that fails takes the "
+            "estate with it, except where another region is named here.",
+            "",
+            *table_of(recoveries(shown)),
+            "",
+            "What is optional, as the examples of its modules have it:",
+            "",
+            *table_of([row for estate in optional for row in carriers(estate)]),
+            "",
+            "State and packages (bootstrap) are kept as `zone_redundant` and `geo_redundant` say "
+            "there, with versions, and with deleted blobs for 30 days. Entra ID is Microsoft's.",
             "",
             "## What it costs",
             "",
@@ -86,7 +113,6 @@ def _service(service: Service) -> Iterator[str]:
     for role, identities in sorted(by_role.items()):
         yield f"| {role} | {', '.join(identities)} |"
     yield f"| diagnostics | {service.diagnostics} |"
-    yield f"| recovery | {service.recovery} |"
     yield ""
 
 
@@ -108,7 +134,9 @@ def _costs(found: Mapping[str, list[Line]]) -> Iterator[str]:
 def write(root: Path) -> None:
     """Write the page and its picture below the repository's root."""
     found = estates(root / "infra")
-    (root / "docs" / "architecture.md").write_text(page(found), encoding="utf-8")
+    (root / "docs" / "architecture.md").write_text(
+        page(found, options(root / "infra")), encoding="utf-8"
+    )
     picture = diagram(Topology(found[SHOWN], None, Assumptions()), TITLE)
     (root / "docs" / "architecture.svg").write_text(picture, encoding="utf-8")
 

@@ -24,13 +24,6 @@ KINDS: Final = {
 """The services that hold or move what people write, in the order in which a request meets them."""
 
 
-_WITHOUT_DATA: Final = {
-    "azurerm_application_insights": "keeps its data in Log Analytics; made again from Terraform",
-    "azurerm_linux_function_app": "holds no data; deployed again from its package",
-    "azurerm_linux_web_app": "holds no data; deployed again from its package",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Service:
     """One service.
@@ -42,7 +35,6 @@ class Service:
         identities: What it acts as, in every slot.
         accepts: Who may call it, by role: pairs of role and identity.
         diagnostics: What it sends to the workspace.
-        recovery: How it comes back.
     """
 
     resource: Resource
@@ -51,7 +43,6 @@ class Service:
     identities: tuple[str, ...]
     accepts: tuple[tuple[str, str], ...]
     diagnostics: str
-    recovery: str
 
 
 def services(estate: Estate) -> list[Service]:
@@ -64,7 +55,6 @@ def services(estate: Estate) -> list[Service]:
             identities=_identities(estate, one),
             accepts=_accepts(estate, one),
             diagnostics=_diagnostics(estate, one),
-            recovery=_recovery(one),
         )
         for kind in KINDS
         for one in estate.every(kind)
@@ -136,24 +126,3 @@ def _diagnostics(estate: Estate, resource: Resource) -> str:
     if resource.type in ("azurerm_application_insights", "azurerm_monitor_private_link_scope"):
         return "is where they go"
     return "none"
-
-
-def _recovery(resource: Resource) -> str:
-    values = resource.values
-    match resource.type:
-        case "azurerm_cosmosdb_account":
-            zones = any(place["zone_redundant"] for place in values["geo_location"])
-            tier = values["backup"][0]["tier"].removeprefix("Continuous")
-            spread = "zone-redundant, " if zones else ""
-            return f"{spread}restore to any point of {tier.replace('Days', ' days')}"
-        case "azurerm_storage_account":
-            days = values["blob_properties"][0]["delete_retention_policy"][0]["days"]
-            return f"{values['account_replication_type']}, versions, deleted kept {days} days"
-        case "azurerm_key_vault":
-            return f"deleted kept {values['soft_delete_retention_days']} days, purge protected"
-        case "azurerm_cognitive_account":
-            return "holds no data; made again from Terraform, the next account answers meanwhile"
-        case "azurerm_log_analytics_workspace":
-            return f"logs kept {values['retention_in_days']} days"
-        case kind:
-            return _WITHOUT_DATA.get(kind, "holds no data; made again from Terraform")

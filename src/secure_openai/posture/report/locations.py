@@ -1,4 +1,4 @@
-"""Where in the Terraform files a resource of the estate is declared."""
+"""Where in the Terraform files a resource of the estate is declared, and an argument of it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _HEAD: Final = re.compile(
     r'\s*(?P<kind>resource|module|output)\s+"?(?P<first>[\w-]+)"?(?:\s+"?(?P<second>[\w-]+)"?)?\s*\{'
 )
 _SOURCE: Final = re.compile(r'\s*source\s*=\s*"(?P<path>\.{1,2}/[^"]*|\.{1,2})"')
+_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*"|#.*|//.*')
 _HEREDOC: Final = re.compile(r"<<-?(?P<end>\w+)\s*$")
 
 Block = tuple[str, ...]
@@ -46,12 +47,22 @@ class Locations:
         self._configuration = configuration
         self._folders: dict[Path, _Folder] = {}
 
-    def of(self, address: str) -> Location:
-        """Return where an address is declared, or else the beginning of what was given."""
+    def of(self, address: str, attribute: str = "") -> Location:
+        """Return where an argument of an address is written.
+
+        Failing that, where its block is, or the address is declared, or else the beginning of what
+        was given.
+
+        Args:
+            address: The resource.
+            attribute: The way to the argument, such as `site_config.0.ftps_state`.
+        """
         if self._configuration is not None:
             found = self._declared(self._configuration, address)
             if found:
-                return Location(self._uri(found[0]), found[1])
+                path, line = found
+                names = [step for step in attribute.split(".") if not step.isdigit()]
+                return Location(self._uri(path), _line_of(_code(_lines(path)), line, names))
             files = self._folder(self._configuration).files
             first = next((one for one in files if one.name == "main.tf"), None)
             return Location(self._uri(first or next(iter(files), self._configuration)), 1)
@@ -114,13 +125,53 @@ class _Folder:
         return [found for path in self.files for found in _blocks(path)]
 
 
-def _blocks(path: Path) -> Iterator[tuple[Block, tuple[Path, int], str]]:
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a file; none of one that is too large or cannot be read."""
     try:
         if path.stat().st_size > _LARGEST:
-            return
-        lines = path.read_text(encoding="utf-8").splitlines()
+            return []
+        return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
-        return
+        return []
+
+
+def _line_of(code: Iterator[tuple[int, str]], start: int, names: list[str]) -> int:
+    """Return the line at which a block writes an argument, or the last of the blocks around it.
+
+    Args:
+        code: Lines with their numbers.
+        start: The line at which the block begins.
+        names: The way to the argument.
+    """
+    depth = inside = 0
+    line = start
+    left = list(names)
+    for number, text in code:
+        if number < start:
+            continue
+        before = depth
+        bare = _TEXT.sub('""', text)
+        depth += sum(map(bare.count, "{[(")) - sum(map(bare.count, "}])"))
+        found = left and before == inside > 0 and _written(text, left[0])
+        if found:
+            line = number
+            # A dynamic block has one more around what stands in it.
+            left[:1] = ["content"] if found["dynamic"] and left[1:] else []
+        if found or number == start:
+            inside = depth
+        if not left or depth < inside or inside == 0:
+            break
+    return line
+
+
+def _written(text: str, name: str) -> re.Match[str] | None:
+    """Return the match where a line writes an argument or begins a block of a name."""
+    words = re.escape(name)
+    return re.match(rf'\s*(?P<dynamic>dynamic\s+)?"?{words}"?\s*(?:=(?!=)|\{{)', text)
+
+
+def _blocks(path: Path) -> Iterator[tuple[Block, tuple[Path, int], str]]:
+    lines = _lines(path)
     block: Block = ()
     line = 0
     source = ""

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ _SCORES: Final = {
     Severity.MEDIUM: "5.0",
     Severity.LOW: "2.0",
 }
+_DISTRIBUTION: Final = "azure-secure-openai"
 _MOST_TAGS: Final = 20
 _MESSAGE: Final = 1000
 
@@ -41,6 +43,7 @@ class _Said:
     """What is said of a statement: where, in which words, by which identity, how loud."""
 
     address: str
+    attribute: str
     text: str
     identity: str
     level: str
@@ -85,21 +88,34 @@ def _results(one: Judged, index: int, places: Locations) -> Iterator[dict[str, A
         }
     for doubt in one.doubts:
         text = f"cannot be told: {doubt.says}."
-        said = _Said(doubt.address, text, doubt.says, "none")
+        said = _Said(doubt.address, "", text, doubt.says, "none")
         yield _result(one, index, places, said) | {"kind": "open"}
 
 
 def _found(one: Judged, finding: Finding, text: str) -> _Said:
     identity = f"{finding.attribute}:{finding.says}"
-    return _Said(finding.address, text, identity, _LEVELS[one.severity(finding)])
+    return _Said(finding.address, finding.attribute, text, identity, _LEVELS[one.severity(finding)])
 
 
 def _driver(report: Report) -> dict[str, Any]:
-    return {
+    driver: dict[str, Any] = {
         "name": "secure-openai prove",
+        "organization": "Azure Secure OpenAI Development Framework",
         "semanticVersion": report.subject.tool,
         "rules": [_rule(one) for one in report.proof.judged],
     }
+    home = _home()
+    return driver | {"informationUri": home} if home else driver
+
+
+def _home() -> str:
+    """Return where the distribution says that it is at home; empty if it does not say."""
+    try:
+        urls = metadata(_DISTRIBUTION).get_all("Project-URL") or ()
+    except PackageNotFoundError:
+        return ""
+    named = (one.partition(",")[2].strip() for one in urls)
+    return next((one for one in named if one.startswith("https://")), "")
 
 
 def _rule(one: Judged) -> dict[str, Any]:
@@ -125,7 +141,7 @@ def _rule(one: Judged) -> dict[str, Any]:
 
 
 def _result(one: Judged, index: int, places: Locations, said: _Said) -> dict[str, Any]:
-    place = places.of(said.address)
+    place = places.of(said.address, said.attribute)
     text = f"{said.address}: {said.text}" if said.address else said.text
     name = f"{one.statement.id}:{said.address}:{said.identity}".encode("utf-8", "replace")
     where: dict[str, Any] = {

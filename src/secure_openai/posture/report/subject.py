@@ -14,7 +14,7 @@ from typing import Final
 from secure_openai import __version__
 from secure_openai.errors import ProofError
 from secure_openai.posture.estate import Estate
-from secure_openai.posture.simulation.schema import versions
+from secure_openai.posture.simulation.versions import versions
 
 _LEFT_OUT: Final = (".tfstate", ".tfstate.backup")
 

@@ -6,15 +6,11 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from rich.text import Text
-
 from secure_openai.posture.printable import many, printable
 from secure_openai.posture.proof import ONLY_AFTER_DEPLOYMENT, Judged, Verdict
+from secure_openai.posture.report.lines import WIDTH, Line
 from secure_openai.posture.report.report import Report, grouped
 from secure_openai.posture.statements import Severity
-
-WIDTH: Final = 80
-"""Columns, where nobody says how many there are."""
 
 _MARKS: Final = {Verdict.PROVEN: "✓", Verdict.FINDING: "✗", Verdict.CANNOT_TELL: "?"}
 _COLOURS: Final = {
@@ -37,53 +33,53 @@ def as_text(report: Report, width: int = WIDTH) -> str:
     return "".join(f"{line.plain}\n" for line in text_lines(report, width))
 
 
-def text_lines(report: Report, width: int = WIDTH) -> Iterator[Text]:
+def text_lines(report: Report, width: int = WIDTH) -> Iterator[Line]:
     """Yield the proof line by line, in colours for who can show them."""
     proof = report.proof
     name = printable(report.subject.name)
     where = f": {many(proof.resources, 'resource')} in the {proof.cloud} cloud"
-    yield Text.assemble((name, "bold"), where)
+    yield Line.of((name, "bold"), where)
     for family in report.families:
-        yield Text()
-        yield Text(family.title, "bold")
+        yield Line.of()
+        yield Line.of((family.title, "bold"))
         for one in family.judged:
             yield from _statement(report, one, width)
     if proof.assumptions:
-        yield Text()
-        yield Text("Assumed, because somebody vouches for it", "bold")
+        yield Line.of()
+        yield Line.of(("Assumed, because somebody vouches for it", "bold"))
         for assumption in proof.assumptions:
             yield from _wrapped(f"{assumption.name}: {assumption.says}", 2, width)
-    yield Text()
-    yield Text("Only a look at what was deployed can show", "bold")
+    yield Line.of()
+    yield Line.of(("Only a look at what was deployed can show", "bold"))
     for each in ONLY_AFTER_DEPLOYMENT:
         yield from _wrapped(each, 2, width, style="dim")
-    yield Text()
+    yield Line.of()
     yield from _verdict(report, width)
 
 
-def _verdict(report: Report, width: int) -> Iterator[Text]:
+def _verdict(report: Report, width: int) -> Iterator[Line]:
     verdict = report.proof.verdict
     said = f"{_MARKS[verdict]} Verdict: {verdict}. {report.sentence}."
     yield from _wrapped(said, 0, width, style=f"bold {_COLOURS[verdict]}", hang=2)
 
 
-def _statement(report: Report, one: Judged, width: int) -> Iterator[Text]:
+def _statement(report: Report, one: Judged, width: int) -> Iterator[Line]:
     verdict = one.verdict
     head = f"  {_MARKS[verdict]} {one.statement.id:<10} "
     first, *rest = textwrap.wrap(printable(one.statement.title), max(width - len(head), 20))
     bold = "bold" if verdict is not Verdict.PROVEN else ""
-    yield Text.assemble((head[:4], f"bold {_COLOURS[verdict]}"), (head[4:], "dim"), (first, bold))
+    yield Line.of((head[:4], f"bold {_COLOURS[verdict]}"), (head[4:], "dim"), (first, bold))
     for line in rest:
-        yield Text(" " * len(head) + line, bold)
+        yield Line.of((" " * len(head) + line, bold))
     yield from _findings(report, one, width)
     doubts = grouped(one.doubts)
     for says, found in doubts[:_MOST]:
         yield from _wrapped(f"cannot tell: {says}", _BODY, width, style="yellow")
         yield from _places(found)
     if len(doubts) > _MOST:
-        yield Text(f"{' ' * _BODY}and {len(doubts) - _MOST} more of this kind", "yellow")
+        yield Line.of((f"{' ' * _BODY}and {len(doubts) - _MOST} more of this kind", "yellow"))
     for finding, entry in one.accepted:
-        yield Text(f"{' ' * _BODY}accepted until {entry.expires}: {printable(finding.address)}")
+        yield Line.of(f"{' ' * _BODY}accepted until {entry.expires}: {printable(finding.address)}")
         yield from _wrapped(finding.says, _BODY + 2, width)
         yield from _wrapped(f"because: {entry.reason}", _BODY + 2, width)
     for says, found in grouped(one.notes):
@@ -91,11 +87,11 @@ def _statement(report: Report, one: Judged, width: int) -> Iterator[Text]:
         yield from _places(found)
 
 
-def _findings(report: Report, one: Judged, width: int) -> Iterator[Text]:
+def _findings(report: Report, one: Judged, width: int) -> Iterator[Line]:
     for mend, found in report.mends(one):
         for each in found:
             label = f"{each.severity:<9}"
-            yield Text.assemble(
+            yield Line.of(
                 " " * 4,
                 (label.rstrip(), _SEVERITIES[each.severity]),
                 " " * (_BODY - 4 - len(label.rstrip())),
@@ -103,7 +99,7 @@ def _findings(report: Report, one: Judged, width: int) -> Iterator[Text]:
             )
             yield from _wrapped(each.finding.says, _BODY, width)
         for line in _code(mend, width - _BODY - 2):
-            yield Text.assemble(" " * _BODY, ("│ ", "dim"), (line, "cyan"))
+            yield Line.of(" " * _BODY, ("│ ", "dim"), (line, "cyan"))
 
 
 def _code(mend: str, room: int) -> Iterator[str]:
@@ -115,21 +111,21 @@ def _code(mend: str, room: int) -> Iterator[str]:
             yield line
 
 
-def _places(found: Iterable[str]) -> Iterator[Text]:
+def _places(found: Iterable[str]) -> Iterator[Line]:
     places = list(found)
     for one in places[:_MOST]:
-        yield Text(f"{' ' * (_BODY + 2)}{printable(one)}", "dim")
+        yield Line.of((f"{' ' * (_BODY + 2)}{printable(one)}", "dim"))
     if len(places) > _MOST:
-        yield Text(f"{' ' * (_BODY + 2)}and {len(places) - _MOST} more", "dim")
+        yield Line.of((f"{' ' * (_BODY + 2)}and {len(places) - _MOST} more", "dim"))
 
 
 def _wrapped(
     says: str, indent: int, width: int, *, style: str = "", hang: int = 2
-) -> Iterator[Text]:
+) -> Iterator[Line]:
     room = max(width - indent, 20)
     lines = textwrap.wrap(
         printable(says), room, subsequent_indent=" " * hang, break_long_words=False,
         break_on_hyphens=False,
     )  # fmt: skip
     for line in lines:
-        yield Text(" " * indent + line, style)
+        yield Line.of((" " * indent + line, style))

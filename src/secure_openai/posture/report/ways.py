@@ -7,27 +7,25 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from rich.text import Text
-
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.paths import Path
 from secure_openai.posture.printable import printable
+from secure_openai.posture.report.lines import WIDTH, Line
 from secure_openai.posture.report.masking import Mask
-from secure_openai.posture.report.text import WIDTH
 
 _STATES: Final = {True: "open", False: "closed", None: "cannot tell"}
 _COLOURS: Final = {True: "green", False: "red", None: "yellow"}
 _MARKS: Final = {True: "→", False: "✗", None: "?"}
 
 
-def way_lines(paths: Iterable[Path], estate: Estate, width: int = WIDTH) -> Iterator[Text]:
+def way_lines(paths: Iterable[Path], estate: Estate, width: int = WIDTH) -> Iterator[Line]:
     """Yield each way up to the first hop that stops it, with the address of what decides."""
     mask = Mask(estate)
     for number, path in enumerate(paths):
         if number:
-            yield Text()
+            yield Line.of()
         state = path.open
-        yield Text.assemble(
+        yield Line.of(
             (printable(path.source), "bold"),
             " -> ",
             (printable(path.target), "bold"),
@@ -39,11 +37,11 @@ def way_lines(paths: Iterable[Path], estate: Estate, width: int = WIDTH) -> Iter
             passes, address, says = hop
             colour = _COLOURS[passes]
             first, *rest = textwrap.wrap(printable(mask(says)), max(width - 4, 20)) or [""]
-            yield Text.assemble("  ", (f"{_MARKS[passes]} ", f"bold {colour}"), first)
+            yield Line.of("  ", (f"{_MARKS[passes]} ", f"bold {colour}"), first)
             for line in rest:
-                yield Text(f"    {line}")
+                yield Line.of(f"    {line}")
             if address:
-                yield Text(f"    {printable(_declared(estate, address))}", "dim")
+                yield Line.of((f"    {printable(_declared(estate, address))}", "dim"))
             if hop is stop:
                 break
 

@@ -71,6 +71,8 @@ class Cloud:
     Attributes:
         subscription_id: What the provider block says, else a stand-in.
         environment: Which of Azure's clouds, as the azurerm provider names them.
+        otherwise: Whether data sources answer yes, or no, where they would answer nothing; None if
+            they answer nothing.
     """
 
     tenant_id: str = field(default_factory=lambda: guid("tenant"))
@@ -78,6 +80,7 @@ class Cloud:
     client_id: str = field(default_factory=lambda: guid("deployer", "client"))
     object_id: str = field(default_factory=lambda: guid("deployer", "object"))
     environment: str = "public"
+    otherwise: bool | None = None
     _taken: dict[tuple[str, str], int] = field(default_factory=dict)
     _applications: dict[str, dict[str, Any]] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)

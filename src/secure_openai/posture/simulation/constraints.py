@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from secure_openai.posture.simulation.schema import versions
+from secure_openai.posture.simulation.versions import versions
 
 _TERM: Final = re.compile(r"\s*(>=|<=|!=|~>|=|>|<)?\s*v?(\d+(?:\.\d+)*)(-\S+)?\s*")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from secure_openai.posture.simulation import azapi, lookups, marks, random_values
 from secure_openai.posture.simulation.cloud import Cloud
+from secure_openai.posture.simulation.contrast import otherwise
 from secure_openai.posture.simulation.functions import FUNCTIONS, FunctionArgumentError
 from secure_openai.posture.simulation.invention import Invention, seed_of
 from secure_openai.posture.simulation.marks import Path
@@ -200,7 +201,10 @@ class Provider:
     def read_data_source(self, request: Any) -> Any:
         """Answer with stand-ins: all of it is invented."""
         kind = self.schema.type(request.type_name, "data_source")
-        state = self._answered(kind, decode(request.config), lookups.answer)
+        config = decode(request.config)
+        state = self._answered(kind, config, lookups.answer)
+        if self.cloud.otherwise is not None:
+            otherwise(kind.block, config, state, yes=self.cloud.otherwise)
         return MESSAGES["ReadDataSourceResponse"](state=encode(state))
 
     def open_ephemeral_resource(self, request: Any) -> Any:

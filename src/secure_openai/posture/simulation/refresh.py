@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from secure_openai.posture.simulation.schema import PROVIDERS
+from secure_openai.posture.simulation.versions import LISTED
 
 LIMIT: Final = 250_000
 """How many bytes the files may take together: they travel with every installation."""
@@ -81,6 +82,7 @@ def pack(folder: Path, target: Path = _DATA) -> dict[str, int]:
         FileNotFoundError: A provider has no schema file in the folder, or no facts of its version.
     """
     sizes = {}
+    versions = {}
     for name in PROVIDERS:
         found = [p for p in folder.glob(f"{name}-*.json") if not p.stem.endswith("-facts")]
         if not found:
@@ -96,7 +98,10 @@ def pack(folder: Path, target: Path = _DATA) -> dict[str, int]:
         packed = lzma.compress(plain, preset=9 | lzma.PRESET_EXTREME)
         (target / f"{name}.json.xz").write_bytes(packed)
         sizes[name] = len(packed)
-    return sizes
+        versions[document["source"]] = document["version"]
+    listed = json.dumps(versions, indent=1, sort_keys=True) + "\n"
+    (target / LISTED.name).write_text(listed, encoding="ascii")
+    return {**sizes, "versions": len(listed)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ import lzma
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from secure_openai.posture.simulation.facts import HANDMADE, NOT_ONLY
@@ -167,18 +167,25 @@ def block_of(raw: Mapping[str, Any], facts: Mapping[str, Any], prefix: str = "")
 PROVIDERS: Final = ("azurerm", "azuread", "azapi", "random")
 """The providers that have a stand-in."""
 
+_DATA: Final = Path(__file__).with_name("data")
+_OTHER_BLOCK: Final = Block({}, {})
+
 
 @cache
 def load(name: str) -> ProviderSchema:
     """Return one provider's schema and facts from the package."""
     facts: Any = HANDMADE.get(name, {})
-    packed = (files(__package__) / "data" / f"{name}.json.xz").read_bytes()
+    packed = (_DATA / f"{name}.json.xz").read_bytes()
     document = {"facts": facts, **json.loads(lzma.decompress(packed))}
     for kind, argument in NOT_ONLY.get(name, ()):
         document["facts"][kind]["args"][argument].pop("values", None)
     return ProviderSchema(document["source"], document["version"], document)
 
 
-def versions() -> dict[str, str]:
-    """Return the version of each provider by its source."""
-    return {load(name).source: load(name).version for name in PROVIDERS}
+def resource_block(kind: str) -> Block:
+    """Return what a resource of a type may say; an empty block where its provider is not known."""
+    provider = kind.partition("_")[0]
+    try:
+        return load(provider).type(kind).block if provider in PROVIDERS else _OTHER_BLOCK
+    except KeyError:
+        return _OTHER_BLOCK

@@ -72,6 +72,16 @@ class Servers:
         finally:
             self.reset(before)
 
+    @contextlib.contextmanager
+    def otherwise(self, *, yes: bool) -> Iterator[None]:
+        """Let data sources answer yes, or no, for a while, where they would answer nothing."""
+        cloud = self._providers[0].cloud
+        cloud.otherwise = yes
+        try:
+            yield
+        finally:
+            cloud.otherwise = None
+
     def reset(self, cloud: Cloud) -> None:
         """Work on another cloud from here on."""
         for provider in self._providers:

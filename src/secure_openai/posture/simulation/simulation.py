@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from secure_openai.posture.simulation.diagnostics import Diagnostic
-from secure_openai.posture.simulation.schema import versions
+from secure_openai.posture.simulation.versions import versions
 from secure_openai.posture.simulation.workspace import (
     LIMIT,
     Invented,

@@ -26,6 +26,7 @@ from secure_openai.posture.simulation.diagnostics import (
 )
 from secure_openai.posture.simulation.marks import Path as AttributePath
 from secure_openai.posture.simulation.marks import read as marks_in
+from secure_openai.posture.simulation.provisioners import refused
 from secure_openai.posture.simulation.state import State
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ _VARIABLES: Final = "simulation.tfvars.json"
 _UNDECLARED: Final = re.compile(
     r'variable named "(?P<name>[^"]+)" but a value was found in file "' + re.escape(_VARIABLES)
 )
+_NAME: Final = re.compile(r"\bterraform\s*\.\s*workspace\b")
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -218,10 +220,23 @@ class Workspace:
             *self._variable_files(),
         )
         planned = self._show(_PLAN)
-        if problems := unmet(planned):
+        if problems := [*unmet(planned), *refused(planned)]:
             raise SimulationError(*problems)
         self._planned = True
         return Plan(planned, said)
+
+    def plan_otherwise(self, *, yes: bool) -> Plan:
+        """Plan what data sources decide: they answer yes, or no, where nobody knows the answer.
+
+        What would change after an `apply` hangs on what they answer.
+
+        Raises:
+            SimulationError: Terraform refuses it.
+        """
+        with self._machine.servers.otherwise(yes=yes):
+            planned = self.plan()
+        self._planned = False
+        return planned
 
     def apply(self) -> Json:
         """Carry out the last plan, or plan and carry it out; return the state.
@@ -291,6 +306,21 @@ class Workspace:
                     paths = marks_in(base64.b64decode(instance.get("private") or ""))
                 found.update((address, path) for path in paths)
         return frozenset(found)
+
+    @property
+    def named(self) -> bool:
+        """Return whether the configuration asks for its workspace's name, which is `default` here.
+
+        It is searched for as text, in the modules that were installed: one in a comment counts.
+        """
+        listed = self._place / ".terraform" / "modules" / "modules.json"
+        installed = json.loads(listed.read_bytes())["Modules"] if listed.exists() else []
+        folders = {self._place, *(self._place / one["Dir"] for one in installed)}
+        return any(
+            _NAME.search(file.read_text(encoding="utf-8", errors="replace"))
+            for folder in folders
+            for file in mirror.configuration_files(folder)
+        )
 
     def _variable_files(self) -> list[str]:
         for path in self.var_files:

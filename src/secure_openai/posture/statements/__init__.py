@@ -16,6 +16,7 @@ from secure_openai.posture.statements import (
     roles,
     seeing,
     sign_in,
+    stored,
     whole,
 )
 from secure_openai.posture.statements.statement import (
@@ -37,6 +38,7 @@ _FAMILIES: Final = tuple(
             *machines.STATEMENTS,
             *names.STATEMENTS,
             *keys.STATEMENTS,
+            *stored.STATEMENTS,
             *roles.STATEMENTS,
             *federation.STATEMENTS,
             *sign_in.STATEMENTS,

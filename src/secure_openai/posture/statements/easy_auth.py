@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from secure_openai.posture.estate import UNKNOWN, Resource, fold
+from secure_openai.posture.hcl import remark
 from secure_openai.posture.private_link import LOGIN
 from secure_openai.posture.statements.statement import Doubt, Finding, Outcome, held
 from secure_openai.posture.topology import Topology
@@ -82,7 +83,7 @@ def easy_auth(topology: Topology, app: Resource) -> Iterator[Outcome]:
             yield Doubt(app.address, f"whether it believes {name} is not known yet")
         if block.get(name):
             says = f"it believes {name.removesuffix('_v2').replace('_', ' ')} too, where anybody has an account"
-            yield Finding(app.address, f"auth_settings_v2.0.{name}", says, f"# remove {name}")
+            yield Finding(app.address, f"auth_settings_v2.0.{name}", says, remark(f"remove {name}"))
     yield from _tenant(topology, app)
 
 
@@ -98,7 +99,7 @@ def _first_version(app: Resource) -> Iterator[Outcome]:
     for name in ("facebook", "github", "google", "microsoft", "twitter"):
         if app.get(f"auth_settings.0.{name}"):
             says = f"it believes {name} too, where anybody has an account"
-            yield Finding(app.address, f"auth_settings.0.{name}", says, f"# remove {name}")
+            yield Finding(app.address, f"auth_settings.0.{name}", says, remark(f"remove {name}"))
 
 
 def _tenant(topology: Topology, app: Resource) -> Iterator[Outcome]:

@@ -8,9 +8,20 @@ from typing import Final
 
 from secure_openai.posture.estate import Resource, fold
 from secure_openai.posture.private_link import FEDERATION, LOGIN
-from secure_openai.posture.statements.statement import Finding, Outcome, Severity, Statement
+from secure_openai.posture.statements.statement import (
+    Finding,
+    Outcome,
+    Seen,
+    Severity,
+    Statement,
+    witnessed,
+)
 from secure_openai.posture.topology import Topology
 
+_CREDENTIALS: Final = (
+    "azuread_application_federated_identity_credential",
+    "azurerm_federated_identity_credential",
+)
 _GITHUB: Final = "https://token.actions.githubusercontent.com"
 _OWN: Final = "# an identity of its own for what deploys"
 _BOUND: Final = 'subject = "repo:owner/name:environment:production"'
@@ -94,6 +105,14 @@ def _federated(topology: Topology) -> Iterator[Outcome]:
             )
 
 
+def _trusted(topology: Topology) -> Iterator[Outcome]:
+    seen = (
+        Seen(one.address, f"it trusts {one.values.get('subject')} of {one.values.get('issuer')}")
+        for one in topology.estate.every(*_CREDENTIALS)
+    )
+    return witnessed(_federated(topology), *seen)
+
+
 STATEMENTS: Final = (
     Statement(
         "ROLES-05",
@@ -101,8 +120,8 @@ STATEMENTS: Final = (
         Severity.CRITICAL,
         "A wildcard, a pull request or another cloud's audience lets a stranger in, or nobody.",
         ("MCSB IM-3", "checkov CKV_AZURE_249"),
-        _federated,
-        ("azuread_application_federated_identity_credential", "azurerm_federated_identity_credential"),
+        _trusted,
+        _CREDENTIALS,
         relations=True,
     ),
 )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from secure_openai.posture.estate import UNKNOWN, Resource, Values, fold, leaves
+from secure_openai.posture.hcl import argument
 from secure_openai.posture.statements.statement import (
     LEAST_DAYS,
     LEAST_LOG_DAYS,
@@ -13,9 +14,9 @@ from secure_openai.posture.statements.statement import (
     Finding,
     Note,
     Outcome,
+    Seen,
     Severity,
     Statement,
-    hcl,
     held,
     kept,
 )
@@ -42,7 +43,7 @@ def _storage(topology: Topology) -> Iterator[Outcome]:
                 path = f"blob_properties.0.{name}.0.permanent_delete_enabled"
                 yield from held(one, path, (False,), False)
             path = f"blob_properties.0.{name}.0.days"
-            yield from kept(one, path, LEAST_DAYS, hcl(path, 30), default=0)
+            yield from kept(one, path, LEAST_DAYS, argument(path, 30), default=0)
         for path, accepted, default in (
             ("allow_nested_items_to_be_public", (False,), False),
             ("cross_tenant_replication_enabled", (False,), False),
@@ -162,6 +163,8 @@ def _guards(topology: Topology) -> Iterator[Outcome]:
             "azurerm_storage_container", "storage_account_id", one.id
         )
         holds_state = any("state" in container.name for container in containers)
+        if holds_state and fold(one.id) in locked:
+            yield Seen(one.address, "a lock holds the state in it")
         if holds_state and fold(one.id) not in locked:
             yield Finding(
                 one.address,
@@ -192,6 +195,8 @@ def _guards(topology: Topology) -> Iterator[Outcome]:
                 'notification {\n  contact_emails = ["security@example.com"]\n}',
                 Severity.MEDIUM,
             )
+        else:
+            yield Seen(one.address, "it tells somebody")
 
 
 STATEMENTS: Final = (
@@ -200,7 +205,7 @@ STATEMENTS: Final = (
         "What is deleted can be brought back: vaults and databases",
         Severity.HIGH,
         "Whoever wants to hide something deletes it; whoever errs wants it back.",
-        ("MCSB BR-1", "MCSB DP-8", "Azure Policy 0b60c0b2", "checkov CKV_AZURE_110", "checkov CKV_AZURE_42"),
+        ("MCSB BR-1", "MCSB DP-8", "Azure Policy 0b60c0b2-2dc2-4e1c-b5c9-abbed971de53", "checkov CKV_AZURE_110", "checkov CKV_AZURE_42"),
         _vaults,
         ("azurerm_key_vault", "azurerm_cosmosdb_account"),
     ),
@@ -209,7 +214,7 @@ STATEMENTS: Final = (
         "Blobs are versioned, kept after deletion and never public",
         Severity.HIGH,
         "An anonymous container is a website of everything in it.",
-        ("MCSB NS-2", "Azure Policy 4fa4b6c0", "checkov CKV_AZURE_190", "checkov CKV2_AZURE_38", "checkov CKV2_AZURE_47"),
+        ("MCSB NS-2", "Azure Policy 4fa4b6c0-31ca-4c0d-b10d-24b96f62a751", "checkov CKV_AZURE_190", "checkov CKV2_AZURE_38", "checkov CKV2_AZURE_47"),
         _storage,
         ("azurerm_storage_account", "azurerm_storage_container", "azurerm_storage_management_policy", _WEBSITE),
     ),
@@ -228,7 +233,7 @@ STATEMENTS: Final = (
         "Every deployment filters prompts and answers, and shields against injected instructions",
         Severity.HIGH,
         "A deployment without a filter of its own takes whatever the default is that day.",
-        ("Azure Policy f3a9c2e0", "Azure Policy af253d37"),
+        ("Azure Policy f3a9c2e0-7b4d-4d8f-9c3a-2e1f6b9a8d4e", "Azure Policy af253d37-136a-42f8-a1fc-30010c083d41"),
         _filters,
         ("azurerm_cognitive_account_rai_policy", "azurerm_cognitive_deployment"),
         relations=True,

@@ -7,6 +7,8 @@ from typing import Final
 
 from secure_openai.posture.addresses import PUBLIC_SPACE, range_of, within
 from secure_openai.posture.estate import UNKNOWN, Estate, Resource, fold
+from secure_openai.posture.hcl import argument
+from secure_openai.posture.printable import many
 from secure_openai.posture.private_link import MACHINES
 from secure_openai.posture.security_rules import INTERNET, Flow, Rule, evaluate, ports_of
 from secure_openai.posture.statements.statement import (
@@ -14,9 +16,11 @@ from secure_openai.posture.statements.statement import (
     Finding,
     Note,
     Outcome,
+    Seen,
     Severity,
     Statement,
     held,
+    witnessed,
 )
 from secure_openai.posture.topology import Topology
 
@@ -37,12 +41,19 @@ _BY_KEY: Final = "# an SSH key, and sign-in with Entra ID"
 
 
 def _in_the_open(topology: Topology) -> Iterator[Outcome]:
-    for one in topology.estate.resources:
-        if one.type not in _MEANT_FOR_IT and one.type != "azurerm_public_ip":
-            yield from _addressed(topology.estate, one)
+    others = [
+        one
+        for one in topology.estate.resources
+        if one.type not in _MEANT_FOR_IT and one.type != "azurerm_public_ip"
+    ]
+    addressed = [finding for one in others for finding in _addressed(topology.estate, one)]
+    yield from addressed
+    count = len(others) - len(addressed)
+    yield Seen("", f"{count} of {many(len(others), 'resource')} have no public address")
     if topology.estate.relations:
         for group, prefixes in _guarded(topology):
-            yield from _let_in(topology, group, prefixes)
+            closed = Seen(group.address, "no rule of it lets the Internet in")
+            yield from witnessed(_let_in(topology, group, prefixes), closed)
     else:
         for group in topology.estate.every("azurerm_network_security_group"):
             if group.get("security_rule") is UNKNOWN:
@@ -56,7 +67,7 @@ def _in_the_open(topology: Topology) -> Iterator[Outcome]:
         yield Note(one.address, "a door by its nature: people come in by it")
 
 
-def _addressed(estate: Estate, one: Resource) -> Iterator[Outcome]:
+def _addressed(estate: Estate, one: Resource) -> Iterator[Finding]:
     """Yield where a resource has a public address, in whatever block.
 
     One that is not known yet is an address all the same.
@@ -74,7 +85,7 @@ def _addressed(estate: Estate, one: Resource) -> Iterator[Outcome]:
         found.add((_BLOCK,))
     for steps in sorted(found, key=str)[:1]:
         path = ".".join(map(str, steps))
-        yield Finding(one.address, path, says, f"{steps[-1]} = null")
+        yield Finding(one.address, path, says, argument(path, None))
 
 
 def _guarded(topology: Topology) -> Iterator[tuple[Resource, tuple[str, ...]]]:
@@ -138,6 +149,8 @@ def _passwords(topology: Topology) -> Iterator[Outcome]:
                 yield Finding(one.address, name, says, _BY_KEY)
         if one.values.get("admin_password") or one.unsure("admin_password"):
             yield Finding(one.address, "admin_password", "it lets people in by password", _BY_KEY)
+        else:
+            yield Seen(one.address, "its administrator has no password")
     for one in topology.estate.every(MACHINES[1]):
         yield Finding(
             one.address,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from secure_openai.posture.applications import reference, settings_of, url_hosts
 from secure_openai.posture.estate import UNKNOWN, Resource
-from secure_openai.posture.names import resolution, rulesets, servers
+from secure_openai.posture.hcl import Expression, argument, literal
+from secure_openai.posture.names import NOT_LINKED, resolution, rulesets, servers
 from secure_openai.posture.private_link import LOGIN
 from secure_openai.posture.statements.statement import (
     Doubt,
@@ -16,6 +17,7 @@ from secure_openai.posture.statements.statement import (
     Seen,
     Severity,
     Statement,
+    shown,
 )
 from secure_openai.posture.topology import Topology
 from secure_openai.posture.zones import cloud_of_zone, domain_of_zone
@@ -37,10 +39,11 @@ _AZURE: Final = (
 _TELEMETRY: Final = ("APPLICATIONINSIGHTS_CONNECTION_STRING", "APPINSIGHTS_INSTRUMENTATIONKEY")
 _SERVERS: Final = ("WEBSITE_DNS_SERVER", "WEBSITE_DNS_ALT_SERVER")
 _AZURE_DNS: Final = "168.63.129.16"
-_LINK: Final = """resource "azurerm_private_dns_zone_virtual_network_link" "this" {
+LINK: Final = """resource "azurerm_private_dns_zone_virtual_network_link" "this" {
   private_dns_zone_id = azurerm_private_dns_zone.this.id
   virtual_network_id  = azurerm_virtual_network.this.id
 }"""
+"""The change that lets a network read a zone."""
 
 
 def _resolve(topology: Topology) -> Iterator[Outcome]:
@@ -66,16 +69,15 @@ def _resolve(topology: Topology) -> Iterator[Outcome]:
                     elif passes is None:
                         yield Doubt(address, says)
                     else:
-                        mend = (
-                            _LINK
-                            if "linked" in says
-                            else f"private_dns_zone_ids = [for name in {list(door.zones)} : azurerm_private_dns_zone.this[name].id]".replace(
-                                "'", '"'
-                            )
-                        )
+                        mend = LINK if says.endswith(NOT_LINKED) else _group(door.zones)
                         yield Finding(
                             address, "private_dns_zone_group", f"{door.service.name}: {says}", mend
                         )
+
+
+def _group(zones: Sequence[str]) -> str:
+    ids = f"[for name in {literal(zones)} : azurerm_private_dns_zone.this[name].id]"
+    return argument("private_dns_zone_group.private_dns_zone_ids", Expression(ids))
 
 
 def _cloud(topology: Topology) -> Iterator[Outcome]:
@@ -89,6 +91,9 @@ def _cloud(topology: Topology) -> Iterator[Outcome]:
         elif cloud is None and one.name.casefold().startswith("privatelink."):
             says = f"{one.name} is no private zone of Azure"
             yield Finding(one.address, "name", says, "# name the zone of the service")
+        else:
+            whose = f"a zone of the {cloud} cloud" if cloud else "a zone of its owner's own"
+            yield Seen(one.address, f"it is {whose}")
 
 
 def _links(topology: Topology) -> Iterator[Outcome]:
@@ -97,7 +102,9 @@ def _links(topology: Topology) -> Iterator[Outcome]:
     }
     for one in topology.estate.every("azurerm_private_dns_zone"):
         if topology.zone(one.id).id not in by_zone:
-            yield Finding(one.address, "", f"zone {one.name} is linked to no network", _LINK)
+            yield Finding(one.address, "", f"zone {one.name} is linked to no network", LINK)
+        else:
+            yield Seen(one.address, "it is linked to a network")
     for network, zones in sorted(topology.linked.items()):
         for name, found in sorted(zones.items()):
             if len({zone.id for zone in found}) > 1:
@@ -124,9 +131,10 @@ def _subdomains(topology: Topology) -> Iterator[Outcome]:
             yield Doubt(one.address, "custom_subdomain_name is not known yet")
         elif not name:
             says = "it has no subdomain of its own: neither Entra ID nor a private endpoint works"
-            yield Finding(
-                one.address, "custom_subdomain_name", says, f'custom_subdomain_name = "{one.name}"'
-            )
+            path = "custom_subdomain_name"
+            yield Finding(one.address, path, says, argument(path, one.name))
+        else:
+            yield Seen(one.address, f"custom_subdomain_name is {shown(name)}")
 
 
 def _named(topology: Topology) -> Iterator[Outcome]:
@@ -188,9 +196,12 @@ def _asked(topology: Topology) -> Iterator[Outcome]:
         if network.get("dns_servers") is UNKNOWN:
             yield Doubt(network.address, "its DNS servers are not known yet")
         key = topology.zone(network.id).id
-        for passes, address, says in (*servers(topology, key), *rulesets(topology, key)):
+        found = (*servers(topology, key), *rulesets(topology, key))
+        for passes, address, says in found:
             if passes is None:
                 yield Doubt(address, says)
+        if all(passes is not None for passes, _, _ in found):
+            yield Seen(network.address, "it asks Azure's DNS, or servers that are vouched for")
     for app in topology.apps:
         for name in _SERVERS:
             server = app.get(f"app_settings.{name}")
@@ -213,6 +224,8 @@ def _records(topology: Topology) -> Iterator[Outcome]:
                 yield Finding(
                     record.address, "name", says, "# name it after the service's hostname"
                 )
+            else:
+                yield Seen(record.address, f"record {label} in {name} is the name of a service")
 
 
 STATEMENTS: Final = (
@@ -221,7 +234,7 @@ STATEMENTS: Final = (
         "Each service's hostname resolves to its private endpoint in every network that calls it",
         Severity.HIGH,
         "A name that resolves past the endpoint leaves the network, and the call is refused or watched.",
-        ("MCSB NS-2", "Azure Policy d6759c02"),
+        ("MCSB NS-2", "Azure Policy d6759c02-b87f-42b7-892e-71b3f471d782"),
         _resolve,
         ("azurerm_private_endpoint", "azurerm_private_dns_zone", "azurerm_private_dns_a_record"),
         relations=True,

@@ -7,6 +7,7 @@ from typing import Final
 
 from secure_openai.posture.addresses import range_of
 from secure_openai.posture.estate import UNKNOWN, Resource, fold
+from secure_openai.posture.hcl import argument
 from secure_openai.posture.paths import admits
 from secure_openai.posture.security_rules import (
     INTERNET,
@@ -28,7 +29,6 @@ from secure_openai.posture.statements.statement import (
     Seen,
     Severity,
     Statement,
-    hcl,
     held,
 )
 from secure_openai.posture.subnets import Subnet
@@ -80,7 +80,11 @@ def _others(topology: Topology) -> Iterator[Outcome]:
             yield from _unread(topology, target)
         elif rules is None or not target.filters_endpoints:
             says = f"no rule stands before the endpoints in subnet {target.label}"
-            mend = _GROUP if rules is None else hcl("private_endpoint_network_policies", "Enabled")
+            mend = (
+                _GROUP
+                if rules is None
+                else argument("private_endpoint_network_policies", "Enabled")
+            )
             yield Finding(target.resource.address, "", says, mend)
         else:
             yield from _strangers(topology, target, rules)
@@ -226,10 +230,15 @@ def _groups(topology: Topology) -> Iterator[Outcome]:
         if not subnet.group_id:
             says = f"no security group is attached to subnet {subnet.label}"
             yield Finding(subnet.resource.address, "", says, _GROUP)
+        else:
+            wall = subnet.group.name if subnet.group else subnet.group_id.rpartition("/")[2]
+            yield Seen(subnet.resource.address, f"security group {wall} is attached to it")
         if subnet.id in holding and not subnet.filters_endpoints:
             path = "private_endpoint_network_policies"
             says = f"{path} is off: no rule counts for the endpoints in it"
-            yield Finding(subnet.resource.address, path, says, hcl(path, "Enabled"))
+            yield Finding(subnet.resource.address, path, says, argument(path, "Enabled"))
+        elif subnet.id in holding:
+            yield Seen(subnet.resource.address, "its rules count for the endpoints in it")
     attached = {one.group.address for one in topology.subnets.values() if one.group}
     attached |= {
         found.address
@@ -252,7 +261,7 @@ def _outbound(topology: Topology) -> Iterator[Outcome]:
             inline[subnet.id] = subnet.resource
             if subnet.way_out is not False:
                 says = f"subnet {subnet.label} has a default way out"
-                mend = hcl("subnet.default_outbound_access_enabled", False)
+                mend = argument("subnet.default_outbound_access_enabled", False)
                 yield Finding(subnet.resource.address, "subnet", says, mend)
     for one in topology.estate.every("azurerm_virtual_network"):
         if one.unsure("subnet") and not topology.estate.relations and not inline:

@@ -8,8 +8,11 @@ from typing import Any, Final
 from secure_openai.posture.applications import settings_of
 from secure_openai.posture.estate import UNKNOWN, Resource, fold
 from secure_openai.posture.firewalls import Firewall, admitted, firewall
+from secure_openai.posture.hcl import argument, literal
+from secure_openai.posture.names import NOT_LINKED
 from secure_openai.posture.paths import from_internet, from_subnet, label
 from secure_openai.posture.private_link import FUNCTIONS, SERVICES, SITES, Door
+from secure_openai.posture.statements.names import LINK
 from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
@@ -19,7 +22,6 @@ from secure_openai.posture.statements.statement import (
     Setting,
     Severity,
     Statement,
-    hcl,
     held,
     settings,
 )
@@ -157,7 +159,7 @@ def _firewalls(topology: Topology) -> Iterator[Outcome]:
             yield Doubt(site.address, "site_config.0.scm_ip_restriction is not known yet")
         elif admitted(rules):
             says = "its deployment site (SCM) admits addresses"
-            mend = hcl("site_config.0.scm_ip_restriction_default_action", "Deny")
+            mend = argument("site_config.0.scm_ip_restriction_default_action", "Deny")
             yield Finding(site.address, "site_config.0.scm_ip_restriction", says, mend)
     for one in topology.estate.every(_BESIDE):
         if topology.estate.relations and not topology.estate.known(
@@ -246,9 +248,11 @@ def _let_in(says: str, subresource: str) -> str:
     if "no private endpoint" in says:
         return (
             'resource "azurerm_private_endpoint" "this" {\n'
-            f'  private_service_connection {{\n    subresource_names    = ["{subresource}"]\n'
+            f"  private_service_connection {{\n    subresource_names    = {literal([subresource])}\n"
             "    is_manual_connection = false\n  }\n}"
         )
+    if says.endswith(NOT_LINKED):
+        return LINK
     if "zone" in says or "record" in says:
         return "private_dns_zone_group {\n  private_dns_zone_ids = [azurerm_private_dns_zone.this.id]\n}"
     if "approval" in says:
@@ -311,8 +315,8 @@ def _endpoints(topology: Topology) -> Iterator[Outcome]:
                     says = (
                         f"it stands for {name}, which its service does not have: there is {right}"
                     )
-                    mend = f'subresource_names = ["{min(known)}"]'
                     path = "private_service_connection.0.subresource_names"
+                    mend = argument(path, [min(known)])
                     yield Finding(address, path, says, mend)
 
 
@@ -322,7 +326,7 @@ STATEMENTS: Final = (
         "From the Internet, no service is reachable but the declared doors",
         Severity.CRITICAL,
         "A service with a public door can be tried by everybody, and one stolen token is enough.",
-        ("MCSB NS-2", "Azure Policy 037eea7a", "Azure Policy 797b37f7", "checkov CKV_AZURE_101", "checkov CKV_AZURE_134", "checkov CKV_AZURE_189", "checkov CKV_AZURE_222", "checkov CKV_AZURE_59"),
+        ("MCSB NS-2", "Azure Policy 037eea7a-bd0a-46c5-9a66-03aea78705d3", "Azure Policy 797b37f7-06b8-444c-b1ad-fc62867f335a", "checkov CKV_AZURE_101", "checkov CKV_AZURE_134", "checkov CKV_AZURE_189", "checkov CKV_AZURE_222", "checkov CKV_AZURE_59"),
         _from_internet,
         (*_CLOSED, _SCOPE),
         everything=True,
@@ -332,7 +336,7 @@ STATEMENTS: Final = (
         "Every firewall denies by default, and its exceptions are known",
         Severity.HIGH,
         "It is the second lock: the day public access is switched on by mistake, nobody comes in.",
-        ("MCSB NS-2", "Azure Policy 55615ac9", "Azure Policy 34c877ad", "checkov CKV_AZURE_35", "checkov CKV_AZURE_109"),
+        ("MCSB NS-2", "Azure Policy 55615ac9-af46-4a59-874e-391cc3dfb490", "Azure Policy 34c877ad-507e-4c82-993e-3452a6e0ad3c", "checkov CKV_AZURE_35", "checkov CKV_AZURE_109"),
         _firewalls,
         (*_CLOSED, _BESIDE),
     ),
@@ -341,7 +345,7 @@ STATEMENTS: Final = (
         "Every service that an application calls is reachable from its subnet",
         Severity.HIGH,
         "A private service that its application cannot reach is opened to the public in its first week.",
-        ("MCSB NS-2", "Azure Policy d6759c02", "Azure Policy 6edd7eda", "checkov CKV2_AZURE_33"),
+        ("MCSB NS-2", "Azure Policy d6759c02-b87f-42b7-892e-71b3f471d782", "Azure Policy 6edd7eda-6dd8-40f7-810d-67160c639cd9", "checkov CKV2_AZURE_33"),
         _callers,
         ("azurerm_private_endpoint", "azurerm_subnet", "azurerm_route", "azurerm_route_table", "azurerm_subnet_route_table_association"),
         relations=True,
@@ -351,7 +355,7 @@ STATEMENTS: Final = (
         "A closed service has a private endpoint, and every endpoint stands for a service",
         Severity.HIGH,
         "Without one nobody reaches it, and somebody will open it.",
-        ("MCSB NS-2", "Azure Policy 58440f8a", "Azure Policy a6abeaec", "checkov CKV2_AZURE_32"),
+        ("MCSB NS-2", "Azure Policy 58440f8a-10c5-4151-bdce-dfbaad4a20b7", "Azure Policy a6abeaec-4d90-4a02-805f-6b26c4d3fbe9", "checkov CKV2_AZURE_32"),
         _closed_but_called,
         ("azurerm_private_endpoint",),
         relations=True,
@@ -361,7 +365,7 @@ STATEMENTS: Final = (
         "Telemetry is taken in and read by the private network only",
         Severity.HIGH,
         "Traces name people and deployments, and a public query door needs one token.",
-        ("MCSB NS-2", "Azure Policy 1bc02227", "Azure Policy 6c53d030"),
+        ("MCSB NS-2", "Azure Policy 1bc02227-0cb6-4e11-8f53-eb0b22eab7e8", "Azure Policy 6c53d030-cc64-46f0-906d-2bc061cd1334"),
         settings(
             Setting(("azurerm_application_insights",), "internet_ingestion_enabled", (False,), True),
             Setting(("azurerm_application_insights",), "internet_query_enabled", (False,), True),

@@ -9,7 +9,9 @@ from typing import Final
 from secure_openai.posture.applications import identities_of, is_ours, settings_of
 from secure_openai.posture.built_in_roles import ASSIGNING, BROAD, KNOWN, named, service_of
 from secure_openai.posture.estate import Resource, Values, fold
-from secure_openai.posture.private_link import SITES, SLOTS, WEB
+from secure_openai.posture.needs import needed
+from secure_openai.posture.own_roles import looked_up, names, number_of
+from secure_openai.posture.private_link import SITES
 from secure_openai.posture.role_rights import (
     ASSIGNMENTS,
     MASTERING,
@@ -32,7 +34,6 @@ from secure_openai.posture.statements.statement import (
     Statement,
 )
 from secure_openai.posture.topology import Topology
-from secure_openai.tables import table
 
 _COSMOS_ROLES: Final = {
     "00000000-0000-0000-0000-000000000001": "Cosmos DB Built-in Data Reader",
@@ -42,6 +43,9 @@ _COSMOS: Final = "azurerm_cosmosdb_sql_role_assignment"
 _COSMOS_ROLE: Final = "azurerm_cosmosdb_sql_role_definition"
 # Sign-in to a machine is for people, whom no configuration makes.
 _FOR_PEOPLE: Final = ("Virtual Machine Administrator Login", "Virtual Machine User Login")
+# What a role of the table's own may do is known, as soon as it is told from others.
+_OURS: Final = names()
+_VOUCH: Final = "prove a state or a plan, which looked it up, or vouch for it (kind role): what may"
 _NARROW: Final = "# a data role on the one resource"
 # Services hold an identity to open the key that encrypts them, and act for nobody with it.
 _KEEPERS: Final = (
@@ -55,59 +59,14 @@ _KEEPERS: Final = (
 )
 
 
-def _slot(app: Resource) -> str:
-    return app.name if app.type in SLOTS else "production"
-
-
-def _needed(topology: Topology, app: Resource) -> dict[tuple[str, str], str]:
-    """Return what an application of ours needs: role and scope, with the reason."""
-    kind = "web" if app.type in WEB else "functions"
-    settings = settings_of(app)
-    slot = _slot(app)
-    found = {}
-    for row in table("roles").values():
-        if kind in row["identities"]:
-            for scope in _scopes(
-                topology,
-                app,
-                row["scope"],
-                slot,
-                str(settings.get("SECURE_OPENAI_COSMOS_DATABASE") or ""),
-            ):
-                found[row["role"], scope] = row["why"]
-    return found
-
-
-def _scopes(topology: Topology, app: Resource, kind: str, slot: str, database: str) -> list[str]:
-    if kind == "model_account":
-        return [fold(one.id) for one in topology.in_group_of(app, "azurerm_cognitive_account")]
-    if kind == "application_insights":
-        return [fold(one.id) for one in topology.in_group_of(app, "azurerm_application_insights")]
-    if kind == "cosmos_database":
-        return [
-            f"{fold(one.id)}/dbs/{fold(database)}"
-            for one in topology.in_group_of(app, "azurerm_cosmosdb_account")
-        ]
-    if kind == "host_storage":
-        names = (app.values.get("storage_account_name"),)
-        return [
-            fold(one.id)
-            for one in topology.in_group_of(app, "azurerm_storage_account")
-            if one.name in names
-        ]
-    if kind == "seal_key":
-        keys = [
-            one
-            for one in topology.in_group_of(app, "azapi_resource")
-            if one.name == f"audit-seal-{slot}"
-        ]
-        return [fold(one.id) for one in keys]
-    name = kind.removesuffix("_container")
-    return [
-        fold(one.id)
-        for one in topology.in_group_of(app, "azurerm_storage_container")
-        if one.name == f"{name}-{slot}"
-    ]
+def _unknown(topology: Topology, assignment: Resource) -> bool:
+    """Return whether an assignment's role is neither built in, nor defined here, nor looked up."""
+    number = _number(assignment)
+    return bool(number) and not (
+        named(number) in KNOWN
+        or number in looked_up(topology)
+        or number in custom_roles(topology.estate)
+    )
 
 
 def _granted(topology: Topology) -> dict[str, list[tuple[str, str, Resource]]]:
@@ -132,7 +91,7 @@ def _missing(topology: Topology) -> Iterator[Outcome]:
         for app in apps:
             if not is_ours(app):
                 continue
-            for (role, scope), why in sorted(_needed(topology, app).items()):
+            for (role, scope), why in sorted(needed(topology, app).items()):
                 if (role, scope) not in held:
                     says = f"{app.name} lacks {role} on {scope.rpartition('/')[2]}, which it needs to {why}"
                     yield Finding(
@@ -158,18 +117,22 @@ def _beyond(topology: Topology) -> Iterator[Outcome]:
                 )
                 yield Doubt(app.address, says)
             continue
-        needed = {pair for app in apps for pair in _needed(topology, app)}
+        asked = {pair for app in apps for pair in needed(topology, app, handed_over=True)}
+        handed_over = {scope for role, scope in asked if role in _OURS}
         seen = set()
         for role, scope, source in granted.get(principal, ()):
-            if (role, scope) in needed and (role, scope) not in seen:
+            if (role, scope) in asked and (role, scope) not in seen:
                 seen.add((role, scope))
                 yield Seen(source.address, f"{role}, which {apps[0].address} needs")
                 continue
             where = scope.rpartition("/")[2]
+            if scope in handed_over and _unknown(topology, source):
+                yield Doubt(source.address, f"{_VOUCH} {role} on {where}")
+                continue
             says = f"{apps[0].name} holds {role} on {where}, which nothing in its code needs"
             yield Finding(
                 source.address,
-                "scope" if any(role == one for one, _ in needed) else "role_definition_name",
+                "scope" if any(role == one for one, _ in asked) else "role_definition_name",
                 says,
                 "# remove the assignment, or narrow it to what tables/roles.json asks for",
             )
@@ -212,18 +175,18 @@ def _inside(topology: Topology) -> frozenset[str]:
 
 def _too_broad(topology: Topology) -> Iterator[Outcome]:
     deployers = _deployers(topology)
-    custom = custom_roles(topology.estate)
+    theirs = looked_up(topology)
+    custom = custom_roles(topology.estate) | theirs
     for one in topology.estate.every(*ASSIGNMENTS):
         role = role_of(topology, one)
         deploys = one.refers("principal_id") in deployers
-        own = custom.get(role.casefold())
+        own = custom.get(role.casefold()) or custom.get(_number(one))
         if role in BROAD:
             yield from _broad(topology, one, role, deploys=deploys)
+        elif role in _OURS:
+            yield Seen(one.address, f"{role}: what the table lists, and nothing else")
         elif own is not None:
-            taking = [block for block in own.blocks("permissions") if _actions(block, TAKING)]
-            if taking and not deploys:
-                says = f"{own.name} lists keys, and is held by more than what deploys"
-                yield Finding(one.address, "role_definition_id", says, _NARROW)
+            yield from _own(own, one, deploys=deploys, elsewhere=own in theirs.values())
         elif role not in KNOWN:
             yield Doubt(one.address, f"what role {role or 'of no name'} may do is not known here")
         wide = reach(one.refers("scope"))
@@ -240,6 +203,27 @@ def _too_broad(topology: Topology) -> Iterator[Outcome]:
                 "the role reaches every database of the account",
                 'scope = "${azurerm_cosmosdb_account.this.id}/dbs/${azurerm_cosmosdb_sql_database.this.name}"',
             )
+
+
+def _number(assignment: Resource) -> str:
+    return number_of(assignment.values.get("role_definition_id"))
+
+
+def _own(own: Resource, one: Resource, *, deploys: bool, elsewhere: bool) -> Iterator[Outcome]:
+    """Judge the assignment of a role that somebody defined, in the estate or elsewhere."""
+    name = own.name or _number(one)
+    for block in own.blocks("permissions"):
+        if _actions(block, TAKING) and not deploys:
+            says = f"{name} lists keys, and is held by more than what deploys"
+            yield Finding(one.address, "role_definition_id", says, _NARROW)
+        # What the estate defines itself is judged where it is defined.
+        for action in _mastering(block) if elsewhere else ():
+            yield Finding(one.address, "role_definition_id", f"{name} may {action}", _NARROW)
+
+
+def _mastering(block: Values) -> list[str]:
+    every = map(str, (*(block.get("actions") or ()), *(block.get("data_actions") or ())))
+    return list(dict.fromkeys((*filter(unlimited, every), *_actions(block, MASTERING))))
 
 
 def _broad(topology: Topology, one: Resource, role: str, *, deploys: bool) -> Iterator[Outcome]:
@@ -280,9 +264,8 @@ def _defined(topology: Topology) -> Iterator[Outcome]:
     mend = "# name the actions one by one"
     for one in topology.estate.every("azurerm_role_definition"):
         for block in one.blocks("permissions"):
-            every = [*(block.get("actions") or ()), *(block.get("data_actions") or ())]
-            wrong = [*filter(unlimited, map(str, every)), *_actions(block, MASTERING)]
-            for action in dict.fromkeys(wrong):
+            wrong = _mastering(block)
+            for action in wrong:
                 yield Finding(one.address, "permissions", f"the role may {action}", mend)
             for action in _actions(block, TAKING):
                 if action not in wrong:

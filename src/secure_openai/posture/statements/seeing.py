@@ -12,6 +12,7 @@ from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
     Outcome,
+    Seen,
     Severity,
     Statement,
     held,
@@ -74,10 +75,12 @@ def _diagnostics(topology: Topology) -> Iterator[Outcome]:
     common = max(workspaces, key=lambda key: workspaces[key]) if workspaces else ""
     mend = 'resource "azurerm_monitor_diagnostic_setting" "this" {\n  log_analytics_workspace_id = azurerm_log_analytics_workspace.this.id\n  enabled_log {\n    category_group = "allLogs"\n  }\n}'
     for one in estate.every(*OBSERVED):
-        targets = [fold(one.id)]
-        found = by_target.get(targets[0], [])
+        found = by_target.get(fold(one.id), [])
         if not found:
             yield Finding(one.address, "", "it sends no logs to a workspace", mend)
+        else:
+            names = ", ".join(sorted(setting.name for setting in found))
+            yield Seen(one.address, f"it sends its logs by {names}")
         for setting in found:
             if not setting.blocks("enabled_log"):
                 yield Finding(setting.address, "enabled_log", "it sends no category of logs", mend)
@@ -101,6 +104,8 @@ def _diagnostics(topology: Topology) -> Iterator[Outcome]:
                     mend,
                     Severity.MEDIUM,
                 )
+            else:
+                yield Seen(setting.address, "it sends to the workspace of all the others")
 
 
 def _alerts(topology: Topology) -> Iterator[Outcome]:
@@ -139,6 +144,8 @@ def _alerts(topology: Topology) -> Iterator[Outcome]:
                 f"nobody is told when {when} in some of the resource groups",
                 "scopes = [for group in azurerm_resource_group.this : group.id]",
             )
+        else:
+            yield Seen("", f"somebody is told when {when}")
     if not groups:
         yield Finding(
             anchor,
@@ -221,7 +228,7 @@ STATEMENTS: Final = (
         "Everything sends its logs to one workspace",
         Severity.MEDIUM,
         "What leaves no log did not happen, as far as anybody can show.",
-        ("MCSB LT-3", "Azure Policy 1b4d1c4e", "Azure Policy cf820ca0", "Azure Policy 91a78b24"),
+        ("MCSB LT-3", "Azure Policy 1b4d1c4e-934c-4703-944c-27c82c06bebb", "Azure Policy cf820ca0-f99e-4f3e-84fb-66e913812d21", "Azure Policy 91a78b24-f231-4a8a-8da9-02c35b2b6510"),
         _diagnostics,
         ("azurerm_monitor_diagnostic_setting", *OBSERVED),
         relations=True,
@@ -242,7 +249,7 @@ STATEMENTS: Final = (
         "Logs are kept long enough, in the private scope",
         Severity.MEDIUM,
         "Break-ins are noticed after weeks.",
-        ("MCSB LT-6", "MCSB NS-2", "Azure Policy 0fc55270"),
+        ("MCSB LT-6", "MCSB NS-2", "Azure Policy 0fc55270-f8bf-4feb-b7b8-5e7e7eacc6a6"),
         _logs,
         ("azurerm_log_analytics_workspace", "azurerm_application_insights", "azurerm_monitor_private_link_scoped_service"),
         relations=True,

@@ -8,6 +8,7 @@ from typing import Final
 
 from secure_openai.posture.applications import identities_of, is_ours, settings_of
 from secure_openai.posture.estate import UNKNOWN, Resource, fold
+from secure_openai.posture.hcl import argument, entry, remark
 from secure_openai.posture.private_link import APPS, FUNCTIONS, LOGIN, SITES, SLOTS, WEB
 from secure_openai.posture.statements.easy_auth import easy_auth, origins, tenants_of
 from secure_openai.posture.statements.statement import (
@@ -20,6 +21,7 @@ from secure_openai.posture.statements.statement import (
     Statement,
     held,
     settings,
+    witnessed,
 )
 from secure_openai.posture.topology import Topology
 from secure_openai.tables import table
@@ -97,7 +99,7 @@ def _doors(topology: Topology) -> Iterator[Outcome]:
                 app.address,
                 "app_settings.SECURE_OPENAI_PUBLIC_URL",
                 "its address is not its hostname",
-                f'SECURE_OPENAI_PUBLIC_URL = "https://{host}"',
+                entry("app_settings", "SECURE_OPENAI_PUBLIC_URL", f"https://{host}"),
             )
         allowed = {
             one.strip() for one in str(values.get("SECURE_OPENAI_ALLOWED_HOSTS") or "").split(",")
@@ -108,7 +110,7 @@ def _doors(topology: Topology) -> Iterator[Outcome]:
                 app.address,
                 "app_settings.SECURE_OPENAI_ALLOWED_HOSTS",
                 "it answers to names that are not its own",
-                f'SECURE_OPENAI_ALLOWED_HOSTS = "{host}"',
+                entry("app_settings", "SECURE_OPENAI_ALLOWED_HOSTS", host),
             )
         if values.get("SECURE_OPENAI_MODEL_SOURCE") != "azure":
             yield Finding(
@@ -131,6 +133,12 @@ def _doors(topology: Topology) -> Iterator[Outcome]:
             )
 
 
+def _web(topology: Topology) -> Iterator[Outcome]:
+    says = "its authority is its tenant in this cloud, and its address its hostname"
+    ours = [app for app in topology.estate.every(*WEB) if is_ours(app)]
+    return witnessed(_doors(topology), *(Seen(app.address, says) for app in ours))
+
+
 def _application(
     topology: Topology, app: Resource, application: Resource, named: str
 ) -> Iterator[Outcome]:
@@ -142,8 +150,10 @@ def _application(
             application.address,
             "web.0.redirect_uris",
             f"its redirect addresses are not {named}'s alone",
-            f'redirect_uris = ["https://{named}/auth/callback"]',
+            argument("web.0.redirect_uris", [f"https://{named}/auth/callback"]),
         )
+    else:
+        yield Seen(application.address, f"it sends people back to {named} alone")
     own = {
         fold(identity.values.get("principal_id"))
         for one in identities_of(app)
@@ -162,6 +172,8 @@ def _application(
             f"it does not trust {app.name}'s identity, or trusts another's",
             'resource "azuread_application_federated_identity_credential" "this" {\n  subject = azurerm_user_assigned_identity.this.principal_id\n}',
         )
+    else:
+        yield Seen(application.address, f"it trusts {app.name}'s identity alone")
 
 
 def _functions(topology: Topology) -> Iterator[Outcome]:
@@ -179,7 +191,7 @@ def _start(topology: Topology) -> Iterator[Outcome]:
             yield from held(app, "site_config.0.app_command_line", (_START,))
             for name in sorted(_MEDDLING & settings_of(app).keys()):
                 says = f"setting {name} changes what runs, or whom it believes"
-                yield Finding(app.address, f"app_settings.{name}", says, f"# remove {name}")
+                yield Finding(app.address, f"app_settings.{name}", says, remark(f"remove {name}"))
             image = app.get("site_config.0.application_stack.0.docker_image_name")
             if image is UNKNOWN or image:
                 says = "it runs a container image, of which nobody can say what is in it"
@@ -213,7 +225,7 @@ def _start(topology: Topology) -> Iterator[Outcome]:
                 app.address,
                 "sticky_settings.0.app_setting_names",
                 f"setting {name} differs between slots and would be swapped with the code",
-                f'sticky_settings {{\n  app_setting_names = ["{name}"]\n}}',
+                argument("sticky_settings.0.app_setting_names", [name]),
             )
 
 
@@ -301,7 +313,7 @@ STATEMENTS: Final = (
         Severity.CRITICAL,
         "An application that believes another tenant, or answers to another name, lets strangers in.",
         ("MCSB IM-1", "MCSB IM-6", "checkov CKV_AZURE_13"),
-        _doors,
+        _web,
         ("azuread_application", *WEB),
         relations=True,
         everything=True,
@@ -337,7 +349,7 @@ STATEMENTS: Final = (
         "Every door speaks HTTPS with TLS 1.2 or better, and nothing else",
         Severity.HIGH,
         "A token in the clear is anybody's.",
-        ("MCSB DP-3", "Azure Policy a4af4a39", "Azure Policy f0e6e85b", "Azure Policy 404c3081", "checkov CKV_AZURE_14", "checkov CKV_AZURE_15", "checkov CKV_AZURE_44"),
+        ("MCSB DP-3", "Azure Policy a4af4a39-4135-47fb-b175-47fbdf85311d", "Azure Policy f0e6e85b-9b9f-4a4b-b67b-f730d42f1b0b", "Azure Policy 404c3081-a854-4457-ae30-26a93ef643f9", "checkov CKV_AZURE_14", "checkov CKV_AZURE_15", "checkov CKV_AZURE_44"),
         _encrypted,
         (*SITES, "azurerm_storage_account", "azurerm_cosmosdb_account", _GATEWAY, _WALL),
         everything=True,

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from secure_openai.posture.estate import UNKNOWN, Resource
+from secure_openai.posture.hcl import argument
 from secure_openai.posture.topology import Topology
 
 LEAST_DAYS: Final = 7
@@ -156,13 +157,23 @@ def held(
     ):
         yield Seen(resource.address, says)
     else:
-        yield Finding(resource.address, path, says, hcl(path, accepted[0]))
+        yield Finding(resource.address, path, says, argument(path, accepted[0]))
+
+
+def witnessed(outcomes: Iterable[Outcome], *seen: Seen) -> Iterator[Outcome]:
+    """Yield outcomes, and then what was seen where nothing among them is said against it."""
+    against = set()
+    for one in outcomes:
+        if isinstance(one, Finding | Doubt):
+            against.add(one.address)
+        yield one
+    yield from (one for one in seen if one.address not in against)
 
 
 def kept(
     resource: Resource, path: str, least: int, mend: str, *, default: int
 ) -> Iterator[Outcome]:
-    """Yield where a resource keeps something for less than a number of days."""
+    """Yield whether a resource keeps something for a number of days."""
     value = resource.get(path)
     days = default if value is None else value
     if value is UNKNOWN:
@@ -172,6 +183,8 @@ def kept(
     elif days < least:
         says = f"{path} is {days} days, and what is older is lost"
         yield Finding(resource.address, path, says, mend)
+    else:
+        yield Seen(resource.address, f"{path} is {days} days")
 
 
 def shown(value: Any) -> str:
@@ -185,12 +198,3 @@ def shown(value: Any) -> str:
     if isinstance(value, str) and len(value) <= 40:
         return f'"{value}"'
     return "something else"
-
-
-def hcl(path: str, value: Any) -> str:
-    """Return an argument as HCL, in its blocks."""
-    steps = [step for step in path.split(".") if not step.isdigit()]
-    text = f"{steps[-1]} = {shown(value)}"
-    for step in reversed(steps[:-1]):
-        text = f"{step} {{\n" + "\n".join(f"  {line}" for line in text.splitlines()) + "\n}"
-    return text

@@ -20,11 +20,13 @@ WHOLE: Final = "WHOLE-01"
 
 CARRIES_NOTHING: Final = {
     "azuread_application_identifier_uri": "the name of an Entra application",
+    "azurerm_application_insights_workbook": "a page of questions, asked with the reader's own rights",
     "azurerm_cosmosdb_sql_container": "declared in the table of containers, held to it by tests",
     "azurerm_cosmosdb_sql_database": "a name; who may read it is a role",
     "azurerm_dev_test_global_vm_shutdown_schedule": "switches a machine off",
     "azurerm_disk_encryption_set": "a key for disks, which no one enters by",
     "azurerm_key_vault_key": "a key that never leaves the vault",
+    "azurerm_monitor_scheduled_query_rules_alert_v2": "a question asked of the logs on a clock",
     "azurerm_nat_gateway": "a way out only",
     "azurerm_nat_gateway_public_ip_association": "a way out only",
     "azurerm_policy_definition": "Azure denies with it; whether it does is shown after deployment",
@@ -130,6 +132,9 @@ def whole(covered: Set[str]) -> Statement:
                     yield Doubt(one.address, says)
         for address, says in topology.estate.left_out:
             yield Doubt(address, says)
+        for hanging in topology.estate.decided:
+            if hanging.type not in covered and hanging.type not in CARRIES_NOTHING:
+                yield Doubt(hanging.address, hanging.says)
 
     return Statement(
         WHOLE,

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError, HttpResponseError
@@ -14,6 +13,7 @@ from azure.storage.blob import ContentSettings
 from azure.storage.blob.aio import ContainerClient, ExponentialRetry
 
 from secure_openai.errors import NotFound, PreconditionFailed, StoreError
+from secure_openai.outbound import Outbound
 from secure_openai.store.azure.transport import Transport
 from secure_openai.store.blobs import (
     LARGEST_BYTES,
@@ -57,8 +57,7 @@ class AzureBlobs:
         container: The container's name.
         credential: How we prove ourselves; there is no other way in.
         largest: How many bytes a blob may have.
-        ca_bundle: The certificates to trust instead of the system's.
-        proxy: The address of an HTTP proxy to go through.
+        outbound: The way out.
     """
 
     def __init__(
@@ -68,11 +67,10 @@ class AzureBlobs:
         *,
         credential: AsyncTokenCredential,
         largest: int = LARGEST_BYTES,
-        ca_bundle: Path | None = None,
-        proxy: str | None = None,
+        outbound: Outbound | None = None,
     ) -> None:
         self._largest = largest
-        self._transport = Transport(ca_bundle=ca_bundle, proxy=proxy)
+        self._transport = Transport(outbound or Outbound(), url)
         self._client = ContainerClient(
             url,
             container,

@@ -9,7 +9,6 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
 from secure_openai.errors import StoreError
+from secure_openai.outbound import Outbound
 from secure_openai.store.azure.transport import Transport
 from secure_openai.store.signing import ALGORITHM, CURVE, TYPE
 
@@ -47,8 +47,7 @@ class KeyVaultSigner:
     Args:
         key_url: The key's address, with a version to sign with that one.
         credential: How we prove ourselves; there is no other way in.
-        ca_bundle: The certificates to trust instead of the system's.
-        proxy: The address of an HTTP proxy to go through.
+        outbound: The way out.
 
     Raises:
         StoreError: The address is not a key's.
@@ -59,8 +58,7 @@ class KeyVaultSigner:
         key_url: str,
         *,
         credential: AsyncTokenCredential,
-        ca_bundle: Path | None = None,
-        proxy: str | None = None,
+        outbound: Outbound | None = None,
     ) -> None:
         try:
             key = KeyVaultKeyIdentifier(key_url)
@@ -70,7 +68,7 @@ class KeyVaultSigner:
             raise StoreError(f"{key_url} is not the address of a key in Key Vault.")
         self._name = key.name
         self._version = key.version
-        self._transport = Transport(ca_bundle=ca_bundle, proxy=proxy)
+        self._transport = Transport(outbound or Outbound(), key.vault_url)
         self._client = KeyClient(
             key.vault_url, credential, retry_total=RETRIES, **self._transport.options()
         )

@@ -1,13 +1,12 @@
-"""How Azure's clients reach their services: over one TLS context, and a proxy if there is one."""
+"""How Azure's clients reach their services: by the way out that settings name."""
 
 from __future__ import annotations
 
-import ssl
-from pathlib import Path
 from typing import Any
 
-import aiohttp
 from azure.core.pipeline.transport import AioHttpTransport
+
+from secure_openai.outbound import Outbound
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
@@ -20,27 +19,21 @@ class Transport:
     """The connections of one client; made where an event loop runs.
 
     Args:
-        ca_bundle: The certificates to trust instead of the system's.
-        proxy: The address of an HTTP proxy to go through.
+        outbound: The way out.
+        url: The service's address.
     """
 
-    def __init__(self, *, ca_bundle: Path | None = None, proxy: str | None = None) -> None:
+    def __init__(self, outbound: Outbound, url: str) -> None:
         # One TLS context for all calls: given the bundle, the client would read it for each, and
         # share no connection between two.
-        self._session = aiohttp.ClientSession(
-            auto_decompress=False,
-            connector=aiohttp.TCPConnector(
-                ssl=ssl.create_default_context(cafile=ca_bundle), limit=CONNECTIONS
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-        self._proxy = proxy
+        self._session = outbound.session(url, decompress=False, connections=CONNECTIONS)
 
     def options(self) -> dict[str, Any]:
         """Return what one of Azure's clients is given."""
         return {
-            "transport": AioHttpTransport(session=self._session, session_owner=False),
-            "proxies": {"https": self._proxy} if self._proxy else {},
+            "transport": AioHttpTransport(
+                session=self._session, session_owner=False, use_env_settings=False
+            ),
             "connection_timeout": CONNECT_SECONDS,
             "read_timeout": READ_SECONDS,
         }

@@ -38,7 +38,7 @@ from secure_openai.store.cosmos.audit_items import (
     stored_record,
 )
 from secure_openai.store.cosmos.container import LARGEST_BATCH, Container, Create, Read
-from secure_openai.types import Clock, JsonObject, Page, utc_now
+from secure_openai.types import Clock, JsonObject, Page, PrincipalId, utc_now
 
 LIFETIME = timedelta(days=1)
 """How long a process adds to one chain."""
@@ -52,6 +52,7 @@ PATIENCE_SECONDS = 20.0
 PAGE = 500
 CHAINS = "chains"
 SEALS = "seals"
+BY_PRINCIPAL = "SELECT * FROM c WHERE c.principal = @principal AND c.time >= @after ORDER BY c.time"
 STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -252,6 +253,27 @@ class CosmosAuditStore:
             if len(page) < PAGE:
                 return
             last, comparison = page[-1]["id"], ">"
+
+    async def of(self, principal: PrincipalId) -> AsyncIterator[AuditRecord]:
+        """Yield the records of what a principal did, by time."""
+        after = ""
+        seen: set[tuple[str, str]] = set()
+        while True:
+            limit = PAGE + len(seen)
+            page = await self._container.query(
+                BY_PRINCIPAL, {"principal": principal.key, "after": after}, limit=limit
+            )
+            for item in page:
+                if (item["chain"], item["id"]) not in seen:
+                    found = stored_record(item)
+                    yield record_of(found.sequence, found.document, found.previous, found.hash)
+            if len(page) < limit:
+                return
+            # Several may be of one instant: those of the last are asked for again, and passed over.
+            last = page[-1]["time"]
+            earlier = seen if last == after else set()
+            seen = earlier | {(one["chain"], one["id"]) for one in page if one["time"] == last}
+            after = last
 
     async def note_seal(self, note: SealNote) -> None:
         """Note that a seal was made."""

@@ -8,9 +8,10 @@ Whatever must happen together is one transactional batch in the owner's partitio
 
 - *append* creates the messages and moves the conversation's counter, or does neither;
 - *replace* and *message* read the conversation too, so that a message is never there without it;
-- *delete* removes the conversation and leaves a note of what is to be cleared. From then on nobody
-  can reach or add a message. Clearing removes the messages a hundred at a time, then the note;
-  `finish_deletions` goes on with what a process that died has left.
+- *delete* removes the conversation and leaves a note of what is to be cleared, if the owner's holds
+  are as they were when they were looked at. From then on nobody can reach or add a message.
+  Clearing removes the messages a hundred at a time, then the note; `finish_deletions` goes on with
+  what a process that died has left.
 
 A list of messages is asked for first and its conversation read afterwards: if it is still there,
 no message of the list was being cleared.
@@ -22,10 +23,13 @@ import logging
 import secrets
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 from secure_openai.errors import (
     AlreadyStored,
+    LegalHold,
     NotFound,
+    OutcomeUnknown,
     PreconditionFailed,
     StoreError,
     TooLarge,
@@ -36,10 +40,11 @@ from secure_openai.store.cosmos.container import (
     LARGEST_BATCH,
     Create,
     Delete,
+    Operation,
     Read,
     Replace,
 )
-from secure_openai.store.cosmos.contention import contended, until_decided
+from secure_openai.store.cosmos.contention import TryAgain, contended, until_decided
 from secure_openai.store.cosmos.conversation_items import (
     NO_CONVERSATION,
     NO_MESSAGE,
@@ -56,6 +61,9 @@ from secure_openai.store.cosmos.conversation_items import (
     replaced_item,
 )
 from secure_openai.store.cosmos.database import CosmosDatabase
+from secure_openai.store.cosmos.holds import HOLDS, covered, unchanged
+from secure_openai.store.documents import time_text
+from secure_openai.store.holds import KEPT
 from secure_openai.types import (
     Clock,
     Conversation,
@@ -92,6 +100,10 @@ NEWEST_FIRST = (
 MESSAGE_IDS = (
     "SELECT c.id FROM c WHERE c.owner = @owner AND c.kind = 'message'"
     " AND c.conversation = @conversation"
+)
+UNUSED = (
+    "SELECT * FROM c WHERE c.kind = 'conversation' AND c.updated < @since"
+    " AND c.updated >= @updated ORDER BY c.updated"
 )
 DELETIONS = "SELECT * FROM c WHERE c.kind = 'deletion'"
 
@@ -188,10 +200,15 @@ class CosmosConversationStore:
         return await until_decided(attempt)
 
     async def delete(
-        self, owner: PrincipalId, conversation_id: ConversationId, *, etag: str
+        self,
+        owner: PrincipalId,
+        conversation_id: ConversationId,
+        *,
+        etag: str,
+        unused_since: datetime | None = None,
     ) -> None:
         """Remove a conversation with all its messages, or nothing."""
-        found = False
+        uncertain = False
         note = {
             "id": f"deletion.{conversation_id}",
             "owner": owner.key,
@@ -200,27 +217,59 @@ class CosmosConversationStore:
         }
 
         async def attempt() -> None:
-            nonlocal found
+            nonlocal uncertain
             try:
                 stored = await self._conversation(owner, conversation_id)
             except NotFound:
-                if found:
-                    # Gone since an attempt before, whose own end may not be known.
+                if uncertain:
+                    # Gone since an attempt before, whose own end is not known.
                     return
                 raise
-            if stored["etag"] != etag:
+            holds = await self._container.read_latest(HOLDS, owner.key)
+            if covered(holds, conversation_id):
+                raise LegalHold(KEPT)
+            updated = conversation_in(owner, stored).updated
+            if stored["etag"] != etag or (unused_since and updated >= unused_since):
                 raise PreconditionFailed
-            found = True
-            with contended(AlreadyStored, NotFound):
-                await self._container.batch(
-                    owner.key, [Delete(stored["id"], stored[ETAG]), Create(note)]
-                )
+            operations: list[Operation] = [
+                Delete(stored["id"], stored[ETAG]),
+                Create(note),
+                # A hold that was placed since it was looked at undoes all of this.
+                unchanged(holds, owner),
+            ]
+            try:
+                with contended(AlreadyStored, NotFound):
+                    await self._container.batch(owner.key, operations)
+            except TryAgain as again:
+                uncertain = uncertain or isinstance(again.reason, OutcomeUnknown)
+                raise
 
         await until_decided(attempt)
         try:
             await self._clear(note)
         except StoreError:
             logger.warning("a deleted conversation is not cleared yet")
+
+    async def unused(
+        self, *, since: datetime, limit: int = 100, continuation: str | None = None
+    ) -> Page[Conversation]:
+        """Return conversations of all owners that were not used since, oldest first."""
+        place = ("unused",)
+        updated, *seen = values_of(continuation, place, plausible_end) or ("",)
+        found = await self._container.query(
+            UNUSED,
+            {"since": time_text(since), "updated": updated},
+            limit=limit + 1 + len(seen),
+        )
+        items = [item for item in found if item["conversation"] not in seen]
+        shown = items[:limit]
+        page = [conversation_in(PrincipalId.parse(item["owner"]), item) for item in shown]
+        if len(items) <= limit:
+            return Page(page)
+        last = shown[-1]["updated"]
+        shown_last = [item["conversation"] for item in shown if item["updated"] == last]
+        earlier = seen if last == updated else []
+        return Page(page, token(place, (last, *earlier, *shown_last)))
 
     async def finish_deletions(self, *, limit: int = 100) -> int:
         """Clear what deletions of processes that died have left; return how many were cleared.

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import aiohttp
 from azure.core.exceptions import AzureError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.cosmos.aio import CosmosClient
 
 from secure_openai.errors import StoreError
+from secure_openai.outbound import Outbound
 from secure_openai.store.cosmos.container import Container
 from secure_openai.store.cosmos.translation import translated
 from secure_openai.tables import table
@@ -37,8 +35,7 @@ class CosmosDatabase:
         url: The account's address, https.
         name: The database.
         credential: How we prove ourselves; there is no other way in.
-        ca_bundle: The certificates to trust instead of the system's.
-        proxy: The address of an HTTP proxy to go through.
+        outbound: The way out.
     """
 
     def __init__(
@@ -47,17 +44,12 @@ class CosmosDatabase:
         name: str,
         *,
         credential: AsyncTokenCredential,
-        ca_bundle: Path | None = None,
-        proxy: str | None = None,
+        outbound: Outbound | None = None,
     ) -> None:
         # One TLS context for all calls: given the bundle, the client would read it for each, and
         # share no connection between two.
-        self._session = aiohttp.ClientSession(
-            auto_decompress=False,
-            connector=aiohttp.TCPConnector(
-                ssl=ssl.create_default_context(cafile=ca_bundle), limit=CONNECTIONS
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
+        self._session = (outbound or Outbound()).session(
+            url, decompress=False, connections=CONNECTIONS
         )
         self._client = CosmosClient(
             url,
@@ -70,8 +62,9 @@ class CosmosDatabase:
             retry_read=0,
             retry_status=0,
             enable_compact_utf8_item_writes=True,
-            transport=AioHttpTransport(session=self._session, session_owner=False),
-            proxies={"https": proxy} if proxy else {},
+            transport=AioHttpTransport(
+                session=self._session, session_owner=False, use_env_settings=False
+            ),
         )
         retries = self._client.client_connection.connection_policy.RetryOptions
         retries._max_retry_attempt_count = 0  # noqa: SLF001 - as a keyword, 0 would mean 9

@@ -96,6 +96,7 @@ class Holding:
         self._held: dict[ReservationId, Held] = {}
         self._requests: Counter[str] = Counter()
         self._tokens: Counter[str] = Counter()
+        self._prompt: Counter[str] = Counter()
         self._limits: Limits | None = None
         self._seen: datetime | None = None
         self._new = True
@@ -129,6 +130,7 @@ class Holding:
             for label, day in (lease.days or {}).items():
                 self._requests[label] += day.requests
                 self._tokens[label] += day.settled
+                self._prompt[label] += day.prompt
         self._new = False
 
     def used(self, now: datetime) -> UsageTotals:
@@ -246,13 +248,15 @@ class Holding:
                 minutes[label] = MinuteClaim(requests, self._tokens[label] + reserved)
             else:
                 settled = self._tokens[label]
-                days[label] = DayClaim(settled, settled + reserved, self._requests[label])
+                days[label] = DayClaim(
+                    settled, settled + reserved, self._requests[label], self._prompt[label]
+                )
         return Lease(expires, len(alive) + block.streams, minutes, days)
 
     def _forget(self, now: datetime) -> None:
         oldest_minute = Windows.of(now - MINUTES_KEPT).minute
         oldest_day = Windows.of(now - DAYS_CLAIMED).day
-        for counter in (self._requests, self._tokens):
+        for counter in (self._requests, self._tokens, self._prompt):
             for label in list(counter):
                 if label < (oldest_minute if len(label) > len(oldest_day) else oldest_day):
                     del counter[label]
@@ -288,6 +292,7 @@ class Holding:
         if held is not None:
             for label in (held.windows.minute, held.windows.day):
                 self._tokens[label] += usage.total_tokens
+            self._prompt[held.windows.day] += usage.prompt_tokens
             self.changes += 1
         return self.changes
 

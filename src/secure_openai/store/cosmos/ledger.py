@@ -47,11 +47,13 @@ class DayClaim:
         settled: Tokens that were used: they count for ever.
         claimed: Those, the ones reserved and the block: they count while the lease does.
         requests: How many were made, for reports.
+        prompt: How many of the settled tokens were prompts, for reports.
     """
 
     settled: int
     claimed: int
     requests: int
+    prompt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,10 @@ def with_lease(
             if label < oldest_day:
                 total = totals.get(label, DayClaim(0, 0, 0))
                 totals[label] = DayClaim(
-                    total.settled + claim.settled, 0, total.requests + claim.requests
+                    total.settled + claim.settled,
+                    0,
+                    total.requests + claim.requests,
+                    total.prompt + claim.prompt,
                 )
         days = _from(document["days"], oldest_day)
         ended = not read.counts_at(now)
@@ -189,6 +194,33 @@ def with_lease(
         "version": max(ledger.get("version", VERSION), VERSION),
     }
     return written, [_day_item(ledger, label, total) for label, total in totals.items()]
+
+
+def days_in(ledger: JsonObject) -> dict[str, DayClaim]:
+    """Return what all leases together have settled, by UTC day."""
+    days: dict[str, DayClaim] = {}
+    for lease in _others(ledger, ""):
+        for label, claim in (lease.days or {}).items():
+            day = days.get(label, DayClaim(0, 0, 0))
+            days[label] = DayClaim(
+                day.settled + claim.settled,
+                0,
+                day.requests + claim.requests,
+                day.prompt + claim.prompt,
+            )
+    return days
+
+
+def without_days(ledger: JsonObject, until: str) -> JsonObject:
+    """Return a ledger without the days up to `until`."""
+    leases = {
+        holder: {
+            **document,
+            "days": {label: day for label, day in document["days"].items() if label > until},
+        }
+        for holder, document in ledger["leases"].items()
+    }
+    return {**ledger, "leases": leases}
 
 
 def _from(windows: JsonObject, oldest: str) -> JsonObject:
@@ -207,6 +239,7 @@ def _day_item(ledger: JsonObject, label: str, total: DayClaim) -> JsonObject:
         "ttl": TTL_SECONDS,
         "requests": total.requests,
         "tokens": total.settled,
+        "prompt": total.prompt,
     }
 
 
@@ -223,6 +256,7 @@ def _document(lease: Lease) -> JsonObject:
                 "settled": claim.settled,
                 "claimed": claim.claimed,
                 "requests": claim.requests,
+                "prompt": claim.prompt,
             }
             for label, claim in (lease.days or {}).items()
         },
@@ -238,7 +272,13 @@ def _lease_of(document: JsonObject) -> Lease:
             for label, claim in document["minutes"].items()
         },
         days={
-            label: DayClaim(claim["settled"], claim["claimed"], claim["requests"])
+            label: DayClaim(
+                claim["settled"],
+                claim["claimed"],
+                claim["requests"],
+                # A program before wrote none.
+                claim.get("prompt", 0),
+            )
             for label, claim in document["days"].items()
         },
     )

@@ -24,6 +24,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -285,6 +286,15 @@ class CosmosSessionStore:
 
         await until_decided(unname)
         return sum(removed)
+
+    async def of(self, principal: PrincipalId) -> Sequence[Session]:
+        """Return a principal's sessions, oldest first."""
+        register = await self._register(principal)
+        named = await asyncio.gather(*(self.get(id_hash) for id_hash in register["sessions"]))
+        return sorted(
+            (session for session in named if session is not None),
+            key=lambda session: session.created,
+        )
 
     async def purge(self, *, now: datetime, idle_since: datetime) -> int:
         """Drop what has ended; of sign-ins, the time-to-live does."""

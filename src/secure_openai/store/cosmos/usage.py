@@ -42,12 +42,15 @@ import asyncio
 import logging
 import secrets
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from secure_openai.errors import AlreadyStored, NotFound, Refused, StoreError
+from secure_openai.fresh_ids import fresh_id
 from secure_openai.store.cosmos.container import ETAG, Replace, Upsert
-from secure_openai.store.cosmos.contention import TryAgain, contended, until_decided
+from secure_openai.store.cosmos.contention import contended, until_decided
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.cosmos.holding import Holding, sum_of
 from secure_openai.store.cosmos.ledger import (
@@ -59,14 +62,16 @@ from secure_openai.store.cosmos.ledger import (
     ledger_key,
     with_lease,
 )
+from secure_openai.store.cosmos.totals import Totals
 from secure_openai.store.cosmos.translation import BUSY
 from secure_openai.store.quota import refusal_of, standing_of
-from secure_openai.store.usage import Reservation, UsageTotals
+from secure_openai.store.usage import Reservation, UsageDay, UsageTotals
 from secure_openai.types import (
     Clock,
     Decision,
     JsonObject,
     Limits,
+    Page,
     PrincipalId,
     Reason,
     ReservationId,
@@ -89,6 +94,7 @@ class CosmosUsageStore:
 
     def __init__(self, database: CosmosDatabase, *, clock: Clock = utc_now) -> None:
         self._container = database.container("usage")
+        self._totals = Totals(self._container)
         self._clock = clock
         self._instance = secrets.token_hex(8)
         self._holdings: OrderedDict[tuple[PrincipalId, str], Holding] = OrderedDict()
@@ -108,7 +114,7 @@ class CosmosUsageStore:
         if self._closed:
             raise StoreError("The store is closed.")
         reservation = Reservation(
-            id=ReservationId(secrets.token_hex(16)),
+            id=ReservationId(fresh_id()),
             principal=principal,
             deployment=deployment,
             tokens=tokens,
@@ -233,20 +239,41 @@ class CosmosUsageStore:
             return claimed_by_others(ledger, "", now)
         return sum_of(holding.used(now), claimed_by_others(ledger, self._instance, now))
 
+    async def of(self, principal: PrincipalId) -> Sequence[UsageDay]:
+        """Return what a principal used, by day and deployment."""
+        return await self._totals.of(principal)
+
+    async def roll_up(self, *, now: datetime) -> int:
+        """Bring the totals of days up to what was used."""
+        return await self._totals.roll_up(now)
+
+    async def day(
+        self, day: str, *, limit: int = 100, continuation: str | None = None
+    ) -> Page[UsageDay]:
+        """Return the totals of a UTC day."""
+        return await self._totals.day(day, limit=limit, continuation=continuation)
+
+    async def erase(self, principal: PrincipalId, *, until: str) -> int:
+        """Drop what is counted of a principal's days up to `until`."""
+        return await self._totals.erase(principal, until)
+
     async def aclose(self) -> None:
         """Give every block back, as far as the store can be reached; reserve nothing any more."""
         self._closed = True
         for holding in self._holdings.values():
             async with holding.lock:
-                now = holding.now(self._clock())
-                if holding.ledger is None or now.timestamp() > (holding.lease or Lease()).expires:
-                    continue
                 try:
-                    with contended():
-                        await self._write(holding, holding.remaining(now), now)
-                except (StoreError, TryAgain):
+                    # Another instance may have written since: that is no reason to keep a block.
+                    await until_decided(partial(self._give_back, holding))
+                except StoreError:
                     logger.warning("a lease was not given back: it ends by itself")
                     return
+
+    async def _give_back(self, holding: Holding) -> None:
+        await self._ledger(holding)
+        now = holding.now(self._clock())
+        if holding.lease is not None and now.timestamp() <= holding.lease.expires:
+            await self._write(holding, holding.remaining(now), now)
 
     async def _ledger(self, holding: Holding) -> JsonObject:
         """Return the ledger as this instance knows it, read if it does not."""

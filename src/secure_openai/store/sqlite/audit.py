@@ -17,7 +17,7 @@ from secure_openai.store.audit import (
 from secure_openai.store.audit_queue import QUEUE, AuditQueue
 from secure_openai.store.chain import GENESIS, record_hash, record_of
 from secure_openai.store.sqlite.database import Database
-from secure_openai.types import Page
+from secure_openai.types import Page, PrincipalId
 
 BATCH = 1_000
 PAGE = 500
@@ -93,6 +93,17 @@ class SqliteAuditStore:
                 return
             after = rows[-1][0]
 
+    async def of(self, principal: PrincipalId) -> AsyncIterator[AuditRecord]:
+        """Yield the records of what a principal did, by their sequence."""
+        after = LEAST
+        while True:
+            rows = await self._database.read(partial(_rows_by, principal, after=after))
+            for row in rows:
+                yield record_of(*row)
+            if len(rows) < PAGE:
+                return
+            after = rows[-1][0]
+
     async def note_seal(self, note: SealNote) -> None:
         """Note that a seal was made."""
         await self._database.write(partial(_note, note))
@@ -119,6 +130,14 @@ def rows_of(
         " WHERE sequence > ? AND EXISTS (SELECT 1 FROM audit_chain WHERE id = ?)"
         " ORDER BY sequence LIMIT ?",
         (after, chain, limit),
+    ).fetchall()
+
+
+def _rows_by(principal: PrincipalId, connection: sqlite3.Connection, *, after: int) -> list[Row]:
+    return connection.execute(
+        "SELECT sequence, document, previous, hash FROM audit"
+        " WHERE sequence > ? AND document ->> '$.principal' = ? ORDER BY sequence LIMIT ?",
+        (after, principal.key, PAGE),
     ).fetchall()
 
 

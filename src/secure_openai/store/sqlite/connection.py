@@ -33,6 +33,8 @@ def connect(path: Path) -> sqlite3.Connection:
         # FULL: what a person typed survives a power cut, not only the death of the process.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is overwritten: an erasure leaves nothing in the file's free pages.
+        connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
     except sqlite3.Error as error:
         connection.close()

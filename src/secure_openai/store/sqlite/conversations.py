@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import replace
 from datetime import datetime
 
-from secure_openai.errors import NotFound, PreconditionFailed
+from secure_openai.errors import LegalHold, NotFound, PreconditionFailed
 from secure_openai.store.continuation import token, values_of
 from secure_openai.store.documents import (
     conversation_document,
@@ -19,6 +19,7 @@ from secure_openai.store.documents import (
     message_of,
     time_text,
 )
+from secure_openai.store.holds import KEPT
 from secure_openai.store.sqlite.database import Database
 from secure_openai.types import (
     Clock,
@@ -35,6 +36,7 @@ NO_CONVERSATION = "There is no such conversation."
 NO_MESSAGE = "There is no such message."
 
 AFTER_ALL = (float("inf"), "")
+BEFORE_ALL = (float("-inf"), "")
 OLDEST_FIRST = (
     "SELECT position, id, etag, document FROM message"
     " WHERE owner = ? AND conversation_id = ? AND position > ? ORDER BY position LIMIT ?",
@@ -130,18 +132,54 @@ class SqliteConversationStore:
         return await self._database.write(work)
 
     async def delete(
-        self, owner: PrincipalId, conversation_id: ConversationId, *, etag: str
+        self,
+        owner: PrincipalId,
+        conversation_id: ConversationId,
+        *,
+        etag: str,
+        unused_since: datetime | None = None,
     ) -> None:
         """Remove a conversation with all its messages, or nothing."""
 
         def work(connection: sqlite3.Connection) -> None:
-            if _conversation(connection, owner, conversation_id).etag != etag:
+            stored = _conversation(connection, owner, conversation_id)
+            if connection.execute(
+                "SELECT 1 FROM hold WHERE owner = ? AND conversation_id IN ('', ?)",
+                (owner.key, conversation_id),
+            ).fetchone():
+                raise LegalHold(KEPT)
+            if stored.etag != etag or (unused_since and stored.updated >= unused_since):
                 raise PreconditionFailed
             connection.execute(
                 "DELETE FROM conversation WHERE owner = ? AND id = ?", (owner.key, conversation_id)
             )
 
         await self._database.write(work)
+
+    async def unused(
+        self, *, since: datetime, limit: int = 100, continuation: str | None = None
+    ) -> Page[Conversation]:
+        """Return conversations of all owners that were not used since, oldest first."""
+        place = ("unused",)
+        after = values_of(continuation, place, _plausible) or BEFORE_ALL
+
+        def work(connection: sqlite3.Connection) -> list[tuple[float, str, str, str, str]]:
+            return connection.execute(
+                "SELECT updated, id, owner, etag, document FROM conversation"
+                " WHERE updated < ? AND (updated, id) > (?, ?) ORDER BY updated, id LIMIT ?",
+                (since.timestamp(), *after, limit + 1),
+            ).fetchall()
+
+        rows = await self._database.read(work)
+        items = [
+            conversation_of(PrincipalId.parse(owner), conversation_id, etag, loads(document))
+            for _, conversation_id, owner, etag, document in rows[:limit]
+        ]
+        return Page(items, token(place, rows[limit - 1][:2]) if len(rows) > limit else None)
+
+    async def finish_deletions(self, *, limit: int = 100) -> int:  # noqa: ARG002 - the interface's
+        """Return 0: a transaction leaves nothing."""
+        return 0
 
     async def append(self, owner: PrincipalId, *messages: Message) -> tuple[Message, ...]:
         """Store messages at the end of their conversation, all or none, and touch it."""

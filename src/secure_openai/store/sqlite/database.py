@@ -165,6 +165,7 @@ class Database:
                 return False
             for item in group:
                 item.fail(translated(error) if isinstance(error, sqlite3.Error) else error)
+            _tell(group)
         return True
 
     def _next_group(self) -> tuple[list[_Write], bool]:
@@ -195,8 +196,7 @@ class Database:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        for item in group:
-            item.succeed()
+        _tell(group)
 
 
 class _Write:
@@ -204,8 +204,8 @@ class _Write:
 
     def __init__(self, work: Work[Any], loop: asyncio.AbstractEventLoop) -> None:
         self.future: asyncio.Future[Any] = loop.create_future()
+        self.loop = loop
         self._work = work
-        self._loop = loop
         self._result: Any = None
         self._error: BaseException | None = None
 
@@ -228,22 +228,30 @@ class _Write:
                 self._error = error
         connection.execute("RELEASE one")
 
-    def succeed(self) -> None:
-        # A closed loop: whoever waited is gone, and the writer goes on for the others.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._resolve)
-
     def fail(self, error: BaseException) -> None:
         self._error = error
-        self.succeed()
 
-    def _resolve(self) -> None:
+    def resolve(self) -> None:
         if self.future.done():
             return
         if self._error is not None:
             self.future.set_exception(self._error)
         else:
             self.future.set_result(self._result)
+
+
+def _tell(group: list[_Write]) -> None:
+    """Let those who wait go on: one call for each loop, since each wakes it."""
+    for loop in {item.loop for item in group}:
+        mine = [item for item in group if item.loop is loop]
+        # A closed loop: whoever waited is gone, and the writer goes on for the others.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_resolve, mine)
+
+
+def _resolve(group: list[_Write]) -> None:
+    for item in group:
+        item.resolve()
 
 
 def backup(source: Path, target: Path) -> None:

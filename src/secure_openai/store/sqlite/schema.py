@@ -88,6 +88,41 @@ MIGRATIONS = (
     """
     CREATE TABLE audit_seal (number INTEGER NOT NULL PRIMARY KEY, digest TEXT NOT NULL);
     """,
+    # A hold of everything that an owner has names no conversation: ''.
+    """
+    CREATE INDEX conversation_by_age ON conversation (updated, id);
+    CREATE TABLE hold (
+        owner TEXT NOT NULL,
+        conversation_id TEXT NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (owner, conversation_id)
+    ) WITHOUT ROWID;
+    CREATE TABLE request (
+        owner TEXT NOT NULL,
+        id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        open INTEGER NOT NULL,
+        asked REAL NOT NULL,
+        changed REAL NOT NULL,
+        expires REAL,
+        etag TEXT NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (owner, id)
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX request_open ON request (owner, kind) WHERE open = 1;
+    CREATE TABLE usage_day (
+        owner TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        day TEXT NOT NULL,
+        requests INTEGER NOT NULL,
+        prompt_tokens INTEGER NOT NULL,
+        completion_tokens INTEGER NOT NULL,
+        PRIMARY KEY (day, owner, deployment)
+    ) WITHOUT ROWID;
+    CREATE INDEX usage_day_by_owner ON usage_day (owner);
+    INSERT INTO usage_day SELECT owner, deployment, starts, requests, 0, tokens
+        FROM usage_window WHERE length(starts) = 10;
+    """,
 )
 
 APPLICATION_ID = 0x5EC0A1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -142,6 +143,16 @@ class SqliteSessionStore:
                 connection.execute("DELETE FROM session WHERE owner = ?", (principal.key,)).rowcount
             )
         )
+
+    async def of(self, principal: PrincipalId) -> Sequence[Session]:
+        """Return a principal's sessions, oldest first."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT id_hash, document FROM session WHERE owner = ?", (principal.key,)
+            ).fetchall()
+        )
+        found = [session_of(id_hash, loads(document)) for id_hash, document in rows]
+        return sorted(found, key=lambda session: session.created)
 
     async def purge(self, *, now: datetime, idle_since: datetime) -> int:
         """Drop what has ended."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from secure_openai.errors import Refused
+from secure_openai.fresh_ids import fresh_id
+from secure_openai.store.continuation import token, values_of
 from secure_openai.store.quota import DAYS_KEPT, Windows, refusal_of, standing_of, with_request
 from secure_openai.store.sqlite.database import Database
-from secure_openai.store.usage import Reservation, UsageTotals
-from secure_openai.types import Decision, Limits, PrincipalId, ReservationId, Usage
+from secure_openai.store.usage import Reservation, UsageDay, UsageTotals
+from secure_openai.types import Decision, Limits, Page, PrincipalId, ReservationId, Usage
+
+COLUMNS = "owner, deployment, day, requests, prompt_tokens, completion_tokens"
 
 
 class SqliteUsageStore:
@@ -34,7 +38,7 @@ class SqliteUsageStore:
         """Set quota aside, or refuse."""
         windows = Windows.of(now)
         reservation = Reservation(
-            id=ReservationId(secrets.token_hex(16)),
+            id=ReservationId(fresh_id()),
             principal=principal,
             deployment=deployment,
             tokens=tokens,
@@ -55,6 +59,11 @@ class SqliteUsageStore:
                     " DO UPDATE SET requests = requests + 1",
                     (principal.key, deployment, starts),
                 )
+            connection.execute(
+                "INSERT INTO usage_day VALUES (?, ?, ?, 1, 0, 0) ON CONFLICT"
+                " DO UPDATE SET requests = requests + 1",
+                (principal.key, deployment, windows.day),
+            )
             connection.execute(
                 "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
@@ -87,6 +96,7 @@ class SqliteUsageStore:
             "DELETE FROM usage_window WHERE starts < ? OR (length(starts) > 10 AND starts < ?)",
             (oldest, yesterday),
         )
+        connection.execute("DELETE FROM usage_day WHERE day < ?", (oldest,))
         self._purged = windows.day
 
     async def renew(self, reservation: Reservation, *, expires: datetime) -> None:
@@ -119,6 +129,18 @@ class SqliteUsageStore:
                         starts,
                     ),
                 )
+            connection.execute(
+                "INSERT INTO usage_day VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT DO UPDATE SET"
+                " prompt_tokens = prompt_tokens + excluded.prompt_tokens,"
+                " completion_tokens = completion_tokens + excluded.completion_tokens",
+                (
+                    reservation.principal.key,
+                    reservation.deployment,
+                    windows.day,
+                    usage.prompt_tokens,
+                    usage.completion_tokens,
+                ),
+            )
 
         await self._database.write(work)
 
@@ -140,6 +162,77 @@ class SqliteUsageStore:
         return await self._database.read(
             lambda connection: _totals(connection, principal, deployment, windows, now)
         )
+
+    async def of(self, principal: PrincipalId) -> Sequence[UsageDay]:
+        """Return what a principal used, by day and deployment."""
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                f"SELECT {COLUMNS} FROM usage_day WHERE owner = ? ORDER BY day, deployment",
+                (principal.key,),
+            ).fetchall()
+        )
+        return [_day(row) for row in rows]
+
+    async def roll_up(self, *, now: datetime) -> int:  # noqa: ARG002 - the interface's
+        """Add to the totals what a program that kept none has counted; ours keeps them itself."""
+        return await self._database.write(
+            lambda connection: (
+                connection.execute(
+                    "INSERT INTO usage_day SELECT owner, deployment, starts, requests, 0, tokens"
+                    " FROM usage_window WHERE length(starts) = 10 ON CONFLICT DO UPDATE SET"
+                    " requests = max(requests, excluded.requests),"
+                    " completion_tokens = excluded.completion_tokens - prompt_tokens"
+                    " WHERE excluded.requests > requests"
+                    " OR excluded.completion_tokens > prompt_tokens + completion_tokens"
+                ).rowcount
+            )
+        )
+
+    async def day(
+        self, day: str, *, limit: int = 100, continuation: str | None = None
+    ) -> Page[UsageDay]:
+        """Return the totals of a UTC day, by principal and deployment."""
+        place = ("usage", day)
+        after = values_of(continuation, place, _plausible) or ("", "")
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                f"SELECT {COLUMNS} FROM usage_day WHERE day = ? AND (owner, deployment) > (?, ?)"
+                " ORDER BY owner, deployment LIMIT ?",
+                (day, *after, limit + 1),
+            ).fetchall()
+        )
+        items = [_day(row) for row in rows[:limit]]
+        return Page(items, token(place, rows[limit - 1][:2]) if len(rows) > limit else None)
+
+    async def erase(self, principal: PrincipalId, *, until: str) -> int:
+        """Drop what is counted of a principal's days up to `until`."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            dropped = connection.execute(
+                "DELETE FROM usage_window WHERE owner = ? AND substr(starts, 1, 10) <= ?",
+                (principal.key, until),
+            ).rowcount
+            dropped += connection.execute(
+                "DELETE FROM reservation WHERE owner = ? AND day <= ?", (principal.key, until)
+            ).rowcount
+            return (
+                dropped
+                + connection.execute(
+                    "DELETE FROM usage_day WHERE owner = ? AND day <= ?", (principal.key, until)
+                ).rowcount
+            )
+
+        return await self._database.write(work)
+
+
+def _day(row: tuple[str, str, str, int, int, int]) -> UsageDay:
+    owner, deployment, day, requests, prompt, completion = row
+    return UsageDay(PrincipalId.parse(owner), deployment, day, requests, prompt, completion)
+
+
+def _plausible(values: list[object]) -> bool:
+    """Return whether a page of totals could end so: at an owner and a deployment."""
+    return len(values) == 2 and all(isinstance(value, str) for value in values)  # noqa: PLR2004
 
 
 def _totals(

@@ -1,0 +1,1 @@
+"""`make bench-gateway`: the gateway against its limit and its peers, all in one run."""

@@ -1,0 +1,141 @@
+"""What people ask to be done with their own data: an export of it, or its erasure.
+
+A job carries it out. An export holds everything its person wrote: only they can fetch it here.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from secure_openai.edge.access import SecuredRoute, principal_of, signed_in
+from secure_openai.edge.authentication import assembly_of
+from secure_openai.edge.bodies import Body, body_of
+from secure_openai.edge.recording import record
+from secure_openai.errors import Forbidden, NotFound, RequestError
+from secure_openai.store.requests import (
+    NO_REQUEST,
+    DataRequest,
+    RequestKind,
+    RequestState,
+    export_name,
+)
+from secure_openai.types import JsonObject, Principal, PrincipalId, PrincipalKind, utc_now
+
+CONFIRMATION = "erase everything of mine"
+"""What has to be written to have everything erased."""
+
+RETRY_SECONDS = 60
+"""When to look again for an export that is under way."""
+
+router = APIRouter(route_class=SecuredRoute, prefix="/api/me", tags=["my data"])
+
+
+class Erase(Body):
+    """A wish that cannot be taken back, said in words."""
+
+    confirm: str
+
+
+@router.get("/requests")
+@signed_in
+async def list_requests(request: Request) -> Response:
+    """Return one's own requests, the newest first."""
+    found = await assembly_of(request).requests.list(_person(request).id)
+    return JSONResponse({"items": [request_json(one) for one in found], "continuation": None})
+
+
+@router.post("/export")
+@signed_in
+async def ask_export(request: Request) -> Response:
+    """Ask for an export of everything that is kept of oneself."""
+    return await asked(request, _person(request).id, RequestKind.EXPORT)
+
+
+@router.post("/erase")
+@signed_in
+async def ask_erasure(request: Request) -> Response:
+    """Ask that everything of oneself be erased, confirmed in words."""
+    person = _person(request)
+    body = await body_of(request, Erase)
+    if body.confirm != CONFIRMATION:
+        raise RequestError(
+            f'This cannot be taken back. To have it done write "{CONFIRMATION}" as confirm.',
+            pointer="/confirm",
+        )
+    return await asked(request, person.id, RequestKind.ERASURE)
+
+
+@router.get("/export/{request_id}")
+@signed_in
+async def get_export(request: Request, request_id: str) -> Response:
+    """Return one's export as a file or, while it is under way, how it stands (202)."""
+    assembly, person = assembly_of(request), _person(request)
+    found = await assembly.requests.get(person.id, request_id)
+    if found.kind is not RequestKind.EXPORT:
+        raise NotFound(NO_REQUEST)
+    if found.state.open:
+        return JSONResponse(
+            request_json(found), status_code=202, headers={"Retry-After": str(RETRY_SECONDS)}
+        )
+    if found.state is not RequestState.DONE or not found.expires or found.expires <= utc_now():
+        raise NotFound(found.reason or "This export is gone: ask for another.")
+    assembly.audit.ensure_writable()
+    content = await assembly.exports.get(export_name(found))
+    record(
+        request,
+        "export.downloaded",
+        person,
+        reason="asked",
+        facts={"request": found.id, "bytes": len(content)},
+    )
+    name = f"export-{found.changed.date().isoformat()}.json"
+    return Response(
+        content,
+        media_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _person(request: Request) -> Principal:
+    principal = principal_of(request)
+    if principal.kind is not PrincipalKind.PERSON:
+        raise Forbidden("This is for people; of an application an administrator disposes.")
+    return principal
+
+
+async def asked(request: Request, of: PrincipalId, kind: RequestKind) -> Response:
+    """Store a request, record that it was asked for, and answer 202.
+
+    Raises:
+        AuditUnavailable: It cannot be recorded, so it is not stored.
+        StoreError: It cannot be stored.
+    """
+    assembly, principal = assembly_of(request), principal_of(request)
+    assembly.audit.ensure_writable()
+    stored = await assembly.requests.ask(of, kind, by=principal.id, now=utc_now())
+    mine = principal.id == of
+    record(
+        request,
+        f"{kind.value}.asked",
+        principal,
+        reason="asked" if mine else "administrator",
+        facts={"of": of.key, "request": stored.id},
+    )
+    return JSONResponse(request_json(stored), status_code=202)
+
+
+def request_json(request: DataRequest) -> JsonObject:
+    """Return a request as the API shows it."""
+    done = request.kind is RequestKind.EXPORT and request.state is RequestState.DONE
+    return {
+        "id": request.id,
+        "kind": request.kind.value,
+        "state": request.state.value,
+        "asked": request.asked.isoformat(),
+        "changed": request.changed.isoformat(),
+        "reason": request.reason,
+        "expires": request.expires.isoformat() if request.expires else None,
+        "download": f"/api/me/export/{request.id}" if done else None,
+    }

@@ -1,0 +1,214 @@
+"""Put what is kept of a principal into one file that they can fetch.
+
+The file is JSON: conversations with their messages, sessions without what opens them, usage by day,
+requests like this one, and the audit's records of what the principal did.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
+from datetime import timedelta
+
+from secure_openai.errors import NotFound, PreconditionFailed, TooLarge
+from secure_openai.jobs.recording import record
+from secure_openai.sessions import Sessions
+from secure_openai.store.audit import AuditStore
+from secure_openai.store.blobs import BlobStore
+from secure_openai.store.chain import event_document
+from secure_openai.store.conversations import ConversationStore
+from secure_openai.store.documents import conversation_document, message_document, time_text
+from secure_openai.store.requests import (
+    DataRequest,
+    RequestState,
+    RequestStore,
+    export_name,
+    request_document,
+)
+from secure_openai.store.sessions import Session
+from secure_openai.store.usage import UsageStore
+from secure_openai.types import Clock, Conversation, JsonObject, PrincipalId, utc_now
+
+VERSION = 1
+"""Of the file."""
+
+TOO_LARGE = "There is more than one file holds: ask your administrator."
+
+
+class Exports:
+    """Makes exports, and removes them when their days are over.
+
+    Args:
+        conversations: Part of what is exported.
+        sessions: The same.
+        usage: The same.
+        audit: The same, and where it is recorded that an export was made.
+        requests: Where it says so to whoever asked.
+        blobs: Where exports are kept.
+        days: How long.
+    """
+
+    def __init__(
+        self,
+        *,
+        conversations: ConversationStore,
+        sessions: Sessions,
+        usage: UsageStore,
+        audit: AuditStore,
+        requests: RequestStore,
+        blobs: BlobStore,
+        days: int,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._conversations = conversations
+        self._sessions = sessions
+        self._usage = usage
+        self._audit = audit
+        self._requests = requests
+        self._blobs = blobs
+        self._days = days
+        self._clock = clock
+
+    async def make(self, request: DataRequest) -> DataRequest:
+        """Make an export and say so in its request.
+
+        Made again after a death in between, it is made anew under the same name. If the request has
+        ended meanwhile, what was made goes again.
+
+        Raises:
+            AuditUnavailable: It cannot be recorded, so it is not made.
+            StoreError: Something cannot be read or written; the next run goes on.
+        """
+        self._audit.ensure_writable()
+        await self._audit.flush()
+        document = await self._document(request)
+        text = json.dumps(document, ensure_ascii=False, indent=1)
+        name, now = export_name(request), self._clock()
+        ended = replace(
+            request,
+            state=RequestState.DONE,
+            changed=now,
+            reason=None,
+            expires=now + timedelta(days=self._days),
+        )
+        try:
+            await self._blobs.put(name, text.encode(), replace=True)
+        except TooLarge:
+            ended = replace(ended, state=RequestState.FAILED, reason=TOO_LARGE, expires=None)
+        try:
+            changed = await self._requests.change(ended)
+        except (PreconditionFailed, NotFound):
+            return await self._overtaken(request)
+        made = changed.state is RequestState.DONE
+        record(
+            self._audit,
+            "export.made" if made else "export.failed",
+            of=request.principal,
+            reason="asked" if made else "too-large",
+            facts={"request": request.id, "bytes": len(text.encode())},
+            clock=self._clock,
+        )
+        return changed
+
+    async def _overtaken(self, request: DataRequest) -> DataRequest:
+        """Leave what another run made, and nothing for a request that ended without it."""
+        stands = await self._requests.get(request.principal, request.id)
+        if stands.state is not RequestState.DONE and not stands.state.open:
+            await self._blobs.delete(export_name(request))
+        return stands
+
+    async def expire(self, request: DataRequest) -> DataRequest:
+        """Remove what was made for a request.
+
+        Raises:
+            StoreError: It cannot be removed; the next run tries again.
+        """
+        await self._blobs.delete(export_name(request))
+        try:
+            changed = await self._requests.change(
+                replace(request, state=RequestState.EXPIRED, changed=self._clock(), expires=None)
+            )
+        except (PreconditionFailed, NotFound):
+            return request
+        record(
+            self._audit,
+            "export.expired",
+            of=request.principal,
+            reason="retention",
+            facts={"request": request.id},
+            clock=self._clock,
+        )
+        return changed
+
+    async def _document(self, request: DataRequest) -> JsonObject:
+        principal = request.principal
+        return {
+            "version": VERSION,
+            "principal": {"tid": principal.tid, "oid": principal.oid},
+            "asked": time_text(request.asked),
+            "made": time_text(self._clock()),
+            "conversations": [
+                await self._conversation(one) async for one in every(self._conversations, principal)
+            ],
+            "sessions": [_session(one) for one in await self._sessions.of(principal)],
+            "usage": [
+                {**asdict(one), "principal": principal.key}
+                for one in await self._usage.of(principal)
+            ],
+            "requests": [
+                {"id": one.id, **request_document(one)}
+                for one in await self._requests.list(principal)
+            ],
+            "audit": [event_document(one.event) async for one in self._audit.of(principal)],
+        }
+
+    async def _conversation(self, conversation: Conversation) -> JsonObject:
+        messages: list[JsonObject] = []
+        continuation = None
+        while True:
+            try:
+                page = await self._conversations.messages(
+                    conversation.owner, conversation.id, continuation=continuation
+                )
+            except NotFound:
+                # Its owner deleted it meanwhile.
+                break
+            messages += [{"id": one.id, **message_document(one)} for one in page.items]
+            continuation = page.continuation
+            if continuation is None:
+                break
+        return {
+            "id": conversation.id,
+            **conversation_document(conversation),
+            "messages": messages,
+        }
+
+
+async def every(
+    conversations: ConversationStore, owner: PrincipalId
+) -> AsyncIterator[Conversation]:
+    """Yield an owner's conversations, those begun meanwhile perhaps not."""
+    continuation = None
+    while True:
+        page = await conversations.list(owner, limit=100, continuation=continuation)
+        for conversation in page.items:
+            yield conversation
+        continuation = page.continuation
+        if continuation is None:
+            return
+
+
+def _session(session: Session) -> JsonObject:
+    """Return a session without its key and without what the identity provider gave for it."""
+    principal = session.principal
+    return {
+        "created": time_text(session.created),
+        "last_seen": time_text(session.last_seen),
+        "expires": time_text(session.expires),
+        "roles_checked": time_text(session.roles_checked),
+        "roles": sorted(principal.roles),
+        "name": principal.name,
+        "username": principal.username,
+        "client_id": principal.client_id,
+    }

@@ -1,0 +1,1 @@
+"""Whether each service of Azure answers: by its name, over TLS, to our credential."""

@@ -1,0 +1,97 @@
+"""The whole application on an Azure host: every service of Azure, and settings only."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx2
+import openai
+import pytest
+
+from secure_openai.jobs.seal import seal
+from secure_openai.store.verification import verify
+from tests.hosted.application import Talk, application, lines_of, stores_of
+from tests.hosted.estate import COSMOS, FEDERATION, MODEL_RESOURCE, Estate
+
+pytestmark = pytest.mark.process
+
+
+async def test_a_person_chats_and_the_audit_holds(estate: Estate, tmp_path: Path) -> None:
+    """Sign-in, chat, list, gateway; then the Function App seals, and the audit verifies."""
+    async with application(estate, tmp_path) as app:
+        async with app.browser("Uma") as http:
+            talk = await Talk.begin(http, "Azure")
+            answer = await talk.ask("hello there")
+            listed = (await http.get("/api/conversations")).json()["items"]
+            kept = await talk.kept()
+        async with openai.AsyncOpenAI(
+            base_url=f"{estate.url}/openai/v1", api_key=estate.token("Uma"), max_retries=0
+        ) as sdk:
+            completion = await sdk.chat.completions.create(
+                model="chat", messages=[{"role": "user", "content": "by the gateway"}]
+            )
+    signed_by_the_application = list(estate.vault.asked)
+
+    assert answer.status_code == 200
+    assert [one["title"] for one in listed] == ["Azure"]
+    assert kept == [
+        ("user", "hello there", "complete"),
+        ("assistant", "You said: hello there", "complete"),
+    ]
+    assert completion.choices[0].message.content == "You said: by the gateway"
+    assert [line for line in lines_of(app.log) if line["level"] != "info"] == []
+    assert not (tmp_path / "data").exists()
+    assert signed_by_the_application == []
+    assert set(estate.identity.asked) == {FEDERATION, MODEL_RESOURCE, f"https://{COSMOS}"}
+
+    async with stores_of(estate) as stores:
+        made = await seal(stores.audit, stores.seals, stores.signer)
+        report = await verify(stores.audit, stores.seals.all(await stores.signer.public_keys()))
+
+    assert (made.number, report.found, report.sealed) == (1, (), report.records)
+    # Signed in once, and asked twice: each admitted and settled.
+    assert report.records == 5
+
+
+async def test_azure_may_be_away_at_the_start(estate: Estate, tmp_path: Path) -> None:
+    """The application starts, says that it is not ready, and serves as soon as Azure is there."""
+    estate.network.away = True
+    async with application(estate, tmp_path, ready=False) as app:
+        async with asyncio.timeout(30), app.client() as http:
+            while True:
+                try:
+                    alive = await http.get("/healthz")
+                    break
+                except httpx2.HTTPError:
+                    await asyncio.sleep(0.1)
+            unready = await http.get("/readyz")
+            estate.network.away = False
+            while not await app.ready():
+                await asyncio.sleep(0.2)
+        async with app.browser("Uma") as http:
+            talk = await Talk.begin(http)
+            await talk.ask("here again")
+            kept = await talk.kept()
+
+    assert (alive.status_code, unready.status_code) == (200, 503)
+    assert kept[0] == ("user", "here again", "complete")
+
+
+async def test_settings_that_do_not_fit_stop_the_start(estate: Estate, tmp_path: Path) -> None:
+    """A stand-in on loopback is refused on an Azure host: our credential would go there."""
+    async with application(
+        estate,
+        tmp_path,
+        ready=False,
+        SECURE_OPENAI_COSMOS_URL=f"https://127.0.0.1:{estate.cosmos.port}",
+        SECURE_OPENAI_SEAL_KEY_URL="",
+    ) as app:
+        ended = await app.process.wait()
+        said = app.log.read_text()
+
+    assert ended == 2
+    assert "SECURE_OPENAI_COSMOS_URL is https and its host ends with documents.azure.com" in said
+    assert "SECURE_OPENAI_SEAL_KEY_URL is missing: without it no key signs the audit's" in said
+    assert "Traceback" not in said
+    assert estate.cosmos.calls == []

@@ -1,0 +1,45 @@
+"""A process that runs retention: `python -m tests.jobs.expiring KIND PLACE NAME DAYS`.
+
+It prints a line for each conversation that was deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from secure_openai.jobs.retention import expire
+from secure_openai.types import utc_now
+from tests.jobs.kept import opened_cosmos, opened_sqlite
+
+
+async def none() -> int:
+    """Drop no session."""
+    return 0
+
+
+async def main(kind: str, place: str, name: str, days: int) -> None:
+    """Run the job as it would run after the retention."""
+    opened = opened_sqlite(Path(place)) if kind == "sqlite" else opened_cosmos(place, name)
+    async with opened as kept:
+        real = kept.conversations.delete
+
+        async def delete(*arguments: Any, **options: Any) -> None:
+            await real(*arguments, **options)
+            print("deleted", flush=True)  # noqa: T201 - the parent reads it
+
+        kept.conversations.delete = delete  # type: ignore[method-assign]
+        await expire(
+            kept.conversations,
+            kept.audit,
+            none,
+            days=days,
+            clock=lambda: utc_now() + timedelta(days=days + 1),
+        )
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])))

@@ -1,0 +1,206 @@
+"""Conversations past their retention: run twice, killed, by several at once, and under hold."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from secure_openai.errors import AuditUnavailable, NotFound
+from secure_openai.jobs.retention import expire
+from secure_openai.store.conversations import ConversationStore
+from secure_openai.store.verification import verify
+from secure_openai.testing.audit_contract import no_seals
+from secure_openai.testing.conversations_contract import ANNA, BEN, message_in
+from secure_openai.testing.holds_contract import hold_on
+from secure_openai.testing.sessions_contract import NOW, session
+from secure_openai.types import Conversation, JsonObject, PrincipalId, utc_now
+from tests.jobs.kept import Kept
+
+DAYS = 30
+DAY = timedelta(days=1)
+
+
+def later() -> datetime:
+    """Return a time at which everything of now is past its retention."""
+    return utc_now() + timedelta(days=DAYS + 1)
+
+
+async def _none() -> int:
+    return 0
+
+
+async def run(kept: Kept, *, days: int | None = DAYS) -> JsonObject:
+    """Run the job as it would run after the retention."""
+
+    async def purge() -> int:
+        return await kept.sessions.purge(
+            now=NOW + timedelta(hours=13), idle_since=NOW + timedelta(hours=12)
+        )
+
+    return await expire(kept.conversations, kept.audit, purge, days=days, clock=later)
+
+
+async def filled(store: ConversationStore, owner: PrincipalId, count: int) -> list[Conversation]:
+    """Return conversations with two messages each."""
+    made = [await store.create(owner, title=str(number)) for number in range(count)]
+    for conversation in made:
+        await store.append(owner, message_in(conversation), message_in(conversation))
+    return made
+
+
+async def left(kept: Kept, *owners: PrincipalId) -> list[str]:
+    """Return the ids of what the owners still have."""
+    pages = [await kept.conversations.list(owner, limit=500) for owner in owners]
+    return [conversation.id for page in pages for conversation in page.items]
+
+
+async def test_without_a_retention_everything_stays(kept: Kept) -> None:
+    """Where policy says no retention, no conversation is deleted; ended sessions go."""
+    (conversation,) = await filled(kept.conversations, ANNA, 1)
+    await kept.sessions.put(session())
+
+    report = await run(kept, days=None)
+
+    assert report == {"conversations": 0, "held": 0, "cleared": 0, "sessions": 1}
+    assert await left(kept, ANNA) == [conversation.id]
+    assert await kept.sessions.get("key") is None
+
+
+async def test_what_cannot_be_recorded_is_not_deleted(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the audit cannot be written, nothing is deleted."""
+    (conversation,) = await filled(kept.conversations, ANNA, 1)
+
+    def refuse() -> None:
+        raise AuditUnavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kept.audit, "ensure_writable", refuse)
+        with pytest.raises(AuditUnavailable):
+            await run(kept)
+
+    assert await left(kept, ANNA) == [conversation.id]
+
+
+async def test_legal_hold(kept: Kept) -> None:
+    """What is held stays, counted, until the hold is lifted; the rest goes."""
+    mine = await filled(kept.conversations, ANNA, 3)
+    theirs = await filled(kept.conversations, BEN, 2)
+    await kept.holds.place(hold_on(ANNA, mine[1].id))
+    await kept.holds.place(hold_on(BEN))
+
+    report = await run(kept)
+
+    assert (report["conversations"], report["held"]) == (2, 3)
+    assert sorted(await left(kept, ANNA, BEN)) == sorted([mine[1].id, *(one.id for one in theirs)])
+    assert len((await kept.conversations.messages(ANNA, mine[1].id)).items) == 2
+
+    await kept.holds.lift(ANNA, mine[1].id)
+    await kept.holds.lift(BEN, None)
+    assert (await run(kept))["conversations"] == 3
+    assert await left(kept, ANNA, BEN) == []
+
+
+async def test_what_is_used_meanwhile_stays(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conversation whose owner comes back to it after it was listed is not deleted."""
+    (conversation,) = await filled(kept.conversations, ANNA, 1)
+    listed = await kept.conversations.unused(since=later())
+
+    async def unused(**_: object) -> object:
+        return listed
+
+    monkeypatch.setattr(kept.conversations, "unused", unused)
+    await kept.conversations.append(ANNA, message_in(conversation))
+    used = await kept.conversations.get(ANNA, conversation.id)
+    report = await expire(
+        kept.conversations, kept.audit, _none, days=DAYS, clock=lambda: used.updated + DAYS * DAY
+    )
+
+    assert report["conversations"] == 0
+    assert await left(kept, ANNA) == [conversation.id]
+
+
+async def test_twice(kept: Kept) -> None:
+    """Run twice, it deletes once, records each deletion once and without a word of it."""
+    made = await filled(kept.conversations, ANNA, 3) + await filled(kept.conversations, BEN, 2)
+
+    assert (await run(kept))["conversations"] == 5
+    assert (await run(kept))["conversations"] == 0
+
+    events = await kept.events("conversation.expired")
+    assert sorted(event.facts["conversation"] for event in events if event.facts) == sorted(
+        one.id for one in made
+    )
+    assert {(event.principal, event.reason, event.decision) for event in events} == {
+        (None, "retention", "allowed")
+    }
+    assert {frozenset(event.facts or ()) for event in events} == {frozenset({"of", "conversation"})}
+
+
+async def test_by_several_at_once(kept: Kept) -> None:
+    """Run by several at once, each conversation is deleted and recorded once."""
+    made = await filled(kept.conversations, ANNA, 12)
+
+    reports = await asyncio.gather(*(run(kept) for _ in range(4)))
+
+    assert sum(report["conversations"] for report in reports) == len(made)
+    assert await left(kept, ANNA) == []
+    assert len(await kept.events("conversation.expired")) == len(made)
+
+
+@pytest.mark.process
+async def test_killed_and_two_processes(kept: Kept) -> None:
+    """Killed in the middle and run again by two processes, nothing is left and no chain breaks."""
+    count = 24
+    made = await filled(kept.conversations, ANNA, count)
+    arguments = [sys.executable, "-m", "tests.jobs.expiring", *kept.place, str(DAYS)]
+    environment_root = Path(__file__).parents[2]
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            arguments,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=environment_root,
+        )
+
+    def killed() -> int:
+        with start() as process:
+            assert process.stdout is not None
+            seen = 0
+            for _ in process.stdout:
+                seen += 1
+                if seen == 4:
+                    process.kill()
+            return seen
+
+    def ended() -> list[tuple[int, str]]:
+        with start() as first, start() as second:
+            outputs = [process.communicate(timeout=60) for process in (first, second)]
+            return [
+                (process.returncode, output[1])
+                for process, output in zip((first, second), outputs, strict=True)
+            ]
+
+    assert await asyncio.to_thread(killed) >= 4
+    assert await left(kept, ANNA) != []
+    assert await asyncio.to_thread(ended) == [(0, ""), (0, "")]
+
+    assert await left(kept, ANNA) == []
+    for conversation in made:
+        with pytest.raises(NotFound):
+            await kept.conversations.messages(ANNA, conversation.id)
+    assert await kept.conversations.finish_deletions() == 0
+    events = await kept.events("conversation.expired")
+    named = [event.facts["conversation"] for event in events if event.facts]
+    assert len(named) == len(set(named))
+    # What was deleted within the last tenth of a second before the kill may not be recorded.
+    assert len(named) >= count - 6
+    assert (await verify(kept.audit, no_seals())).found == ()
