@@ -6,62 +6,17 @@ Each is a program of its own in an environment of its own (`requirements/clients
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import shutil
-import sys
-from collections.abc import AsyncIterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.world import World, running_world
+from tests.clients.programs import HERE, NODE, PYTHON, TEXT, told
+from tests.world import World
 
-HERE = Path(__file__).parent
-PYTHON = HERE.parents[1] / ".clients" / "bin" / "python"
-NODE = Path(sys.prefix) / "bin" / "node"
-TEXT = "You said: hello there"
 PLACE = {"city": "a text", "people": 7}
-
-
-@pytest.fixture
-async def gateway(tmp_path: Path, identity_folder: Path) -> AsyncIterator[World]:
-    """A gateway whose policy lets a person ask as often as the programs do."""
-    default = (files("secure_openai.policy") / "default.toml").read_text("utf-8")
-    policy = tmp_path / "policy.toml"
-    policy.write_text(
-        default.replace("requests_per_minute = 30", "requests_per_minute = 3000").replace(
-            "tokens_per_minute = 60_000", "tokens_per_minute = 900_000"
-        )
-    )
-    async with running_world(tmp_path, identity_folder, policy=policy) as world:
-        yield world
-
-
-async def told(world: World, *command: str | Path, **more: str) -> str:
-    """Run a program and return what it prints."""
-    token = world.token("Uma")
-    process = await asyncio.create_subprocess_exec(
-        *map(str, command),
-        cwd=HERE,
-        env={
-            "PATH": os.defpath,
-            "HOME": str(world.settings.data.parent),
-            "GATEWAY": world.url,
-            "TOKEN": token,
-            "NO_PROXY": "localhost",
-            **more,
-        },
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, problems = await process.communicate()
-    assert process.returncode == 0, problems.decode()[-3000:]
-    assert token not in problems.decode()
-    return out.decode()
 
 
 async def test_the_openai_package(gateway: World) -> None:

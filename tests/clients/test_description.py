@@ -6,13 +6,10 @@ import json
 from pathlib import Path
 
 from secure_openai.edge.description import description
-from tests.clients.test_clients import gateway, told
+from tests.clients.programs import SCHEMATHESIS, told
 from tests.edge.test_refusals import openai_error
 from tests.world import World
 
-__all__ = ["gateway"]
-
-SCHEMATHESIS = Path(__file__).parents[2] / ".clients" / "schemathesis" / "bin" / "python"
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",

@@ -6,12 +6,10 @@ import asyncio
 import base64
 import json
 import random
-from pathlib import Path
 
 from secure_openai.policy.estimate import estimate_text_tokens
-from tests.clients.test_clients import HERE, NODE
+from tests.clients.programs import HERE, NODE, ROOT
 
-ROOT = Path(__file__).parents[2]
 NUMBERS = random.Random(1)
 
 WRITTEN = {
