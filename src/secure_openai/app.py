@@ -155,8 +155,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
     if speaks_openai(request.url.path):
         if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
-            return openai_error_response(gateway.not_served(request.url.path))
-        response = openai_error_response(MethodNotAllowed())
+            return await _error(request, gateway.not_served(request.url.path))
+        response = await _error(request, MethodNotAllowed())
         response.headers.update(error.headers or {})
         return response
     if error.status_code != HTTPStatus.NOT_FOUND:

@@ -23,7 +23,8 @@ async def told(world: World, *command: str | Path, **more: str) -> str:
     token = world.token("Uma")
     process = await asyncio.create_subprocess_exec(
         *map(str, command),
-        cwd=HERE,
+        # What a program keeps it keeps there: none of it is ours.
+        cwd=world.settings.data.parent,
         env={
             "PATH": os.defpath,
             "HOME": str(world.settings.data.parent),

@@ -132,6 +132,41 @@ async def test_a_stream_under_way_counts(narrow: World) -> None:
     assert admitted.status_code == 200
 
 
+async def test_the_packages_own_retries_get_through(narrow: World) -> None:
+    """A second request waits as it is told, and is answered once the first has ended."""
+    await minute_begins()
+    statuses: list[int] = []
+
+    async def counted(response: httpx2.Response) -> None:
+        statuses.append(response.status_code)
+
+    transport = httpx2.AsyncClient(trust_env=False, event_hooks={"response": [counted]})
+    async with openai.AsyncOpenAI(
+        base_url=f"{narrow.url}/openai/v1",
+        api_key=narrow.token("Uma"),
+        http_client=transport,
+        max_retries=5,
+    ) as sdk:
+        first = await sdk.chat.completions.create(
+            model="scripted",
+            messages=[{"role": "user", "content": "slow 40"}],
+            stream=True,
+            max_tokens=50,
+        )
+        reading = asyncio.create_task(_all(first))
+        second = await sdk.chat.completions.create(model="scripted", messages=HELLO, max_tokens=50)
+        await reading
+
+    assert second.choices[0].message.content == "You said: hello"
+    assert statuses[:2] == [200, 429]
+    assert statuses[-1] == 200
+
+
+async def _all(stream: openai.AsyncStream[Any]) -> None:
+    async for _ in stream:
+        pass
+
+
 async def test_people_applications_and_who_asks_for_people_are_apart(narrow: World) -> None:
     """Each has its own limits and its own word in the audit, with the client that asked."""
     await minute_begins()

@@ -23,6 +23,14 @@ TABLES: Mapping[Operation, JsonObject] = MappingProxyType(
 )
 """The list of each API."""
 
+_REQUESTS: Mapping[Operation, JsonObject] = MappingProxyType(
+    {
+        operation: known["request"] | {"refused": known["refused"] | known["never"]}
+        for operation, known in TABLES.items()
+    }
+)
+"""The rule of each API's request, with why what it does not let through is refused."""
+
 BOUNDS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
 """Every field that bounds an answer: read, and replaced by the bound that holds."""
 
@@ -109,9 +117,8 @@ def check_request(
         Refused: A field is not on the list.
     """
     known = TABLES[operation]
-    rule = known["request"] | {"refused": known["refused"] | known["never"]}
     usable = admitted - known["never"].keys()
-    checked = Check(known["types"], admitted=usable).value(body, rule, "")
+    checked = Check(known["types"], admitted=usable).value(body, _REQUESTS[operation], "")
     limits = [checked[name] for name in sorted(BOUNDS) if checked.get(name) is not None]
     if len(set(limits)) > 1:
         raise RequestError(
