@@ -8,10 +8,10 @@ ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check check-infra format bench lock clean
+.PHONY: help up test test-azure check check-infra format bench lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 up: $(VENV)/.up ## Install what the system needs and start it; options: make up ARGS='--port 9000'
 	@exec $(BIN)/secure-openai up $(ARGS)
@@ -24,6 +24,9 @@ test: $(VENV)/.test $(VENV)/.emulators ## Install what the tests need and run ev
 	@sh tests/run.sh $(BIN) $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
+
+test-azure: $(VENV)/.test ## Test a real estate, as who is signed in with az; SLOT=staging unless said
+	@SLOT=$${SLOT:-staging} $(BIN)/python -m pytest tests/azure -v -p no:cacheprovider $(ARGS)
 
 check: $(VENV)/.test ## Lint, format, types, layers and workflows, without running a test
 	@$(BIN)/ruff check .

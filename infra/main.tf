@@ -25,23 +25,24 @@ module "network" {
   source = "./modules/network"
   count  = local.makes_network ? 1 : 0
 
-  address_space           = local.network.address_space
-  bastion_source_prefixes = try(local.operations.bastion.source_prefixes, [])
-  central_zone_ids        = local.network.central_zone_ids
-  diagnostics             = module.telemetry.diagnostics
-  dns_servers             = local.network.dns_servers
-  egress_route_table_id   = local.network.egress_route_table_id
-  gateway_source_prefixes = try(local.edge.source_prefixes, [])
-  github_hosted_runner    = try(local.operations.runner.github_hosted, null) != null
-  location                = var.location
-  optional_subnets        = setunion(module.inputs.subnets_in_use, local.network.resolver == null ? [] : ["resolver"])
-  prefix                  = var.prefix
-  resource_group_name     = azurerm_resource_group.network[0].name
-  subnet_overrides        = local.network.subnet_overrides
-  tags                    = local.tags
-  user_address_prefixes   = local.network.user_address_prefixes
-  zones                   = local.cloud.zones
-  zones_by_policy         = local.network.zones_by_policy
+  address_space                  = local.network.address_space
+  administrator_address_prefixes = local.network.administrator_address_prefixes
+  bastion_source_prefixes        = try(local.operations.bastion.source_prefixes, [])
+  central_zone_ids               = local.network.central_zone_ids
+  diagnostics                    = module.telemetry.diagnostics
+  dns_servers                    = local.network.dns_servers
+  egress_route_table_id          = local.network.egress_route_table_id
+  gateway_source_prefixes        = try(local.edge.source_prefixes, [])
+  github_hosted_runner           = try(local.operations.runner.github_hosted, null) != null
+  location                       = var.location
+  optional_subnets               = setunion(module.inputs.subnets_in_use, local.network.resolver == null ? [] : ["resolver"])
+  prefix                         = var.prefix
+  resource_group_name            = azurerm_resource_group.network[0].name
+  subnet_overrides               = local.network.subnet_overrides
+  tags                           = local.tags
+  user_address_prefixes          = local.network.user_address_prefixes
+  zones                          = local.cloud.zones
+  zones_by_policy                = local.network.zones_by_policy
 }
 
 module "identity" {
@@ -136,6 +137,7 @@ module "app" {
   tags                      = local.tags
   tenant_auth_endpoint      = "${local.cloud.authority}/${local.entra.tenant_id}/v2.0"
   timers                    = keys(local.jobs)
+  web_addresses             = local.makes_network ? module.network[0].web_addresses : {}
   zone_redundant            = var.zone_redundant
 
   # The function host reads its storage as soon as it starts.

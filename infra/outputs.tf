@@ -93,3 +93,10 @@ output "resolver_address" {
   description = "Where on-premises DNS forwards to; null without a resolver."
   value       = one(module.network[*].resolver_address)
 }
+
+output "settings" {
+  description = "The settings of each application by slot, for secure-openai check --live and make test-azure; none is a secret."
+  value       = local.app_settings
+  # Terraform takes the telemetry connection string for one, which names a place and opens nothing.
+  sensitive = true
+}

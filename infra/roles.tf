@@ -64,8 +64,13 @@ data "azurerm_role_definition" "deployment_manager" {
   scope              = "/subscriptions/${var.subscription_id}"
 
   lifecycle {
+    # Azure knows two types of role: its own, and those that somebody defined.
     postcondition {
-      condition = (
+      condition     = self.type != "BuiltInRole"
+      error_message = "deployment_manager_role_id is a role of Azure's own, which may do more than manage deployments: hand over bootstrap's output for_estate."
+    }
+    postcondition {
+      condition = self.type != "CustomRole" || (
         length(setsubtract([for action in flatten(self.permissions[*].actions) : lower(action)], [for action in local._manage.actions : lower(action)])) == 0
         && length(flatten(self.permissions[*].data_actions)) == 0
       )

@@ -19,6 +19,7 @@ pytest.register_assert_rewrite(
             "holds",
             "management",
             "model",
+            "notes",
             "requests",
             "seals",
             "sessions",

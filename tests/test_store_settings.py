@@ -107,12 +107,17 @@ def test_addresses_belong_to_their_cloud() -> None:
 def test_everything_is_told_at_once() -> None:
     """What is missing of the stores is told beside what is missing of everything else."""
     said = problems(
-        {"SECURE_OPENAI_COSMOS_URL": "https://evil.example", "SECURE_OPENAI_LISTEN_PORT": "x"}
+        {
+            "SECURE_OPENAI_COSMOS_URL": "https://evil.example",
+            "SECURE_OPENAI_LISTEN_PORT": "x",
+            "SECURE_OPENAI_MODEL_SOURCE": "azure",
+        }
     )
 
     assert "SECURE_OPENAI_PUBLIC_URL is missing" in said
     assert "SECURE_OPENAI_LISTEN_PORT: " in said
     assert "SECURE_OPENAI_SEAL_KEY_URL is missing: without it no key signs" in said
+    assert "model_accounts is missing: name the accounts that answer" in said
     assert "SECURE_OPENAI_COSMOS_URL is https and its host ends with" in said
     assert len(said.splitlines()) == len(set(said.splitlines()))
 

@@ -17,6 +17,7 @@ locals {
 }
 
 resource "azurerm_storage_account" "packages" {
+  # checkov:skip=CKV_AZURE_206:the check cannot follow local.replication, which is GZRS unless the region lacks zones or a pair.
   # checkov:skip=CKV_AZURE_33:queue_properties left the provider with version 5; nothing here uses queues.
   # checkov:skip=CKV_AZURE_59:a declared public door; Entra ID only, and closed where packages names nobody.
   # checkov:skip=CKV_AZURE_35:a declared public door; denied by default unless packages.public_because gives the reason.

@@ -54,6 +54,7 @@ run "bootstraps_role_is_given_to_production" {
   override_data {
     target = data.azurerm_role_definition.deployment_manager
     values = {
+      type        = "CustomRole"
       permissions = [{ actions = ["Microsoft.CognitiveServices/accounts/deployments/write"], condition = "", condition_version = "", data_actions = [], not_actions = [], not_data_actions = [] }]
     }
   }

@@ -73,11 +73,24 @@ run "a_role_that_may_do_more_is_refused" {
   override_data {
     target = data.azurerm_role_definition.deployment_manager
     values = {
+      type        = "CustomRole"
       permissions = [{ actions = ["Microsoft.CognitiveServices/accounts/listKeys/action"], condition = "", condition_version = "", data_actions = [], not_actions = [], not_data_actions = [] }]
     }
   }
   variables {
     deployment_manager_role_id = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.Authorization/roleDefinitions/88888888-8888-8888-8888-888888888888"
+  }
+  expect_failures = [data.azurerm_role_definition.deployment_manager]
+}
+
+run "a_role_of_azures_own_is_refused" {
+  command = plan
+  override_data {
+    target = data.azurerm_role_definition.deployment_manager
+    values = { type = "BuiltInRole" }
+  }
+  variables {
+    deployment_manager_role_id = "/subscriptions/00000000-0000-0000-0000-000000000000/providers/Microsoft.Authorization/roleDefinitions/25fbc0a9-bd7c-42a3-aa1a-3b75d497ee68"
   }
   expect_failures = [data.azurerm_role_definition.deployment_manager]
 }

@@ -38,6 +38,7 @@ from secure_openai.store.audit import AuditStore
 from secure_openai.store.blobs import BlobStore
 from secure_openai.store.conversations import ConversationStore
 from secure_openai.store.holds import HoldStore
+from secure_openai.store.notes import NoteStore
 from secure_openai.store.requests import RequestStore
 from secure_openai.store.seals import Seals
 from secure_openai.store.signing import Signer
@@ -61,6 +62,7 @@ class Assembly:
     conversations: ConversationStore
     holds: HoldStore
     requests: RequestStore
+    notes: NoteStore
     exports: BlobStore
     usage: UsageStore
     audit: AuditStore
@@ -141,6 +143,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             conversations=stores.conversations,
             holds=stores.holds,
             requests=stores.requests,
+            notes=stores.notes,
             exports=stores.exports,
             usage=stores.usage,
             audit=stores.audit,

@@ -224,3 +224,19 @@ def split(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
+
+
+def plain_url(value: str) -> str:
+    """Return an absolute address without the slash at its end; an empty one as it is.
+
+    Raises:
+        ValueError: It is none, or has parts that none of ours has.
+    """
+    if not value:
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("write an absolute http or https address")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("write the address without user, query or fragment")
+    return value.rstrip("/")

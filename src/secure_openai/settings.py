@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, field_validator
 
-from secure_openai.accounts import ModelAccount, read_accounts
 from secure_openai.clouds import CLOUDS
-from secure_openai.credential_settings import split
+from secure_openai.credential_settings import plain_url, split
 from secure_openai.environment import (
     AZURE_HOST_VARIABLES,
     PREFIX,
@@ -26,6 +24,7 @@ from secure_openai.environment import (
     policy_file,
     variable_of,
 )
+from secure_openai.model_settings import ModelSettings, ModelSource
 from secure_openai.store_settings import StoreSettings
 
 __all__ = [
@@ -42,15 +41,7 @@ __all__ = [
 ]
 
 
-class ModelSource(StrEnum):
-    """Where completions come from."""
-
-    AZURE = "azure"
-    URL = "url"
-    SCRIPTED = "scripted"
-
-
-class Settings(StoreSettings):
+class Settings(ModelSettings, StoreSettings):
     """Everything that differs between one installation and another."""
 
     public_url: str = Field(
@@ -92,63 +83,6 @@ class Settings(StoreSettings):
         default=None, description="The policy file; the one that ships with the package unless set."
     )
 
-    model_source: ModelSource = Field(
-        default=ModelSource.URL,
-        description="`azure`, `url`, or `scripted` for tests and demonstrations.",
-    )
-    model_accounts: tuple[ModelAccount, ...] = Field(
-        default=(),
-        description="Where `azure` asks: the accounts as JSON, by name: url, priority, "
-        "deployments, and the id by which they are managed.",
-    )
-    model_api_version: str = Field(
-        default="",
-        pattern=r"^(\d{4}-\d{2}-\d{2}(-preview)?)?$",
-        description="A dated version of Azure OpenAI's API, such as 2024-10-21, for addresses by "
-        "deployment; empty asks at /openai/v1.",
-    )
-    retirement_days: int = Field(
-        default=60, ge=1, description="How long before its model retires a deployment is warned of."
-    )
-    model_connect_seconds: float = Field(
-        default=5.0, gt=0, description="How long to wait for a connection to a model."
-    )
-    model_first_byte_seconds: float = Field(
-        default=60.0, gt=0, description="How long to wait for the first event of a stream."
-    )
-    model_whole_seconds: float = Field(
-        default=110.0,
-        gt=0,
-        description="How long to wait for an answer that is not streamed; the estate's gateway "
-        "waits two minutes.",
-    )
-    model_idle_seconds: float = Field(
-        default=110.0,
-        gt=0,
-        description="How long an answer that has begun may pause: a reasoning model thinks in "
-        "silence.",
-    )
-    model_url: str = Field(
-        default="", description="OpenAI-compatible address, such as http://127.0.0.1:8402/v1."
-    )
-    model_deployments: tuple[str, ...] = Field(
-        default=("local",),
-        description="Deployment names that model_url serves, separated by commas.",
-    )
-    model_name: str = Field(default="", description="The model behind them, for people to read.")
-
-    model_key: SecretStr = Field(
-        default=SecretStr(""),
-        description="Bearer credential that model_url asks for, if any. Azure OpenAI needs none.",
-    )
-
-    model_window_tokens: int = Field(
-        default=8192, ge=256, description="Context window of those deployments."
-    )
-    model_answer_tokens: int = Field(
-        default=1024, ge=16, description="Largest answer that those deployments give."
-    )
-
     federation_audience: str = Field(
         default="",
         description="In Azure: audience of the assertion that the managed identity vouches with; "
@@ -171,22 +105,15 @@ class Settings(StoreSettings):
         default=1_048_576, ge=1024, description="Largest request body that is read."
     )
 
-    @field_validator("allowed_hosts", "model_deployments", mode="before")
+    @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         return split(value)
 
-    @field_validator("public_url", "authority", "model_url")
+    @field_validator("public_url", "authority")
     @classmethod
     def _plain_url(cls, value: str) -> str:
-        if not value:
-            return value
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("write an absolute http or https address")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("write the address without user, query or fragment")
-        return value.rstrip("/")
+        return plain_url(value)
 
     @field_validator("public_url")
     @classmethod
@@ -195,20 +122,13 @@ class Settings(StoreSettings):
             raise ValueError("write the origin only, without a path")
         return value
 
-    @field_validator("model_accounts", mode="before")
-    @classmethod
-    def _read_accounts(cls, value: object) -> object:
-        if isinstance(value, str):
-            return read_accounts(value) if value.strip() else ()
-        return value
-
     @property
     def uses_credential(self) -> bool:
         """Return whether anything asks Azure: stores, models, telemetry, or sign-in there."""
         signs_in = self.azure_host and urlsplit(self.authority).scheme == "https"
         sends = bool(self.telemetry_connection_string)
         answers = self.model_source is ModelSource.AZURE
-        return signs_in or sends or answers or super().uses_credential
+        return signs_in or sends or answers or self.kept_in_azure
 
     @property
     def telemetry_url(self) -> str:
@@ -219,7 +139,6 @@ class Settings(StoreSettings):
     def _problems(self) -> Iterator[str]:
         yield from super()._problems()
         yield from self._problems_of_sign_in()
-        yield from self._problems_of_models()
         yield from self._problems_of_telemetry()
 
     def _problems_of_sign_in(self) -> Iterator[str]:
@@ -245,27 +164,6 @@ class Settings(StoreSettings):
                 yield f"authority is http, so {name} must be on loopback"
         if not is_loopback_host(self.listen_host):
             yield "authority is http, so listen_host must be a loopback address"
-
-    def _problems_of_models(self) -> Iterator[str]:
-        if self.model_source is ModelSource.URL and not self.model_url:
-            yield "model_url is missing: write the address of an OpenAI-compatible API"
-        if self.model_source is not ModelSource.AZURE:
-            return
-        if not self.model_accounts:
-            yield "model_accounts is missing: name the accounts that answer"
-        domains = self.cloud_facts.model_domains
-        for account in self.model_accounts:
-            parts = urlsplit(account.url)
-            if is_loopback(account.url) and not self.azure_host:
-                continue
-            # Our credential goes there: nobody else's host may get it.
-            if parts.scheme != "https" or not (parts.hostname or "").endswith(
-                tuple(f".{domain}" for domain in domains)
-            ):
-                yield (
-                    f"model_accounts: {account.name}'s url is https and ends with "
-                    f"{' or '.join(domains)} in the cloud {self.cloud}"
-                )
 
     def _problems_of_telemetry(self) -> Iterator[str]:
         if not self.telemetry_connection_string:

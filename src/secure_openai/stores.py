@@ -14,6 +14,7 @@ from secure_openai.store.blobs import BlobStore
 from secure_openai.store.conversations import ConversationStore
 from secure_openai.store.folder import FolderBlobs
 from secure_openai.store.holds import HoldStore
+from secure_openai.store.notes import NoteStore
 from secure_openai.store.requests import RequestStore
 from secure_openai.store.seals import LARGEST_BYTES, Seals
 from secure_openai.store.sessions import SessionStore
@@ -22,6 +23,7 @@ from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.holds import SqliteHoldStore
+from secure_openai.store.sqlite.notes import SqliteNoteStore
 from secure_openai.store.sqlite.requests import SqliteRequestStore
 from secure_openai.store.sqlite.sessions import SqliteSessionStore
 from secure_openai.store.sqlite.usage import SqliteUsageStore
@@ -46,6 +48,7 @@ class Stores:
         conversations: What people and models said.
         holds: Whose data may not be deleted.
         requests: What people asked to have done with their data.
+        notes: What jobs have done and need not do again.
         usage: What counts against quota.
         audit: Who was let do what, and why not.
         sessions: Who is signed in.
@@ -57,6 +60,7 @@ class Stores:
     conversations: ConversationStore
     holds: HoldStore
     requests: RequestStore
+    notes: NoteStore
     usage: UsageStore
     audit: AuditStore
     sessions: SessionStore
@@ -97,6 +101,7 @@ async def _of_a_folder(settings: Settings, stack: AsyncExitStack) -> Stores:
         ),
         holds=observed(SqliteHoldStore(database), system=SQLITE, collection="holds"),
         requests=observed(SqliteRequestStore(database), system=SQLITE, collection="requests"),
+        notes=observed(SqliteNoteStore(database), system=SQLITE, collection="notes"),
         usage=observed(SqliteUsageStore(database), system=SQLITE, collection="usage"),
         audit=observed(audit, system=SQLITE, collection="audit"),
         sessions=observed(SqliteSessionStore(database), system=SQLITE, collection="sessions"),
@@ -116,6 +121,7 @@ async def _of_azure(
     from secure_openai.store.cosmos.conversations import CosmosConversationStore  # noqa: PLC0415
     from secure_openai.store.cosmos.database import CosmosDatabase  # noqa: PLC0415
     from secure_openai.store.cosmos.holds import CosmosHoldStore  # noqa: PLC0415
+    from secure_openai.store.cosmos.notes import CosmosNoteStore  # noqa: PLC0415
     from secure_openai.store.cosmos.requests import CosmosRequestStore  # noqa: PLC0415
     from secure_openai.store.cosmos.sessions import CosmosSessionStore  # noqa: PLC0415
     from secure_openai.store.cosmos.usage import CosmosUsageStore  # noqa: PLC0415
@@ -146,6 +152,7 @@ async def _of_azure(
         ),
         holds=observed(CosmosHoldStore(database), system=COSMOS, collection="holds"),
         requests=observed(CosmosRequestStore(database), system=COSMOS, collection="requests"),
+        notes=observed(CosmosNoteStore(database), system=COSMOS, collection="notes"),
         usage=observed(usage, system=COSMOS, collection="usage"),
         audit=observed(audit, system=COSMOS, collection="audit"),
         sessions=observed(CosmosSessionStore(database), system=COSMOS, collection="sessions"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from secure_openai.edge.my_data import CONFIRMATION
+from secure_openai.edge.my_data import CONFIRMATION, GONE
 from secure_openai.jobs.catalogue import JOBS, exports_in
 from secure_openai.testing.person import named
 from secure_openai.types import utc_now
@@ -112,6 +112,9 @@ async def test_export(world: World) -> None:
         assert cookie
         assert cookie not in file.text
 
+        (name,) = [one.name async for one in world.assembly.exports.list()]
+        await world.assembly.exports.delete(name)
+        assert problem(await http.get(address), 404) == GONE
         exports = exports_in(world.assembly)
         found = await world.assembly.requests.due(now=utc_now() + timedelta(days=8))
         await exports.expire(found[0])

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
@@ -18,13 +19,14 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from secure_openai.assembly import credential_for
 from secure_openai.outbound import Outbound
-from secure_openai.probes.asks import OTHERS, Identity, asks_of
+from secure_openai.probes.asks import NOT_ASKED, Identity, asks_of
 from secure_openai.probes.estate import answers_of
 from secure_openai.probes.probe import Answer, Outcome, Prober
 from secure_openai.settings import Settings
 from secure_openai.tables import table
 from tests.cosmosdb.estate import server_context
-from tests.hosted.estate import COSMOS, COSMOS_REGION, MODELS, Estate
+from tests.hosted.estate import COSMOS, COSMOS_REGION, INGESTION, MODELS, Estate
+from tests.ingestion import ingesting
 from tests.servers import listening, port_of
 from tests.store.azure.estate import STORAGE, VAULT
 from tests.system import environment
@@ -123,8 +125,8 @@ async def test_all_is_well(estate: Estate) -> None:
 
     assert (code, again) == (0, 0), said
     assert "Everything answers as the web application needs it." in said
-    for host in (COSMOS, COSMOS_REGION, STORAGE, *MODELS):
-        assert host in said
+    for expected in (COSMOS, COSMOS_REGION, STORAGE, VAULT, *MODELS, "Key Vault Reader"):
+        assert expected in said
     assert {row["host"] for row in found} == {"localhost", COSMOS, COSMOS_REGION, STORAGE, VAULT}
     assert {row["tls"] for row in found} == {"TLSv1.3"}
     assert {row["role"] for row in found if row["host"] == VAULT} == {SEAL_KEY}
@@ -221,7 +223,7 @@ async def test_nobody_answers(
     fault(estate)
     found = said_of(await answers(estate), outcome)
 
-    assert found.keys() == {COSMOS, STORAGE, *MODELS}
+    assert found.keys() == {COSMOS, STORAGE, VAULT, *MODELS}
     assert all(said in one for one in found.values())
 
 
@@ -233,6 +235,20 @@ async def test_a_certificate_of_nobody(estate: Estate, tmp_path: Path) -> None:
     assert {one.outcome for one in found} == {Outcome.UNTRUSTED}
     assert all("its certificate is not trusted (" in one.says for one in found)
     assert estate.cosmos.calls == []
+
+
+async def test_telemetry_is_reached_and_given_nothing(estate: Estate) -> None:
+    """What takes nothing but telemetry is asked whether it answers, without a token."""
+    with ingesting(estate.tls) as ingestion:
+        place = estate.telemetry_to(urlsplit(ingestion.url).port or 0)
+        found = await answers(estate, APPLICATIONINSIGHTS_CONNECTION_STRING=place)
+    estate.network.routes.pop(INGESTION)
+    gone = await answers(estate, APPLICATIONINSIGHTS_CONNECTION_STRING=place)
+
+    assert {one.outcome for one in found} == {Outcome.GOOD}
+    assert INGESTION in {one.ask.host for one in found}
+    assert (ingestion.tokens, ingestion.items) == ([""], [])
+    assert said_of(gone, Outcome.UNREACHABLE).keys() == {INGESTION}
 
 
 async def test_a_laptop_has_nothing_to_ask(estate: Estate) -> None:
@@ -280,11 +296,11 @@ async def test_a_public_address_gets_nothing(estate: Estate) -> None:
 
 
 async def test_every_need_is_asked_for(estate: Estate) -> None:
-    """Each row of the table of roles is asked for, is the host's own, or cannot be asked for."""
+    """Each row of the table of roles is asked for, or is one of those that nothing asks for."""
     settings = Settings.load(estate.settings())
     asked = {ask.need for identity in Identity for ask in asks_of(settings, identity)} - {""}
 
-    assert asked | OTHERS | {"observe"} == set(table("roles"))
+    assert set(table("roles")) - NOT_ASKED == asked
     for identity in Identity:
         for ask in asks_of(settings, identity):
             assert not ask.need or identity in table("roles")[ask.need]["identities"]

@@ -344,6 +344,11 @@ REFUSED: Final[dict[str, list[Mistake]]] = {
             "no tag, and not everybody",
         ),
         (
+            "administrators who are everybody",
+            {"network": {"administrator_address_prefixes": ["0.0.0.0/0"]}},
+            "administrator_address_prefixes are IPv4 ranges of your own networks",
+        ),
+        (
             "users by a tag",
             {"network": {"user_address_prefixes": ["Internet"]}},
             "no tag, and not everybody",

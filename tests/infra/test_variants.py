@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+import copy
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.estate import Estate
+from secure_openai.posture.explanation import explain
 from secure_openai.posture.proof import prove
 from secure_openai.posture.simulation import Workspace, simulate
+from secure_openai.posture.topology import Topology
 from tests.infra.estate import INFRA, environment
 
 KEY = "ssh-rsa " + "AAAAB3NzaC1yc2EAAAADAQABAAABgQC7" + "a" * 340 + "= operator"
@@ -58,7 +62,11 @@ INSIDE: dict[str, Any] = {
     "deployment_manager_role_id": ROLE,
     "edge": EDGE,
     "entra": {**ENTRA, "role_members": {"admin": [GROUP], "user": [GROUP]}},
-    "network": {"resolver": {}, "user_address_prefixes": ["192.168.0.0/16"]},
+    "network": {
+        "administrator_address_prefixes": ["10.99.7.0/24"],
+        "resolver": {},
+        "user_address_prefixes": ["192.168.0.0/16"],
+    },
     "operations": {
         "bastion": {},
         "jump_machine": {"administrators": [GROUP], "ssh_public_key": KEY},
@@ -289,15 +297,76 @@ def test_policy_of_a_trial_denies_keys_and_not_its_door() -> None:
 
 
 def test_a_resolver_answers_people_on_premises(inside: Estate) -> None:
-    """The resolver has a delegated subnet; people's ranges may ask it and reach the endpoints."""
+    """The resolver has a delegated subnet; people's ranges may ask it."""
     (inbound,) = inside.every("azurerm_private_dns_resolver_inbound_endpoint")
     subnet = inside.at('module.network[0].azurerm_subnet.this["resolver"]')
     found = rules(inside, "endpoints")
 
     assert inbound.values["ip_configurations"][0]["subnet_id"] == subnet.id
-    assert "192.168.0.0/16" in found["https-from-callers-inbound"]["source_address_prefixes"]
+    assert found["web-from-users-inbound"]["source_address_prefix"] == "192.168.0.0/16"
     assert found["deny-the-rest-inbound"]["access"] == "Deny"
     assert inside.outputs["resolver_address"]
+
+
+@pytest.mark.parametrize("slot", ["production", "staging"])
+def test_people_and_the_edge_reach_the_web_application_and_nothing_behind_it(
+    inside: Estate, outside: Estate, slot: str
+) -> None:
+    """Their rules end at the addresses of its endpoints; administrators' end at every endpoint."""
+    for estate, kind in ((inside, "web"), (outside, "web_by_policy")):
+        endpoint = estate.at(f'module.app.azurerm_private_endpoint.{kind}["{slot}"]')
+        (taken,) = endpoint.values["ip_configuration"]
+        edge = rules(estate, "endpoints")["web-from-edge-inbound"]
+        out = rules(estate, "gateway")["web-outbound"]
+
+        reached = taken["private_ip_address"] == edge["destination_address_prefix"]
+        assert reached == (slot == "production")
+        assert out["destination_address_prefix"] == edge["destination_address_prefix"]
+    (taken,) = inside.at(f'module.app.azurerm_private_endpoint.web["{slot}"]').values[
+        "ip_configuration"
+    ]
+    found = rules(inside, "endpoints")
+    assert (
+        taken["private_ip_address"]
+        in (found["web-from-users-inbound"]["destination_address_prefixes"])
+    )
+    (subnet,) = inside.at('module.network[0].azurerm_subnet.this["endpoints"]').values[
+        "address_prefixes"
+    ]
+    everything = found["https-from-callers-inbound"]
+    assert everything["destination_address_prefix"] == subnet
+    assert "10.99.7.0/24" in everything["source_address_prefixes"]
+    assert "192.168.0.0/16" not in everything["source_address_prefixes"]
+
+
+def test_the_way_from_the_edge_ends_at_the_web_application(inside: Estate) -> None:
+    """The proof walks it: the gateway's subnet reaches the web application, and not Cosmos DB."""
+    topology = Topology(inside, None, Assumptions())
+    ways = {
+        f"{one.target}": one.open
+        for target in ("web", "cosmos", "model", "vault", "storage")
+        for one in explain(topology, f"snet-gateway -> {target}")
+    }
+
+    assert [target for target, is_open in ways.items() if is_open is not False] == [
+        target for target in ways if target.startswith("app-chat") and "staging" not in target
+    ]
+    assert len(ways) > 5
+
+
+def test_an_address_that_an_endpoint_cannot_have_is_not_believed(inside: Estate) -> None:
+    """Written beside its subnet it says nothing: the whole subnet is asked, and is not open."""
+    address = 'module.app.azurerm_private_endpoint.web["production"]'
+    values = copy.deepcopy(dict(inside.at(address).values))
+    values["ip_configuration"][0]["private_ip_address"] = "192.0.2.1"
+    moved = [
+        replace(one, values=values) if one.address == address else one for one in inside.resources
+    ]
+    topology = Topology(replace(inside, resources=tuple(moved)), None, Assumptions())
+    ways = {one.target: one.open for one in explain(topology, "snet-gateway -> web")}
+
+    assert len(ways) == 2
+    assert set(ways.values()) == {False}
 
 
 def test_zones_that_a_policy_attaches_are_left_alone(outside: Estate) -> None:

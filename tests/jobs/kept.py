@@ -48,13 +48,17 @@ class Kept:
 
     async def events(self, action: str) -> list[AuditEvent]:
         """Return the audit's events of an action, of all chains."""
-        await self.audit.flush()
-        return [
-            record.event
-            for head in await self.audit.heads()
-            for record in (await self.audit.records(head.chain, limit=10_000)).items
-            if record.event.action == action
-        ]
+        return [event for event in await events_of(self.audit) if event.action == action]
+
+
+async def events_of(audit: AuditStore) -> list[AuditEvent]:
+    """Return every event of all chains."""
+    await audit.flush()
+    return [
+        record.event
+        for head in await audit.heads()
+        for record in (await audit.records(head.chain, limit=10_000)).items
+    ]
 
 
 @asynccontextmanager

@@ -191,6 +191,27 @@ async def test_export(kept: Kept, job: Attending) -> None:
     assert MARKER not in json.dumps(event.facts)
 
 
+async def test_an_export_that_is_cut_off(
+    kept: Kept, job: Attending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off between the file and its request, and run again, there is one file and one record."""
+    await fill(kept)
+    request = await ask(kept, RequestKind.EXPORT)
+
+    async def killed(_: DataRequest) -> DataRequest:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kept.requests, "change", killed)
+        with pytest.raises(asyncio.CancelledError):
+            await job.run()
+    assert (await kept.requests.get(ANNA, request.id)).state is RequestState.ASKED
+
+    assert await job.run() == {"exported": 1}
+    assert [one.name async for one in job.blobs.list()] == [export_name(request)]
+    assert len(await kept.events("export.made")) == 1
+
+
 async def test_an_export_expires(kept: Kept, job: Attending) -> None:
     """An export is gone when its days are over, and its request says so."""
     request = await ask(kept, RequestKind.EXPORT)
@@ -261,6 +282,34 @@ async def test_erasure(kept: Kept, job: Attending) -> None:
     assert after.records > before.records
     by_her = [record.event async for record in kept.audit.of(ANNA)]
     assert [one.action for one in by_her] == ["completion.settled"]
+
+
+async def test_what_a_list_did_not_show(
+    kept: Kept, job: Attending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a list that was behind did not show goes with the next run; a hold stops that too."""
+    await fill(kept)
+    page = await kept.conversations.list(ANNA)
+    behind = replace(page, items=page.items[1:])
+    request = await ask(kept, RequestKind.ERASURE)
+
+    async def listed(*_: object, **__: object) -> object:
+        return behind
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kept.conversations, "list", listed)
+        assert await job.run() == {"erased": 1}
+    assert (await remains(kept))[0] == 1
+    await kept.holds.place(hold_on())
+    job.now = lambda: utc_now() + 9 * DAY
+    await job.run()
+    assert await remains(kept) == [1, 0, 1]
+
+    await kept.holds.lift(ANNA, None)
+    await job.run()
+    await job.run()
+    assert await remains(kept) == [0, 0, 0]
+    assert (await kept.requests.get(ANNA, request.id)).state is RequestState.DONE
 
 
 async def test_what_was_begun_after_it_was_asked_stays(kept: Kept, job: Attending) -> None:

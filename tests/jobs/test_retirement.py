@@ -16,9 +16,9 @@ from secure_openai.jobs.retirement import warn
 from secure_openai.model.management.resource_manager.deployments import AzureDeployments
 from secure_openai.model.management.served import ServedDeployments
 from secure_openai.store.audit import AuditEvent
-from secure_openai.store.folder import FolderBlobs
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.database import Database
+from secure_openai.store.sqlite.notes import SqliteNoteStore
 from secure_openai.tables import table
 from secure_openai.types import Deployment, JsonObject
 from tests.model.management.conftest import management, manager  # noqa: F401 - fixtures
@@ -34,22 +34,28 @@ ACCOUNTS = read_accounts(
 
 
 @pytest.fixture
-async def audit(tmp_path: Path) -> AsyncIterator[SqliteAuditStore]:
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """Return a database."""
+    opened = await Database.open(tmp_path / "data" / "test.db")
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def audit(database: Database) -> AsyncIterator[SqliteAuditStore]:
     """Return an audit."""
-    database = await Database.open(tmp_path / "data" / "test.db")
     store = await SqliteAuditStore.open(database)
     yield store
     await store.aclose()
-    await database.aclose()
 
 
 class Warner:
     """The job, at some moment."""
 
-    def __init__(self, accounts: object, audit: SqliteAuditStore, folder: Path) -> None:
+    def __init__(self, accounts: object, audit: SqliteAuditStore, database: Database) -> None:
         self.accounts = accounts
         self.audit = audit
-        self.notes = FolderBlobs(folder)
+        self.notes = SqliteNoteStore(database)
 
     async def run(self, days_before: int) -> JsonObject:
         """Run it so many days before gpt-5.1 retires."""
@@ -75,14 +81,14 @@ def job(
     manager: ResourceManager,  # noqa: F811
     management: AzureDeployments,  # noqa: F811
     audit: SqliteAuditStore,
-    tmp_path: Path,
+    database: Database,
 ) -> Warner:
     """Return the job over an account with a deployment that retires and one that does not."""
     manager.deployments = {
         "answers": deployment("answers"),
         "small": deployment("small", "gpt-5.6"),
     }
-    return Warner(management, audit, tmp_path / "notes")
+    return Warner(management, audit, database)
 
 
 async def test_what_cannot_be_recorded_is_warned_of_again(
@@ -97,7 +103,6 @@ async def test_what_cannot_be_recorded_is_warned_of_again(
         patched.setattr(job.audit, "flush", fails)
         with pytest.raises(AuditUnavailable):
             await job.run(10)
-    assert [one async for one in job.notes.list()] == []
 
     assert (await job.run(10))["recorded"] == 1
 
@@ -159,12 +164,12 @@ async def test_an_account_that_may_not_be_looked_at(
     )
 
 
-async def test_what_is_only_served(audit: SqliteAuditStore, tmp_path: Path) -> None:
+async def test_what_is_only_served(audit: SqliteAuditStore, database: Database) -> None:
     """Deployments without an account to look at retire by the table; a laptop's never do."""
     served = ServedDeployments(
         lambda: [Deployment("answers", "gpt-5.1"), Deployment("local", "gemma-3")]
     )
-    report = await Warner(served, audit, tmp_path / "notes").run(20)
+    report = await Warner(served, audit, database).run(20)
 
     assert report == {"deployments": 2, "retiring": 1, "recorded": 1, "unread": 0}
     assert date.fromisoformat(table("models")["models"]["gpt-5.1"]["retires"]) == RETIRES.date()

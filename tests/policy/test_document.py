@@ -331,10 +331,10 @@ def test_days_that_are_none(written: str) -> None:
 
 
 def test_retention() -> None:
-    """What is not said of retention keeps conversations, and exports for a week."""
-    assert Policy.parse(GOOD).retention == Retention(None, 7)
-    table = "[retention]\nconversation_days = 365\nexport_days = 1\n"
-    assert Policy.parse(GOOD + table).retention == Retention(365, 1)
+    """What is not said of retention keeps conversations, and exports for a day."""
+    assert Policy.parse(GOOD).retention == Retention(None, 1)
+    table = "[retention]\nconversation_days = 365\nexport_days = 3\n"
+    assert Policy.parse(GOOD + table).retention == Retention(365, 3)
     near = problems(f"{GOOD}[retention]\nconversation_day = 3\n")
     assert "did you mean 'conversation_days'?" in near
     assert problems(f"retention = 3\n{GOOD}") == "policy.toml:1: write a table [retention]."

@@ -108,6 +108,12 @@ variable "timers" {
   type        = set(string)
 }
 
+variable "web_addresses" {
+  description = "Addresses that the web application's endpoints take, by slot; empty leaves them to Azure."
+  type        = map(string)
+  default     = {}
+}
+
 variable "web_command" {
   description = "What starts the web application."
   type        = string

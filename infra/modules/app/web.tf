@@ -154,6 +154,16 @@ resource "azurerm_private_endpoint" "web" {
     subresource_names              = [each.value]
     is_manual_connection           = false
   }
+  # A security group lets people and the edge reach this address, and no other endpoint.
+  dynamic "ip_configuration" {
+    for_each = contains(keys(var.web_addresses), each.key) ? [var.web_addresses[each.key]] : []
+    content {
+      name               = "web"
+      private_ip_address = ip_configuration.value
+      subresource_name   = each.value
+      member_name        = each.value
+    }
+  }
   private_dns_zone_group {
     name                 = "zones"
     private_dns_zone_ids = var.private_network.zone_ids["sites"]
@@ -176,6 +186,16 @@ resource "azurerm_private_endpoint" "web_by_policy" {
     private_connection_resource_id = azurerm_linux_web_app.this.id
     subresource_names              = [each.value]
     is_manual_connection           = false
+  }
+  # A security group lets people and the edge reach this address, and no other endpoint.
+  dynamic "ip_configuration" {
+    for_each = contains(keys(var.web_addresses), each.key) ? [var.web_addresses[each.key]] : []
+    content {
+      name               = "web"
+      private_ip_address = ip_configuration.value
+      subresource_name   = each.value
+      member_name        = each.value
+    }
   }
 
   lifecycle {

@@ -132,16 +132,17 @@ variable "model_accounts" {
 variable "network" {
   description = "The virtual network that is made, or an existing one by id."
   type = object({
-    address_space         = optional(string, "10.20.0.0/22")
-    central_zone_ids      = optional(map(string))
-    dns_servers           = optional(list(string))
-    egress_route_table_id = optional(string)
-    existing              = optional(object({ location = optional(string), subnet_ids = map(string) }))
-    private_link_scope_id = optional(string)
-    resolver              = optional(object({}))
-    subnet_overrides      = optional(map(string), {})
-    user_address_prefixes = optional(list(string), [])
-    zones_by_policy       = optional(bool, false)
+    address_space                  = optional(string, "10.20.0.0/22")
+    administrator_address_prefixes = optional(list(string), [])
+    central_zone_ids               = optional(map(string))
+    dns_servers                    = optional(list(string))
+    egress_route_table_id          = optional(string)
+    existing                       = optional(object({ location = optional(string), subnet_ids = map(string) }))
+    private_link_scope_id          = optional(string)
+    resolver                       = optional(object({}))
+    subnet_overrides               = optional(map(string), {})
+    user_address_prefixes          = optional(list(string), [])
+    zones_by_policy                = optional(bool, false)
   })
   default  = {}
   nullable = false
@@ -178,8 +179,9 @@ variable "network" {
     condition = var.network.existing == null || alltrue([
       var.network.dns_servers == null, var.network.egress_route_table_id == null,
       length(var.network.subnet_overrides) == 0, length(var.network.user_address_prefixes) == 0,
+      length(var.network.administrator_address_prefixes) == 0,
     ])
-    error_message = "dns_servers, egress_route_table_id, subnet_overrides and user_address_prefixes are of the network that is made here: in an existing one its owner decides them, so leave them out."
+    error_message = "administrator_address_prefixes, dns_servers, egress_route_table_id, subnet_overrides and user_address_prefixes are of the network that is made here: in an existing one its owner decides them, so leave them out."
   }
   validation {
     condition     = var.network.existing != null || var.operations.bastion != null || alltrue([var.operations.jump_machine == null, try(var.operations.runner.machine, null) == null])

@@ -41,6 +41,11 @@ output "virtual_network_id" {
   value       = azurerm_virtual_network.this.id
 }
 
+output "web_addresses" {
+  description = "Addresses of the endpoint subnet that the web application's endpoints take, by slot: people and the edge reach these."
+  value       = local.web_addresses
+}
+
 output "zone_ids" {
   description = "Ids of the private DNS zones made here, by name."
   value       = { for name, zone in azurerm_private_dns_zone.this : name => zone.id }

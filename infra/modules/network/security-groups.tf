@@ -3,13 +3,18 @@
 locals {
   _endpoints = local.prefixes["endpoints"]
   _callers = concat(
-    [for name in ["administration", "applications", "gateway", "runner"] : local.prefixes[name] if contains(local.subnets, name)],
-    var.user_address_prefixes,
+    [for name in ["administration", "applications", "runner"] : local.prefixes[name] if contains(local.subnets, name)],
+    var.administrator_address_prefixes,
   )
-  _resolvers = var.dns_servers == null ? ["168.63.129.16"] : var.dns_servers
-  _bastion   = contains(local.subnets, "bastion") ? [local.prefixes["bastion"]] : []
+  # People and the edge have business with the web application and with nothing behind it. Azure keeps the
+  # last address of a subnet for itself; these two before it are given to the application's endpoints.
+  web_addresses = { production = cidrhost(local._endpoints, -2), staging = cidrhost(local._endpoints, -3) }
+  _people       = concat(var.user_address_prefixes, var.administrator_address_prefixes)
+  _edge         = contains(local.subnets, "gateway") ? [local.prefixes["gateway"]] : []
+  _resolvers    = var.dns_servers == null ? ["168.63.129.16"] : var.dns_servers
+  _bastion      = contains(local.subnets, "bastion") ? [local.prefixes["bastion"]] : []
   # Who is named comes in; with nobody named, whoever is in the network or joined to it.
-  _bastion_users = concat(var.bastion_source_prefixes, var.user_address_prefixes)
+  _bastion_users = concat(var.bastion_source_prefixes, local._people)
   # Ubuntu's mirrors answer over plain HTTP; what comes from them is signed.
   _downloads = { name = "downloads", from = ["VirtualNetwork"], to = ["*"], ports = ["80", "443"], protocol = "Tcp" }
 
@@ -42,7 +47,11 @@ locals {
       ]
     }
     endpoints = {
-      Inbound  = [{ name = "https-from-callers", from = local._callers, to = [local._endpoints], ports = ["443"], protocol = "Tcp" }]
+      Inbound = [
+        { name = "https-from-callers", from = local._callers, to = [local._endpoints], ports = ["443"], protocol = "Tcp" },
+        { name = "web-from-users", from = var.user_address_prefixes, to = values(local.web_addresses), ports = ["443"], protocol = "Tcp" },
+        { name = "web-from-edge", from = local._edge, to = [local.web_addresses.production], ports = ["443"], protocol = "Tcp" },
+      ]
       Outbound = []
     }
     # Source: Microsoft Learn, "Application Gateway infrastructure configuration".
@@ -53,12 +62,12 @@ locals {
         { name = "users", from = length(var.gateway_source_prefixes) > 0 ? var.gateway_source_prefixes : ["VirtualNetwork"], to = ["*"], ports = ["443"], protocol = "Tcp" },
       ]
       Outbound = [
-        { name = "endpoints", from = ["VirtualNetwork"], to = [local._endpoints], ports = ["443"], protocol = "Tcp" },
+        { name = "web", from = ["VirtualNetwork"], to = [local.web_addresses.production], ports = ["443"], protocol = "Tcp" },
         { name = "azure", from = ["VirtualNetwork"], to = ["Internet"], ports = ["443"], protocol = "Tcp" },
       ]
     }
     resolver = {
-      Inbound  = [{ name = "dns-from-users", from = length(var.user_address_prefixes) > 0 ? var.user_address_prefixes : ["VirtualNetwork"], to = ["*"], ports = ["53"], protocol = "*" }]
+      Inbound  = [{ name = "dns-from-users", from = length(local._people) > 0 ? local._people : ["VirtualNetwork"], to = ["*"], ports = ["53"], protocol = "*" }]
       Outbound = []
     }
     # An administrator registers a runner machine by hand; GitHub's machines take nobody in.

@@ -16,6 +16,17 @@ variable "address_space" {
   }
 }
 
+variable "administrator_address_prefixes" {
+  description = "Address ranges from which every endpoint may be reached, for whoever reads logs or asks models from a machine of his own."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for one in var.administrator_address_prefixes : can(cidrnetmask(one)) && try(cidrhost(one, 0) == split("/", one)[0] && tonumber(split("/", one)[1]) >= 8, false)])
+    error_message = "administrator_address_prefixes are IPv4 ranges of your own networks, /8 or smaller, named after their first address, such as 192.168.7.0/24; no tag, and not everybody."
+  }
+}
+
 variable "bastion_source_prefixes" {
   description = "Who may reach Bastion: address ranges, or Internet for everybody; empty lets in who is in the network or joined to it."
   type        = list(string)
@@ -134,7 +145,7 @@ variable "tags" {
 }
 
 variable "user_address_prefixes" {
-  description = "Address ranges of people who come by VPN or from on premises; they may reach the endpoints and the resolver."
+  description = "Address ranges of people who come by VPN or from on premises; they may reach the web application and the resolver."
   type        = list(string)
   default     = []
 

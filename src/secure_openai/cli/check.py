@@ -115,7 +115,7 @@ def _print(answers: list[Answer], identity: Identity) -> None:
         table.add_column(name, overflow="fold")
     for answer in answers:
         good = answer.outcome is Outcome.GOOD
-        access = answer.ask.role or "no role needed" if good else f"[red]{answer.outcome}[/red]"
+        access = answer.ask.role or "answers" if good else f"[red]{answer.outcome}[/red]"
         address = ", ".join(answer.addresses)
         table.add_row(
             "[green]✓[/green]" if good else "[red]✗[/red]",

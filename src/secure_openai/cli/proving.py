@@ -63,6 +63,7 @@ OPTIONS: Final[dict[str, tuple[str, Callable[[str], Any]]]] = {
 }
 """Every option that takes a value: the argument of `proven` that it gives, and its type."""
 
+_PATH: Final[tuple[str, Callable[[str], Any]]] = ("path", Path)
 _MANY: Final = frozenset({"var_file"})
 _EXITS: Final = {Verdict.PROVEN: 0, Verdict.FINDING: NEGATIVE, Verdict.CANNOT_TELL: COULD_NOT_RUN}
 _WRITERS: Final = {
@@ -102,10 +103,9 @@ def plain(words: Sequence[str]) -> dict[str, Any] | None:
         word = left.pop(0)
         name, equals, value = word.partition("=")
         if not word.startswith("-"):
-            name, value = "path", word
-            argument, read_as = "path", Path
+            (argument, read_as), value = _PATH, word
         elif name in OPTIONS and (equals or left):
-            argument, read_as = OPTIONS[name]  # type: ignore[assignment]
+            argument, read_as = OPTIONS[name]
             value = value if equals else left.pop(0)
         else:
             return None

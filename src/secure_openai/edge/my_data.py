@@ -26,6 +26,8 @@ from secure_openai.types import JsonObject, Principal, PrincipalId, PrincipalKin
 CONFIRMATION = "erase everything of mine"
 """What has to be written to have everything erased."""
 
+GONE = "This export is gone: ask for another."
+
 RETRY_SECONDS = 60
 """When to look again for an export that is under way."""
 
@@ -80,9 +82,13 @@ async def get_export(request: Request, request_id: str) -> Response:
             request_json(found), status_code=202, headers={"Retry-After": str(RETRY_SECONDS)}
         )
     if found.state is not RequestState.DONE or not found.expires or found.expires <= utc_now():
-        raise NotFound(found.reason or "This export is gone: ask for another.")
+        raise NotFound(found.reason or GONE)
     assembly.audit.ensure_writable()
-    content = await assembly.exports.get(export_name(found))
+    try:
+        content = await assembly.exports.get(export_name(found))
+    except NotFound:
+        # Where it lies things are dropped by themselves, too.
+        raise NotFound(GONE) from None
     record(
         request,
         "export.downloaded",

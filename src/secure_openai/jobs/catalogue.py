@@ -113,7 +113,7 @@ async def _retirement(assembly: Assembly) -> JsonObject:
         assembly.deployments.management,
         assembly.settings.model_accounts,
         assembly.audit,
-        assembly.exports,
+        assembly.notes,
         days=assembly.settings.retirement_days,
     )
 

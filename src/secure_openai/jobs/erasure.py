@@ -8,7 +8,6 @@ principal by tenant and object id only, which means nobody to whoever has no dir
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -96,23 +95,17 @@ class Erasures:
         )
 
     async def _erase(self, request: DataRequest) -> JsonObject:
-        principal = request.principal
-        ended = await self._sessions.revoke(principal)
-        deleted = 0
-        async for conversation in self._asked_for(request):
-            deleted += await self._delete(conversation)
         return {
-            "sessions": ended,
-            "conversations": deleted,
+            "sessions": await self._sessions.revoke(request.principal),
+            "conversations": await self._conversations_left(request),
             "exports": await self._drop_exports(request),
         }
 
-    async def _asked_for(self, request: DataRequest) -> AsyncIterator[Conversation]:
-        """Yield what was there when it was asked."""
+    async def _conversations_left(self, request: DataRequest) -> int:
+        """Delete what was there when it was asked; return how many there were."""
         found = [one async for one in every(self._conversations, request.principal)]
-        for conversation in found:
-            if conversation.created <= request.asked:
-                yield conversation
+        asked = [one for one in found if one.created <= request.asked]
+        return sum([await self._delete(one) for one in asked])
 
     async def _delete(self, conversation: Conversation) -> bool:
         etag = conversation.etag
@@ -162,18 +155,27 @@ class Erasures:
                 return
 
     async def _finished(self, request: DataRequest) -> DataRequest:
-        """Drop the counts; the request is done when a run finds nothing left to drop."""
-        if Windows.of(self._clock() - timedelta(days=DAYS_COUNTED)).day <= self._day(request):
+        """Drop the counts; the request is done when a run finds nothing left to drop.
+
+        Lists may be behind what others wrote a moment before it was asked, and an export that was
+        cut off may have left its file: both are looked for again with every run.
+        """
+        if await self._holds.of(request.principal):
             return request
-        left = await self._usage.erase(request.principal, until=self._day(request))
-        while await self._conversations.finish_deletions():
-            left += 1
+        try:
+            left = await self._conversations_left(request)
+        except LegalHold:
+            return request
+        left += await self._drop_exports(request)
+        while cleared := await self._conversations.finish_deletions():
+            left += cleared
+        day = Windows.of(request.asked).day
+        if Windows.of(self._clock() - timedelta(days=DAYS_COUNTED)).day <= day:
+            return request
+        left += await self._usage.erase(request.principal, until=day)
         if left:
             return request
         return await self._changed(replace(request, state=RequestState.DONE), "erasure.done", {})
-
-    def _day(self, request: DataRequest) -> str:
-        return Windows.of(request.asked).day
 
     async def _changed(self, request: DataRequest, action: str, facts: JsonObject) -> DataRequest:
         try:

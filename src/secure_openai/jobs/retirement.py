@@ -6,14 +6,13 @@ say which model a deployment has, and `tables/models.json` when that retires.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from secure_openai.accounts import ModelAccount
-from secure_openai.errors import ManagementError, PreconditionFailed, StoreError
+from secure_openai.errors import ManagementError, StoreError
 from secure_openai.jobs.recording import record
 from secure_openai.model.management.checks import retirement_of
 from secure_openai.model.management.interface import (
@@ -23,7 +22,7 @@ from secure_openai.model.management.interface import (
     Retirement,
 )
 from secure_openai.store.audit import AuditStore
-from secure_openai.store.blobs import BlobStore
+from secure_openai.store.notes import NoteStore
 from secure_openai.tables import table
 from secure_openai.types import Clock, JsonObject, utc_now
 
@@ -31,9 +30,6 @@ logger = logging.getLogger(__name__)
 
 STEPS = (30, 14, 7, 1, 0)
 """Days left at which a warning is recorded again; the first is recorded when warning begins."""
-
-NOTES = "retirement/"
-"""What the names of notes begin with: of each warning one, so that it is recorded once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ async def warn(
     management: DeploymentManagement,
     accounts: Iterable[ModelAccount],
     audit: AuditStore,
-    notes: BlobStore,
+    notes: NoteStore,
     *,
     days: int,
     clock: Clock = utc_now,
@@ -72,7 +68,7 @@ async def warn(
         management: Looks at the accounts.
         accounts: What the settings say of them, where they cannot be looked at.
         audit: Where warnings are recorded.
-        notes: Where it is noted which have been.
+        notes: Where it is noted which warnings have been.
         days: How long before its model retires a deployment is warned of.
         clock: Tells the time.
 
@@ -150,20 +146,14 @@ def _as_said(account: ModelAccount | None) -> Iterable[ManagedDeployment]:
 
 
 async def _recorded(
-    one: Retiring, days: int, audit: AuditStore, notes: BlobStore, clock: Clock
+    one: Retiring, days: int, audit: AuditStore, notes: NoteStore, clock: Clock
 ) -> bool:
     """Record a warning unless its step was; return whether it was recorded."""
     step = min((step for step in (*STEPS, days) if one.left <= step), default=days)
     on = one.retirement.on.isoformat()
-    facts = f"{one.account}\n{one.deployment}\n{one.model}\n{one.version}\n{on}\n{step}"
-    name = f"{NOTES}{hashlib.sha256(facts.encode()).hexdigest()[:32]}.txt"
-    if await notes.exists(name):
-        return False
+    name = f"retirement {one.account} {one.deployment} {one.model} {one.version} {on} {step}"
     audit.ensure_writable()
-    try:
-        await notes.put(name, facts.encode())
-    except PreconditionFailed:
-        # Another run was faster.
+    if not await notes.note(name):
         return False
     try:
         record(
@@ -185,6 +175,6 @@ async def _recorded(
         await audit.flush()
     except StoreError:
         # Not recorded: the next run does it.
-        await notes.delete(name)
+        await notes.forget(name)
         raise
     return True

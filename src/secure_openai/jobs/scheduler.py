@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from secure_openai.assembly import Assembly
 from secure_openai.jobs.catalogue import JOBS, Job
 from secure_openai.jobs.seal import seal
-from secure_openai.settings import Settings
 from secure_openai.types import Clock, utc_now
 
 logger = logging.getLogger(__name__)
@@ -24,18 +23,14 @@ LONGEST_SLEEP_SECONDS = 60.0
 """A machine that was asleep finds out by then what time it is."""
 
 
-def runs_jobs(settings: Settings) -> bool:
-    """Return whether a process of these settings runs jobs: where Cosmos DB is, functions do."""
-    return not settings.kept_in_azure
-
-
 @asynccontextmanager
 async def scheduled(assembly: Assembly, *, clock: Clock = utc_now) -> AsyncIterator[None]:
     """Run every job after the start and by its schedule, and seal the audit at the end.
 
+    Where what is kept is kept in Azure it runs none: the Function App does, and makes the seals.
     A job that is under way at the end is cut off: the next start goes on with it.
     """
-    if not runs_jobs(assembly.settings):
+    if assembly.settings.kept_in_azure:
         yield
         return
     tasks = [asyncio.ensure_future(_repeat(job, assembly, clock)) for job in JOBS.values()]

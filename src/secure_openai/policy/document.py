@@ -105,7 +105,7 @@ class Retention:
     """
 
     conversation_days: int | None = None
-    export_days: int = 7
+    export_days: int = 1
 
 
 @dataclass(frozen=True, slots=True)

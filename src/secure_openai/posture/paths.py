@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -114,16 +114,27 @@ def _by_endpoint(
     if target is None:
         yield False, endpoint.resource.address, "the endpoint stands in no subnet"
         return
-    yield from _leave(topology, subnet, target)
+    places = _places(endpoint, target)
+    yield from _leave(topology, subnet, target, places)
     yield _near(topology, subnet, target)
-    yield enter(topology, subnet, target)
+    yield _enter(topology, subnet, target, places)
     if endpoint.manual:
         yield False, endpoint.resource.address, "the connection waits for an approval by hand"
     else:
         yield True, endpoint.resource.address, f"the endpoint answers for {door.subresource}"
 
 
-def _leave(topology: Topology, subnet: Subnet, target: Subnet) -> Iterator[Hop]:
+def _places(endpoint: Endpoint, target: Subnet) -> Sequence[str]:
+    """Return where an endpoint may answer: at addresses written down, else all over its subnet."""
+    ranges = [one for prefix in target.prefixes if (one := range_of(prefix))]
+    fixed = [one for address in endpoint.fixed if (one := range_of(address))]
+    inside = all(any(whole.holds(one) for whole in ranges) for one in fixed)
+    return endpoint.fixed if fixed and inside else target.prefixes
+
+
+def _leave(
+    topology: Topology, subnet: Subnet, target: Subnet, places: Sequence[str]
+) -> Iterator[Hop]:
     if subnet.resource is None:
         vouched = topology.assumed.hold("filtered", subnet.id)
         says = "assumed to let it leave" if vouched else "lies outside: its rules cannot be read"
@@ -132,7 +143,7 @@ def _leave(topology: Topology, subnet: Subnet, target: Subnet) -> Iterator[Hop]:
     if subnet.group is None and not subnet.group_id:
         yield True, subnet.resource.address, f"subnet {subnet.label} has no security group"
     else:
-        yield _asked(topology, subnet, target, inbound=False)
+        yield _asked(topology, subnet, target, places, inbound=False)
     yield from _routed(topology, subnet, target)
 
 
@@ -159,7 +170,7 @@ def _routed(topology: Topology, subnet: Subnet, target: Subnet) -> Iterator[Hop]
                 yield None, route.resource.address, f"{says}, whose rules are not read here"
 
 
-def enter(topology: Topology, subnet: Subnet, target: Subnet) -> Hop:
+def _enter(topology: Topology, subnet: Subnet, target: Subnet, places: Sequence[str]) -> Hop:
     """Return the hop from a subnet's rules into the endpoints' subnet."""
     if target.resource is None:
         vouched = topology.assumed.hold("filtered", target.id)
@@ -170,17 +181,19 @@ def enter(topology: Topology, subnet: Subnet, target: Subnet) -> Hop:
     if not target.filters_endpoints:
         says = f"subnet {target.label} lets no rule count for endpoints"
         return True, target.resource.address, says
-    return _asked(topology, subnet, target, inbound=True)
+    return _asked(topology, subnet, target, places, inbound=True)
 
 
 def admits(topology: Topology, subnet: Subnet, target: Subnet) -> Answer | None:
     """Return how the target's rules answer a subnet as a whole; None where they cannot be read."""
-    return _answer(topology, subnet, target, inbound=True)
+    return _answer(topology, subnet, target, target.prefixes, inbound=True)
 
 
-def _asked(topology: Topology, subnet: Subnet, target: Subnet, *, inbound: bool) -> Hop:
+def _asked(
+    topology: Topology, subnet: Subnet, target: Subnet, places: Sequence[str], *, inbound: bool
+) -> Hop:
     side = target if inbound else subnet
-    answer = _answer(topology, subnet, target, inbound=inbound)
+    answer = _answer(topology, subnet, target, places, inbound=inbound)
     if answer is None:
         if side.group is None and topology.assumed.hold("filtered", side.id):
             return True, side.id, f"subnet {side.label} is assumed to let it pass"
@@ -199,16 +212,18 @@ def _asked(topology: Topology, subnet: Subnet, target: Subnet, *, inbound: bool)
     )
 
 
-def _answer(topology: Topology, subnet: Subnet, target: Subnet, *, inbound: bool) -> Answer | None:
+def _answer(
+    topology: Topology, subnet: Subnet, target: Subnet, places: Sequence[str], *, inbound: bool
+) -> Answer | None:
     side = target if inbound else subnet
     rules = topology.rules_of(side)
-    if rules is None or not subnet.prefixes or not target.prefixes:
+    if rules is None or not subnet.prefixes or not places:
         return None
     space = topology.space(side.network)
     answers = [
         evaluate(rules, Flow(source, destination, HTTPS, inbound), space)
         for source in subnet.prefixes
-        for destination in target.prefixes
+        for destination in places
     ]
     shares = {one.share for one in answers}
     share = answers[0].share if len(shares) == 1 else Share.SOME

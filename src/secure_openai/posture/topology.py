@@ -73,6 +73,15 @@ class Endpoint:
             found.update(map(str, one.get("ip_addresses") or ()))
         return found
 
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """Return the addresses that it is told to take; empty where Azure gives it any of them."""
+        given = [
+            self.resource.get(f"ip_configuration.{number}.private_ip_address")
+            for number, _ in enumerate(self.resource.blocks("ip_configuration"))
+        ]
+        return tuple(map(str, given)) if all(isinstance(one, str) and one for one in given) else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Zone:

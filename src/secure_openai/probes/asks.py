@@ -22,8 +22,14 @@ from urllib.parse import quote, urlsplit
 from secure_openai.settings import ModelSource, Settings
 from secure_openai.tables import table
 
-OTHERS = frozenset({"fetch_package", "host_blobs", "host_queues", "host_tables"})
-"""Needs of the host before our program runs: it runs, so they are met."""
+NOT_ASKED = frozenset(
+    {
+        *("fetch_package", "host_blobs", "host_queues", "host_tables"),
+        *("manage_deployments", "observe"),
+    }
+)
+"""Needs that nothing is asked for: those of the host before our program runs; a role that is handed
+over or not, as somebody decides; and that of a service which takes nothing but telemetry."""
 
 COSMOS_VERSION = "2020-07-15"
 BLOB_VERSION = "2023-11-03"
@@ -112,7 +118,8 @@ def asks_of(settings: Settings, identity: Identity) -> list[Ask]:
         asks += _models(settings)
     if settings.telemetry_connection_string:
         asks.append(_telemetry(settings))
-    needed = {name for name, row in table("roles").items() if identity in row["identities"]}
+    rows = table("roles").items()
+    needed = {name for name, row in rows if identity in row["identities"]}
     return [ask for ask in asks if not ask.need or ask.need in needed]
 
 
@@ -188,18 +195,19 @@ def _vault(settings: Settings) -> Iterator[Ask]:
     url = settings.seal_key_url
     ask = partial(
         Ask,
-        need="seal_key",
         scope=f"https://{settings.cloud_facts.vault_domain}/.default",
         zone=_zone(settings, "vault", ""),
         missing="there is no such key",
     )
-    yield ask("key of the seals", f"{url}?api-version={VAULT_VERSION}")
+    for need in ("verify_seal_key", "seal_key"):
+        yield ask("key of the seals", f"{url}?api-version={VAULT_VERSION}", need=need)
     # Without a version in its place it is the current one.
     versioned = urlsplit(url).path.count("/") > len(("keys", "name"))
     body = {"alg": "ES256", "digest": _zeros(32), "value": _zeros(64)}
     yield ask(
         "key of the seals, to use",
-        f"{url}{'' if versioned else '/'}/verify?api-version={VAULT_VERSION}",
+        need="seal_key",
+        url=f"{url}{'' if versioned else '/'}/verify?api-version={VAULT_VERSION}",
         method="POST",
         headers={"Content-Type": "application/json"},
         body=json.dumps(body).encode(),

@@ -58,7 +58,7 @@ class HoldStore(Protocol):
         ...
 
     async def all(self, *, limit: int = 1000) -> Sequence[Hold]:
-        """Return the holds of at most `limit` principals, by principal; it asks every partition."""
+        """Return the holds of at most `limit` principals, by principal."""
         ...
 
 

@@ -67,7 +67,9 @@ KIND = Attribute(
 MEMBER = Attribute("secure_openai.member", "Member of the pool of accounts", "the accounts")
 SYSTEM = Attribute("db.system.name", "Which database", "`sqlite`, `azure.cosmosdb`")
 COLLECTION = Attribute(
-    "db.collection.name", "Which store", "audit, conversations, holds, requests, sessions, usage"
+    "db.collection.name",
+    "Which store",
+    "audit, conversations, holds, notes, requests, sessions, usage",
 )
 QUERY = Attribute("db.operation.name", "Which operation of the store", "our interfaces' methods")
 REGION = Attribute("cloud.region", "Region of Azure", "the accounts' regions")

@@ -263,6 +263,16 @@ class UsageStoreContract:
         assert await totals(store, "2030-01-03") == {UsageDay(ANNA, "gpt", "2030-01-03", 1, 7, 7)}
         assert await totals(store, "2030-01-04") == set()
 
+    async def test_roll_up_late(self, store: UsageStore) -> None:
+        """A roll-up that comes days late finds the days that are over long since."""
+        await spend(store, Usage(3, 4))
+        later = NOON + 10 * DAY
+        await spend(store, Usage(7, 7), now=later)
+        await store.roll_up(now=later)
+
+        assert await totals(store, "2030-01-02") == {UsageDay(ANNA, "gpt", "2030-01-02", 1, 3, 4)}
+        assert await totals(store, "2030-01-12") == {UsageDay(ANNA, "gpt", "2030-01-12", 1, 7, 7)}
+
     async def test_days_in_pages(self, store: UsageStore) -> None:
         """Pages of a day miss nothing and repeat nothing; another day's continuation is refused."""
         for number in range(5):

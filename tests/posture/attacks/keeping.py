@@ -36,6 +36,7 @@ KEEPING: dict[str, tuple[str, Change]] = {
     "a filter that runs behind": ("SEE-04", put(POLICY, "mode", "Asynchronous_filter")),
     "a filter for the worst only": ("SEE-04", put(POLICY, "content_filter/0/severity_threshold", "High")),
     "a storage account as a website": ("KEEP-02", added("azurerm_storage_account_static_website", storage_account_id="/x")),
+    "logs to a stranger as well": ("SEE-01", every("azurerm_monitor_diagnostic_setting", eventhub_authorization_rule_id="/subscriptions/99999999-9999-9999-9999-999999999999/resourceGroups/g/providers/Microsoft.EventHub/namespaces/evil/authorizationRules/x")),
     "logs to a file only": ("SEE-01", every("azurerm_monitor_diagnostic_setting", log_analytics_workspace_id=None)),
     "a deployment through azapi": (
         "SEE-04",

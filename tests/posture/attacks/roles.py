@@ -85,6 +85,8 @@ ROLES_HELD: dict[str, tuple[str, Change]] = {
         "ROLES-04",
         lambda found: added("azurerm_container_app", id="/c", name="c", identity=[{"type": "UserAssigned", "identity_ids": [at(found, WEB)["identity"][0]["identity_ids"][0].upper()]}])(found),
     ),
+    "an environment without a name": ("ROLES-05", both(put(CREDENTIAL, "issuer", "https://token.actions.githubusercontent.com"), put(CREDENTIAL, "subject", "repo:a/b:environment:"))),
+    "a repository without a name": ("ROLES-05", both(put(CREDENTIAL, "issuer", "https://token.actions.githubusercontent.com"), put(CREDENTIAL, "subject", "repo::environment:production"))),
     "a pipeline that signs in as the application": ("ROLES-05", both(put(CREDENTIAL, "issuer", "https://token.actions.githubusercontent.com"), put(CREDENTIAL, "subject", "repo:evil/app:pull_request"))),
     "a client that nobody asks": ("SIGNIN-03", put("module.identity.azuread_application_pre_authorized.command_line[0]", "authorized_client_id", SOMEBODY)),
     "a right on Microsoft Graph": ("SIGNIN-03", added("azuread_app_role_assignment", app_role_id="9e3f62cf-ca93-4989-b6ce-bf83c28f9fe8", principal_object_id=SOMEBODY, resource_object_id=SOMEBODY)),

@@ -12,7 +12,14 @@ from tests.posture.attacks.changes import (
 )
 from tests.posture.mutants import Change, added, put
 
+STAGING = "module.app.azurerm_linux_web_app_slot.staging"
 LOGIN = "https://login.microsoftonline.com/common/v2.0"
+
+
+def twice(name: str, value: str) -> Change:
+    """Put one setting into the application and its slot, so that a swap changes nothing."""
+    return both(*(put(app, f"app_settings/{name}", value) for app in (WEB, STAGING)))
+
 
 SIGN_IN: dict[str, tuple[str, Change]] = {
     "everybody's tenant": ("SIGNIN-02", put(FUNCTION, "auth_settings_v2/0/active_directory_v2/0/tenant_auth_endpoint", LOGIN)),
@@ -31,6 +38,11 @@ SIGN_IN: dict[str, tuple[str, Change]] = {
     "any website in people's name": ("SIGNIN-01", put(WEB, "site_config/0/cors", [{"allowed_origins": ["*"], "support_credentials": True}])),
     "any website in a job's name": ("SIGNIN-02", put(FUNCTION, "site_config/0/cors", [{"allowed_origins": ["*"]}])),
     "code from elsewhere": ("SIGNIN-04", put(WEB, "app_settings/PYTHONPATH", "/home/evil")),
+    "a shell that reads a file first": ("SIGNIN-04", twice("BASH_ENV", "/home/evil.sh")),
+    "a proxy in small letters": ("SIGNIN-04", twice("https_proxy", "10.0.0.9:3128")),
+    "packages from elsewhere": ("SIGNIN-04", twice("PIP_EXTRA_INDEX_URL", "//evil.example/simple")),
+    "a way past the network": ("SIGNIN-04", twice("WEBSITE_VNET_ROUTE_ALL", "0")),
+    "a package that Terraform puts in": ("SIGNIN-04", put(WEB, "zip_deploy_file", "evil.zip")),
     "a library loaded before all others": ("SIGNIN-04", put(WEB, "app_settings/LD_PRELOAD", "/home/x.so")),
     "certificates of somebody's own": ("SIGNIN-04", put(WEB, "app_settings/SSL_CERT_FILE", "/home/ca.pem")),
     "a container under the application's command": ("SIGNIN-04", put(WEB, "site_config/0/application_stack/0/docker_image_name", "evil/image")),

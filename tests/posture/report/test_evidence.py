@@ -17,7 +17,7 @@ def test_no_proven_statement_is_without_evidence(private: Report) -> None:
         found = evidence(one, estate)
         assert one.verdict is Verdict.PROVEN
         assert found.says.startswith(("Looked at", "The estate has nothing of the kind")), one
-        assert bool(found.sights) == found.says.startswith("Looked at"), one
+        assert bool(one.seen) == found.says.startswith("Looked at"), one
 
 
 def test_what_there_is_none_of_is_said(private: Report) -> None:

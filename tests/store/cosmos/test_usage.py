@@ -14,11 +14,20 @@ from secure_openai.store.cosmos import usage
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.cosmos.holding import LEASE_SECONDS
 from secure_openai.store.cosmos.ledger import CLOCK_SKEW
+from secure_openai.store.cosmos.totals import Totals
 from secure_openai.store.cosmos.usage import CosmosUsageStore
 from secure_openai.store.quota import DAYS_KEPT
-from secure_openai.store.usage import Reservation, UsageTotals
-from secure_openai.testing.usage_contract import ANNA, LIMITS, NOON, UsageStoreContract, reserve
-from secure_openai.types import JsonObject, Reason, Usage
+from secure_openai.store.usage import Reservation, UsageDay, UsageTotals
+from secure_openai.testing.usage_contract import (
+    ANNA,
+    LIMITS,
+    NOON,
+    UsageStoreContract,
+    reserve,
+    spend,
+    totals,
+)
+from secure_openai.types import JsonObject, PrincipalId, Reason, Usage
 from tests.cosmosdb.bridge import Bridge, Fault
 from tests.cosmosdb.faults import UNANSWERED, UNDONE, always, first
 
@@ -250,3 +259,28 @@ async def test_a_late_answer_is_no_reservation(cosmos: CosmosDatabase) -> None:
     with pytest.raises(StoreError):
         await reserve(store, 1, lifetime=60)
     await reserve(store, 1, lifetime=61)
+
+
+async def test_a_roll_up_that_is_cut_off(
+    store: CosmosUsageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off in the middle and run again, a roll-up leaves what it leaves at once."""
+    for number in range(4):
+        await spend(store, Usage(number, 1), principal=PrincipalId("tenant", str(number)))
+    real = Totals._write
+    written: list[UsageDay] = []
+
+    async def some(self: Totals, one: UsageDay) -> bool:
+        if len(written) == 2:
+            raise asyncio.CancelledError
+        written.append(one)
+        return await real(self, one)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Totals, "_write", some)
+        with pytest.raises(asyncio.CancelledError):
+            await store.roll_up(now=NOON)
+    assert len(await totals(store, "2030-01-02")) == 2
+
+    assert await store.roll_up(now=NOON) == 2
+    assert {one.prompt_tokens for one in await totals(store, "2030-01-02")} == {0, 1, 2, 3}

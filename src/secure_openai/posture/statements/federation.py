@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
@@ -24,12 +25,13 @@ _CREDENTIALS: Final = (
 )
 _GITHUB: Final = "https://token.actions.githubusercontent.com"
 _OWN: Final = "# an identity of its own for what deploys"
+_ENVIRONMENT: Final = re.compile(r"repo:[\w.-]+/[\w.-]+:environment:[^*:]+")
 _BOUND: Final = 'subject = "repo:owner/name:environment:production"'
 
 
 def _bound(subject: str) -> bool:
     """Return whether a subject is one environment of one repository."""
-    return subject.startswith("repo:") and ":environment:" in subject and "*" not in subject
+    return _ENVIRONMENT.fullmatch(subject) is not None
 
 
 def _federated(topology: Topology) -> Iterator[Outcome]:

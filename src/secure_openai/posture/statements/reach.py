@@ -34,6 +34,7 @@ _SCOPE: Final = "azurerm_monitor_private_link_scope"
 _CLOSED: Final = tuple(one for one in SERVICES if one != _SCOPE)
 _STORAGE: Final = "azurerm_storage_account"
 _BESIDE: Final = "azurerm_storage_account_network_rules"
+_UNNAMED: Final = "# name resources of this estate, or none"
 _GUARDED: Final = (_STORAGE, "azurerm_key_vault", "azurerm_cognitive_account")
 # How types that no other statement knows write their public door. Absent is open.
 _DOOR_ARGUMENTS: Final = (
@@ -202,7 +203,12 @@ def _exceptions(topology: Topology, service: Resource, wall: Firewall) -> Iterat
     for one in wall.admitted:
         if one.startswith("/") and topology.estate.relations and not topology.estate.known(one):
             says = f"its firewall admits {one.rpartition('/providers/')[2]}, which lies outside"
-            yield Note(service.address, says)
+            if "/subnets/" in one.casefold():
+                yield Note(service.address, says)
+            else:
+                # A resource comes in with an identity of its own tenant, whoever's that is.
+                path = wall.path.replace("default_action", "private_link_access")
+                yield Finding(wall.declared.address, path, says, _UNNAMED, Severity.MEDIUM)
     if service.get("network_acl_bypass_ids"):
         yield Note(service.address, "some resources pass its firewall by their id")
 

@@ -32,6 +32,7 @@ from secure_openai.posture.statements.statement import (
     Seen,
     Severity,
     Statement,
+    witnessed,
 )
 from secure_openai.posture.topology import Topology
 
@@ -335,6 +336,21 @@ def _shared(topology: Topology) -> Iterator[Outcome]:
             )
 
 
+def _narrow(topology: Topology) -> Iterator[Outcome]:
+    seen = (
+        Seen(one.address, f"it reaches {one.refers('scope').rpartition('/')[2]} and what is in it")
+        for one in topology.estate.every(*ASSIGNMENTS, _COSMOS)
+    )
+    return witnessed(_too_broad(topology), *seen)
+
+
+def _alone(topology: Topology) -> Iterator[Outcome]:
+    found = list(_shared(topology))
+    yield from found
+    if not found:
+        yield from (Seen(one.address, "its identities are nobody else's") for one in topology.apps)
+
+
 STATEMENTS: Final = (
     Statement(
         "ROLES-01",
@@ -362,7 +378,7 @@ STATEMENTS: Final = (
         Severity.CRITICAL,
         "Who may list keys or assign roles has every right, under another name.",
         ("MCSB PA-1", "MCSB PA-7", "checkov CKV_AZURE_39"),
-        _too_broad,
+        _narrow,
         (*ASSIGNMENTS, "azurerm_role_definition", _COSMOS, _COSMOS_ROLE),
         relations=True,
     ),
@@ -371,8 +387,8 @@ STATEMENTS: Final = (
         "Each application and slot acts as an identity of its own",
         Severity.HIGH,
         "A shared identity makes the weakest door the door to everything.",
-        ("MCSB IM-3", "Azure Policy 2b9ad585", "checkov CKV_AZURE_71"),
-        _shared,
+        ("MCSB IM-3", "Azure Policy 2b9ad585-36bc-4615-b300-fd4435808332", "checkov CKV_AZURE_71"),
+        _alone,
         ("azurerm_user_assigned_identity", *SITES),
         relations=True,
         everything=True,

@@ -93,6 +93,11 @@ def _diagnostics(topology: Topology) -> Iterator[Outcome]:
     for found in by_target.values():
         for setting in found:
             workspace = setting.refers("log_analytics_workspace_id")
+            for name in ("eventhub_authorization_rule_id", "storage_account_id"):
+                other = setting.values.get(name)
+                if other and estate.known(other) is None:
+                    says = f"{name} sends its logs outside the estate as well"
+                    yield Doubt(setting.address, says)
             if not workspace:
                 says = "it sends its logs to no workspace"
                 yield Finding(setting.address, "log_analytics_workspace_id", says, mend)

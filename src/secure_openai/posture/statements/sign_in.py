@@ -37,19 +37,42 @@ _STICKY: Final = (
 _MEDDLING: Final = frozenset(
     {
         "ALL_PROXY",
+        "BASH_ENV",
         "CURL_CA_BUNDLE",
+        "CUSTOM_BUILD_COMMAND",
+        "ENV",
+        "GUNICORN_CMD_ARGS",
         "HTTPS_PROXY",
         "HTTP_PROXY",
+        "LD_AUDIT",
         "LD_LIBRARY_PATH",
         "LD_PRELOAD",
+        "OPENSSL_CONF",
+        "PATH",
+        "PIP_CONFIG_FILE",
+        "PIP_EXTRA_INDEX_URL",
+        "PIP_FIND_LINKS",
+        "PIP_INDEX_URL",
+        "PIP_TRUSTED_HOST",
         "POST_BUILD_COMMAND",
+        "POST_BUILD_SCRIPT_PATH",
         "PRE_BUILD_COMMAND",
+        "PRE_BUILD_SCRIPT_PATH",
+        "PYTHONBREAKPOINT",
         "PYTHONHOME",
+        "PYTHONINSPECT",
         "PYTHONPATH",
+        "PYTHONPLATLIBDIR",
         "PYTHONSTARTUP",
+        "PYTHONUSERBASE",
         "REQUESTS_CA_BUNDLE",
+        "SSLKEYLOGFILE",
         "SSL_CERT_DIR",
         "SSL_CERT_FILE",
+        "UV_DEFAULT_INDEX",
+        "UV_INDEX",
+        "UV_INDEX_URL",
+        "WEBSITE_VNET_ROUTE_ALL",
     }
 )
 _GATEWAY: Final = "azurerm_application_gateway"
@@ -189,7 +212,8 @@ def _start(topology: Topology) -> Iterator[Outcome]:
             yield Doubt(app.address, "some of its settings are not known yet")
         if is_ours(app) and app.type in WEB:
             yield from held(app, "site_config.0.app_command_line", (_START,))
-            for name in sorted(_MEDDLING & settings_of(app).keys()):
+            # Proxies are read in either case.
+            for name in sorted(one for one in settings_of(app) if one.upper() in _MEDDLING):
                 says = f"setting {name} changes what runs, or whom it believes"
                 yield Finding(app.address, f"app_settings.{name}", says, remark(f"remove {name}"))
             image = app.get("site_config.0.application_stack.0.docker_image_name")
@@ -197,6 +221,9 @@ def _start(topology: Topology) -> Iterator[Outcome]:
                 says = "it runs a container image, of which nobody can say what is in it"
                 path = "site_config.0.application_stack.0.docker_image_name"
                 yield Finding(app.address, path, says, "docker_image_name = null")
+            if app.get("zip_deploy_file") not in (None, ""):
+                says = "Terraform puts a package into it, and what is in that is not read"
+                yield Doubt(app.address, says)
     slots_of: dict[str, list[Resource]] = {}
     for one in topology.estate.every(*SLOTS):
         parent = one.refers("app_service_id") or one.refers("function_app_id")

@@ -3,10 +3,14 @@
 A deletion looks at the item and writes it again, as it was, in the batch that deletes: by its etag
 one of the two fails where a hold is placed meanwhile. So the item is made by an owner's first
 deletion, and stays.
+
+That a principal may have holds is noted in a partition of its own before the first is placed, so
+that whoever lists all asks one partition, and then each principal that is noted there.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from secure_openai.errors import AlreadyStored, NotFound
@@ -23,7 +27,10 @@ HOLDS = "holds"
 EVERYTHING = ""
 """What stands in the item in the place of a conversation where everything is held."""
 
-ALL = "SELECT * FROM c WHERE c.kind = 'holds'"
+NOTED = "holds"
+"""The partition of the notes. A principal's key has a slash, so it is nobody's."""
+
+ALL = "SELECT * FROM c WHERE c.principal = @principal AND c.kind = 'held'"
 
 
 class CosmosHoldStore:
@@ -31,10 +38,12 @@ class CosmosHoldStore:
 
     def __init__(self, database: CosmosDatabase) -> None:
         self._container = database.container("conversations")
+        self._notes = database.container("principals")
 
     async def place(self, hold: Hold) -> Hold:
         """Place a hold, or return the one that stands."""
         named = hold.conversation or EVERYTHING
+        await self._notes.upsert(_note(hold.principal))
 
         async def attempt() -> Hold:
             item = await self._container.read_latest(HOLDS, hold.principal.key)
@@ -78,8 +87,9 @@ class CosmosHoldStore:
 
     async def all(self, *, limit: int = 1000) -> Sequence[Hold]:
         """Return the holds of at most `limit` principals, by principal."""
-        items = await self._container.query(ALL, {}, limit=limit)
-        return [hold for item in sorted(items, key=_owner) for hold in _holds_in(item)]
+        notes = await self._notes.query(ALL, {"principal": NOTED}, partition=NOTED, limit=limit)
+        owners = sorted(PrincipalId.parse(note["owner"]) for note in notes)
+        return [hold for owner in owners for hold in await self.of(owner)]
 
 
 def blank(owner: PrincipalId) -> JsonObject:
@@ -98,8 +108,14 @@ def unchanged(item: JsonObject | None, owner: PrincipalId) -> Operation:
     return Create(blank(owner)) if item is None else Replace(item, item[ETAG])
 
 
-def _owner(item: JsonObject) -> str:
-    return str(item["owner"])
+def _note(owner: PrincipalId) -> JsonObject:
+    return {
+        "id": f"held.{hashlib.sha256(owner.key.encode()).hexdigest()}",
+        "principal": NOTED,
+        "kind": "held",
+        "owner": owner.key,
+        "version": VERSION,
+    }
 
 
 def _holds_in(item: JsonObject | None) -> list[Hold]:

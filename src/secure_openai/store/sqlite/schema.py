@@ -123,6 +123,9 @@ MIGRATIONS = (
     INSERT INTO usage_day SELECT owner, deployment, starts, requests, 0, tokens
         FROM usage_window WHERE length(starts) = 10;
     """,
+    """
+    CREATE TABLE note (name TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
+    """,
 )
 
 APPLICATION_ID = 0x5EC0A1

@@ -181,7 +181,8 @@ class SqliteUsageStore:
                     "INSERT INTO usage_day SELECT owner, deployment, starts, requests, 0, tokens"
                     " FROM usage_window WHERE length(starts) = 10 ON CONFLICT DO UPDATE SET"
                     " requests = max(requests, excluded.requests),"
-                    " completion_tokens = excluded.completion_tokens - prompt_tokens"
+                    " completion_tokens ="
+                    " max(completion_tokens, excluded.completion_tokens - prompt_tokens)"
                     " WHERE excluded.requests > requests"
                     " OR excluded.completion_tokens > prompt_tokens + completion_tokens"
                 ).rowcount

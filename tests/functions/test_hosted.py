@@ -1,0 +1,98 @@
+"""The Function App over Azure's services, each by the real client against the nearest server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import azure.functions as func
+import pytest
+from azure.functions.timer import TimerRequestConverter
+
+from secure_openai.assembly import Assembly, assemble
+from secure_openai.jobs.catalogue import JOBS
+from secure_openai.settings import Settings
+from secure_openai.store.requests import RequestKind, RequestState, export_name
+from secure_openai.store.verification import verify
+from secure_openai.tables import table
+from secure_openai.testing.conversations_contract import ANNA, BEN, message_in
+from secure_openai.testing.holds_contract import hold_on
+from secure_openai.testing.usage_contract import LIMITS
+from secure_openai.types import Usage, utc_now
+from tests.functions.test_function_app import TICK, functions_of, loaded
+from tests.hosted.conftest import estate, servers  # noqa: F401 - fixtures
+from tests.hosted.estate import Estate
+from tests.jobs.kept import events_of
+
+MARKER = "PLANTED-MARKER-51c9"
+
+
+@pytest.fixture
+def environment(
+    estate: Estate,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Say what Terraform and App Service would say."""
+    for name, value in estate.settings().items():
+        monkeypatch.setenv(name, value)
+
+
+@asynccontextmanager
+async def web() -> AsyncIterator[Assembly]:
+    """Open what the web application has open beside the functions."""
+    async with assemble(Settings.load()) as assembly:
+        yield assembly
+
+
+async def invoke(*names: str) -> None:
+    """Start the Function App's process, call functions as its host does, and end it."""
+    module = loaded()
+    timer = TimerRequestConverter.decode(func.meta.Datum(TICK, "json"), trigger_metadata={})
+    functions = {one.get_function_name(): one for one in functions_of(module)}
+    try:
+        for name in names:
+            await functions[name].get_user_function()(timer=timer)
+    finally:
+        await module.resident.aclose()
+
+
+@pytest.mark.usefixtures("environment")
+async def test_every_function(estate: Estate) -> None:  # noqa: F811
+    """Each does its job by the managed identity alone, and what is left is the same after two."""
+    async with web() as assembly:
+        for owner in (ANNA, BEN):
+            conversation = await assembly.conversations.create(owner, title=MARKER)
+            await assembly.conversations.append(owner, message_in(conversation, MARKER))
+            now = utc_now()
+            reservation = await assembly.usage.reserve(
+                owner, "chat", tokens=9, limits=LIMITS, now=now, lifetime=60
+            )
+            await assembly.usage.settle(reservation, Usage(3, 4))
+        requests = assembly.requests
+        export = await requests.ask(ANNA, RequestKind.EXPORT, by=ANNA, now=utc_now())
+        await assembly.holds.place(hold_on(BEN))
+        held = await requests.ask(BEN, RequestKind.ERASURE, by=BEN, now=utc_now())
+
+        await invoke(*JOBS)
+        await invoke(*JOBS)
+
+        document = json.loads(await assembly.exports.get(export_name(export)))
+        assert [one["title"] for one in document["conversations"]] == [MARKER]
+        assert (await requests.get(BEN, held.id)).state is RequestState.HELD
+        assert len((await assembly.usage.day(now.date().isoformat())).items) == 2
+
+        erasure = await requests.ask(ANNA, RequestKind.ERASURE, by=ANNA, now=utc_now())
+        await invoke("erasure", "erasure", "seal")
+
+        assert (await requests.get(ANNA, erasure.id)).state is RequestState.ERASED
+        assert (await assembly.conversations.list(ANNA)).items == []
+        assert [one async for one in assembly.exports.list()] == []
+        assert len((await assembly.conversations.list(BEN)).items) == 1
+        report = await verify(assembly.audit, assembly.seals.all())
+        assert report.found == ()
+        assert report.seals == 2
+        recorded = [one.action for one in await events_of(assembly.audit)]
+        for action in ("export.made", "erasure.held", "erasure.erased"):
+            assert recorded.count(action) == 1
+    assert {call.container for call in estate.cosmos.calls} == set(table("containers"))
