@@ -250,6 +250,23 @@ def test_an_application_has_limits_of_its_own() -> None:
         asked(text, batch)
 
 
+def test_an_application_inherits_the_limits_of_what_it_may_use() -> None:
+    """A narrower list of deployments leaves out the limits of the others, and keeps its own."""
+    text = (
+        GOOD
+        + "[people.user.deployment.small]\ntokens_per_day = 55\n"
+        + "[people.user.deployment.large]\ntokens_per_day = 66\n"
+        + '[people.user.application.cli]\ndeployments = ["small"]\n'
+    )
+    who = Principal(
+        PrincipalId("t", "o"), PrincipalKind.PERSON, frozenset({"user"}), client_id="cli"
+    )
+
+    assert asked(text, who).limits.tokens_per_day == 55
+    with pytest.raises(Refused, match="may not use large"):
+        asked(text, who, "large")
+
+
 def test_who_asks_on_behalf_of_a_person_needs_a_table_of_its_own() -> None:
     """The role `user` of people gives a service that asks for them nothing."""
     service = principal("user", kind=PrincipalKind.ON_BEHALF)

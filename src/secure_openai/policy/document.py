@@ -224,7 +224,6 @@ class _Reading:
         if not isinstance(table, dict):
             self._wrong((*path, "application"), f"write a table [{'.'.join(path)}.application.ID]")
             table = {}
-        inherited = {name: value for name, value in content.items() if name != "application"}
         for client_id, change in table.items():
             place = (*path, "application", client_id)
             if NAME.fullmatch(client_id) is None or not isinstance(change, dict):
@@ -232,7 +231,7 @@ class _Reading:
                 continue
             # Only where the role itself is right: its mistakes would be told for each application.
             if grant is not NOTHING:
-                applications[client_id] = self._one(inherited | change, place)
+                applications[client_id] = self._one(_inherited(content, change), place)
         if len(self._problems) > before:
             return None
         return replace(grant, applications=MappingProxyType(applications))
@@ -339,6 +338,17 @@ class _Reading:
 def _near(name: str, names: tuple[str, ...]) -> str:
     close = difflib.get_close_matches(name, names, n=1)
     return f": did you mean {close[0]!r}?" if close else f": known are {', '.join(names)}"
+
+
+def _inherited(content: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Return what a role's table says where an application's does not."""
+    merged = {name: value for name, value in content.items() if name != "application"}
+    allowed = change.get("deployments")
+    if isinstance(allowed, list) and EVERY_DEPLOYMENT not in allowed:
+        # What the application may not use has no limits for it either.
+        overrides = merged.get("deployment", {})
+        merged["deployment"] = {name: overrides[name] for name in overrides if name in allowed}
+    return merged | change
 
 
 _HEADER = re.compile(r"\s*\[\s*(?P<keys>[^\[\]]+?)\s*\]\s*(#.*)?$")
