@@ -3,6 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := .clients
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
@@ -17,7 +18,7 @@ up: $(VENV)/.up ## Install what the system needs and start it; options: make up 
 
 test: $(VENV)/.test $(VENV)/.emulators ## Install what the tests need and run everything that CI runs
 	@sh tests/chromium.sh
-	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory -j2 check $(CLIENTS)/.done
 	@$(MAKE) --no-print-directory check-infra
 	@$(BIN)/coverage erase
 	@sh tests/run.sh $(BIN) $(ARGS)
@@ -60,9 +61,15 @@ lock: ## Lock every dependency with its hashes, for all platforms; needs uv
 	@echo "checkov==3.3.30" | uv pip compile --quiet --universal --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11 - \
 	  -o requirements/checkov.txt
+	@for set in clients schemathesis; do \
+	  case $$set in clients) named="langchain-openai litellm llm openai" ;; \
+	    schemathesis) named="schemathesis" ;; esac; \
+	  printf '%s\n' $$named | uv pip compile --quiet --universal --generate-hashes --no-header \
+	    --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11 - \
+	    -o requirements/$$set.txt || exit 1; done
 
 clean: ## Remove what was installed and cached here; data stays
-	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
+	@rm -rf $(VENV) $(CLIENTS) tests/clients/node_modules dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -95,4 +102,17 @@ $(VENV)/checkov/.done: $(VENV)/bin/python requirements/checkov.txt
 	@$(PYTHON) -m venv $(VENV)/checkov
 	@$(VENV)/checkov/bin/python -m pip --disable-pip-version-check --quiet install \
 	  --require-hashes -r requirements/checkov.txt
+	@touch $@
+
+# The clients that people have, each current release: apart, as what they need is none of our
+# business. Not compiled: most of it is never imported.
+$(CLIENTS)/.done: $(VENV)/.test requirements/clients.txt requirements/schemathesis.txt \
+  tests/clients/package-lock.json
+	@echo "Installing the clients (once) …"
+	@for set in clients schemathesis; do \
+	  folder=$(CLIENTS); [ $$set = clients ] || folder=$(CLIENTS)/schemathesis; \
+	  $(PYTHON) -m venv $$folder && $$folder/bin/python -m pip --disable-pip-version-check --quiet \
+	    install --no-compile --require-hashes -r requirements/$$set.txt || exit 1; done
+	@cd tests/clients && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit \
+	  --no-fund --loglevel=error
 	@touch $@

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from secure_openai.errors import Refused
 from secure_openai.fresh_ids import fresh_id
 from secure_openai.store.continuation import token, values_of
-from secure_openai.store.quota import DAYS_KEPT, Windows, refusal_of
+from secure_openai.store.quota import DAYS_KEPT, Windows, refusal_of, standing_of, with_request
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.usage import Reservation, UsageDay, UsageTotals
 from secure_openai.types import Decision, Limits, Page, PrincipalId, ReservationId, Usage
@@ -45,7 +46,7 @@ class SqliteUsageStore:
             expires=now + timedelta(seconds=lifetime),
         )
 
-        def work(connection: sqlite3.Connection) -> Decision | None:
+        def work(connection: sqlite3.Connection) -> Decision | UsageTotals:
             self._purge(connection, windows, now)
             totals = _totals(connection, principal, deployment, windows, now)
             refusal = refusal_of(totals, tokens, limits, now)
@@ -75,12 +76,12 @@ class SqliteUsageStore:
                     reservation.expires.timestamp(),
                 ),
             )
-            return None
+            return with_request(totals, tokens)
 
-        refusal = await self._database.write(work)
-        if refusal is not None:
-            raise Refused(refusal)
-        return reservation
+        decided = await self._database.write(work)
+        if isinstance(decided, Decision):
+            raise Refused(decided)
+        return replace(reservation, standing=standing_of(decided, limits, now))
 
     def _purge(self, connection: sqlite3.Connection, windows: Windows, now: datetime) -> None:
         if self._purged == windows.day:
