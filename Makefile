@@ -8,10 +8,10 @@ ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-azure check check-infra format bench lock clean
+.PHONY: help up test test-azure check check-infra format bench bench-gateway lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 up: $(VENV)/.up ## Install what the system needs and start it; options: make up ARGS='--port 9000'
 	@exec $(BIN)/secure-openai up $(ARGS)
@@ -49,6 +49,9 @@ bench: $(VENV)/.test $(VENV)/.emulators $(VENV)/checkov/.done ## Measure, and pr
 	@$(BIN)/python bench/telemetry.py
 	@$(BIN)/python bench/prove.py
 
+bench-gateway: $(VENV)/.test $(VENV)/litellm/.done ## Measure the gateway beside its limit and its peers
+	@$(BIN)/python -m bench.gateway --litellm $(VENV)/litellm $(ARGS)
+
 lock: ## Lock every dependency with its hashes, for all platforms; needs uv
 	@set -e; for set in azure base local test; do \
 	  case $$set in azure) more="--extra azure --extra functions" ;; \
@@ -61,8 +64,9 @@ lock: ## Lock every dependency with its hashes, for all platforms; needs uv
 	@echo "checkov==3.3.30" | uv pip compile --quiet --universal --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11 - \
 	  -o requirements/checkov.txt
-	@for set in clients schemathesis; do \
+	@for set in clients litellm schemathesis; do \
 	  case $$set in clients) named="langchain-openai litellm llm openai" ;; \
+	    litellm) named="litellm[proxy]" ;; \
 	    schemathesis) named="schemathesis" ;; esac; \
 	  printf '%s\n' $$named | uv pip compile --quiet --universal --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11 - \
@@ -102,6 +106,14 @@ $(VENV)/checkov/.done: $(VENV)/bin/python requirements/checkov.txt
 	@$(PYTHON) -m venv $(VENV)/checkov
 	@$(VENV)/checkov/bin/python -m pip --disable-pip-version-check --quiet install \
 	  --require-hashes -r requirements/checkov.txt
+	@touch $@
+
+# A peer to be measured beside, with dependencies that are none of ours.
+$(VENV)/litellm/.done: $(VENV)/bin/python requirements/litellm.txt
+	@echo "Installing LiteLLM (once) …"
+	@$(PYTHON) -m venv $(VENV)/litellm
+	@$(VENV)/litellm/bin/python -m pip --disable-pip-version-check --quiet install \
+	  --require-hashes -r requirements/litellm.txt
 	@touch $@
 
 # The clients that people have, each current release: apart, as what they need is none of our

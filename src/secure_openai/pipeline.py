@@ -138,8 +138,11 @@ class Pipeline:
             yield completion
         finally:
             self._alive.pop(admission.reservation.id, None)
-            settlement = self._settle(completion, time.monotonic() - started)
-            await self._background.finish(settlement)
+            closed = asyncio.Event()
+            # Nobody waits for the rest: whoever asks next is decided after it, since stores keep
+            # the order of the calls.
+            self._background.spawn(self._settle(completion, time.monotonic() - started, closed))
+            await closed.wait()
 
     async def admit(
         self, principal: Principal, request: CheckedRequest, *, request_id: str
@@ -228,8 +231,11 @@ class Pipeline:
                 except StoreError:
                     logger.warning("a reservation could not be renewed")
 
-    async def _settle(self, completion: Completion, seconds: float) -> None:
-        await completion.aclose()
+    async def _settle(self, completion: Completion, seconds: float, closed: asyncio.Event) -> None:
+        try:
+            await completion.aclose()
+        finally:
+            closed.set()
         admission = completion.admission
         charge = completion.charge
         settled = True
