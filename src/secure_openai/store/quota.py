@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from secure_openai.store.usage import UsageTotals
 from secure_openai.types import Decision, Limits, Reason, Standing
@@ -25,8 +26,14 @@ class Windows:
     @classmethod
     def of(cls, now: datetime) -> Windows:
         """Return the windows of an instant."""
-        utc = now.astimezone(UTC)
-        return cls(utc.strftime("%Y-%m-%dT%H:%M"), utc.strftime("%Y-%m-%d"))
+        return _windows(int(now.timestamp() // 60))
+
+
+@lru_cache(maxsize=16)
+def _windows(minutes: int) -> Windows:
+    """Return the windows of a minute since the epoch: many instants share one."""
+    utc = datetime.fromtimestamp(minutes * 60, UTC)
+    return Windows(utc.strftime("%Y-%m-%dT%H:%M"), utc.strftime("%Y-%m-%d"))
 
 
 def standing_of(totals: UsageTotals, limits: Limits, now: datetime) -> Standing:
