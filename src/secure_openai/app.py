@@ -14,7 +14,7 @@ create_app(settings)
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.resources import files
 
@@ -26,7 +26,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from secure_openai.assembly import Assembly, assemble
+from secure_openai.assembly import assemble
 from secure_openai.edge import (
     administration,
     chat,
@@ -47,8 +47,9 @@ from secure_openai.edge.middleware.observation import PROBLEM, ObservationMiddle
 from secure_openai.edge.middleware.origin import OriginMiddleware
 from secure_openai.edge.middleware.request_id import RequestIdMiddleware
 from secure_openai.edge.openai_errors import openai_error_response, speaks_openai
-from secure_openai.errors import MethodNotAllowed, NotFound, SecureOpenAIError, StartError
+from secure_openai.errors import MethodNotAllowed, NotFound, SecureOpenAIError
 from secure_openai.jobs.scheduler import scheduled
+from secure_openai.observation import sending_observations
 from secure_openai.settings import Settings
 
 STATIC_PATH = "/static"
@@ -76,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             assemble(settings) as assembly,
-            monitored_by_azure(assembly),
+            sending_observations(settings, assembly.credential, assembly.outbound),
             # In Azure the Function App runs the jobs, with roles that this process has not.
             scheduled(assembly),
         ):
@@ -128,26 +129,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount(STATIC_PATH, static, name="static")
     check_declared(app, public_mounts=frozenset({STATIC_PATH}))
     return app
-
-
-def monitored_by_azure(assembly: Assembly) -> AbstractAsyncContextManager[None]:
-    """Return what sends observations to Azure Monitor, or nothing where the settings name no place.
-
-    Raises:
-        StartError: What sends is not installed.
-    """
-    if not assembly.settings.telemetry_connection_string:
-        return nullcontext()
-    try:
-        # The SDK and the exporters are an extra, and cost what is not free.
-        from secure_openai.monitoring import monitored  # noqa: PLC0415
-    except ImportError:
-        raise StartError(
-            "What sends telemetry to Azure Monitor is not installed: install "
-            "azure-secure-openai[azure]."
-        ) from None
-    assert assembly.credential is not None  # noqa: S101 - such settings use a credential
-    return monitored(assembly.settings, assembly.credential, assembly.outbound)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
