@@ -33,6 +33,7 @@ check: $(VENV)/.test ## Lint, format, types, layers and workflows, without runni
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/zizmor --offline --quiet --no-progress .github
+	@$(BIN)/jactionlint --no-hints --shellcheck= --pyflakes=
 
 check-infra: $(VENV)/checkov/.done ## Check the Terraform with checkov: nothing may fail
 	@$(VENV)/checkov/bin/checkov --directory infra --framework terraform --quiet --compact \
