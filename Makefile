@@ -36,10 +36,11 @@ check: $(VENV)/.test ## Lint, format, types, layers and workflows, without runni
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/zizmor --offline --quiet --no-progress .github
+	@$(BIN)/jactionlint --no-hints --shellcheck= --pyflakes=
 
 check-infra: $(VENV)/checkov/.done ## Check the Terraform with checkov: nothing may fail
-	@$(VENV)/checkov/bin/python -m checkov.main --directory infra --framework terraform --quiet --compact \
-	  --skip-download
+	@$(VENV)/checkov/bin/python -m checkov.main --directory infra --framework terraform --quiet \
+	  --compact --skip-download
 
 format: $(VENV)/.test ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
