@@ -22,6 +22,11 @@ variable "address_allow_list" {
     condition     = alltrue([for cidr in var.address_allow_list : !can(regex("^(10|127|169\\.254|172\\.(1[6-9]|2[0-9]|3[01])|192\\.168|100\\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7]))\\.", cidr))])
     error_message = "Nobody comes from the Internet with a private address: name the public address that your network shows (curl https://api.ipify.org), or network.user_address_prefixes."
   }
+  # 0.0.0.0 is how Cosmos DB writes "every customer of Azure"; from 224 on nobody has an address.
+  validation {
+    condition     = alltrue([for cidr in var.address_allow_list : !can(regex("^(0|22[4-9]|2[3-5][0-9])\\.", cidr))])
+    error_message = "No one comes from an address that begins with 0, or with 224 and above; Cosmos DB takes 0.0.0.0 for every customer of Azure. Name the public address that your network shows (curl https://api.ipify.org)."
+  }
   validation {
     condition     = var.public_network_access_enabled ? length(var.address_allow_list) > 0 : length(var.address_allow_list) == 0
     error_message = "With public_network_access_enabled = true, name the addresses that may come in; with false, nobody can, so leave the list empty."

@@ -13,6 +13,7 @@ from tests.infra.estate import INFRA, ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PLAN = (ROOT / ".github" / "workflows" / "plan.yml").read_text()
+RELEASE = ROOT / ".github" / "workflows" / "release.yml"
 USES = re.compile(r"^ +uses: (.*)$", re.MULTILINE)
 PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 SOURCE = re.compile(r'^ +source += "([^"]+)"', re.MULTILINE)
@@ -80,6 +81,22 @@ def test_nothing_of_azure_is_asked_before_the_refusal() -> None:
     assert "-lockfile=readonly" in steps[init]
     assert "-lock=false" in next(step for step in steps if " plan " in step)
     assert "secure-openai prove" in steps[-1]
+
+
+def test_a_release_is_held_to_the_real_providers_and_signs_in_nowhere() -> None:
+    """Every test of the estate runs there, without state and without a right."""
+    text = RELEASE.read_text()
+    steps = re.findall(r"^        run: (.*)$", text, re.MULTILINE)
+
+    assert steps == [
+        "terraform -chdir=infra init -backend=false -input=false",
+        "terraform -chdir=infra test",
+        "terraform -chdir=infra/bootstrap init -backend=false -input=false",
+        "terraform -chdir=infra/bootstrap validate",
+    ]
+    assert "id-token" not in text
+    assert "ARM_" not in text
+    assert sorted(one.parent for one in INFRA.rglob("*.tftest.hcl")) == [INFRA / "tests"] * 3
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda one: one.name)

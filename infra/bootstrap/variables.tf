@@ -162,7 +162,7 @@ variable "packages" {
     error_message = "packages is open to a list (address_allow_list) or to everybody (public_because): write one of the two."
   }
   validation {
-    condition     = alltrue([for cidr in try(var.packages.address_allow_list, []) : can(cidrnetmask(cidr)) && try(cidrhost(cidr, 0) == split("/", cidr)[0] && tonumber(split("/", cidr)[1]) >= 8 && !endswith(cidr, "/31"), false)])
+    condition     = alltrue([for cidr in try(var.packages.address_allow_list, []) : can(cidrnetmask(cidr)) && try(cidrhost(cidr, 0) == split("/", cidr)[0] && tonumber(split("/", cidr)[1]) >= 8 && !endswith(cidr, "/31"), false) && !can(regex(local._nobodys, cidr))])
     error_message = "packages.address_allow_list are public IPv4 ranges named after their first address, of /8 or smaller and not /31, such as 203.0.113.0/24 or 203.0.113.7/32."
   }
   validation {
@@ -222,7 +222,7 @@ variable "state" {
     error_message = "state is open to a list (address_allow_list) or to everybody (public_because): write one of the two."
   }
   validation {
-    condition     = alltrue([for cidr in try(var.state.address_allow_list, []) : can(cidrnetmask(cidr)) && try(cidrhost(cidr, 0) == split("/", cidr)[0] && tonumber(split("/", cidr)[1]) >= 8 && !endswith(cidr, "/31"), false)])
+    condition     = alltrue([for cidr in try(var.state.address_allow_list, []) : can(cidrnetmask(cidr)) && try(cidrhost(cidr, 0) == split("/", cidr)[0] && tonumber(split("/", cidr)[1]) >= 8 && !endswith(cidr, "/31"), false) && !can(regex(local._nobodys, cidr))])
     error_message = "state.address_allow_list are public IPv4 ranges named after their first address, of /8 or smaller and not /31, such as 203.0.113.0/24 or 203.0.113.7/32."
   }
   validation {

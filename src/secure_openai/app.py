@@ -46,7 +46,8 @@ from secure_openai.edge.middleware.limits import LimitsMiddleware
 from secure_openai.edge.middleware.observation import PROBLEM, ObservationMiddleware
 from secure_openai.edge.middleware.origin import OriginMiddleware
 from secure_openai.edge.middleware.request_id import RequestIdMiddleware
-from secure_openai.errors import NotFound, SecureOpenAIError
+from secure_openai.edge.openai_errors import openai_error_response, speaks_openai
+from secure_openai.errors import MethodNotAllowed, NotFound, SecureOpenAIError
 from secure_openai.jobs.scheduler import scheduled
 from secure_openai.observation import sending_observations
 from secure_openai.settings import Settings
@@ -95,7 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
             SecureOpenAIError: _error,
             HTTPException: _http_error,
             ClientDisconnect: problems.client_left,
-            Exception: problems.unexpected_error,
+            Exception: _unexpected,
         },
         middleware=[
             Middleware(ObservationMiddleware),
@@ -133,10 +134,14 @@ def create_app(settings: Settings) -> FastAPI:
 async def _http_error(request: Request, error: Exception) -> Response:
     """Translate what the router refuses, for whoever asked."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    if speaks_openai(request.url.path):
+        if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+            return await _error(request, gateway.not_served(request.url.path))
+        response = await _error(request, MethodNotAllowed())
+        response.headers.update(error.headers or {})
+        return response
     if error.status_code != HTTPStatus.NOT_FOUND:
         return await problems.http_error(request, error)
-    if request.url.path.startswith(gateway.PREFIX):
-        return gateway.error_response(NotFound(gateway.SERVED))
     # An address that no route knows reads as one whose item is missing.
     return await _error(request, NotFound())
 
@@ -145,8 +150,16 @@ async def _error(request: Request, error: Exception) -> Response:
     """Translate our errors for whoever asked: a page, an OpenAI client, or the JSON API."""
     assert isinstance(error, SecureOpenAIError)  # noqa: S101 - registered for this class only
     request.scope[PROBLEM] = error.problem
-    if request.url.path.startswith("/openai/"):
-        return gateway.error_response(error)
+    if speaks_openai(request.url.path):
+        return openai_error_response(error)
     if pages.wants_page(request):
         return await pages.error_page(request, error)
     return await problems.our_error(request, error)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """Tell nothing of our insides, in the shape of whoever asked."""
+    response = await problems.unexpected_error(request, error)
+    return (
+        openai_error_response(SecureOpenAIError()) if speaks_openai(request.url.path) else response
+    )

@@ -136,6 +136,7 @@ def state(resource: Any) -> dict[str, Any]:
         (json.dumps(state(RESOURCE)).replace('"/v"', '"/v", "id": "/w"'), '"id" twice'),
         (json.dumps(state(RESOURCE)).replace('"/v"', "NaN"), "NaN is no number"),
         (json.dumps(state(RESOURCE)).replace('"/v"', "-Infinity"), "-Infinity is no number"),
+        ({}, "says no format version"),
         ({"format_version": 1.0, "values": {}}, "format version"),
         ({"format_version": "2.0", "values": {}}, "format version"),
         ({"format_version": "1", "values": {}}, "format version"),

@@ -65,6 +65,11 @@ REFUSED: Final[dict[str, list[Mistake]]] = {
             "the whole Internet is not an allow-list",
         ),
         (
+            "open to every customer of Azure",
+            trial("0.0.0.0/32"),
+            "Cosmos DB takes 0.0.0.0 for every customer of Azure",
+        ),
+        (
             "closed with an allow-list",
             {"address_allow_list": ["203.0.113.7/32"]},
             "leave the list empty",
@@ -648,6 +653,16 @@ BOOTSTRAP: Final[list[Mistake]] = [
         "a list of everybody",
         {"packages": {"address_allow_list": ["0.0.0.0/0"]}},
         "of /8 or smaller and not /31",
+    ),
+    (
+        "every customer of Azure",
+        {"state": {"address_allow_list": ["0.0.0.0/32"]}},
+        "state.address_allow_list are public IPv4 ranges",
+    ),
+    (
+        "an address of one's own network",
+        {"packages": {"address_allow_list": ["10.1.0.0/16"]}},
+        "packages.address_allow_list are public IPv4 ranges",
     ),
     (
         "a list and everybody",

@@ -13,6 +13,7 @@ from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.proof import Verdict, prove
 from secure_openai.posture.reading import read
 from secure_openai.posture.simulation import Workspace
+from secure_openai.tables import table
 from tests.infra.conftest import Applied
 from tests.infra.estate import INFRA, ROOT, environment
 from tests.infra.test_bootstrap import ESTATE, FOLDER, example
@@ -131,7 +132,7 @@ def test_what_bootstrap_hands_over_is_proven(tmp_path: Path) -> None:
 def test_what_the_estate_hands_over_is_what_bootstrap_takes(
     applied: Applied, tmp_path: Path
 ) -> None:
-    """With the estate's ids beside its own file, bootstrap plans a lock and a reader for each."""
+    """With the estate's ids beside its own file, bootstrap plans locks, and readers of packages."""
     (_, estate) = applied("private")
     handed = tmp_path / "estate.tfvars.json"
     handed.write_text(json.dumps(estate.outputs["for_bootstrap"]))
@@ -143,9 +144,13 @@ def test_what_the_estate_hands_over_is_what_bootstrap_takes(
     assert len([one for one in planned if one.startswith("azurerm_management_lock.estate")]) == len(
         given["lock_ids"]
     )
-    assert len(
-        [one for one in planned if one.startswith("azurerm_role_assignment.package_reader")]
-    ) == len(given["package_readers"])
+    assert [one for one in planned if one.startswith("azurerm_role_assignment.package_reader")] == [
+        f'azurerm_role_assignment.package_reader["{need}-{name}"]'
+        for need, row in sorted(table("roles").items())
+        if row["scope"] == "packages_container"
+        for name in sorted(given["package_readers"])
+        if name.split("-")[0] in row["identities"]
+    ]
     assert not [
         identifier
         for identifier in given["lock_ids"].values()

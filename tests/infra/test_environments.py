@@ -411,11 +411,16 @@ def test_who_is_given_what_is_watched_in_the_whole_subscription(private: Estate)
     ):
         assert scopes.pop(operation) == {subscription}
     for operation in (
+        "Microsoft.Insights/actionGroups/write",
         "Microsoft.Insights/activityLogAlerts/delete",
+        "Microsoft.Insights/activityLogAlerts/write",
         "Microsoft.Insights/diagnosticSettings/delete",
         "Microsoft.Network/publicIPAddresses/write",
         "Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies/delete",
+        "Microsoft.OperationalInsights/workspaces/write",
         "Microsoft.Web/sites/slots/config/write",
+        "Microsoft.Web/sites/slots/write",
+        "Microsoft.Web/sites/write",
     ):
         assert operation in scopes
     assert all(found == groups for found in scopes.values())

@@ -268,6 +268,8 @@ async def test_one_request_is_one_trace(world: World, observed: Observed) -> Non
     async with world.client(**world.bearer("Uma"), traceparent=TRACEPARENT) as http:
         answer = await http.post(CHAT, json=asking("hello", stream=True))
     await until(lambda: len(served_by(observed)) == 1)
+    # What was used is counted after the answer has gone.
+    await until(lambda: any(one.name == "settle usage" for one in observed.spans))
     number = answer.headers["x-request-id"]
     mine = [one for one in observed.spans if trace_of(one) == number]
     by_id = {one.context.span_id: one.name for one in mine}

@@ -137,6 +137,10 @@ def _document(path: Path) -> Mapping[str, Any]:
             "give the output of `terraform show -json`."
         )
     version = document.get("format_version")
+    if version is None:
+        raise ProofError(
+            f"{path} says no format version: it is no output of `terraform show -json`."
+        )
     if not isinstance(version, str) or not _FORMAT.fullmatch(version):
         raise ProofError(f"{path} has format version {version!r}; version 1 is known.")
     return document

@@ -64,7 +64,9 @@ ESTIMATED = Attribute(
 )
 DECISION = Attribute("secure_openai.decision", "What policy decided", "`allowed`, `refused`")
 REASON = Attribute("secure_openai.reason", "The rule that decided", "`types.Reason`")
-KIND = Attribute("secure_openai.principal.kind", "Who asks, and no more", "person, application")
+KIND = Attribute(
+    "secure_openai.principal.kind", "Who asks, and no more", "person, application, on_behalf"
+)
 MEMBER = Attribute("secure_openai.member", "Member of the pool of accounts", "the accounts")
 SYSTEM = Attribute("db.system.name", "Which database", "`sqlite`, `azure.cosmosdb`")
 COLLECTION = Attribute(

@@ -77,6 +77,10 @@ DOORS: dict[str, tuple[str, Change]] = {
         "REACH-02",
         added("azurerm_storage_account_network_rules", storage_account_id=f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stchatrecqdf84", default_action="Deny", private_link_access=[{"endpoint_resource_id": "/subscriptions/99999999-9999-9999-9999-999999999999/resourceGroups/g/providers/Microsoft.Search/searchServices/evil", "endpoint_tenant_id": "99999999-9999-9999-9999-999999999999"}]),
     ),
+    "a stranger's resource past a database's firewall": (
+        "REACH-02",
+        put(COSMOS, "network_acl_bypass_ids", ["/subscriptions/99999999-9999-9999-9999-999999999999/resourceGroups/g/providers/Microsoft.Synapse/workspaces/evil"]),
+    ),
     "a Windows application": (
         "REACH-01",
         added("azurerm_windows_web_app", id="/w", name="w", app_settings={}, site_config=[{}]),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from tests.posture.attacks.changes import (
+    FUNCTION,
     GROUP,
     POLICY,
     RECORDS,
+    SOMEBODY,
     VAULT,
     every,
     narrowed,
@@ -27,6 +29,18 @@ KEEPING: dict[str, tuple[str, Change]] = {
         put(RECORDS, "blob_properties/0/delete_retention_policy/0/permanent_delete_enabled", True),
     ),
     "alerts about one caller": ("SEE-02", narrowed(caller="somebody")),
+    "alerts about another subscription": (
+        "SEE-02",
+        every("azurerm_monitor_activity_log_alert", scopes=[f"/subscriptions/{SOMEBODY}"]),
+    ),
+    "seals that are kept with what is deleted": (
+        "KEEP-03",
+        put(FUNCTION, "app_settings/SECURE_OPENAI_SEALS_CONTAINER", "exports-production"),
+    ),
+    "seals that are kept elsewhere": (
+        "KEEP-03",
+        put(FUNCTION, "app_settings/SECURE_OPENAI_SEALS_CONTAINER", "somewhere"),
+    ),
     "alerts about failures only": ("SEE-02", narrowed(status="Failed")),
     "alerts about one resource": ("SEE-02", narrowed(resource_id="/x")),
     "blobs that are deleted at once": (

@@ -7,6 +7,7 @@ from tests.posture.attacks.changes import (
     INWARD,
     MODEL,
     OUTWARD,
+    STRANGER,
     VNET,
     at,
     both,
@@ -100,6 +101,14 @@ NETWORKS: dict[str, tuple[str, Change]] = {
     ),
     "an application that left its network": ("REACH-06", put(FUNCTION, "virtual_network_subnet_id", "")),
     "a model that calls whom it likes": ("REACH-09", put(MODEL, "fqdns", ["*"])),
+    "a model that keeps files with a stranger": (
+        "REACH-09",
+        put(MODEL, "storage", [{"storage_account_id": f"{STRANGER}/storageAccounts/evil"}]),
+    ),
+    "a model whose agents run in a stranger's network": (
+        "REACH-09",
+        put(MODEL, "network_injection", [{"scenario": "agent", "subnet_id": f"{STRANGER}/subnets/s"}]),
+    ),
     "a model that calls a stranger": ("REACH-09", put(MODEL, "fqdns", ["evil.example.com"])),
     "a subnet that others may use": (
         "REACH-07",

@@ -10,6 +10,7 @@ from tests.posture.attacks.changes import (
     OWNER,
     ROLES,
     SOMEBODY,
+    SUBSCRIPTION,
     WEB,
     assigned,
     at,
@@ -84,6 +85,10 @@ ROLES_HELD: dict[str, tuple[str, Change]] = {
     "an identity that a cluster shares": (
         "ROLES-04",
         lambda found: added("azurerm_container_app", id="/c", name="c", identity=[{"type": "UserAssigned", "identity_ids": [at(found, WEB)["identity"][0]["identity_ids"][0].upper()]}])(found),
+    ),
+    "a stranger's identity beside one's own": (
+        "ROLES-04",
+        lambda found: at(found, WEB)["identity"][0]["identity_ids"].append(f"{SUBSCRIPTION}/resourceGroups/rg-other/providers/Microsoft.ManagedIdentity/userAssignedIdentities/owner"),
     ),
     "an environment without a name": ("ROLES-05", both(put(CREDENTIAL, "issuer", "https://token.actions.githubusercontent.com"), put(CREDENTIAL, "subject", "repo:a/b:environment:"))),
     "a repository without a name": ("ROLES-05", both(put(CREDENTIAL, "issuer", "https://token.actions.githubusercontent.com"), put(CREDENTIAL, "subject", "repo::environment:production"))),

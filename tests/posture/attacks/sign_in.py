@@ -37,6 +37,14 @@ SIGN_IN: dict[str, tuple[str, Change]] = {
     "a host that the caller names": ("SIGNIN-02", put(FUNCTION, "auth_settings_v2/0/forward_proxy_convention", "Standard")),
     "any website in people's name": ("SIGNIN-01", put(WEB, "site_config/0/cors", [{"allowed_origins": ["*"], "support_credentials": True}])),
     "any website in a job's name": ("SIGNIN-02", put(FUNCTION, "site_config/0/cors", [{"allowed_origins": ["*"]}])),
+    "tokens for a page of somebody's": (
+        "SIGNIN-01",
+        put(APPLICATION, "single_page_application", [{"redirect_uris": ["https://evil.example/"]}]),
+    ),
+    "tokens for a program of somebody's": (
+        "SIGNIN-01",
+        put(APPLICATION, "public_client", [{"redirect_uris": ["https://evil.example/native"]}]),
+    ),
     "code from elsewhere": ("SIGNIN-04", put(WEB, "app_settings/PYTHONPATH", "/home/evil")),
     "a shell that reads a file first": ("SIGNIN-04", twice("BASH_ENV", "/home/evil.sh")),
     "a proxy in small letters": ("SIGNIN-04", twice("https_proxy", "10.0.0.9:3128")),

@@ -142,7 +142,7 @@ def zones(found: tuple[ZoneLine, ...], box: Box, at: Placed) -> list[str]:
     parts = [
         rect(box, "box"),
         text(box.x + 12, box.y + 22, "Private zones", "ink"),
-        text(box.x + 104, box.y + 22, "privatelink.…", "dim small"),
+        text(box.x + 104, box.y + 22, "under privatelink", "dim small"),
     ]
     for index, one in enumerate(found):
         y = zone_height(box, index)

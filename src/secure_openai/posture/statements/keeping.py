@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from secure_openai.posture.applications import settings_of
 from secure_openai.posture.estate import UNKNOWN, Resource, Values, fold, leaves
 from secure_openai.posture.hcl import argument
 from secure_openai.posture.statements.statement import (
@@ -75,8 +76,17 @@ def _seals(topology: Topology) -> Iterator[Outcome]:
         one.refers("storage_container_resource_manager_id"): one
         for one in topology.estate.every("azurerm_storage_container_immutability_policy")
     }
-    for one in topology.estate.every("azurerm_storage_container"):
-        if one.name.startswith("seals"):
+    containers = topology.estate.every("azurerm_storage_container")
+    written = {
+        app.address: str(name)
+        for app in topology.apps
+        if (name := settings_of(app).get("SECURE_OPENAI_SEALS_CONTAINER"))
+    }
+    for address, name in written.items():
+        if name not in {one.name for one in containers}:
+            yield Doubt(address, f"it keeps seals in {name}, which lies outside the estate")
+    for one in containers:
+        if one.name.startswith("seals") or one.name in written.values():
             policy = policies.get(fold(one.id))
             if policy is None:
                 says = "seals of the audit can be replaced: no immutability policy keeps them"

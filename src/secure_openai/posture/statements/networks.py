@@ -278,6 +278,26 @@ def _outbound(topology: Topology) -> Iterator[Outcome]:
             if str(host).casefold() not in topology.by_host:
                 says = f"it may call {host}, which is no service of the estate"
                 yield Finding(one.address, "fqdns", says, "# name services of this estate")
+        yield from _beside(topology, one)
+
+
+_BESIDE_MODEL: Final = {
+    "network_injection": ("subnet_id", "runs agents in"),
+    "storage": ("storage_account_id", "keeps what it is given in"),
+}
+"""Blocks of a model account that lead elsewhere, with the argument that says where to."""
+
+
+def _beside(topology: Topology, account: Resource) -> Iterator[Outcome]:
+    """Yield where a model account works in what lies outside."""
+    for kind, (name, does) in _BESIDE_MODEL.items():
+        for block in account.blocks(kind):
+            where = block.get(name)
+            if where is None:
+                yield Doubt(account.address, f"what it {does} is not known yet")
+            elif topology.estate.relations and not topology.estate.known(where):
+                says = f"it {does} {str(where).rpartition('/providers/')[2]}, which lies outside"
+                yield Finding(account.address, f"{kind}.0.{name}", says, f"# remove {kind}")
 
 
 STATEMENTS: Final = (

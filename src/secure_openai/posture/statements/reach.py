@@ -209,8 +209,17 @@ def _exceptions(topology: Topology, service: Resource, wall: Firewall) -> Iterat
                 # A resource comes in with an identity of its own tenant, whoever's that is.
                 path = wall.path.replace("default_action", "private_link_access")
                 yield Finding(wall.declared.address, path, says, _UNNAMED, Severity.MEDIUM)
-    if service.get("network_acl_bypass_ids"):
-        yield Note(service.address, "some resources pass its firewall by their id")
+    for one in service.items("network_acl_bypass_ids"):
+        if topology.estate.relations and not topology.estate.known(one):
+            says = (
+                f"{str(one).rpartition('/providers/')[2]}, which lies outside, passes its firewall"
+            )
+            mend = argument("network_acl_bypass_ids", [])
+            yield Finding(service.address, "network_acl_bypass_ids", says, mend, Severity.MEDIUM)
+        else:
+            yield Note(service.address, "some resources pass its firewall by their id")
+    if service.unsure("network_acl_bypass_ids"):
+        yield Doubt(service.address, "which resources pass its firewall is not known yet")
 
 
 def _callers(topology: Topology) -> Iterator[Outcome]:

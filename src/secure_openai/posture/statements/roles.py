@@ -316,6 +316,10 @@ def _shared(topology: Topology) -> Iterator[Outcome]:
                 f"{names} act as one identity, {identifier.rpartition('/')[2]}",
                 "# an identity for each application and slot",
             )
+        if topology.estate.known(identifier) is None:
+            for one in acting:
+                says = f"it acts as {identifier.rpartition('/')[2]}, which lies outside: what that may do cannot be told"
+                yield Doubt(one.address, says)
     for app in topology.apps:
         settings = settings_of(app)
         client = settings.get("AZURE_CLIENT_ID")

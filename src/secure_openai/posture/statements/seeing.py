@@ -38,6 +38,9 @@ OBSERVED: Final = (
 LEAST_GIGABYTES: Final = 1
 """How much a workspace must keep a day, if it is cut off at all."""
 
+_GROUP_PARTS: Final = 5
+"""Of how many parts, cut at `/`, the id of a resource group is."""
+
 _NARROWING: Final = (
     "caller",
     "level",
@@ -58,6 +61,7 @@ ALERTS: Final = {
     "Microsoft.KeyVault/vaults/write": "the vault's firewall changes",
     "Microsoft.Network/networkSecurityGroups/securityRules/write": "a security rule changes",
     "Microsoft.Storage/storageAccounts/write": "a storage account's firewall changes",
+    "Microsoft.Web/sites/write": "an application's public door opens",
 }
 
 
@@ -131,7 +135,11 @@ def _alerts(topology: Topology) -> Iterator[Outcome]:
                 scopes.setdefault(str(block.get("operation_name")).casefold(), set()).update(
                     fold(scope) for scope in one.values.get("scopes") or ()
                 )
-    resources = {fold(one.id) for one in topology.estate.every("azurerm_resource_group")}
+    groups_of_resources = [
+        *topology.estate.every("azurerm_resource_group"),
+        *(one for one in watched if one.id.count("/") > _GROUP_PARTS),
+    ]
+    resources = {"/".join(fold(one.id).split("/")[:_GROUP_PARTS]) for one in groups_of_resources}
     anchor = alerts[0].address if alerts else watched[0].address
     for operation, when in ALERTS.items():
         covered = scopes.get(operation.casefold(), set())
@@ -142,7 +150,9 @@ def _alerts(topology: Topology) -> Iterator[Outcome]:
                 f"nobody is told when {when}",
                 f'criteria {{\n  operation_name = "{operation}"\n}}',
             )
-        elif resources - covered and not any(scope.count("/") == 2 for scope in covered):
+        elif not all(
+            {group, group.partition("/resourcegroups/")[0]} & covered for group in resources
+        ):
             yield Finding(
                 anchor,
                 "scopes",

@@ -177,6 +177,15 @@ def _application(
         )
     else:
         yield Seen(application.address, f"it sends people back to {named} alone")
+    for kind in ("public_client", "single_page_application"):
+        for block in application.blocks(kind):
+            for uri in block.get("redirect_uris") or ():
+                if uri is None:
+                    yield Doubt(application.address, f"{kind}: where tokens go is not known yet")
+                    continue
+                says = f"whoever answers at {uri} is handed tokens too"
+                path = f"{kind}.0.redirect_uris"
+                yield Finding(application.address, path, says, f"# remove the block {kind}")
     own = {
         fold(identity.values.get("principal_id"))
         for one in identities_of(app)
