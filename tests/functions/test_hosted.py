@@ -16,8 +16,8 @@ import pytest
 from azure.functions.timer import TimerRequestConverter
 
 from secure_openai.assembly import Assembly, assemble
-from secure_openai.errors import PolicyError
 from secure_openai.jobs.catalogue import JOBS
+from secure_openai.jobs.resident import JobFailed
 from secure_openai.settings import Settings
 from secure_openai.store.cosmos.container import Container
 from secure_openai.store.requests import RequestKind, RequestState, export_name
@@ -133,7 +133,7 @@ async def test_the_policy_of_the_package_counts(
     """What the policy that Terraform names is too old is deleted; without the file nothing runs."""
     policy = tmp_path / "policy.toml"
     monkeypatch.setenv("SECURE_OPENAI_POLICY", str(policy))
-    with pytest.raises(PolicyError, match="the file cannot be read"):
+    with pytest.raises(JobFailed, match="the file cannot be read"):
         await invoke("retention")
     policy.write_text(POLICY)
     async with stores_of(estate) as stores:
