@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from secure_openai.errors import IdentityProviderUnavailable, SignInFailed
+from secure_openai.errors import IdentityProviderUnavailable, SignInFailed, StorageFull
 from secure_openai.identity.authorization import AuthorizationClient, SignedIn
 from secure_openai.sessions import ROLES_GRACE, Sessions
 from secure_openai.store.sqlite.database import Database
@@ -98,6 +98,19 @@ async def test_an_unused_session_ends(desk: Desk) -> None:
     assert await desk.sessions.principal(value) is None
     desk.now -= timedelta(minutes=60)
     assert await desk.sessions.principal(value) is None
+
+
+async def test_a_full_disk_signs_nobody_out(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be noted as used goes on, and ends when it would have been idle."""
+
+    async def full(*arguments: Any, **options: Any) -> None:
+        raise StorageFull
+
+    value = await desk.signed_in()
+    monkeypatch.setattr(desk.sessions._store, "touch", full)
+
+    assert await desk.used_until(value, 0.8) == UMA
+    assert await desk.used_until(value, 0.4) is None
 
 
 async def test_a_used_session_ends_too(desk: Desk) -> None:

@@ -14,10 +14,11 @@ import logging
 import re
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from secure_openai.errors import IdentityProviderUnavailable, SignInFailed
+from secure_openai.errors import IdentityProviderUnavailable, SignInFailed, StorageFull
 from secure_openai.identity.authorization import AuthorizationClient
 from secure_openai.store.sessions import PendingSignIn, Session, SessionStore
 from secure_openai.types import Clock, Principal, PrincipalId, utc_now
@@ -161,7 +162,9 @@ class Sessions:
             await self._store.delete(id_hash)
             return None
         if now - session.last_seen >= TOUCH_INTERVAL:
-            await self._store.touch(id_hash, last_seen=now)
+            # On a full disk whoever is signed in goes on reading, until the session would be idle.
+            with suppress(StorageFull):
+                await self._store.touch(id_hash, last_seen=now)
         if now - session.roles_checked < self._roles_check:
             return session.principal
         return await self._checked(session, now)

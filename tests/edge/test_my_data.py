@@ -228,6 +228,19 @@ async def test_administrators_hold_and_erase(world: World) -> None:
     assert "Case" not in str(events)
 
 
+async def test_what_names_nobody_is_not_written_down(world: World) -> None:
+    """An address that can be no principal's is missing, and its text is in no record."""
+    async with world.client(**world.bearer("Ada"), **world.own) as ada:
+        mine = f"/api/admin/principals/{world.settings.tenant_id}"
+        for who in (f"{mine}/a.b", f"{mine}/{'x' * 129}", f"{mine}/%F0%9F%92%A3", f"{mine}/a%0Ab"):
+            problem(await ada.delete(f"{who}/sessions"), 404)
+            problem(await ada.get(f"{who}/requests"), 404)
+            problem(await ada.post(f"{who}/export"), 404)
+            problem(await ada.put(f"{who}/hold", json={"reference": "A"}), 404)
+        problem(await ada.delete(f"/api/admin/principals/other/{named('Uma').oid}/sessions"), 404)
+    assert [one.action for one in await world.events() if one.decision == "allowed"] == []
+
+
 async def test_usage_of_a_day(world: World) -> None:
     """An administrator reads what was used in a day, by principal and deployment."""
     async with world.client(**world.bearer("Uma"), **world.own) as uma:

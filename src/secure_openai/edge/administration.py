@@ -8,9 +8,8 @@ from starlette.responses import JSONResponse, Response
 
 from secure_openai.edge.access import ADMIN, SecuredRoute, principal_of, requires
 from secure_openai.edge.authentication import assembly_of
+from secure_openai.edge.custody import principal_named
 from secure_openai.edge.recording import record
-from secure_openai.errors import NotFound
-from secure_openai.types import PrincipalId
 
 router = APIRouter(route_class=SecuredRoute, prefix="/api/admin", tags=["administration"])
 
@@ -19,16 +18,14 @@ router = APIRouter(route_class=SecuredRoute, prefix="/api/admin", tags=["adminis
 @requires(ADMIN)
 async def revoke_sessions(request: Request, tid: str, oid: str) -> Response:
     """End every session of a principal at once."""
-    assembly = assembly_of(request)
-    if tid != assembly.settings.tenant_id:
-        raise NotFound("There is no such tenant here.")
+    assembly, principal = assembly_of(request), principal_named(request, tid, oid)
     assembly.audit.ensure_writable()
-    ended = await assembly.sessions.revoke(PrincipalId(tid, oid))
+    ended = await assembly.sessions.revoke(principal)
     record(
         request,
         "session.revoked",
         principal_of(request),
         reason="administrator",
-        facts={"of": PrincipalId(tid, oid).key, "sessions": ended},
+        facts={"of": principal.key, "sessions": ended},
     )
     return JSONResponse({"sessions": ended})

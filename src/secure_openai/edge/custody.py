@@ -54,21 +54,21 @@ async def list_holds(request: Request) -> Response:
 @requires(ADMIN)
 async def hold_everything(request: Request, tid: str, oid: str) -> Response:
     """Hold everything of a principal."""
-    return await _place(request, _principal(request, tid, oid), None)
+    return await _place(request, principal_named(request, tid, oid), None)
 
 
 @router.delete(f"{PRINCIPAL}/hold")
 @requires(ADMIN)
 async def release_everything(request: Request, tid: str, oid: str) -> Response:
     """Lift the hold of everything; holds of conversations stay."""
-    return await _lift(request, _principal(request, tid, oid), None)
+    return await _lift(request, principal_named(request, tid, oid), None)
 
 
 @router.put(f"{PRINCIPAL}/conversations/{{conversation_id}}/hold")
 @requires(ADMIN)
 async def hold_conversation(request: Request, tid: str, oid: str, conversation_id: str) -> Response:
     """Hold one conversation of a principal."""
-    return await _place(request, _principal(request, tid, oid), _named(conversation_id))
+    return await _place(request, principal_named(request, tid, oid), _named(conversation_id))
 
 
 @router.delete(f"{PRINCIPAL}/conversations/{{conversation_id}}/hold")
@@ -77,14 +77,14 @@ async def release_conversation(
     request: Request, tid: str, oid: str, conversation_id: str
 ) -> Response:
     """Lift the hold of one conversation."""
-    return await _lift(request, _principal(request, tid, oid), _named(conversation_id))
+    return await _lift(request, principal_named(request, tid, oid), _named(conversation_id))
 
 
 @router.get(f"{PRINCIPAL}/requests")
 @requires(ADMIN)
 async def list_requests(request: Request, tid: str, oid: str) -> Response:
     """Return what was asked to be done with a principal's data, and who asked."""
-    found = await assembly_of(request).requests.list(_principal(request, tid, oid))
+    found = await assembly_of(request).requests.list(principal_named(request, tid, oid))
     return _items([{**request_json(one), "by": one.by.key, "download": None} for one in found])
 
 
@@ -92,14 +92,14 @@ async def list_requests(request: Request, tid: str, oid: str) -> Response:
 @requires(ADMIN)
 async def ask_export(request: Request, tid: str, oid: str) -> Response:
     """Ask for an export of what is kept of a principal."""
-    return await asked(request, _principal(request, tid, oid), RequestKind.EXPORT)
+    return await asked(request, principal_named(request, tid, oid), RequestKind.EXPORT)
 
 
 @router.post(f"{PRINCIPAL}/erase")
 @requires(ADMIN)
 async def ask_erasure(request: Request, tid: str, oid: str) -> Response:
     """Ask that what is kept of a principal be erased, confirmed by the object id."""
-    principal = _principal(request, tid, oid)
+    principal = principal_named(request, tid, oid)
     body = await body_of(request, Erase)
     if body.confirm != principal.oid:
         raise RequestError(
@@ -171,7 +171,12 @@ async def _lift(
     return Response(status_code=204)
 
 
-def _principal(request: Request, tid: str, oid: str) -> PrincipalId:
+def principal_named(request: Request, tid: str, oid: str) -> PrincipalId:
+    """Return the principal that an address names, who need not have been here yet.
+
+    Raises:
+        NotFound: It can be nobody's.
+    """
     if tid != assembly_of(request).settings.tenant_id:
         raise NotFound("There is no such tenant here.")
     if not _PART.fullmatch(oid):
