@@ -3,24 +3,27 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+CLIENTS := .clients
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-azure check check-infra format bench lock clean
+.PHONY: help up test coverage test-azure check check-infra format bench bench-gateway lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 up: $(VENV)/.up ## Install what the system needs and start it; options: make up ARGS='--port 9000'
 	@exec $(BIN)/secure-openai up $(ARGS)
 
 test: $(VENV)/.test $(VENV)/.emulators ## Install what the tests need and run everything that CI runs
 	@sh tests/chromium.sh
-	@$(MAKE) --no-print-directory check
-	@$(MAKE) --no-print-directory check-infra
+	@$(MAKE) --no-print-directory -j2 $(CLIENTS)/.done check check-infra
+	@sh tests/run.sh "$(BIN)/python -m pytest" $(ARGS)
+
+coverage: $(VENV)/.test $(VENV)/.emulators $(CLIENTS)/.done ## Run the tests and say what they do not reach; half as slow again
 	@$(BIN)/coverage erase
-	@sh tests/run.sh $(BIN) $(ARGS)
+	@sh tests/run.sh "$(BIN)/coverage run -m pytest" $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
@@ -49,6 +52,9 @@ bench: $(VENV)/.test $(VENV)/.emulators $(VENV)/checkov/.done ## Measure, and pr
 	@$(BIN)/python bench/telemetry.py
 	@$(BIN)/python bench/prove.py
 
+bench-gateway: $(VENV)/.test $(VENV)/litellm/.done ## Measure the gateway beside its limit and its peers
+	@$(BIN)/python -m bench.gateway --litellm $(VENV)/litellm $(ARGS)
+
 lock: ## Lock every dependency with its hashes, for all platforms; needs uv
 	@set -e; for set in azure base local test; do \
 	  case $$set in azure) more="--extra azure --extra functions" ;; \
@@ -61,9 +67,16 @@ lock: ## Lock every dependency with its hashes, for all platforms; needs uv
 	@echo "checkov==3.3.30" | uv pip compile --quiet --universal --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11 - \
 	  -o requirements/checkov.txt
+	@for set in clients litellm schemathesis; do \
+	  case $$set in clients) named="langchain-openai litellm llm openai" ;; \
+	    litellm) named="litellm[proxy]" ;; \
+	    schemathesis) named="schemathesis" ;; esac; \
+	  printf '%s\n' $$named | uv pip compile --quiet --universal --generate-hashes --no-header \
+	    --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11 - \
+	    -o requirements/$$set.txt || exit 1; done
 
 clean: ## Remove what was installed and cached here; data stays
-	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
+	@rm -rf $(VENV) $(CLIENTS) tests/clients/node_modules dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -96,4 +109,25 @@ $(VENV)/checkov/.done: $(VENV)/bin/python requirements/checkov.txt
 	@$(PYTHON) -m venv $(VENV)/checkov
 	@$(VENV)/checkov/bin/python -m pip --disable-pip-version-check --quiet install \
 	  --require-hashes -r requirements/checkov.txt
+	@touch $@
+
+# A peer to be measured beside, with dependencies that are none of ours.
+$(VENV)/litellm/.done: $(VENV)/bin/python requirements/litellm.txt
+	@echo "Installing LiteLLM (once) …"
+	@$(PYTHON) -m venv $(VENV)/litellm
+	@$(VENV)/litellm/bin/python -m pip --disable-pip-version-check --quiet install \
+	  --require-hashes -r requirements/litellm.txt
+	@touch $@
+
+# The clients that people have, each current release: apart, as what they need is none of our
+# business. Not compiled: most of it is never imported.
+$(CLIENTS)/.done: $(VENV)/.test requirements/clients.txt requirements/schemathesis.txt \
+  tests/clients/package-lock.json
+	@echo "Installing the clients (once) …"
+	@for set in clients schemathesis; do \
+	  folder=$(CLIENTS); [ $$set = clients ] || folder=$(CLIENTS)/schemathesis; \
+	  $(PYTHON) -m venv $$folder && $$folder/bin/python -m pip --disable-pip-version-check --quiet \
+	    install --no-compile --require-hashes -r requirements/$$set.txt || exit 1; done
+	@cd tests/clients && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit \
+	  --no-fund --loglevel=error
 	@touch $@

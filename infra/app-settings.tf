@@ -9,6 +9,8 @@ locals {
       url         = account.url
     }
   })
+  # Where packages are, unpacked or mounted (docs/adr/0009-packages-without-a-build.md).
+  _package = "/home/site/wwwroot"
   _settings_of_slot = {
     for slot in ["production", "staging"] : slot => {
       for app in ["functions", "web"] : app => {
@@ -33,6 +35,7 @@ locals {
         SECURE_OPENAI_LISTEN_PORT                 = "8000"
         SECURE_OPENAI_MODEL_ACCOUNTS              = local.model_accounts
         SECURE_OPENAI_MODEL_SOURCE                = "azure"
+        SECURE_OPENAI_POLICY                      = var.policy_file == null ? null : "${local._package}/${var.policy_file}"
         SECURE_OPENAI_PUBLIC_URL                  = local.public_urls[slot]
         SECURE_OPENAI_SEALS_CONTAINER             = module.store.records.seal_names[slot]
         SECURE_OPENAI_SEAL_KEY_URL                = module.store.seal_keys[slot].url
@@ -48,7 +51,8 @@ locals {
   app_settings = {
     for app in ["functions", "web"] : app => {
       for slot in ["production", "staging"] : slot => {
-        for name, one in local.settings : name => local._settings_of_slot[slot][app][name] if contains(one.apps, app)
+        for name, one in local.settings : name => local._settings_of_slot[slot][app][name]
+        if contains(one.apps, app) && local._settings_of_slot[slot][app][name] != null
       }
     }
   }

@@ -145,6 +145,17 @@ variable "plan" {
   default     = {}
 }
 
+variable "policy_file" {
+  description = "The policy file inside both packages, as a path from their root: who may ask which deployment how much, and how long conversations are kept. null: the policy that ships with the application, which deletes nothing by age."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.policy_file == null || can(regex("^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*\\.toml$", var.policy_file))
+    error_message = "policy_file is where a TOML file lies in both packages, from their root, such as policy.toml: no leading slash, and no name in it begins with a dot."
+  }
+}
+
 variable "prefix" {
   description = "What every name begins with: the estate's own name."
   type        = string

@@ -1,19 +1,18 @@
 #!/bin/sh
 # Run the tests; without arguments all of them, in two processes side by side: applying Terraform keeps
 # one busy, and waiting for servers and browsers the other.
-#   sh tests/run.sh FOLDER_OF_COMMANDS [ARGUMENTS OF PYTEST]
+#   sh tests/run.sh "COMMAND THAT IS PYTEST" [ARGUMENTS OF PYTEST]
 set -u
-commands=$1
+pytest=$1
 shift
 if [ $# -gt 0 ]; then
-  exec "$commands/coverage" run -m pytest "$@"
+  exec $pytest "$@"
 fi
 kept=$(mktemp)
-"$commands/coverage" run -m pytest tests/infra tests/posture tests/cli >"$kept" 2>&1 &
+$pytest tests/infra tests/posture tests/cli >"$kept" 2>&1 &
 beside=$!
 trap 'kill "$beside" 2>/dev/null; rm -f "$kept"; exit 130' INT TERM
-"$commands/coverage" run -m pytest tests \
-  --ignore=tests/infra --ignore=tests/posture --ignore=tests/cli
+$pytest tests --ignore=tests/infra --ignore=tests/posture --ignore=tests/cli
 here=$?
 wait "$beside"
 there=$?

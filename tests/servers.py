@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from secure_openai.local.protocol import BoundedHttpProtocol
 from tests.tls import Tls
 
 
@@ -33,6 +34,9 @@ async def served(
     """Serve `app` until the block is left."""
     config = uvicorn.Config(
         app,
+        http=BoundedHttpProtocol,
+        server_header=False,
+        date_header=False,
         log_level="critical",
         access_log=False,
         timeout_graceful_shutdown=1,

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -67,11 +67,19 @@ def environment(**extra: str) -> dict[str, str]:
 
 @contextmanager
 def running(
-    data: Path, *, model: str = "scripted", azure: bool = False, **extra: str
+    data: Path,
+    *,
+    model: str = "scripted",
+    azure: bool = False,
+    before: Sequence[str] = (),
+    **extra: str,
 ) -> Iterator[System]:
-    """Start the system, wait until it is ready, and stop it as Ctrl-C does."""
+    """Start the system, wait until it is ready, and stop it as Ctrl-C does.
+
+    `before` is what runs the command, where it is not run by itself.
+    """
     port = free_ports()
-    command = [sys.executable, "-m", "secure_openai.cli", "up", "--no-browser"]
+    command = [*before, sys.executable, "-m", "secure_openai.cli", "up", "--no-browser"]
     command += ["--port", str(port), "--data", str(data)]
     if azure:
         command += ["--azure"]

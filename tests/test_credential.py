@@ -84,6 +84,39 @@ async def test_an_identity_that_azure_does_not_give_is_told(identity: ManagedIde
     assert "not now" not in caught.value.detail
 
 
+GARBAGE = {
+    "a page": b"<html>gateway</html>",
+    "nothing": b"",
+    "another object": b"{}",
+    "a list": b"[]",
+    "no text": b"\xff\xfe",
+    "too deep": b"[" * 100_000,
+    "a number": b'{"access_token": 5, "expires_on": "4102444800", "resource": "x"}',
+    "an empty one": b'{"access_token": "", "expires_on": "4102444800", "resource": "x"}',
+    "a second header": b'{"access_token": "a\\r\\nX-Evil: 1", "expires_on": "4102444800"}',
+    "no ASCII": '{"access_token": "t\u00f6ken", "expires_on": "4102444800"}'.encode(),
+    "no time": b'{"access_token": "abc", "expires_on": "soon", "resource": "x"}',
+    "no end": b'{"access_token": "abc", "expires_on": 1e999, "resource": "x"}',
+}
+
+
+@pytest.mark.parametrize("answer", GARBAGE.values(), ids=GARBAGE)
+async def test_an_endpoint_that_answers_garbage_gives_no_token(
+    identity: ManagedIdentity, answer: bytes
+) -> None:
+    """What is no token is one sentence, to us and to Azure's clients; one after it works."""
+    identity.instead = answer
+    async with opened() as credential:
+        with pytest.raises(CredentialUnavailable, match="no token to our managed identity"):
+            await credential.bearer(SCOPE)
+        with pytest.raises(CredentialUnavailable, match="cannot vouch"):
+            await credential.assertion("api://AzureADTokenExchange")
+        with pytest.raises(AzureError):
+            await credential.get_token(SCOPE)
+        identity.instead = None
+        assert (await credential.bearer(SCOPE)).startswith("Bearer ")
+
+
 async def test_a_token_is_asked_for_once(identity: ManagedIdentity) -> None:
     """However many wait, one request is under way; afterwards the token is at hand."""
     identity.delay = 0.05

@@ -48,6 +48,12 @@ MODELS = AZURE | {
 }
 
 
+def test_an_empty_policy_is_none() -> None:
+    """A policy that is named by nothing is the one that ships, not the folder that we stand in."""
+    assert Settings.load(LAPTOP | {"SECURE_OPENAI_POLICY": " "}).policy is None
+    assert Settings.load(LAPTOP | {"SECURE_OPENAI_POLICY": "ours.toml"}).policy == Path("ours.toml")
+
+
 def problems(environment: dict[str, str]) -> str:
     """Return what `load` finds wrong."""
     with pytest.raises(SettingsError) as caught:

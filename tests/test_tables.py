@@ -19,6 +19,15 @@ def test_every_setting_of_the_table_is_a_field() -> None:
     assert ours <= Settings.model_fields.keys()
 
 
+def test_only_what_has_a_default_is_optional() -> None:
+    """What Terraform may leave out is a field that does without."""
+    left_out = [name for name, one in table("settings").items() if one.get("optional")]
+
+    assert left_out == ["SECURE_OPENAI_POLICY"]
+    for name in left_out:
+        assert not Settings.model_fields[name.removeprefix(PREFIX).lower()].is_required()
+
+
 def test_containers_are_the_stores() -> None:
     """Each store has its container, partitioned, and no container indexes a text."""
     containers = table("containers")

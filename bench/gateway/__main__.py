@@ -1,6 +1,7 @@
 """`make bench-gateway`: the gateway against its limit and its peers, all in one run.
 
-    python -m bench.gateway [--rounds 5] [--seconds 2] [--connections 1,32,256] [--litellm ENV]
+    python -m bench.gateway [rates] [first-byte] [streams]
+    python -m bench.gateway rates --rounds 5 --seconds 2 --connections 1,32,256 --litellm ENV
 
 Needs nginx, wrk and taskset on the PATH. Prints Markdown.
 """
@@ -8,41 +9,114 @@ Needs nginx, wrk and taskset on the PATH. Prints Markdown.
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import subprocess
+import sys
 import tempfile
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.gateway.rates import CONNECTIONS, Figure, rounds
-from bench.gateway.sides import sides
+from bench.gateway.rates import CONNECTIONS, Figure, body, measure, rounds
+from bench.gateway.sides import LOAD_CORE, Side, gateway, paced, pin, sides, starlette
+from bench.gateway.streams import Told, at_once, first_bytes, percentile
 from bench.gateway.upstream import missing
 
 LIMIT = "Starlette"
+PARTS = ("rates", "first-byte", "streams")
+FIRST_BYTE_SECONDS = 20.0
+SHARE = 0.3
+STREAMS, CHUNKS, EVERY, BEGIN_SECONDS = 1_000, 600, 0.1, 10.0
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.gateway")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--connections", default=",".join(map(str, CONNECTIONS)))
     parser.add_argument("--litellm", type=Path, help="an environment with litellm[proxy] in it")
     given = parser.parse_args()
+    if unknown := set(given.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}: write {', '.join(PARTS)}")
     if lacking := missing():
         raise SystemExit(f"install {', '.join(lacking)} first")
     print(_machine(given.litellm), flush=True)
+    parts = given.parts or PARTS
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        if "rates" in parts or "first-byte" in parts:
+            with sides(folder, litellm=given.litellm) as every:
+                if "rates" in parts:
+                    _rates(folder, every, given)
+                if "first-byte" in parts:
+                    _first_bytes(folder, every)
+        if "streams" in parts:
+            _streams(folder)
+
+
+def _rates(folder: Path, every: list[Side], given: argparse.Namespace) -> None:
     connections = tuple(map(int, given.connections.split(",")))
-    with (
-        tempfile.TemporaryDirectory() as made,
-        sides(Path(made), litellm=given.litellm) as every,
+    for kind, prompt, number, found in rounds(
+        folder, every, count=given.rounds, seconds=given.seconds, connections=connections
     ):
-        for kind, prompt, number, found in rounds(
-            Path(made), every, count=given.rounds, seconds=given.seconds, connections=connections
-        ):
-            plural = "" if number == 1 else "s"
-            print(f"\n{kind}, {prompt} prompt, {number} connection{plural}:\n")
-            _table(found)
+        plural = "" if number == 1 else "s"
+        print(f"\n{kind}, {prompt} prompt, {number} connection{plural}:\n")
+        _table(found)
+
+
+def _first_bytes(folder: Path, every: list[Side]) -> None:
+    mine = [
+        side
+        for side in every
+        if side.kind == "streamed" and side.name in {LIMIT, "gateway"} and side.pid is not None
+    ]
+    limit = next(side for side in mine if side.name == LIMIT)
+    rate = SHARE * measure(folder, limit, "small", 32, 3).rate
+    print(f"\nfirst byte of a stream, open loop, {rate:.0f} requests a second:\n", flush=True)
+    asked = body(folder, "streamed", "small", "local").read_bytes()
+    told = {
+        side.name: first_bytes(side, asked, rate=rate, seconds=FIRST_BYTE_SECONDS) for side in mine
+    }
+    _told(told, "first byte", {name: one.first for name, one in told.items()})
+
+
+def _streams(folder: Path) -> None:
+    print(f"\n{STREAMS} streams at once, an event every {EVERY:g} s:\n", flush=True)
+    told = {}
+    with ExitStack() as stack:
+        pin(os.getpid(), LOAD_CORE)
+        upstream = stack.enter_context(paced(CHUNKS, EVERY))
+        nothing = folder / "no-one"
+        nothing.write_text("nobody\n")
+        with starlette(upstream) as (port, pid):
+            url = f"http://127.0.0.1:{port}/streamed/chat/completions"
+            side = Side(LIMIT, "streamed", url, nothing, pid)
+            told[LIMIT] = _held(folder, side)
+        with gateway(folder / "paced", upstream, "streamed") as (side, *_):
+            told["gateway"] = _held(folder, side)
+    _told(told, "event late", {name: one.late for name, one in told.items()})
+
+
+def _held(folder: Path, side: Side) -> Told:
+    asked = body(folder, "streamed", "small", "local").read_bytes()
+    return at_once(side, asked, count=STREAMS, begin_seconds=BEGIN_SECONDS)
+
+
+def _told(told: dict[str, Told], what: str, values: dict[str, list[float]]) -> None:
+    row = "| {:<10} | {:>6} | {:>6} | {:>16} | {:>16} | {:>20} | {:>6} |"
+    head = (f"{what} {part}, ms" for part in ("p50", "p99"))
+    print(row.format("side", "ended", "broken", *head, "client late p99, ms", "MB"))
+    print(row.format(*("---",) * 7))
+    for name, one in told.items():
+        figures = (f"{percentile(values[name] or [0.0], part):.2f}" for part in (0.5, 0.99))
+        lag = f"{percentile(one.lag, 0.99):.2f}"
+        cells = (one.ended, one.broken, *figures, lag, f"{one.memory:.0f}")
+        print(row.format(name, *cells), flush=True)
+        for reason, count in one.reasons.items():
+            print(f"{count} broke: {reason}", file=sys.stderr)
 
 
 def _table(found: dict[str, Figure]) -> None:

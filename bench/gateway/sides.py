@@ -94,19 +94,29 @@ def sides(folder: Path, *, litellm: Path | None) -> Iterator[list[Side]]:
         for kind in KINDS:
             url = f"http://127.0.0.1:{port}/{kind}/chat/completions"
             found.append(Side("nginx", kind, url, nothing, worker))
-        port, pid = stack.enter_context(_starlette(upstream))
+        port, pid = stack.enter_context(starlette(upstream))
         for kind in KINDS:
             url = f"http://127.0.0.1:{port}/{kind}/chat/completions"
             found.append(Side("Starlette", kind, url, nothing, pid))
         for kind in KINDS:
-            found += stack.enter_context(_gateway(folder / f"gateway-{kind}", upstream, kind))
+            found += stack.enter_context(gateway(folder / f"gateway-{kind}", upstream, kind))
         if litellm is not None:
             found += stack.enter_context(_litellm(folder, litellm, upstream))
         yield found
 
 
 @contextmanager
-def _starlette(upstream: int) -> Iterator[tuple[int, int]]:
+def paced(chunks: int, every: float) -> Iterator[int]:
+    """Serve streams at a steady pace from the load's core; yield the port."""
+    port = free_ports(1)
+    command = [sys.executable, "-m", "bench.gateway.upstream", *map(str, (port, chunks, every))]
+    with _process(command, core=LOAD_CORE):
+        _wait(f"http://127.0.0.1:{port}/", {})
+        yield port
+
+
+@contextmanager
+def starlette(upstream: int) -> Iterator[tuple[int, int]]:
     port = free_ports(1)
     command = [
         *(sys.executable, "-m", "uvicorn", "bench.passthrough:app", "--port", str(port)),
@@ -119,7 +129,7 @@ def _starlette(upstream: int) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def _gateway(folder: Path, upstream: int, kind: str) -> Iterator[list[Side]]:
+def gateway(folder: Path, upstream: int, kind: str) -> Iterator[list[Side]]:
     """The gateway with everything on, asked with a warm token and with cold ones."""
     folder.mkdir()
     policy = folder / "policy.toml"
@@ -180,10 +190,10 @@ def _litellm(folder: Path, installed: Path, upstream: int) -> Iterator[list[Side
 
 
 @contextmanager
-def _process(command: list[str], **extra: str) -> Iterator[int]:
-    """Run a server on the measured core; yield its process id."""
+def _process(command: list[str], *, core: int = SERVED_CORE, **extra: str) -> Iterator[int]:
+    """Run a server on a core; yield its process id."""
     process = subprocess.Popen(
-        ["taskset", "-c", str(SERVED_CORE), *command],
+        ["taskset", "-c", str(core), *command],
         env=environment(**extra),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

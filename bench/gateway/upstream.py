@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -120,7 +123,10 @@ def missing() -> list[str]:
 
 
 async def paced(port: int, *, chunks: int, every: float) -> None:
-    """Serve for ever: each answer is `chunks` events, one in `every` seconds, the first at once."""
+    """Serve for ever: each answer is `chunks` events, one in `every` seconds, the first at once.
+
+    Each says when it was sent, by the clock that all processes of a machine share.
+    """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -137,7 +143,7 @@ async def paced(port: int, *, chunks: int, every: float) -> None:
                 began = asyncio.get_running_loop().time()
                 for number in range(chunks):
                     await asyncio.sleep(began + number * every - asyncio.get_running_loop().time())
-                    _write(writer, chunk(" word"))
+                    _write(writer, chunk(f" {time.monotonic_ns()}"))
                     await writer.drain()
                 _write(writer, chunk(None) + chunk(None, usage=True) + b"data: [DONE]\n\n")
                 writer.write(b"0\r\n\r\n")
@@ -153,3 +159,8 @@ async def paced(port: int, *, chunks: int, every: float) -> None:
 
 def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
     writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(paced(int(sys.argv[1]), chunks=int(sys.argv[2]), every=float(sys.argv[3])))

@@ -14,7 +14,7 @@ create_app(settings)
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.resources import files
 
@@ -26,7 +26,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from secure_openai.assembly import Assembly, assemble
+from secure_openai.assembly import assemble
 from secure_openai.edge import (
     administration,
     chat,
@@ -46,8 +46,10 @@ from secure_openai.edge.middleware.limits import LimitsMiddleware
 from secure_openai.edge.middleware.observation import PROBLEM, ObservationMiddleware
 from secure_openai.edge.middleware.origin import OriginMiddleware
 from secure_openai.edge.middleware.request_id import RequestIdMiddleware
-from secure_openai.errors import NotFound, SecureOpenAIError, StartError
+from secure_openai.edge.openai_errors import openai_error_response, speaks_openai
+from secure_openai.errors import MethodNotAllowed, NotFound, SecureOpenAIError
 from secure_openai.jobs.scheduler import scheduled
+from secure_openai.observation import sending_observations
 from secure_openai.settings import Settings
 
 STATIC_PATH = "/static"
@@ -75,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             assemble(settings) as assembly,
-            monitored_by_azure(assembly),
+            sending_observations(settings, assembly.credential, assembly.outbound),
             # In Azure the Function App runs the jobs, with roles that this process has not.
             scheduled(assembly),
         ):
@@ -94,7 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
             SecureOpenAIError: _error,
             HTTPException: _http_error,
             ClientDisconnect: problems.client_left,
-            Exception: problems.unexpected_error,
+            Exception: _unexpected,
         },
         middleware=[
             Middleware(ObservationMiddleware),
@@ -129,33 +131,17 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def monitored_by_azure(assembly: Assembly) -> AbstractAsyncContextManager[None]:
-    """Return what sends observations to Azure Monitor, or nothing where the settings name no place.
-
-    Raises:
-        StartError: What sends is not installed.
-    """
-    if not assembly.settings.telemetry_connection_string:
-        return nullcontext()
-    try:
-        # The SDK and the exporters are an extra, and cost what is not free.
-        from secure_openai.monitoring import monitored  # noqa: PLC0415
-    except ImportError:
-        raise StartError(
-            "What sends telemetry to Azure Monitor is not installed: install "
-            "azure-secure-openai[azure]."
-        ) from None
-    assert assembly.credential is not None  # noqa: S101 - such settings use a credential
-    return monitored(assembly.settings, assembly.credential, assembly.outbound)
-
-
 async def _http_error(request: Request, error: Exception) -> Response:
     """Translate what the router refuses, for whoever asked."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    if speaks_openai(request.url.path):
+        if error.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+            return await _error(request, gateway.not_served(request.url.path))
+        response = await _error(request, MethodNotAllowed())
+        response.headers.update(error.headers or {})
+        return response
     if error.status_code != HTTPStatus.NOT_FOUND:
         return await problems.http_error(request, error)
-    if request.url.path.startswith(gateway.PREFIX):
-        return gateway.error_response(NotFound(gateway.SERVED))
     # An address that no route knows reads as one whose item is missing.
     return await _error(request, NotFound())
 
@@ -164,8 +150,16 @@ async def _error(request: Request, error: Exception) -> Response:
     """Translate our errors for whoever asked: a page, an OpenAI client, or the JSON API."""
     assert isinstance(error, SecureOpenAIError)  # noqa: S101 - registered for this class only
     request.scope[PROBLEM] = error.problem
-    if request.url.path.startswith("/openai/"):
-        return gateway.error_response(error)
+    if speaks_openai(request.url.path):
+        return openai_error_response(error)
     if pages.wants_page(request):
         return await pages.error_page(request, error)
     return await problems.our_error(request, error)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    """Tell nothing of our insides, in the shape of whoever asked."""
+    response = await problems.unexpected_error(request, error)
+    return (
+        openai_error_response(SecureOpenAIError()) if speaks_openai(request.url.path) else response
+    )

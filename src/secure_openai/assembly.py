@@ -169,7 +169,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
         )
 
 
-def credential_for(settings: Settings, outbound: Outbound) -> Credential | None:
+def credential_for(settings: CredentialSettings, outbound: Outbound) -> Credential | None:
     """Return our credential, where anything asks Azure; an event loop must be running.
 
     Raises:

@@ -39,6 +39,9 @@ BYTES_PER_TOKEN = 4096
 
 SLACK_BYTES = 1_048_576
 
+ECHOED_BYTES_PER_TOKEN = 64
+"""A response says its instructions and tools again, in three of its events."""
+
 _WITH_FACTS = re.compile(rb'"usage":\s*\{|"finish_reason":\s*"')
 _FLAGGED = re.compile(rb':\s*(?:true|"(?:low|medium|high)")')
 """What an event holds where the content filter found something; everywhere else it is `safe`."""
@@ -87,6 +90,8 @@ class Completion:
         self._largest_bytes = SLACK_BYTES + BYTES_PER_TOKEN * max(
             0, admission.reservation.tokens - admission.prompt_tokens
         )
+        if admission.request.operation is Operation.RESPONSES:
+            self._largest_bytes += ECHOED_BYTES_PER_TOKEN * admission.prompt_tokens
         self._asked = False
         self._ended = False
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -22,7 +23,7 @@ from typing import Any, Protocol
 
 import aiohttp
 from azure.core.credentials import AccessToken, AccessTokenInfo, TokenRequestOptions
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ClientAuthenticationError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import (
     AzureCliCredential,
@@ -54,6 +55,12 @@ PATIENCE_SECONDS = 20.0
 """How long one renewal may take, retries included."""
 
 LARGEST_ANSWER_BYTES = 65_536
+
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What reading an answer ends with that is none of a token's issuer."""
+
+_TOKEN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+"""What may stand in a header's value (RFC 9110, 5.5): a line feed would begin another header."""
 
 Key = tuple[tuple[str, ...], str | None, bool, str | None]
 """What a token is for: scopes, tenant, continuous evaluation, and the claims that were demanded."""
@@ -185,7 +192,7 @@ class Credential:
 
     async def _ask(self, key: Key, options: TokenRequestOptions) -> AccessTokenInfo:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            found = await self._source.get_token_info(*key[0], options=options)
+            found = await _sound(self._source.get_token_info(*key[0], options=options))
         self._kept[*key[:3], None] = found
         return found
 
@@ -221,6 +228,24 @@ class Credential:
     ) -> None:
         # Azure's clients close a credential that is given to them; this one serves several.
         return None
+
+
+async def _sound(asking: Awaitable[AccessTokenInfo]) -> AccessTokenInfo:
+    """Return a token that can be sent as one.
+
+    Raises:
+        ClientAuthenticationError: What answered is no token, whatever else it may be. Azure's
+            clients know this error; azure-identity lets through what reading an answer ends with.
+    """
+    try:
+        found = await asking
+    except UNREADABLE as error:
+        raise ClientAuthenticationError(
+            f"the answer is no token ({type(error).__name__})"
+        ) from None
+    if not isinstance(found.token, str) or not _TOKEN.fullmatch(found.token):
+        raise ClientAuthenticationError("the answer is no token")
+    return found
 
 
 def transport_of(outbound: Outbound, url: str) -> AioHttpTransport:
@@ -260,7 +285,7 @@ def _managed_identity(settings: CredentialSettings) -> Credential:
             ManagedIdentityCredential(client_id=settings.azure_client_id or None, **quick) as fresh,
             asyncio.timeout(PATIENCE_SECONDS),
         ):
-            found = await fresh.get_token_info(f"{audience}/.default")
+            found = await _sound(fresh.get_token_info(f"{audience}/.default"))
             return str(found.token)
 
     return Credential(identity, name="managed identity", assertion=assertion)

@@ -9,6 +9,8 @@
     │       └── AssumptionError         a file of assumptions or of accepted findings
     ├── RequestError                    400  what was sent is wrong
     │   ├── NotFound                    404
+    │   ├── MethodNotAllowed            405
+    │   ├── RequestTimeout              408
     │   ├── LegalHold                   409  it is kept, whoever wants it gone
     │   ├── PreconditionFailed          412
     │   ├── TooLarge                    413
@@ -150,6 +152,22 @@ class NotFound(RequestError):
     status = 404
     slug = "not-found"
     title = "Not found"
+
+
+class MethodNotAllowed(RequestError):
+    """The address takes other methods (RFC 9110, 15.5.6)."""
+
+    status = 405
+    slug = "method-not-allowed"
+    title = "This address does not take this method"
+
+
+class RequestTimeout(RequestError):
+    """The request did not arrive in time (RFC 9110, 15.5.9)."""
+
+    status = 408
+    slug = "request-timeout"
+    title = "The request took too long to arrive"
 
 
 class LegalHold(RequestError):

@@ -59,14 +59,22 @@ class _Sdk(Protocol):
 
 @asynccontextmanager
 async def monitored(
-    settings: Settings, credential: Credential, outbound: Outbound
+    settings: Settings, credential: Credential, outbound: Outbound, *, log: bool = True
 ) -> AsyncIterator[None]:
-    """Send what is observed to Azure Monitor until the block is left."""
+    """Send what is observed to Azure Monitor until the block is left.
+
+    Args:
+        settings: Where to, and how much.
+        credential: How we prove ourselves.
+        outbound: The way out.
+        log: Whether the log is sent too; false where this process's host sends it.
+    """
     providers = _start(settings, _OnLoop(credential), outbound)
     handler = ExportingHandler()
     handler.addFilter(lambda record: record.name.partition(".")[0] not in SENDING)
     root = logging.getLogger()
-    root.addHandler(handler)
+    if log:
+        root.addHandler(handler)
     try:
         yield
     finally:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 from secure_openai.deployments import Deployments
+from secure_openai.errors import StartError
 from secure_openai.model.interface import Model
-from secure_openai.settings import ModelSource
+from secure_openai.outbound import Outbound
+from secure_openai.settings import ModelSource, Settings
 from secure_openai.store.audit import AuditStore
 from secure_openai.telemetry import names
 from secure_openai.telemetry.gauges import Look, watched
 from secure_openai.types import CircuitState, MemberHealth
+
+if TYPE_CHECKING:
+    from secure_openai.credential import Credential
 
 PROVIDERS = {
     ModelSource.AZURE: "azure.ai.openai",
@@ -46,3 +52,31 @@ def gauged(audit: AuditStore, model: Model, deployments: Deployments) -> Iterato
         ):
             stack.enter_context(watched(metric, look))
         yield
+
+
+def sending_observations(
+    settings: Settings, credential: Credential | None, outbound: Outbound, *, log: bool = True
+) -> AbstractAsyncContextManager[None]:
+    """Return what sends observations to Azure Monitor, or nothing where the settings name no place.
+
+    Args:
+        settings: Where to, and how much.
+        credential: How we prove ourselves.
+        outbound: The way out.
+        log: Whether the log is sent too; false where this process's host sends it.
+
+    Raises:
+        StartError: What sends is not installed.
+    """
+    if not settings.telemetry_connection_string:
+        return nullcontext()
+    try:
+        # The SDK and the exporters are an extra, and cost what is not free.
+        from secure_openai.monitoring import monitored  # noqa: PLC0415
+    except ImportError:
+        raise StartError(
+            "What sends telemetry to Azure Monitor is not installed: install "
+            "azure-secure-openai[azure]."
+        ) from None
+    assert credential is not None  # noqa: S101 - such settings use a credential
+    return monitored(settings, credential, outbound, log=log)

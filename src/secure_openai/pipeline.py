@@ -24,9 +24,9 @@ from datetime import timedelta
 from secure_openai.completion import Admission, Completion
 from secure_openai.errors import Refused, SecureOpenAIError, StoreError
 from secure_openai.model.interface import Model, ModelRequest
-from secure_openai.policy.decision import Admittance, Policy
+from secure_openai.policy.decision import Admittance, Offer, Policy
 from secure_openai.policy.estimate import estimate_prompt_tokens
-from secure_openai.policy.fields import ChatCompletions, check_chat_completions
+from secure_openai.policy.fields import CheckedRequest, check_request
 from secure_openai.store.audit import AuditEvent, AuditStore
 from secure_openai.store.usage import Reservation, UsageStore
 from secure_openai.streams import Background
@@ -87,8 +87,19 @@ class Pipeline:
         mine = self._policy.deployments_for(principal, self._model.deployments)
         return [one for one in mine if operation is None or operation in one.parameters.operations]
 
-    def checked(self, principal: Principal, body: object, *, request_id: str) -> ChatCompletions:
-        """Return a request's body checked against the allow-list of fields.
+    def offers_to(self, principal: Principal) -> Sequence[Offer]:
+        """Return every name that the principal may ask for, aliases included."""
+        return self._policy.offers_to(principal, self._model.deployments)
+
+    def checked(
+        self,
+        principal: Principal,
+        body: object,
+        *,
+        request_id: str,
+        operation: Operation = Operation.CHAT_COMPLETIONS,
+    ) -> CheckedRequest:
+        """Return a request's body checked against its API's allow-list of fields.
 
         Raises:
             RequestError: It does not fit.
@@ -96,7 +107,7 @@ class Pipeline:
             AuditUnavailable: The refusal cannot be recorded.
         """
         with self._recording_refusals(principal, None, request_id):
-            return check_chat_completions(body)
+            return check_request(operation, body, admitted=self._policy.fields_for(principal))
 
     def allowance(self, principal: Principal, deployment: str, *, request_id: str) -> Admittance:
         """Return what policy allows the principal of a deployment, without reserving anything.
@@ -112,7 +123,7 @@ class Pipeline:
 
     @asynccontextmanager
     async def run(
-        self, principal: Principal, request: ChatCompletions, *, request_id: str
+        self, principal: Principal, request: CheckedRequest, *, request_id: str
     ) -> AsyncIterator[Completion]:
         """Admit, hand out the completion, and settle however the block is left.
 
@@ -127,11 +138,14 @@ class Pipeline:
             yield completion
         finally:
             self._alive.pop(admission.reservation.id, None)
-            settlement = self._settle(completion, time.monotonic() - started)
-            await self._background.finish(settlement)
+            closed = asyncio.Event()
+            # Nobody waits for the rest: whoever asks next is decided after it, since stores keep
+            # the order of the calls.
+            self._background.spawn(self._settle(completion, time.monotonic() - started, closed))
+            await closed.wait()
 
     async def admit(
-        self, principal: Principal, request: ChatCompletions, *, request_id: str
+        self, principal: Principal, request: CheckedRequest, *, request_id: str
     ) -> Admission:
         """Decide, reserve, and queue the audit record.
 
@@ -152,7 +166,7 @@ class Pipeline:
         return admission
 
     async def _admit(
-        self, principal: Principal, request: ChatCompletions, *, request_id: str
+        self, principal: Principal, request: CheckedRequest, *, request_id: str
     ) -> Admission:
         self._audit.ensure_writable()
         prompt_tokens = estimate_prompt_tokens(request.body)
@@ -164,6 +178,7 @@ class Pipeline:
                 prompt_tokens=prompt_tokens,
                 answer_tokens=request.answer_tokens,
                 choices=request.choices,
+                operation=request.operation,
             )
             request.require_taken(admittance.deployment.parameters)
             reservation = await self._usage.reserve(
@@ -185,6 +200,7 @@ class Pipeline:
                 body=request.bounded(admittance.deployment.parameters, admittance.answer_tokens),
                 stream=request.stream,
                 request_id=request_id,
+                operation=request.operation,
                 tokens=reservation.tokens,
             ),
         )
@@ -215,8 +231,11 @@ class Pipeline:
                 except StoreError:
                     logger.warning("a reservation could not be renewed")
 
-    async def _settle(self, completion: Completion, seconds: float) -> None:
-        await completion.aclose()
+    async def _settle(self, completion: Completion, seconds: float, closed: asyncio.Event) -> None:
+        try:
+            await completion.aclose()
+        finally:
+            closed.set()
         admission = completion.admission
         charge = completion.charge
         settled = True
@@ -283,8 +302,10 @@ class Pipeline:
 
     def _known(self, deployment: str | None) -> str | None:
         """Return a deployment's name if there is one: any other is a text that a person wrote."""
-        names = {one.name for one in self._model.deployments}
-        return deployment if deployment is None or deployment in names else "unknown"
+        if deployment is None:
+            return None
+        found = self._policy.deployment_of(deployment, self._model.deployments)
+        return "unknown" if found is None else found.name
 
     def _record(
         self,

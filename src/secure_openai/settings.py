@@ -110,6 +110,12 @@ class Settings(ModelSettings, StoreSettings):
     def _split_names(cls, value: object) -> object:
         return split(value)
 
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _no_path(cls, value: object) -> object:
+        # An empty path would be the folder that we stand in.
+        return None if isinstance(value, str) and not value.strip() else value
+
     @field_validator("public_url", "authority")
     @classmethod
     def _plain_url(cls, value: str) -> str:

@@ -27,10 +27,11 @@ def utc_now() -> datetime:
 
 
 class PrincipalKind(enum.StrEnum):
-    """Whether a person or an application asks."""
+    """Who asks: a person, an application, or an application on behalf of a person."""
 
     PERSON = "person"
     APPLICATION = "application"
+    ON_BEHALF = "on_behalf"
 
 
 PEOPLE_ROLES = frozenset({"user", "admin"})
@@ -38,6 +39,10 @@ PEOPLE_ROLES = frozenset({"user", "admin"})
 
 APPLICATION_ROLES = frozenset({"service"})
 """The application roles that an application may hold; `admin` is none of them."""
+
+ON_BEHALF_ROLES = frozenset({"user"})
+"""The application roles that reach an application which asks on behalf of who holds them: nobody
+administers through somebody else's application."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,7 +80,8 @@ class Principal:
 
     Attributes:
         id: Tenant and object id.
-        kind: Person or application.
+        kind: A person, an application, or an application on behalf of a person; the id is the
+            person's then.
         roles: Application roles as the identity provider granted them.
         name: Display name, for pages only.
         username: `preferred_username`, for pages only.
@@ -109,6 +115,25 @@ class Reason(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How a principal stands with a deployment in the current UTC minute.
+
+    Attributes:
+        limit_requests: Requests allowed in it.
+        remaining_requests: Of those, left.
+        limit_tokens: Tokens allowed in it.
+        remaining_tokens: Of those, left in the minute and in the day, whichever is less.
+        reset_seconds: Until the minute turns.
+    """
+
+    limit_requests: int
+    remaining_requests: int
+    limit_tokens: int
+    remaining_tokens: int
+    reset_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Allowed or refused, always with the reason.
 
@@ -117,12 +142,16 @@ class Decision:
         reason: The rule that decided.
         detail: One sentence for the person who asked; never prompt text.
         retry_after: Seconds until the same request may be admitted, where waiting helps.
+        pointer: JSON pointer (RFC 6901) to the member refused, where it is one.
+        standing: How the principal stands, where quota decided.
     """
 
     allowed: bool
     reason: Reason
     detail: str
     retry_after: float | None = None
+    pointer: str | None = None
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,12 @@ NONE = (
     "no estate was named: apply infra/, or set SECURE_OPENAI_COSMOS_URL and its neighbours, and "
     "run `make test-azure`"
 )
-ONLY_ON_A_HOST = ("AZURE_CLIENT_ID", "SECURE_OPENAI_LISTEN_HOST", "SECURE_OPENAI_LISTEN_PORT")
+ONLY_ON_A_HOST = (
+    "AZURE_CLIENT_ID",
+    "SECURE_OPENAI_LISTEN_HOST",
+    "SECURE_OPENAI_LISTEN_PORT",
+    "SECURE_OPENAI_POLICY",
+)
 
 measured: dict[str, list[float]] = {}
 """Request units of what was done, as the account charged them."""

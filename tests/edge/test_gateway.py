@@ -72,7 +72,7 @@ async def test_an_application_asks_for_itself(world: World) -> None:
 @pytest.mark.parametrize(
     ("prompt", "error", "status", "code"),
     [
-        ("throttle 9", openai.RateLimitError, 429, "model_throttled"),
+        ("throttle 9", openai.RateLimitError, 429, "rate_limit_exceeded"),
         ("fail", openai.InternalServerError, 502, "model_failed"),
         ("filter", openai.BadRequestError, 400, "content_filter"),
         ("reject", openai.BadRequestError, 400, "model_rejected"),
@@ -152,6 +152,55 @@ async def test_a_departed_client_stops_the_model_and_is_charged_what_it_saw(worl
 
     assert totals.concurrent == 0
     assert 0 < totals.tokens_today < 200
+
+
+async def test_a_departed_reader_of_a_response_is_charged_its_prompt_and_what_it_saw(
+    world: World,
+) -> None:
+    """The Responses API's stream is cancelled and charged as that of a chat completion."""
+    model: Any = world.assembly.model
+    async with client(world, world.token("Uma")) as sdk:
+        stream = await sdk.responses.create(
+            model="scripted", input="slow 500", stream=True, max_output_tokens=1000
+        )
+        async for event in stream:
+            if event.type == "response.output_text.delta":
+                break
+        assert model.under_way == 1
+        await stream.close()
+        async with asyncio.timeout(1):
+            while model.under_way:
+                await asyncio.sleep(0.01)
+    (settled,) = await world.settled()
+    facts = settled.facts or {}
+
+    assert (settled.reason, facts["ended"], facts["estimated"]) == ("interrupted", False, True)
+    assert 0 < facts["completion_tokens"] < 100
+    assert facts["prompt_tokens"] < 20
+
+
+async def test_embeddings_that_nobody_waits_for_are_charged_their_reservation(
+    world: World,
+) -> None:
+    """What is not streamed and not awaited is charged whole: of embeddings, the prompt."""
+    body = {"model": "scripted", "input": "stall " + "word " * 70}
+    async with world.client(**world.bearer("Uma")) as http:
+        with pytest.raises(httpx2.ReadTimeout):
+            await http.post("/openai/v1/embeddings", json=body, timeout=0.5)
+    admitted, settled = await _both(world)
+
+    assert settled["prompt_tokens"] == admitted["tokens_reserved"] > 100
+    assert settled["completion_tokens"] == 0
+
+
+async def _both(world: World) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the facts of the only request's two records, once both are there."""
+    async with asyncio.timeout(5):
+        while True:
+            events = {event.action: dict(event.facts or {}) for event in await world.events()}
+            if "completion.settled" in events:
+                return events["completion.admitted"], events["completion.settled"]
+            await asyncio.sleep(0.02)
 
 
 async def test_a_departed_client_of_a_whole_answer_is_charged_its_reservation(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -148,6 +150,33 @@ async def test_erasure(world: World) -> None:
         ("erasure.asked", False),
         ("erasure.erased", True),
     ]
+
+
+async def test_erased_while_an_answer_comes(world: World) -> None:
+    """Who is erased in the middle of an answer sees why it ends, and nothing of it is kept."""
+    async with world.browser("Uma") as http, world.client(**world.bearer("Uma")) as bearer:
+        made = (await http.post("/api/conversations", json={"title": "slowly"})).json()
+        path = f"/api/conversations/{made['id']}/messages"
+        asking = asyncio.ensure_future(
+            http.post(path, json={"text": "slow 60", "deployment": "scripted"})
+        )
+        async with asyncio.timeout(20):
+            while len((await bearer.get(path)).json()["items"]) < 2:
+                await asyncio.sleep(0.02)
+        assert (await bearer.post("/api/me/erase", json={"confirm": CONFIRMATION})).is_success
+        report = await JOBS["erasure"].run(world.assembly)
+        assert report["erased"] == 1
+        answer = await asking
+        problem(await bearer.get(path), 404)
+        assert (await bearer.get("/api/conversations")).json()["items"] == []
+    end = json.loads(answer.text.split("event: end\ndata: ")[1].split("\n")[0])
+    (settled,) = await world.settled()
+
+    assert (end["answer"]["status"], end["problem"]["status"]) == ("interrupted", 404)
+    assert "Traceback" not in answer.text
+    assert settled.request_id == answer.headers["x-request-id"]
+    # It was asked for and is charged; a second erasure would find nothing.
+    assert (await run(world)) == {}
 
 
 async def test_administrators_hold_and_erase(world: World) -> None:

@@ -302,7 +302,13 @@ GATEWAY_ATTACKS: dict[str, tuple[dict[str, Any], int, str]] = {
     "two limits that differ": ({"max_tokens": 1, "max_completion_tokens": 2}, 400, "differ"),
     "effort of a model that does not reason": ({"reasoning_effort": "low"}, 400, "leave it out"),
     "temperature": ({"temperature": 3}, 400, "from 0 to 2"),
-    "remote tool": ({"tools": [{"type": "mcp", "server_url": "x"}]}, 400, "function"),
+    "remote tool": ({"tools": [{"type": "mcp", "server_url": "x"}]}, 400, "elsewhere"),
+    "a tool that nobody knows": ({"tools": [{"type": "telepathy"}]}, 400, "function"),
+    "allowed tools of nobody": (
+        {"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto"}}},
+        400,
+        "tools",
+    ),
     "unknown role": ({"messages": [{"role": "root", "content": "x"}]}, 400, "system"),
     "no role": ({"messages": [{"content": "x"}]}, 400, "system"),
     "content as a number": ({"messages": [{"role": "user", "content": 1}]}, 400, "text or list"),
@@ -310,7 +316,7 @@ GATEWAY_ATTACKS: dict[str, tuple[dict[str, Any], int, str]] = {
     "unknown part": (
         {"messages": [{"role": "user", "content": [{"type": "file", "file": {}}]}]},
         400,
-        "text, image_url",
+        "files are not kept",
     ),
     "remote image": (
         {

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import azure.functions as func
 import pytest
@@ -23,7 +26,9 @@ from secure_openai.types import Usage, utc_now
 from tests.functions.test_function_app import TICK, functions_of, loaded
 from tests.hosted.conftest import estate, servers  # noqa: F401 - fixtures
 from tests.hosted.estate import Estate
+from tests.ingestion import Ingestion, ingesting
 from tests.jobs.kept import events_of
+from tests.system import environment as environment_of
 
 MARKER = "PLANTED-MARKER-51c9"
 
@@ -96,3 +101,51 @@ async def test_every_function(estate: Estate) -> None:  # noqa: F811
         for action in ("export.made", "erasure.held", "erasure.erased"):
             assert recorded.count(action) == 1
     assert {call.container for call in estate.cosmos.calls} == set(table("containers"))
+
+
+def told(ingestion: Ingestion, name: str) -> set[tuple[str, str | None]]:
+    """Return which jobs a metric tells of, each with its error."""
+    return {
+        (one["properties"]["secure_openai.job.name"], one["properties"].get("error.type"))
+        for one in ingestion.of("MetricData")
+        if one["metrics"][0]["name"] == name
+    }
+
+
+@pytest.mark.process
+async def test_runs_are_measured_where_azure_monitor_is(estate: Estate) -> None:  # noqa: F811
+    """Each run arrives by the managed identity, one that failed with its error; no log does."""
+    estate.vault.refuses = True
+    with ingesting(estate.tls) as ingestion:
+        port = urlsplit(ingestion.url).port
+        assert port is not None
+        settings = {
+            **estate.settings(),
+            "APPLICATIONINSIGHTS_CONNECTION_STRING": estate.telemetry_to(port),
+            "FUNCTIONS_WORKER_RUNTIME": "python",
+            "SECURE_OPENAI_TRACE_PERCENT": "100",
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.functions.host", "retention", "seal"),
+            env=environment_of(**settings),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(60):
+            said, _ = await process.communicate()
+
+    assert process.returncode == 0, said
+    assert told(ingestion, "secure_openai.job.duration") == {
+        ("retention", None),
+        ("seal", "store-unavailable"),
+    }
+    assert {one["name"] for one in ingestion.of("RemoteDependencyData")} >= {
+        "job retention",
+        "job seal",
+    }
+    assert ingestion.of("MessageData") == []
+    assert ingestion.of("ExceptionData") == []
+    accepted = {
+        estate.identity.accepts(token, "https://monitor.azure.com/") for token in ingestion.tokens
+    }
+    assert accepted == {True}

@@ -104,6 +104,9 @@ ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
         "holds no role",
     ),
     "application and person at once": ({"idtyp": "app", "roles": ["service"]}, "at once"),
+    "a client of an unknown kind": ({"azpacr": "3"}, "something unknown of the client"),
+    "a client that proves itself by a number": ({"azpacr": 1}, "something unknown of the client"),
+    "a client that proves itself by a list": ({"azpacr": ["0"]}, "something unknown"),
     "unknown kind": ({"idtyp": "device"}, "not an access token"),
     "roles as text": ({"roles": "admin"}, "not a list"),
     "roles of numbers": ({"roles": [1]}, "not a list"),
@@ -217,6 +220,28 @@ async def test_an_application_is_recognised(
 
     assert principal.kind is PrincipalKind.APPLICATION
     assert principal.roles == {"service"}
+
+
+@pytest.mark.parametrize(
+    ("proof", "kind", "roles"),
+    [
+        ("0", PrincipalKind.PERSON, frozenset({"admin", "user"})),
+        ("1", PrincipalKind.ON_BEHALF, frozenset({"user"})),
+        ("2", PrincipalKind.ON_BEHALF, frozenset({"user"})),
+    ],
+)
+async def test_who_asks_on_behalf_of_a_person_is_told_apart(
+    provider: IdentityProvider,
+    validator: TokenValidator,
+    proof: str,
+    kind: PrincipalKind,
+    roles: frozenset[str],
+) -> None:
+    """A service that asks for a person is the person with less: nobody administers through it."""
+    content = claims(provider, roles=["admin", "user"], azpacr=proof)
+    principal = await validator.access_token(signed(provider, content))
+
+    assert (principal.id.oid, principal.kind, principal.roles) == (ADA.oid, kind, roles)
 
 
 async def test_small_clock_differences_are_forgiven(

@@ -237,7 +237,9 @@ def test_settings_are_the_tables(estate: Estate) -> None:
     off = {f"AzureWebJobs.{name}.Disabled" for name in jobs}
 
     for app, kind in (("web", "linux_web_app"), ("functions", "linux_function_app")):
-        names = {name for name, one in settings.items() if app in one["apps"]}
+        names = {
+            name for name, one in settings.items() if app in one["apps"] and not one.get("optional")
+        }
         sticky = {name for name in names if settings[name]["sticky"]}
         parent = estate.at(f"module.app.azurerm_{kind}.this").values
         slot = estate.at(f"module.app.azurerm_{kind}_slot.staging").values
@@ -435,6 +437,7 @@ def test_what_goes_wrong_is_asked_of_the_logs_and_told(estate: Estate) -> None:
 
     assert rules.keys() == {
         "audit-unavailable",
+        "job-failing",
         "pool-member-out",
         "quota-near-its-end",
         "requests-failing",

@@ -67,6 +67,7 @@ INSIDE: dict[str, Any] = {
         "resolver": {},
         "user_address_prefixes": ["192.168.0.0/16"],
     },
+    "policy_file": "policies/ours.toml",
     "operations": {
         "bastion": {},
         "jump_machine": {"administrators": [GROUP], "ssh_public_key": KEY},
@@ -215,6 +216,16 @@ def test_a_github_hosted_runner_stands_in_its_delegated_subnet(outside: Estate) 
         for one in rules(outside, "runner").values()
         if one["direction"] == "Inbound" and one["access"] == "Allow"
     ]
+
+
+def test_a_policy_lies_in_the_packages(inside: Estate, outside: Estate) -> None:
+    """Both applications read the same file of their package, in both slots; else their own."""
+    for kind in ("linux_web_app", "linux_function_app"):
+        for name in (f"{kind}.this", f"{kind}_slot.staging"):
+            address = f"module.app.azurerm_{name}"
+            given = inside.at(address).values["app_settings"]
+            assert given["SECURE_OPENAI_POLICY"] == "/home/site/wwwroot/policies/ours.toml"
+            assert "SECURE_OPENAI_POLICY" not in outside.at(address).values["app_settings"]
 
 
 def test_the_edge_has_a_firewall_and_its_own_name(inside: Estate) -> None:

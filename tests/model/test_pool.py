@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import replace
 
 import aiohttp
@@ -287,6 +288,34 @@ async def test_no_more_than_two_waits() -> None:
             Attempt("a", "model-timeout", billable=True),
             Attempt("b", "model-timeout", billable=True),
         )
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_connection_that_never_comes_is_waited_for_briefly(scheme: str) -> None:
+    """Neither a port that takes no more connections nor a silent handshake is waited for as long.
+
+    The other limits are hours away; nothing was sent, so nothing is billed.
+    """
+    with socket.socket() as silent, ExitStack() as stack:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        if scheme == "http":
+            # Nobody accepts: those that wait leave no room for another (listen(2), backlog).
+            for _ in range(3):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(silent.getsockname())
+        url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"
+        patience = Patience(connect=0.3, first_byte=3600, whole=3600, idle=3600)
+        async with aiohttp.ClientSession() as session, asyncio.timeout(30):
+            gone = AzureOpenAIModel(
+                url, SCRIPTED, session=session, authorization=ours, patience=patience
+            )
+            pool = Pool([Member("gone", 0, gone), Member("there", 1, ScriptedModel())])
+            response = await pool.open(request("hello"))
+            await response.aclose()
+
+    assert response.attempts == (Attempt("gone", "model-timeout", billable=False),)
 
 
 async def test_nobody_there_is_passed_over() -> None:

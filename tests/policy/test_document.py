@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,55 @@ MISTAKES = {
     "nobody": ("version = 1\n", "no role may use anything"),
     "version": (GOOD.replace("version = 1", "version = 2"), "policy.toml:1: write version = 1"),
     "unknown table": (GOOD + "[persons.user]\n", "policy.toml:10: 'persons' is not known here"),
+    "an administrator by a service": (
+        GOOD + "[on_behalf.admin]\n",
+        "policy.toml:10: an application is never admin: write [on_behalf.user]",
+    ),
+    "aliases as a list": ("aliases = []\n" + GOOD, "policy.toml:1: write a table [aliases]"),
+    "an alias that is a header": (
+        GOOD + '[aliases]\n"x\\r\\nSet-Cookie: a=b" = "small"\n',
+        "write an alias in letters, digits",
+    ),
+    "an alias that is a path": (GOOD + '[aliases]\n"../x" = "small"\n', "write an alias in"),
+    "an alias of a header": (
+        GOOD + '[aliases]\nx = "small\\r\\nX: y"\n',
+        "write x = and a deployment's name",
+    ),
+    "an alias of a number": (GOOD + "[aliases]\nx = 1\n", "policy.toml:11: write x = and"),
+    "an alias of an alias": (
+        GOOD + '[aliases]\nx = "small"\ny = "x"\n',
+        "policy.toml:12: x is an alias itself",
+    ),
+    "fields as a text": (GOOD + 'fields = "user"\n', "policy.toml:10: write fields = and a list"),
+    "a field that is none": (GOOD + 'fields = ["a/b"]\n', "in small letters"),
+    "what Azure would fetch": (
+        GOOD + 'fields = ["data_sources"]\n',
+        "data_sources can be admitted for nobody: the model does not fetch",
+    ),
+    "what Azure would keep": (
+        GOOD + 'fields = ["previous_response_id"]\n',
+        "can be admitted for nobody: nothing is stored",
+    ),
+    "a second bound": (
+        GOOD + 'fields = ["max_new_tokens"]\n',
+        "max_new_tokens can be admitted for nobody: what bounds an answer",
+    ),
+    "applications as a list": (
+        GOOD + "application = []\n",
+        "write a table [people.user.application.ID]",
+    ),
+    "an application of a strange name": (
+        GOOD + '[people.user.application."a b"]\n',
+        "named by the application's client id",
+    ),
+    "an application's mistake": (
+        GOOD + "[people.user.application.cli]\ntokens_per_day = 0\n",
+        "policy.toml:11: write tokens_per_day from 1",
+    ),
+    "an application within one": (
+        GOOD + "[people.user.application.a.application.b]\n",
+        "'application' is not known here",
+    ),
     "unknown role": (GOOD + "[people.adimn]\n", "policy.toml:10: there is no role 'adimn'"),
     "suggestion": (GOOD + "[people.adimn]\n", "did you mean 'admin'?"),
     "a person's role for applications": (
@@ -171,6 +221,75 @@ def test_what_policy_does_not_allow_is_refused_with_its_reason(
     assert caught.value.decision.reason is reason
     assert not caught.value.decision.allowed
     assert caught.value.detail.endswith(".")
+
+
+def asked(text: str, who: Principal, name: str = "small") -> Any:
+    """Return what a policy allows somebody."""
+    return Policy.parse(text).admit(who, name, OFFERED, prompt_tokens=1, answer_tokens=None)
+
+
+def test_an_application_has_limits_of_its_own() -> None:
+    """What a table says for a client id holds for those who come by it, and for nobody else."""
+    text = (
+        GOOD.replace("[people.user]", "[applications.service]")
+        + "[applications.service.application.batch]\n"
+        + 'deployments = ["large"]\ntokens_per_day = 77\nfields = ["service_tier"]\n'
+        + "[applications.service.application.batch.deployment.large]\nconcurrent_streams = 9\n"
+    )
+    kind = PrincipalKind.APPLICATION
+    batch = Principal(PrincipalId("t", "b"), kind, frozenset({"service"}), client_id="batch")
+    other = Principal(PrincipalId("t", "b"), kind, frozenset({"service"}), client_id="other")
+    policy = Policy.parse(text)
+    limits = asked(text, batch, "large").limits
+
+    assert (limits.tokens_per_day, limits.concurrent_streams) == (77, 9)
+    assert asked(text, other).limits.tokens_per_day == 10000
+    assert policy.fields_for(batch) == {"service_tier"}
+    assert policy.fields_for(other) == frozenset()
+    with pytest.raises(Refused, match="may not use small"):
+        asked(text, batch)
+
+
+def test_an_application_inherits_the_limits_of_what_it_may_use() -> None:
+    """A narrower list of deployments leaves out the limits of the others, and keeps its own."""
+    text = (
+        GOOD
+        + "[people.user.deployment.small]\ntokens_per_day = 55\n"
+        + "[people.user.deployment.large]\ntokens_per_day = 66\n"
+        + '[people.user.application.cli]\ndeployments = ["small"]\n'
+    )
+    who = Principal(
+        PrincipalId("t", "o"), PrincipalKind.PERSON, frozenset({"user"}), client_id="cli"
+    )
+
+    assert asked(text, who).limits.tokens_per_day == 55
+    with pytest.raises(Refused, match="may not use large"):
+        asked(text, who, "large")
+
+
+def test_who_asks_on_behalf_of_a_person_needs_a_table_of_its_own() -> None:
+    """The role `user` of people gives a service that asks for them nothing."""
+    service = principal("user", kind=PrincipalKind.ON_BEHALF)
+    with pytest.raises(Refused, match="no role here"):
+        asked(GOOD, service)
+
+    text = GOOD + "[on_behalf.user]\n" + LIMITS.replace("10000", "5000")
+    assert asked(text, service).limits.tokens_per_day == 5000
+    assert asked(text, principal("user")).limits.tokens_per_day == 10000
+
+
+def test_aliases_are_further_names() -> None:
+    """An alias means its deployment, is offered to whom that is, and hides no deployment."""
+    text = GOOD + '[aliases]\n"gpt-4o" = "small"\nhidden = "secret"\nlarge = "small"\n'
+    policy, user = Policy.parse(text), principal("user")
+
+    assert asked(text, user, "gpt-4o").deployment.name == "small"
+    assert asked(text, user, "large").deployment.name == "large"
+    assert [offer.name for offer in policy.offers_to(user, OFFERED)] == ["small", "large", "gpt-4o"]
+    with pytest.raises(Refused, match="may not use secret"):
+        asked(text, user, "hidden")
+    with pytest.raises(Refused, match="no such deployment"):
+        asked(text, user, "none")
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from secure_openai.policy.estimate import (
     estimate_prompt_tokens,
     estimate_text_tokens,
 )
-from secure_openai.policy.fields import check_chat_completions
+from secure_openai.policy.fields import TABLES, check_chat_completions, check_request
 from secure_openai.policy.json_text import parse_json
 from secure_openai.policy.text import check_text
-from secure_openai.types import Parameters
+from secure_openai.types import Operation, Parameters
 
 FULL: dict[str, Any] = {
     "model": "m",
@@ -72,6 +72,126 @@ FULL: dict[str, Any] = {
     "tool_choice": {"type": "function", "function": {"name": "f"}},
     "parallel_tool_calls": False,
 }
+
+
+RESPONSE: dict[str, Any] = {
+    "model": "m",
+    "instructions": "be brief",
+    "input": [
+        {"role": "user", "content": "what is this?"},
+        {
+            "type": "message",
+            "role": "developer",
+            "content": [
+                {"type": "input_text", "text": "rules"},
+                {
+                    "type": "input_image",
+                    "image_url": "data:image/png;base64,AA",
+                    "detail": "low",
+                },
+            ],
+        },
+        {
+            "type": "reasoning",
+            "id": "rs_1",
+            "summary": [{"type": "summary_text", "text": "thought"}],
+            "content": None,
+            "encrypted_content": "gAAAA",
+            "status": None,
+        },
+        {
+            "type": "function_call",
+            "id": "fc_1",
+            "call_id": "c1",
+            "name": "f",
+            "arguments": "{}",
+            "status": "completed",
+        },
+        {"type": "function_call_output", "call_id": "c1", "output": "done"},
+        {"type": "custom_tool_call", "call_id": "c2", "name": "g", "input": "x"},
+        {
+            "type": "custom_tool_call_output",
+            "call_id": "c2",
+            "output": [{"type": "input_text", "text": "y"}],
+        },
+        {
+            "type": "message",
+            "id": "msg_1",
+            "role": "assistant",
+            "status": "completed",
+            "content": [
+                {"type": "output_text", "text": "a", "annotations": [], "logprobs": []},
+                {"type": "refusal", "refusal": "no"},
+            ],
+        },
+    ],
+    "stream": True,
+    "stream_options": {"include_obfuscation": False},
+    "store": False,
+    "background": False,
+    "max_output_tokens": 16,
+    "temperature": 0.5,
+    "top_p": 1,
+    "top_logprobs": 3,
+    "truncation": "auto",
+    "include": ["reasoning.encrypted_content", "message.output_text.logprobs"],
+    "reasoning": {"effort": "low", "summary": "auto"},
+    "text": {
+        "verbosity": "low",
+        "format": {"type": "json_schema", "name": "s", "strict": True, "schema": {"x": [1]}},
+    },
+    "tools": [
+        {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": None},
+        {
+            "type": "custom",
+            "name": "g",
+            "format": {"type": "grammar", "syntax": "regex", "definition": "a+"},
+        },
+    ],
+    "tool_choice": {
+        "type": "allowed_tools",
+        "mode": "auto",
+        "tools": [{"type": "function", "name": "f"}],
+    },
+    "parallel_tool_calls": True,
+}
+LISTED = {
+    Operation.RESPONSES: RESPONSE,
+    Operation.EMBEDDINGS: {
+        "model": "m",
+        "input": ["a", "b"],
+        "encoding_format": "base64",
+        "dimensions": 256,
+    },
+}
+
+
+@pytest.mark.parametrize("operation", LISTED)
+def test_everything_on_the_other_lists_passes_unchanged(operation: Operation) -> None:
+    """A request that uses every field of its API comes out equal, bounded, and another object."""
+    given = LISTED[operation]
+    checked = check_request(operation, given)
+
+    assert {*given} == {*TABLES[operation]["request"]["members"]}
+    assert checked.body == given
+    assert checked.body is not given
+    assert checked.deployment == "m"
+    bounded = checked.bounded(Parameters(), 99)
+    responds = operation is Operation.RESPONSES
+    assert bounded.get("max_output_tokens") == (99 if responds else None)
+    assert bounded.keys() == given.keys() - {"store"}
+
+
+def test_everything_is_estimated() -> None:
+    """Items, tools, instructions and schemas count; an image by its flat figure; a number once."""
+    whole = estimate_prompt_tokens(RESPONSE)
+
+    assert whole > IMAGE_TOKENS
+    for name in ("input", "instructions", "text", "tools", "tool_choice"):
+        less = {key: value for key, value in RESPONSE.items() if key != name}
+        assert estimate_prompt_tokens(less) < whole, name
+    assert estimate_prompt_tokens({"model": "m", "input": [[1, 2], [3]]}) == 3
+    assert estimate_prompt_tokens({"unknown": "word " * 70}) >= 100
 
 
 def test_everything_on_the_list_passes_unchanged() -> None:
@@ -138,7 +258,7 @@ def test_what_does_not_fit_is_pointed_at(change: dict[str, Any], pointer: str) -
 
 def test_a_request_is_bounded_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """A schema of very many values is refused before it is copied whole."""
-    monkeypatch.setattr("secure_openai.policy.fields.LARGEST_NODES", 100)
+    monkeypatch.setattr("secure_openai.policy.rules.LARGEST_NODES", 100)
     schema = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"a": [0] * 200}}}
     body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "response_format": schema}
     with pytest.raises(RequestError, match="more than 100 values"):

@@ -14,9 +14,13 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanKind, StatusCode
 
 from secure_openai.errors import StorageFull
+from secure_openai.jobs.catalogue import JOBS
+from secure_openai.local.identity_provider.directory import TENANT_ID
+from secure_openai.store.requests import RequestKind
 from secure_openai.telemetry import names
 from secure_openai.telemetry.names import METRICS, SPANS, allowed
-from secure_openai.types import CircuitState, MemberHealth, Page
+from secure_openai.testing.person import named
+from secure_openai.types import CircuitState, MemberHealth, Page, PrincipalId, utc_now
 from tests.edge.test_refusals import GATEWAY_ATTACKS
 from tests.model.management.resource_manager import arm_error
 from tests.model.management.running import azure, running_manager
@@ -160,6 +164,8 @@ def shape_of(span: ReadableSpan) -> names.SpanShape:
         return names.REQUEST_SPAN
     if "gen_ai.operation.name" in told:
         return names.MODEL_SPAN
+    if names.JOB.name in told:
+        return names.JOB_SPAN
     return names.STORE_SPAN if "db.operation.name" in told else names.ADMIT_SPAN
 
 
@@ -262,6 +268,8 @@ async def test_one_request_is_one_trace(world: World, observed: Observed) -> Non
     async with world.client(**world.bearer("Uma"), traceparent=TRACEPARENT) as http:
         answer = await http.post(CHAT, json=asking("hello", stream=True))
     await until(lambda: len(served_by(observed)) == 1)
+    # What was used is counted after the answer has gone.
+    await until(lambda: any(one.name == "settle usage" for one in observed.spans))
     number = answer.headers["x-request-id"]
     mine = [one for one in observed.spans if trace_of(one) == number]
     by_id = {one.context.span_id: one.name for one in mine}
@@ -330,6 +338,33 @@ async def test_stores_are_measured(
     assert observed.count(name, db_operation_name="create", **told) == 2
     assert observed.count(name, error_type="storage-full", **told) == 1
     assert observed.count(name, db_system_name="sqlite") == observed.count(name)
+
+
+async def test_jobs_are_measured(
+    world: World, observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each run once, by its job; one that fails or leaves something undone has an error."""
+    name = "secure_openai.job.duration"
+    assembly = world.assembly
+    await JOBS["retention"].run(assembly)
+
+    async def full(*arguments: Any, **options: Any) -> Any:
+        raise StorageFull
+
+    monkeypatch.setattr(type(behind(assembly.usage)), "roll_up", full)
+    with pytest.raises(StorageFull):
+        await JOBS["roll_up"].run(assembly)
+    uma = PrincipalId(TENANT_ID, named("Uma").oid)
+    await assembly.requests.ask(uma, RequestKind.ERASURE, by=uma, now=utc_now())
+    monkeypatch.setattr(assembly.sessions, "revoke", full)
+    assert (await JOBS["erasure"].run(assembly))["failed"] == 1
+
+    told = [dict(one.attributes or {}) for one in observed.spans if one.name.startswith("job ")]
+    assert observed.count(name, secure_openai_job_name="retention") == 1
+    assert observed.count(name, secure_openai_job_name="roll_up", error_type="storage-full") == 1
+    assert observed.count(name, secure_openai_job_name="erasure", error_type="incomplete") == 1
+    assert observed.count(name) == 3
+    assert [one.get("error.type") for one in told] == [None, "storage-full", "incomplete"]
 
 
 async def test_gauges_are_looked_at(

@@ -4,6 +4,7 @@
 locals {
   _asked = {
     audit-unavailable  = { says = "The audit could not be written or read; what cannot be recorded is refused.", measure = "failed", operator = "GreaterThan", threshold = 0, severity = 1 }
+    job-failing        = { says = "A job of the Function App did not end well, or left something undone; the next run goes on.", measure = "failed", operator = "GreaterThan", threshold = 0, severity = 2, by = ["job"] }
     pool-member-out    = { says = "An account of Azure OpenAI has not been asked for 15 minutes: it rests, or is cut off.", measure = "asked", operator = "LessThan", threshold = 1, severity = 2, by = ["member", "deployment"] }
     quota-near-its-end = { says = "A region has quota left for fewer than 10 units, which are thousands of tokens a minute for most models.", measure = "left", operator = "LessThan", threshold = 10, severity = 3, by = ["region", "quota"] }
     requests-failing   = { says = "More than 5 % of requests end in a fault of ours.", measure = "percent", operator = "GreaterThan", threshold = 5, severity = 1 }

@@ -10,6 +10,7 @@ locals {
     "7-quota"       = "Quota left by region"
     "8-stores"      = "Stores: mean milliseconds, and what failed"
     "9-audit"       = "Audit records that wait to be written"
+    "9-jobs"        = "Jobs: runs, what failed, slowest in seconds"
   }
 }
 

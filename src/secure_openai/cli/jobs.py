@@ -26,10 +26,8 @@ from secure_openai.local.folder import Folder
 from secure_openai.local.identity_provider.directory import TENANT_ID, WEB_CLIENT_ID
 from secure_openai.local.up import DEFAULT_PORT
 from secure_openai.settings import ModelSource, Settings
+from secure_openai.telemetry.runs import FAILED
 from secure_openai.types import JsonObject, utc_now
-
-FAILED = "failed"
-"""The member of a report that counts what could not be done."""
 
 app = typer.Typer(
     help="List and run the jobs: erasure, retention, retirement, roll-up, seal.",

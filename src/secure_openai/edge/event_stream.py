@@ -66,18 +66,14 @@ class EventStreamResponse(Response):
         send: Send,
     ) -> None:
         """Send until the pieces end or the client leaves, whichever is first."""
-        sending = asyncio.ensure_future(self._send(send))
-        leaving = asyncio.ensure_future(_left(receive))
         try:
-            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            with Presence(receive):
+                await self._send(send)
+        except ClientDisconnect:
+            # Nobody is left who could be told.
+            return
         finally:
-            leaving.cancel()
-            if not sending.done():
-                sending.cancel()
-            await asyncio.gather(leaving, sending, return_exceptions=True)
             await self._on_end()
-        if not sending.cancelled() and (error := sending.exception()) is not None:
-            raise error
 
     async def _send(self, send: Send) -> None:
         await send(
@@ -106,17 +102,47 @@ async def while_present(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     Raises:
         ClientDisconnect: The client left first; nobody reads an answer.
     """
-    working = asyncio.ensure_future(work)
-    leaving = asyncio.ensure_future(_left(receive))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise ClientDisconnect
-    finally:
-        leaving.cancel()
-        working.cancel()
-        await asyncio.gather(leaving, working, return_exceptions=True)
+    with Presence(receive):
+        return await work
+
+
+class Presence:
+    """A block that is cancelled the moment the client leaves.
+
+    It runs in its own task, as with `asyncio.timeout`: another one for each request costs more than
+    all that is decided about it.
+
+    Raises:
+        ClientDisconnect: The client left while the block ran.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._gone = False
+
+    def __enter__(self) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - whoever awaits is a task
+        self._task = task
+        self._watching = asyncio.ensure_future(_left(self._receive))
+        self._watching.add_done_callback(self._leave)
+
+    def _leave(self, watching: asyncio.Future[None]) -> None:
+        if not watching.cancelled():
+            # Whatever ended the watch, nobody can be told any more.
+            watching.exception()
+            self._gone = True
+            self._task.cancel()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._watching.remove_done_callback(self._leave)
+        self._watching.cancel()
+        if not self._gone:
+            return
+        # Whoever else cancelled this task still does.
+        others = self._task.uncancel()
+        if kind is asyncio.CancelledError and not others:
+            raise ClientDisconnect from None
 
 
 async def _left(receive: Receive) -> None:

@@ -1,10 +1,15 @@
-"""The OpenAI-compatible door: the same pipeline, with errors in OpenAI's own shape."""
+"""The OpenAI-compatible door: the same pipeline as the chat's, in both styles of address.
+
+`/openai/v1/…` names the deployment in the body, `/openai/deployments/{deployment}/…?api-version=`
+in the path (Microsoft Learn, "Azure OpenAI API version lifecycle"). What a client sends of headers
+ends here: a model gets the checked body, and the client only headers of ours.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
-from http import HTTPStatus
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -14,98 +19,187 @@ from secure_openai.completion import Completion
 from secure_openai.edge.access import EVERYONE, SecuredRoute, principal_of, requires
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import json_of
+from secure_openai.edge.description import description
 from secure_openai.edge.event_stream import EventStreamResponse, while_present
-from secure_openai.edge.problems import headers_of, request_id_of
-from secure_openai.errors import ContentFiltered, ModelError, RequestError, SecureOpenAIError
-from secure_openai.policy.fields import ChatCompletions
-from secure_openai.types import JsonObject
+from secure_openai.edge.openai_errors import PREFIX, standing_headers
+from secure_openai.edge.openai_stream import passed_on
+from secure_openai.edge.problems import request_id_of
+from secure_openai.errors import NotFound, RequestError
+from secure_openai.policy.decision import Offer
+from secure_openai.tables import table
+from secure_openai.types import JsonObject, Operation
 
-PREFIX = "/openai/v1"
-SERVED = "Here are served: chat/completions and models."
+V1 = f"{PREFIX}/v1"
+DATED = f"{PREFIX}/deployments/{{deployment}}"
 
-router = APIRouter(route_class=SecuredRoute, prefix=PREFIX, tags=["gateway"])
+router = APIRouter(route_class=SecuredRoute, tags=["gateway"])
 
-_TYPES = {
-    HTTPStatus.BAD_REQUEST: "invalid_request_error",
-    HTTPStatus.UNAUTHORIZED: "authentication_error",
-    HTTPStatus.FORBIDDEN: "permission_error",
-    HTTPStatus.NOT_FOUND: "not_found_error",
-    HTTPStatus.GONE: "not_found_error",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "invalid_request_error",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "invalid_request_error",
-    HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
-}
+_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?|v1|preview|latest")
 
 
-def openai_error(error: SecureOpenAIError) -> JsonObject:
-    """Return an error as OpenAI's API writes it, so that clients' own handling works.
-
-    Source: OpenAI API reference, "Error codes"; the content filter's code is Azure OpenAI's.
-    """
-    pointer = error.pointer if isinstance(error, RequestError) else None
-    return {
-        "error": {
-            "message": error.detail or error.title,
-            "type": _TYPES.get(HTTPStatus(error.http_status), "server_error"),
-            "param": pointer.lstrip("/").replace("/", ".") if pointer else None,
-            "code": "content_filter"
-            if isinstance(error, ContentFiltered)
-            else error.problem.replace("-", "_"),
-        }
-    }
-
-
-def error_response(error: SecureOpenAIError) -> Response:
-    """Return the response for an error at this door."""
-    return JSONResponse(
-        openai_error(error), status_code=error.http_status, headers=headers_of(error)
-    )
-
-
-@router.get("/models")
+@router.get(f"{V1}/models")
 @requires(*EVERYONE)
 async def models(request: Request) -> Response:
-    """List the deployments that the caller may use."""
-    deployments = assembly_of(request).pipeline.deployments_for(principal_of(request))
-    data = [
-        {"id": deployment.name, "object": "model", "created": 0, "owned_by": deployment.model}
-        for deployment in deployments
-    ]
-    return JSONResponse({"object": "list", "data": data})
+    """List what the caller may name as model."""
+    _check_query(request, dated=False)
+    return _models(request)
 
 
-@router.post("/chat/completions")
+@router.get(f"{V1}/models/{{model}}")
+@requires(*EVERYONE)
+async def model(request: Request, model: str) -> Response:
+    """Show one of what the caller may name as model."""
+    _check_query(request, dated=False)
+    return _model(request, model)
+
+
+@router.get(f"{PREFIX}/models")
+@requires(*EVERYONE)
+async def dated_models(request: Request) -> Response:
+    """List what the caller may name as deployment."""
+    _check_query(request, dated=True)
+    return _models(request)
+
+
+@router.get(f"{PREFIX}/models/{{model}}")
+@requires(*EVERYONE)
+async def dated_model(request: Request, model: str) -> Response:
+    """Show one of what the caller may name as deployment."""
+    _check_query(request, dated=True)
+    return _model(request, model)
+
+
+@router.post(f"{V1}/chat/completions")
 @requires(*EVERYONE)
 async def chat_completions(request: Request) -> Response:
     """Answer a chat completion, streamed or not, under policy, quota and audit."""
+    return await _answered(request, Operation.CHAT_COMPLETIONS)
+
+
+@router.post(f"{V1}/responses")
+@requires(*EVERYONE)
+async def responses(request: Request) -> Response:
+    """Answer a response, streamed or not; nothing of it is kept."""
+    return await _answered(request, Operation.RESPONSES)
+
+
+@router.post(f"{V1}/embeddings")
+@requires(*EVERYONE)
+async def embeddings(request: Request) -> Response:
+    """Answer embeddings."""
+    return await _answered(request, Operation.EMBEDDINGS)
+
+
+@router.post(f"{DATED}/chat/completions")
+@requires(*EVERYONE)
+async def dated_chat_completions(request: Request, deployment: str) -> Response:
+    """Answer a chat completion of the deployment that the path names."""
+    return await _answered(request, Operation.CHAT_COMPLETIONS, dated=True, named=deployment)
+
+
+@router.post(f"{PREFIX}/responses")
+@requires(*EVERYONE)
+async def dated_responses(request: Request) -> Response:
+    """Answer a response; the body names the deployment, in this style too."""
+    return await _answered(request, Operation.RESPONSES, dated=True)
+
+
+@router.post(f"{DATED}/embeddings")
+@requires(*EVERYONE)
+async def dated_embeddings(request: Request, deployment: str) -> Response:
+    """Answer embeddings of the deployment that the path names."""
+    return await _answered(request, Operation.EMBEDDINGS, dated=True, named=deployment)
+
+
+@router.get(f"{PREFIX}/openapi.json")
+@requires(*EVERYONE)
+async def openapi(request: Request) -> Response:
+    """Describe these addresses to programs (OpenAPI 3.1)."""
+    return JSONResponse(description(assembly_of(request).settings.public_url))
+
+
+def not_served(path: str) -> NotFound:
+    """Return what is told of an address under the prefix that is not on the list."""
+    known = table("gateway")
+    parts = [part for part in path.removeprefix(PREFIX).split("/") if part]
+    named = next((part for part in parts if part in known["refused"]), None)
+    why = "" if named is None else f"{named} is not served here: {known['refused'][named]}. "
+    return NotFound(f"{why}Here are served: {', '.join(known['served'])}.")
+
+
+async def _answered(
+    request: Request, operation: Operation, *, dated: bool = False, named: str | None = None
+) -> Response:
+    _check_query(request, dated=dated)
     pipeline, principal = assembly_of(request).pipeline, principal_of(request)
     request_id = request_id_of(request)
-    checked = pipeline.checked(principal, await json_of(request), request_id=request_id)
+    body = await json_of(request)
+    if named is not None and isinstance(body, dict):
+        # As at Azure: the address decides, and a model named in the body says nothing.
+        body = {**body, "model": named}
+    checked = pipeline.checked(principal, body, operation=operation, request_id=request_id)
     async with AsyncExitStack() as stack:
         completion = await stack.enter_async_context(
             pipeline.run(principal, checked, request_id=request_id)
         )
+        headers = _headers(completion)
         if not checked.stream:
-            body = await while_present(request.receive, completion.read())
-            return Response(body, media_type="application/json")
+            answer = await while_present(request.receive, completion.read())
+            return Response(answer, media_type="application/json", headers=headers)
         await while_present(request.receive, completion.open())
         return EventStreamResponse(
-            _stream(completion, checked), on_end=stack.pop_all().aclose, heartbeat_seconds=None
+            _stream(completion, include_usage=checked.include_usage),
+            on_end=stack.pop_all().aclose,
+            heartbeat_seconds=None,
+            headers=headers,
         )
 
 
-async def _stream(completion: Completion, checked: ChatCompletions) -> AsyncGenerator[bytes, None]:
-    async with aclosing(completion.events()) as events:
-        try:
-            async for event in events:
-                if checked.include_usage or not _only_usage(event.data):
-                    yield event.raw
-        except ModelError as error:
-            # The status has gone out; an error event is what OpenAI's clients raise from.
-            text = JSONResponse(openai_error(error)).body
-            yield b"data: " + bytes(text) + b"\n\n"
+async def _stream(completion: Completion, *, include_usage: bool) -> AsyncGenerator[bytes, None]:
+    operation = completion.admission.request.operation
+    events = completion.events()
+    async with aclosing(events), aclosing(passed_on(events, operation, include_usage)) as pieces:
+        async for piece in pieces:
+            yield piece
 
 
-def _only_usage(data: bytes) -> bool:
-    """Return whether an event carries nothing but the usage that we, not the client, asked for."""
-    return b'"choices":[]' in data.replace(b" ", b"") and b'"usage"' in data
+def _headers(completion: Completion) -> dict[str, str]:
+    standing = completion.admission.reservation.standing
+    return {} if standing is None else standing_headers(standing)
+
+
+def _check_query(request: Request, *, dated: bool) -> None:
+    """Return if the query holds what these addresses read and nothing else.
+
+    Raises:
+        RequestError: It does not.
+    """
+    for name in request.query_params:
+        if name != "api-version":
+            raise RequestError("The query may hold api-version and nothing else.")
+    versions = request.query_params.getlist("api-version")
+    if len(versions) != 1 and (versions or dated):
+        raise RequestError("Send api-version once, such as ?api-version=2024-10-21.")
+    if versions and _VERSION.fullmatch(versions[0]) is None:
+        raise RequestError("Write api-version as a date, such as 2024-10-21, or as v1.")
+
+
+def _models(request: Request) -> Response:
+    offers = assembly_of(request).pipeline.offers_to(principal_of(request))
+    return JSONResponse({"object": "list", "data": [_shown(offer) for offer in offers]})
+
+
+def _model(request: Request, name: str) -> Response:
+    for offer in assembly_of(request).pipeline.offers_to(principal_of(request)):
+        if offer.name == name:
+            return JSONResponse(_shown(offer))
+    raise NotFound("There is no such model, or your role may not use it.")
+
+
+def _shown(offer: Offer) -> JsonObject:
+    return {
+        "id": offer.name,
+        "object": "model",
+        "created": 0,
+        "owned_by": offer.deployment.model,
+    }

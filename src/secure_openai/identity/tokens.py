@@ -21,6 +21,7 @@ from secure_openai.errors import Unauthenticated
 from secure_openai.identity.keys import KeySource
 from secure_openai.types import (
     APPLICATION_ROLES,
+    ON_BEHALF_ROLES,
     PEOPLE_ROLES,
     Principal,
     PrincipalId,
@@ -39,6 +40,18 @@ CACHE_SECONDS = 300.0
 TEXT_CLAIMS = ("iss", "aud", "tid", "oid", "sub", "ver")
 TIME_CLAIMS = ("exp", "nbf", "iat")
 """The claims that every token must carry."""
+
+
+PUBLIC_CLIENT = "0"
+CONFIDENTIAL_CLIENTS = frozenset({"1", "2"})
+"""What `azpacr` says of the client that got a person's token: whether it proved itself, and how."""
+
+ROLES = {
+    PrincipalKind.PERSON: PEOPLE_ROLES,
+    PrincipalKind.APPLICATION: APPLICATION_ROLES,
+    PrincipalKind.ON_BEHALF: ON_BEHALF_ROLES,
+}
+"""Which of the granted roles count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +150,13 @@ class TokenValidator:
             raise Unauthenticated("This is not an access token for this API.")
         if self._scope not in scopes.split(" "):
             raise Unauthenticated(f"The token lacks the scope {self._scope}.")
-        return self._principal(claims, PrincipalKind.PERSON)
+        return self._principal(claims, _kind_of(claims))
 
     def _principal(self, claims: dict[str, Any], kind: PrincipalKind) -> Principal:
         granted = claims.get("roles", [])
         if not isinstance(granted, list) or not all(isinstance(role, str) for role in granted):
             raise Unauthenticated("The token's roles are not a list of names.")
-        known = PEOPLE_ROLES if kind is PrincipalKind.PERSON else APPLICATION_ROLES
+        known = ROLES[kind]
         return Principal(
             id=PrincipalId(claims["tid"], claims["oid"]),
             kind=kind,
@@ -209,6 +222,22 @@ def _key_id(token: str) -> str:
     if not isinstance(kid, str) or not kid:
         raise Unauthenticated("The token does not name its key.")
     return kid
+
+
+def _kind_of(claims: dict[str, Any]) -> PrincipalKind:
+    """Return whether a person's token was got by the person's own program, or by a service.
+
+    A client that proves itself by a secret or a certificate is a service: with the on-behalf-of
+    flow or a sign-in of its own, it asks for the person and not as the person.
+
+    Source: Microsoft identity platform, "Access token claims reference": `azpacr`.
+    """
+    proof = claims.get("azpacr", PUBLIC_CLIENT)
+    if proof == PUBLIC_CLIENT:
+        return PrincipalKind.PERSON
+    if isinstance(proof, str) and proof in CONFIDENTIAL_CLIENTS:
+        return PrincipalKind.ON_BEHALF
+    raise Unauthenticated("The token says something unknown of the client that got it.")
 
 
 def _text(claims: dict[str, Any], name: str) -> str | None:

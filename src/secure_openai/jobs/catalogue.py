@@ -20,6 +20,7 @@ from secure_openai.jobs.retirement import warn
 from secure_openai.jobs.schedule import Schedule
 from secure_openai.jobs.seal import seal
 from secure_openai.tables import table
+from secure_openai.telemetry.runs import observed_run
 from secure_openai.types import JsonObject, utc_now
 
 logger = logging.getLogger(__name__)
@@ -52,10 +53,14 @@ class Job:
         Raises:
             SecureOpenAIError: It could not be done, or not wholly: the next run goes on.
         """
-        try:
-            report = await self.work(assembly)
-        finally:
-            await assembly.audit.flush()
+
+        async def whole() -> JsonObject:
+            try:
+                return await self.work(assembly)
+            finally:
+                await assembly.audit.flush()
+
+        report = await observed_run(self.name, whole)
         logger.info("job %s: %s", self.name, report)
         return report
 

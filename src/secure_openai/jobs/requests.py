@@ -11,6 +11,7 @@ from secure_openai.jobs.erasure import Erasures
 from secure_openai.jobs.export import Exports
 from secure_openai.store.quota import DAYS_KEPT
 from secure_openai.store.requests import DataRequest, RequestKind, RequestStore
+from secure_openai.telemetry.runs import FAILED
 from secure_openai.types import Clock, JsonObject, utc_now
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ async def attend(
         AuditUnavailable: Nothing can be recorded, so nothing is done.
         StoreError: Requests cannot be read.
     """
-    counts: Counter[str] = Counter(dict.fromkeys((*WORDS.values(), "failed"), 0))
+    counts: Counter[str] = Counter(dict.fromkeys((*WORDS.values(), FAILED), 0))
     for request in await requests.due(now=clock()):
         try:
             changed = await _attended(request, exports, erasures)
@@ -49,7 +50,7 @@ async def attend(
             raise
         except (StoreError, NotFound, PreconditionFailed) as error:
             logger.warning("a request waits for the next run: %s", error.slug)
-            counts["failed"] += 1
+            counts[FAILED] += 1
             continue
         if changed.state is not request.state:
             counts[WORDS[changed.kind, changed.state.value]] += 1

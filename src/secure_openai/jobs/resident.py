@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 from secure_openai.assembly import Assembly, assemble
 from secure_openai.jobs.catalogue import JOBS
+from secure_openai.observation import sending_observations
 from secure_openai.settings import Settings
 from secure_openai.types import JsonObject
 
@@ -35,7 +36,17 @@ class Resident:
     async def _assembled(self) -> Assembly:
         async with self._opening:
             if self._assembly is None:
-                self._assembly = await self._open.enter_async_context(assemble(Settings.load()))
+                async with AsyncExitStack() as opening:
+                    settings = Settings.load()
+                    assembly = await opening.enter_async_context(assemble(settings))
+                    await opening.enter_async_context(
+                        # The host sends what is logged, and would send it twice.
+                        sending_observations(
+                            settings, assembly.credential, assembly.outbound, log=False
+                        )
+                    )
+                    self._open = opening.pop_all()
+                self._assembly = assembly
             return self._assembly
 
     async def aclose(self) -> None:

@@ -1,14 +1,20 @@
 """HTTP as uvicorn reads it, with a bound on what comes before a request is known.
 
-httptools has no limit of its own on headers, and uvicorn no time limit on them.
+httptools has no limit of its own on headers, and uvicorn no time limit on them. What comes after a
+body as trailers would be read as headers; a proxy in front has not seen them (RFC 9110, 6.5.1).
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from secure_openai.edge.openai_errors import openai_error, speaks_openai
+from secure_openai.edge.problems import MEDIA_TYPE, problem_of
+from secure_openai.errors import RequestError
 
 LARGEST_HEAD_BYTES = 65_536
 HEAD_SECONDS = 20.0
@@ -36,6 +42,30 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Begin to count a request's head."""
         super().on_message_begin()
         self._begin_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; a trailer is none."""
+        if self._head_open:
+            super().on_header(name, value)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words
+        """Refuse what is not HTTP, or what two readers would read differently, and hang up."""
+        error = RequestError("The request is not well-formed HTTP.")
+        if speaks_openai(getattr(self, "url", b"").decode("latin-1").partition("?")[0]):
+            kind, body = "application/json", openai_error(error)
+        else:
+            kind, body = MEDIA_TYPE, problem_of(error, request_id="")
+        text = json.dumps(body).encode()
+        head = (
+            "HTTP/1.1 400 Bad Request",
+            f"content-type: {kind}",
+            f"content-length: {len(text)}",
+            "cache-control: no-store",
+            "x-content-type-options: nosniff",
+            "connection: close",
+        )
+        self.transport.write("\r\n".join(head).encode() + b"\r\n\r\n" + text)
+        self.transport.close()
 
     def on_headers_complete(self) -> None:
         """Stop counting: limits of the body are the application's."""

@@ -62,7 +62,7 @@ class AzureOpenAIModel:
         return await self._exchange.open(
             self._address(request, in_path=in_path),
             request,
-            wire_bytes(request, named=not in_path),
+            wire_bytes(request, named=not in_path, stores=not self._api_version),
             # Ours and random: it joins our logs with Azure's, and says nothing of who asks.
             headers={"x-ms-client-request-id": request.request_id},
             successor=self._successors.get(request.deployment, ""),

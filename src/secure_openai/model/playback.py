@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from secure_openai.model import shapes
+from secure_openai.model import shapes, tool_calls
 from secure_openai.model.interface import DONE, ServerSentEvent
 from secure_openai.model.script import SLOW_SECONDS, Ending, Script
 from secure_openai.types import JsonObject, Operation
@@ -19,10 +19,15 @@ def whole(script: Script, body: JsonObject, operation: Operation) -> JsonObject:
     model = str(body.get("model", "scripted"))
     tokens = script.prompt_tokens
     match operation:
+        case Operation.CHAT_COMPLETIONS if script.call is not None:
+            return tool_calls.chat_completion(model, script.call, prompt_tokens=tokens)
         case Operation.CHAT_COMPLETIONS:
-            return shapes.chat_completion(
+            answer = shapes.chat_completion(
                 model, script.words, finish_reason=script.ending.value, prompt_tokens=tokens
             )
+            return _enriched(answer, script, body)
+        case Operation.RESPONSES if script.call is not None:
+            return tool_calls.response(model, script.call, prompt_tokens=tokens)
         case Operation.RESPONSES:
             return shapes.response(
                 model, script.words, finish_reason=script.ending.value, prompt_tokens=tokens
@@ -36,6 +41,19 @@ def whole(script: Script, body: JsonObject, operation: Operation) -> JsonObject:
                 as_base64=body.get("encoding_format") == "base64",
                 prompt_tokens=tokens,
             )
+
+
+def _enriched(answer: JsonObject, script: Script, body: JsonObject) -> JsonObject:
+    """Return a chat completion with what was asked for besides words."""
+    choice = answer["choices"][0]
+    if script.thought:
+        choice["message"]["reasoning_content"] = script.thought
+        details = {"reasoning_tokens": len(script.thought.split())}
+        answer["usage"]["completion_tokens_details"] = details
+    if body.get("logprobs"):
+        choice["logprobs"] = {"content": shapes.logprobs(script.words), "refusal": None}
+    answer["choices"] = [choice | {"index": index} for index in range(body.get("n") or 1)]
+    return answer
 
 
 def events(
@@ -56,27 +74,51 @@ def events(
 
 
 def _chat(script: Script, body: JsonObject) -> Iterator[tuple[float, JsonObject]]:
+    options = body.get("stream_options")
+    with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
+    for seconds, payload in _chunks(script, body, with_usage=with_usage):
+        # Asked for, it stands in every chunk, and says nothing before the last.
+        stands = with_usage and "choices" in payload
+        yield seconds, {**payload, "usage": payload.get("usage")} if stands else payload
+
+
+def _chunks(
+    script: Script, body: JsonObject, *, with_usage: bool
+) -> Iterator[tuple[float, JsonObject]]:
     model = str(body.get("model", "scripted"))
     for payload in shapes.chat_begin(model):
         yield 0.0, payload
-    for word in script.words:
-        yield script.seconds, shapes.chat_delta(model, {"content": word})
+    if script.thought:
+        yield 0.0, shapes.chat_delta(model, {"reasoning_content": script.thought})
+    if script.call is not None:
+        for payload in tool_calls.chat_deltas(model, script.call):
+            yield 0.0, payload
+    for word in script.words if script.call is None else ():
+        delta = shapes.chat_delta(model, {"content": word})
+        if body.get("logprobs"):
+            told = {"content": shapes.logprobs([word]), "refusal": None}
+            delta["choices"][0]["logprobs"] = told
+        yield script.seconds, delta
     if script.ending is Ending.BROKEN:
         yield SLOW_SECONDS, shapes.error_body("server_error", "secret")
     if script.ending in ENDED:
-        options = body.get("stream_options")
         for payload in shapes.chat_end(
             model,
             len(script.words),
-            finish_reason=script.ending.value,
+            finish_reason="tool_calls" if script.call is not None else script.ending.value,
             prompt_tokens=script.prompt_tokens,
-            with_usage=isinstance(options, dict) and bool(options.get("include_usage")),
+            with_usage=with_usage,
         ):
             yield 0.0, payload
 
 
 def _responses(script: Script, body: JsonObject) -> Iterator[tuple[float, JsonObject]]:
     model = str(body.get("model", "scripted"))
+    if script.call is not None:
+        tokens = script.prompt_tokens
+        for payload in tool_calls.response_events(model, script.call, prompt_tokens=tokens):
+            yield 0.0, payload
+        return
     for payload in shapes.response_begin(model):
         yield 0.0, payload
     for word in script.words:

@@ -18,9 +18,13 @@
     retired      410: its model was retired
     forbidden    403: our credential is refused
     filter       400: the prompt is blocked by the content filter, in Azure OpenAI's shape
+    call TEXT    a call of the first tool offered, with {"text": TEXT}
+    think TEXT   reasoning beside the answer
     censor K     K words, then the content filter stops the answer
     garbage      something that is not JSON
     …            "You said: …", a word at a time
+
+Whoever asks for a JSON schema gets a value of it, and whoever sends a tool's result hears of it.
 
 The shapes are Azure OpenAI's; see `model.shapes`.
 """
@@ -33,6 +37,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from secure_openai.model.shapes import blocked_error, error_body
+from secure_openai.model.tool_calls import Call
 from secure_openai.types import JsonObject, Operation
 
 SLOW_SECONDS = 0.02
@@ -77,6 +82,8 @@ class Script:
         prompt_tokens: What is reported as the prompt's.
         late: Seconds before the headers.
         opened: Whether headers come though nothing else does.
+        call: What is to be called, instead of words.
+        thought: What is reasoned before the words.
     """
 
     words: tuple[str, ...]
@@ -85,6 +92,8 @@ class Script:
     prompt_tokens: int = 0
     late: float = 0.0
     opened: bool = False
+    call: Call | None = None
+    thought: str = ""
 
     @property
     def text(self) -> str:
@@ -141,13 +150,56 @@ def script_for(
     """Return what to answer."""
     prompt = last_text(body)
     prompt_tokens = len(json.dumps(body.get("messages") or body.get("input") or []).split())
+    if (told := _told(body)) is not None:
+        return Script(("The tool said:", f" {told}"), prompt_tokens=prompt_tokens)
     command, _, rest = prompt.partition(" ")
     count = min(int(rest), LARGEST_COUNT) if rest.isascii() and rest.isdigit() else None
     if command == "filter":
         return Refusal(400, blocked_error(operation))
     if command in _REFUSALS:
         return _REFUSALS[command](count)
+    if command == "call" and (name := _tool_of(body)) is not None:
+        call = Call(name, json.dumps({"text": rest}))
+        return Script((call.arguments,), prompt_tokens=prompt_tokens, call=call)
+    if (schema := _schema_of(body)) is not None:
+        return Script((json.dumps(_value_of(schema)),), prompt_tokens=prompt_tokens)
     return _answer(prompt, command, count, prompt_tokens)
+
+
+def _told(body: JsonObject) -> str | None:
+    """Return what a tool gave back, where that is the last thing said."""
+    said = body.get("messages") or body.get("input")
+    last = said[-1] if isinstance(said, list) and said else None
+    if not isinstance(last, dict):
+        return None
+    if last.get("role") == "tool":
+        return str(last.get("content"))
+    return str(last.get("output")) if last.get("type") == "function_call_output" else None
+
+
+def _tool_of(body: JsonObject) -> str | None:
+    for tool in body.get("tools") or []:
+        function = tool.get("function", tool)
+        return str(function.get("name"))
+    return None
+
+
+def _schema_of(body: JsonObject) -> JsonObject | None:
+    chat = (body.get("response_format") or {}).get("json_schema")
+    written = chat or (body.get("text") or {}).get("format") or {}
+    schema = written.get("schema")
+    return schema if isinstance(schema, dict) else None
+
+
+def _value_of(schema: JsonObject) -> object:
+    """Return a value of a simple schema."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema.get("type") == "object":
+        return {name: _value_of(rule) for name, rule in (schema.get("properties") or {}).items()}
+    if schema.get("type") == "array":
+        return [_value_of(schema.get("items") or {})]
+    return {"integer": 7, "number": 1.5, "boolean": True}.get(str(schema.get("type")), "a text")
 
 
 def _answer(prompt: str, command: str, count: int | None, prompt_tokens: int) -> Script:
@@ -169,7 +221,8 @@ def _answer(prompt: str, command: str, count: int | None, prompt_tokens: int) ->
         return Script(some, seconds=seconds, prompt_tokens=prompt_tokens)
     words = ("You said:", *(f" {word}" for word in prompt.split(" ")))
     late = SLOW_SECONDS * (count or 0) if command == "late" else 0.0
-    return Script(words, prompt_tokens=prompt_tokens, late=late)
+    thought = "They greet me." if command == "think" else ""
+    return Script(words, prompt_tokens=prompt_tokens, late=late, thought=thought)
 
 
 def last_text(body: JsonObject) -> str:

@@ -84,6 +84,14 @@ def chat_completion(
     }
 
 
+def logprobs(words: Sequence[str]) -> list[JsonObject]:
+    """Return log probabilities of words, each a token."""
+    return [
+        {"token": word, "logprob": -0.5, "bytes": list(word.encode()), "top_logprobs": []}
+        for word in words
+    ]
+
+
 def chat_begin(model: str) -> Iterator[JsonObject]:
     """Yield what comes before the first word: the prompt's filter results, then the role."""
     frame = _frame("chat.completion.chunk", model)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from secure_openai.errors import PolicyError, Refused
-from secure_openai.policy.document import ROLES, Grant, Grants, Retention, read_policy
+from secure_openai.policy.document import ROLES, Document, Grant, read_policy
 from secure_openai.types import Decision, Deployment, Limits, Operation, Principal, Reason
 
 
@@ -28,17 +28,25 @@ class Admittance:
     answer_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A name that a principal may ask for, and the deployment that answers."""
+
+    name: str
+    deployment: Deployment
+
+
 class Policy:
     """The policy file, read.
 
-    Args:
-        grants: What each role may use.
+    Attributes:
         retention: How long things are kept.
     """
 
-    def __init__(self, grants: Grants, retention: Retention | None = None) -> None:
-        self._grants = grants
-        self.retention = retention or Retention()
+    def __init__(self, document: Document) -> None:
+        self._grants = document.grants
+        self._aliases = document.aliases
+        self.retention = document.retention
 
     @classmethod
     def parse(cls, text: str, *, source: str = "policy.toml") -> Policy:
@@ -47,7 +55,7 @@ class Policy:
         Raises:
             PolicyError: Every problem found.
         """
-        return cls(*read_policy(text, source=source))
+        return cls(read_policy(text, source=source))
 
     @classmethod
     def load(cls, path: Path | None) -> Policy:
@@ -72,6 +80,28 @@ class Policy:
         """Return those of `offered` that the principal may use, in their order."""
         grants = self._grants_of(principal)
         return [item for item in offered if any(grant.allows(item.name) for grant in grants)]
+
+    def offers_to(self, principal: Principal, offered: Sequence[Deployment]) -> list[Offer]:
+        """Return every name that the principal may ask for: the deployments, then the aliases."""
+        mine = {item.name: item for item in self.deployments_for(principal, offered)}
+        aliases = [
+            Offer(alias, mine[name])
+            for alias, name in self._aliases.items()
+            if name in mine and alias not in {item.name for item in offered}
+        ]
+        return [*(Offer(item.name, item) for item in mine.values()), *aliases]
+
+    def deployment_of(self, name: str, offered: Sequence[Deployment]) -> Deployment | None:
+        """Return which of `offered` a name means, or `None`.
+
+        A deployment's own name comes before an alias: nobody is sent elsewhere by a new alias.
+        """
+        named = {item.name: item for item in offered}
+        return named.get(name) or named.get(self._aliases.get(name, ""))
+
+    def fields_for(self, principal: Principal) -> frozenset[str]:
+        """Return the request fields that pass for the principal besides those of the lists."""
+        return frozenset().union(*(grant.fields for grant in self._grants_of(principal)))
 
     def admit(
         self,
@@ -101,13 +131,14 @@ class Policy:
         grants = self._grants_of(principal)
         if not grants:
             _refuse(Reason.NO_ROLE, "You have no role here that may use a model.")
-        deployment = next((item for item in offered if item.name == name), None)
+        deployment = self.deployment_of(name, offered)
         if deployment is None:
             names = ", ".join(item.name for item in self.deployments_for(principal, offered))
             _refuse(
                 Reason.UNKNOWN_DEPLOYMENT,
                 f"There is no such deployment. You may use: {names or 'none'}.",
             )
+        name = deployment.name
         allowing = [grant for grant in grants if grant.allows(name)]
         if not allowing:
             _refuse(Reason.DEPLOYMENT_NOT_ALLOWED, f"Your role may not use {name}.")
@@ -118,13 +149,17 @@ class Policy:
                 f"{name} does not answer {operation}, only {known}: choose another deployment.",
             )
         limits = most_generous([grant.limits_of(name) for grant in allowing])
-        taken = deployment.parameters.prompt_tokens or limits.prompt_tokens
+        embeds = operation is Operation.EMBEDDINGS
+        # What a model embeds is bounded text by text, and by the model itself.
+        taken = (None if embeds else deployment.parameters.prompt_tokens) or limits.prompt_tokens
         if prompt_tokens > min(limits.prompt_tokens, taken):
             _refuse(
                 Reason.PROMPT_TOO_LARGE,
                 f"The prompt takes about {prompt_tokens} tokens; the most allowed is "
                 f"{min(limits.prompt_tokens, taken)}.",
             )
+        if embeds:
+            return Admittance(deployment, limits, 0)
         each = min(limits.answer_tokens // choices, deployment.parameters.answer_tokens)
         if each < 1 or (
             answer_tokens is not None and answer_tokens * choices > limits.answer_tokens
@@ -142,7 +177,7 @@ class Policy:
         # Only roles of the principal's own kind count: an application is never a user or admin.
         known = ROLES[principal.kind]
         return [
-            grant
+            grant.for_client(principal.client_id)
             for role in known
             if role in principal.roles
             and (grant := self._grants.get((principal.kind, role))) is not None

@@ -6,12 +6,19 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
 from secure_openai.errors import PolicyError
-from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES, Limits, PrincipalKind
+from secure_openai.policy.fields import why_never
+from secure_openai.types import (
+    APPLICATION_ROLES,
+    ON_BEHALF_ROLES,
+    PEOPLE_ROLES,
+    Limits,
+    PrincipalKind,
+)
 
 VERSION = 1
 RETENTION = "retention"
@@ -20,10 +27,15 @@ ROLES: Mapping[PrincipalKind, tuple[str, ...]] = MappingProxyType(
     {
         PrincipalKind.PERSON: tuple(sorted(PEOPLE_ROLES, reverse=True)),
         PrincipalKind.APPLICATION: tuple(sorted(APPLICATION_ROLES)),
+        PrincipalKind.ON_BEHALF: tuple(sorted(ON_BEHALF_ROLES)),
     }
 )
 TABLES = MappingProxyType(
-    {"people": PrincipalKind.PERSON, "applications": PrincipalKind.APPLICATION}
+    {
+        "people": PrincipalKind.PERSON,
+        "applications": PrincipalKind.APPLICATION,
+        "on_behalf": PrincipalKind.ON_BEHALF,
+    }
 )
 LIMIT_FIELDS = MappingProxyType(
     {
@@ -41,6 +53,11 @@ LARGEST_LIMIT = 10**12
 LONGEST = 36_500
 """Days: a hundred years."""
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What an alias and an application may be called: both come back in headers, logs and addresses."""
+
+FIELD = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -50,11 +67,19 @@ class Grant:
         deployments: Names, or `*` alone.
         limits: For every deployment.
         overrides: Limits of single deployments.
+        fields: Request fields that pass besides those of the allow-lists.
+        applications: What holds instead for those who come by one client, by its client id.
     """
 
     deployments: tuple[str, ...]
     limits: Limits
     overrides: Mapping[str, Limits] = field(default_factory=dict)
+    fields: frozenset[str] = frozenset()
+    applications: Mapping[str, Grant] = field(default_factory=dict)
+
+    def for_client(self, client_id: str | None) -> Grant:
+        """Return what holds for those who come by a client."""
+        return self if client_id is None else self.applications.get(client_id, self)
 
     def allows(self, deployment: str) -> bool:
         """Return whether the role may use a deployment."""
@@ -64,6 +89,8 @@ class Grant:
         """Return the limits for a deployment."""
         return self.overrides.get(deployment, self.limits)
 
+
+NOTHING = Grant((), Limits(0, 0, 0, 0, 0, 0))
 
 Grants = Mapping[tuple[PrincipalKind, str], Grant]
 
@@ -81,8 +108,23 @@ class Retention:
     export_days: int = 1
 
 
-def read_policy(text: str, *, source: str) -> tuple[Grants, Retention]:
-    """Return what each role may use, and how long things are kept.
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A policy file, read.
+
+    Attributes:
+        grants: What each role may use.
+        aliases: Other names of deployments.
+        retention: How long things are kept.
+    """
+
+    grants: Grants
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    retention: Retention = field(default_factory=Retention)
+
+
+def read_policy(text: str, *, source: str) -> Document:
+    """Return what each role may use, under which names, and how long things are kept.
 
     Args:
         text: The file's content.
@@ -91,7 +133,7 @@ def read_policy(text: str, *, source: str) -> tuple[Grants, Retention]:
     Raises:
         PolicyError: Every problem found, each beginning with `source:line:`.
     """
-    return _Reading(text, source).policy()
+    return _Reading(text, source).document()
 
 
 class _Reading:
@@ -103,7 +145,7 @@ class _Reading:
         self._text = text
         self._problems: list[tuple[int, str]] = []
 
-    def policy(self) -> tuple[Grants, Retention]:
+    def document(self) -> Document:
         try:
             document = tomllib.loads(self._text)
         except tomllib.TOMLDecodeError as error:
@@ -111,7 +153,7 @@ class _Reading:
             line = int(found.group(1)) if found else len(self._lines)
             self._problems.append((line, f"this is not TOML: {error}."))
             raise self._error() from None
-        self._known((), document, ("version", RETENTION, *TABLES))
+        self._known((), document, ("version", "aliases", RETENTION, *TABLES))
         if document.get("version") != VERSION:
             self._wrong(("version",), f"write version = {VERSION}")
         grants = {
@@ -119,12 +161,27 @@ class _Reading:
             for table, kind in TABLES.items()
             for role, grant in self._roles(document.get(table, {}), table, kind)
         }
+        aliases = self._aliases(document.get("aliases", {}))
         if not grants and not self._problems:
             self._wrong((), "no role may use anything: write at least [people.user]")
         retention = self._retention(document.get(RETENTION, {}))
         if self._problems:
             raise self._error()
-        return MappingProxyType(grants), retention
+        return Document(MappingProxyType(grants), MappingProxyType(aliases), retention)
+
+    def _aliases(self, table: object) -> dict[str, str]:
+        if not isinstance(table, dict):
+            self._wrong(("aliases",), "write a table [aliases]")
+            return {}
+        for name, deployment in table.items():
+            path = ("aliases", name)
+            if NAME.fullmatch(name) is None:
+                self._wrong(path, "write an alias in letters, digits, dots, hyphens, underscores")
+            elif not isinstance(deployment, str) or NAME.fullmatch(deployment) is None:
+                self._wrong(path, f"write {name} = and a deployment's name, in quotes")
+            elif deployment in table:
+                self._wrong(path, f"{deployment} is an alias itself: name the deployment")
+        return {name: str(deployment) for name, deployment in table.items()}
 
     def _retention(self, table: object) -> Retention:
         if not isinstance(table, dict):
@@ -149,8 +206,9 @@ class _Reading:
             return
         for role, content in table.items():
             path = (name, role)
-            if role == "admin" and kind is PrincipalKind.APPLICATION:
-                self._wrong(path, "an application is never admin: write [applications.service]")
+            if role == "admin" and kind is not PrincipalKind.PERSON:
+                right = f"[{name}.{ROLES[kind][0]}]"
+                self._wrong(path, f"an application is never admin: write {right}")
             elif role not in ROLES[kind]:
                 self._wrong(path, f"there is no role {role!r} here" + _near(role, ROLES[kind]))
             elif not isinstance(content, dict):
@@ -160,13 +218,49 @@ class _Reading:
 
     def _grant(self, content: dict[str, Any], path: tuple[str, ...]) -> Grant | None:
         before = len(self._problems)
-        self._known(path, content, ("deployments", "deployment", *LIMIT_FIELDS))
+        grant = self._one(content, path, nested=("application",))
+        applications: dict[str, Grant] = {}
+        table = content.get("application", {})
+        if not isinstance(table, dict):
+            self._wrong((*path, "application"), f"write a table [{'.'.join(path)}.application.ID]")
+            table = {}
+        for client_id, change in table.items():
+            place = (*path, "application", client_id)
+            if NAME.fullmatch(client_id) is None or not isinstance(change, dict):
+                self._wrong(place, "write a table named by the application's client id")
+                continue
+            # Only where the role itself is right: its mistakes would be told for each application.
+            if grant is not NOTHING:
+                applications[client_id] = self._one(_inherited(content, change), place)
+        if len(self._problems) > before:
+            return None
+        return replace(grant, applications=MappingProxyType(applications))
+
+    def _one(
+        self, content: dict[str, Any], path: tuple[str, ...], *, nested: tuple[str, ...] = ()
+    ) -> Grant:
+        """Return a grant; where something is wrong with it, it is told and the grant not used."""
+        before = len(self._problems)
+        self._known(path, content, ("deployments", "deployment", "fields", *LIMIT_FIELDS, *nested))
         deployments = self._deployments(content.get("deployments"), path)
         values = self._limits(content, path, complete=True)
         overrides = self._overrides(content.get("deployment", {}), path, values, deployments)
+        admitted = self._fields(content.get("fields", []), path)
         if len(self._problems) > before:
-            return None
-        return Grant(deployments, Limits(**values), overrides)
+            return NOTHING
+        return Grant(deployments, Limits(**values), overrides, admitted)
+
+    def _fields(self, value: object, path: tuple[str, ...]) -> frozenset[str]:
+        here = (*path, "fields")
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self._wrong(here, "write fields = and a list of names")
+            return frozenset()
+        for name in value:
+            if FIELD.fullmatch(name) is None:
+                self._wrong(here, "write a field's name in small letters, digits and underscores")
+            elif (why := why_never(name)) is not None:
+                self._wrong(here, f"{name} can be admitted for nobody: {why}")
+        return frozenset(value)
 
     def _deployments(self, value: object, path: tuple[str, ...]) -> tuple[str, ...]:
         here = (*path, "deployments")
@@ -244,6 +338,17 @@ class _Reading:
 def _near(name: str, names: tuple[str, ...]) -> str:
     close = difflib.get_close_matches(name, names, n=1)
     return f": did you mean {close[0]!r}?" if close else f": known are {', '.join(names)}"
+
+
+def _inherited(content: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Return what a role's table says where an application's does not."""
+    merged = {name: value for name, value in content.items() if name != "application"}
+    allowed = change.get("deployments")
+    if isinstance(allowed, list) and EVERY_DEPLOYMENT not in allowed:
+        # What the application may not use has no limits for it either.
+        overrides = merged.get("deployment", {})
+        merged["deployment"] = {name: overrides[name] for name in overrides if name in allowed}
+    return merged | change
 
 
 _HEADER = re.compile(r"\s*\[\s*(?P<keys>[^\[\]]+?)\s*\]\s*(#.*)?$")

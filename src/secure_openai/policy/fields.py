@@ -1,39 +1,55 @@
-"""Which fields of a request pass: an allow-list, kept as data in `tables/`.
+"""Which fields of a request pass: an allow-list for each API, kept as data in `tables/`.
 
 We are a deputy: what passes here runs with our identity. A field that is not on the list is refused
-by name; what would make Azure fetch or keep something for someone else is not on it. What goes on
-to the model is a value rebuilt from the list, never the bytes that came.
+by name, unless policy admits it; what would make Azure fetch or keep something for someone else can
+be admitted by nobody. What goes on to the model is a value rebuilt from the list, never the bytes
+that came.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from types import MappingProxyType
+from typing import Any
 
-from secure_openai.errors import Refused, RequestError
-from secure_openai.policy.text import check_text
+from secure_openai.errors import RequestError
+from secure_openai.policy.rules import Check
 from secure_openai.tables import table
-from secure_openai.types import Decision, JsonObject, Parameters, Reason
+from secure_openai.types import JsonObject, Operation, Parameters
 
-_TABLE: JsonObject = table("chat_completions")
-LARGEST_NODES = 100_000
-"""How many values a request may hold in all."""
+TABLES: Mapping[Operation, JsonObject] = MappingProxyType(
+    {operation: table(operation.replace("/", "_")) for operation in Operation}
+)
+"""The list of each API."""
+
+_REQUESTS: Mapping[Operation, JsonObject] = MappingProxyType(
+    {
+        operation: known["request"] | {"refused": known["refused"] | known["never"]}
+        for operation, known in TABLES.items()
+    }
+)
+"""The rule of each API's request, with why what it does not let through is refused."""
+
+BOUNDS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
+"""Every field that bounds an answer: read, and replaced by the bound that holds."""
 
 
 @dataclass(frozen=True, slots=True)
-class ChatCompletions:
-    """A checked request for a chat completion.
+class CheckedRequest:
+    """A checked request to a model.
 
     Attributes:
+        operation: Which API it is for.
         body: The request rebuilt from the allow-list.
         deployment: Its `model`.
         stream: Whether events are asked for.
         answer_tokens: The largest answer asked for, where one was.
-        choices: `n`.
+        choices: How many answers are asked for.
         include_usage: Whether the client asked for usage in the stream.
     """
 
+    operation: Operation
     body: JsonObject
     deployment: str
     stream: bool
@@ -52,199 +68,85 @@ class ChatCompletions:
                 raise RequestError(
                     f"{self.deployment} does not take {name}: leave it out.", pointer=f"/{name}"
                 )
-        effort = self.body.get("reasoning_effort")
+        pointer, effort = self._effort()
         if effort is not None and effort not in parameters.reasoning_effort:
             known = ", ".join(parameters.reasoning_effort)
             raise RequestError(
                 f"{self.deployment} does not take this effort: "
                 + (f"write one of {known}." if known else "leave it out."),
-                pointer="/reasoning_effort",
+                pointer=pointer,
             )
 
+    def _effort(self) -> tuple[str, Any]:
+        if self.operation is Operation.RESPONSES:
+            return "/reasoning/effort", (self.body.get("reasoning") or {}).get("effort")
+        return "/reasoning_effort", self.body.get("reasoning_effort")
+
     def bounded(self, parameters: Parameters, answer_tokens: int) -> JsonObject:
-        """Return the body with the answer bounded, in the field that the deployment reads."""
+        """Return the body with the answer bounded, in the field that the deployment reads.
+
+        `store` is left to the model, which sends it as false.
+        """
         body = {
             name: value
             for name, value in self.body.items()
-            if name not in {"max_tokens", "max_completion_tokens", "store"}
+            if name not in BOUNDS and name != "store"
         }
-        body[parameters.max_tokens_field] = answer_tokens
+        match self.operation:
+            case Operation.CHAT_COMPLETIONS:
+                body[parameters.max_tokens_field] = answer_tokens
+            case Operation.RESPONSES:
+                body["max_output_tokens"] = answer_tokens
+            case Operation.EMBEDDINGS:
+                pass
         return body
 
 
-def check_chat_completions(body: object) -> ChatCompletions:
-    """Check a request against the allow-list.
+def check_request(
+    operation: Operation, body: object, *, admitted: frozenset[str] = frozenset()
+) -> CheckedRequest:
+    """Check a request against the allow-list of its API.
+
+    Args:
+        operation: Which API.
+        body: As it was sent.
+        admitted: Fields that policy lets through besides those listed.
 
     Raises:
         RequestError: A field is missing, of another type, or out of bounds; the pointer says where.
         Refused: A field is not on the list.
     """
-    checked = _Check(_TABLE["types"]).value(body, _TABLE["request"], "")
-    limits = [checked[name] for name in ("max_tokens", "max_completion_tokens") if name in checked]
+    known = TABLES[operation]
+    usable = admitted - known["never"].keys()
+    checked = Check(known["types"], admitted=usable).value(body, _REQUESTS[operation], "")
+    limits = [checked[name] for name in sorted(BOUNDS) if checked.get(name) is not None]
     if len(set(limits)) > 1:
         raise RequestError(
             "max_tokens and max_completion_tokens differ: send one.", pointer="/max_tokens"
         )
     options = checked.get("stream_options") or {}
-    return ChatCompletions(
+    return CheckedRequest(
+        operation=operation,
         body=checked,
         deployment=checked["model"],
         stream=bool(checked.get("stream")),
         answer_tokens=limits[0] if limits else None,
         choices=checked.get("n") or 1,
-        include_usage=bool(options.get("include_usage")),
+        # The Responses API reports usage in its last event, asked or not.
+        include_usage=operation is Operation.RESPONSES or bool(options.get("include_usage")),
     )
 
 
-class _Check:
-    """One walk over one request."""
-
-    def __init__(self, types: JsonObject) -> None:
-        self._types = types
-        self._nodes = 0
-
-    def value(self, value: object, rule: JsonObject, pointer: str) -> Any:
-        """Return `value` rebuilt by `rule`.
-
-        Raises:
-            RequestError: It does not fit.
-            Refused: It holds a field that is not on the list.
-        """
-        self._nodes += 1
-        if self._nodes > LARGEST_NODES:
-            raise RequestError(f"The request holds more than {LARGEST_NODES} values.")
-        if "use" in rule:
-            rule = self._types[rule["use"]]
-        if value is None and rule.get("null"):
-            return None
-        return getattr(self, f"_{rule['type']}")(value, rule, pointer)
-
-    def _object(self, value: object, rule: JsonObject, pointer: str) -> JsonObject:
-        if not isinstance(value, dict):
-            _wrong("an object", pointer)
-        members = rule["members"]
-        for name in value:
-            if name not in members:
-                _not_allowed(name, pointer)
-        for name in rule.get("required", ()):
-            if name not in value:
-                raise RequestError("This member is missing.", pointer=f"{pointer}/{name}")
-        return {
-            name: self.value(member, members[name], f"{pointer}/{name}")
-            for name, member in value.items()
-        }
-
-    def _list(self, value: object, rule: JsonObject, pointer: str) -> list[Any]:
-        if not isinstance(value, list):
-            _wrong("a list", pointer)
-        if not rule.get("least", 0) <= len(value) <= rule["most"]:
-            raise RequestError(
-                f"Send {rule.get('least', 0)} to {rule['most']} items.", pointer=pointer
-            )
-        return [
-            self.value(item, rule["items"], f"{pointer}/{index}")
-            for index, item in enumerate(value)
-        ]
-
-    def _text(self, value: object, rule: JsonObject, pointer: str) -> str:
-        if not isinstance(value, str):
-            _wrong("a text", pointer)
-        if "values" in rule and value not in rule["values"]:
-            _wrong("one of " + ", ".join(rule["values"]), pointer)
-        if len(value) < rule.get("least", 0) or len(value) > rule.get("most", len(value)):
-            raise RequestError(
-                f"Write {rule.get('least', 0)} to {rule['most']} characters.", pointer=pointer
-            )
-        prefix = rule.get("prefix")
-        if prefix is not None and not value.startswith(prefix):
-            raise RequestError(
-                f"Send the content itself, beginning with {prefix}: nothing is fetched for you.",
-                pointer=pointer,
-            )
-        return check_text(value, pointer=pointer)
-
-    def _integer(self, value: object, rule: JsonObject, pointer: str) -> int:
-        if not isinstance(value, int) or isinstance(value, bool):
-            _wrong("a whole number", pointer)
-        return int(_within(value, rule, pointer))
-
-    def _number(self, value: object, rule: JsonObject, pointer: str) -> float:
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
-            _wrong("a number", pointer)
-        return _within(value, rule, pointer)
-
-    def _boolean(self, value: object, rule: JsonObject, pointer: str) -> bool:
-        if not isinstance(value, bool):
-            _wrong("true or false", pointer)
-        if "only" in rule and value is not rule["only"]:
-            only = json.dumps(rule["only"])
-            raise RequestError(f"Only {only} is accepted here.", pointer=pointer)
-        return value
-
-    def _json(self, value: object, rule: JsonObject, pointer: str) -> Any:
-        """Any JSON, such as a schema: only its characters and its size are checked.
-
-        The pointer stays at the schema itself: one longer at every level would be copied as often.
-        """
-        if isinstance(value, dict):
-            return {
-                check_text(name, pointer=pointer): self.value(item, rule, pointer)
-                for name, item in value.items()
-            }
-        if isinstance(value, list):
-            return [self.value(item, rule, pointer) for item in value]
-        return check_text(value, pointer=pointer) if isinstance(value, str) else value
-
-    def _map(self, value: object, rule: JsonObject, pointer: str) -> JsonObject:
-        if not isinstance(value, dict):
-            _wrong("an object", pointer)
-        if len(value) > rule["most"]:
-            raise RequestError(f"Send at most {rule['most']} members.", pointer=pointer)
-        return {
-            check_text(name, pointer=pointer): self.value(item, rule["items"], f"{pointer}/{name}")
-            for name, item in value.items()
-        }
-
-    def _either(self, value: object, rule: JsonObject, pointer: str) -> Any:
-        """Text, list or object: the JSON type of the value chooses the rule."""
-        names: dict[type, str] = {str: "text", list: "list", dict: "object"}
-        name = names.get(type(value))
-        if name is None or name not in rule:
-            _wrong(" or ".join(known for known in names.values() if known in rule), pointer)
-        return self.value(value, rule[name], pointer)
-
-    def _variant(self, value: object, rule: JsonObject, pointer: str) -> Any:
-        """An object whose member `by` says which shape it has."""
-        if not isinstance(value, dict):
-            _wrong("an object", pointer)
-        by = rule["by"]
-        kind = value.get(by)
-        if not isinstance(kind, str) or kind not in rule["variants"]:
-            known = ", ".join(rule["variants"])
-            raise RequestError(f"Write one of {known}.", pointer=f"{pointer}/{by}")
-        return self.value(value, rule["variants"][kind], pointer)
+def check_chat_completions(body: object) -> CheckedRequest:
+    """Check a chat completion; see `check_request`."""
+    return check_request(Operation.CHAT_COMPLETIONS, body)
 
 
-def _within(value: float, rule: JsonObject, pointer: str) -> float:
-    if not rule["least"] <= value <= rule["most"]:
-        raise RequestError(
-            f"Write a number from {rule['least']} to {rule['most']}.", pointer=pointer
-        )
-    return value
-
-
-def _wrong(expected: str, pointer: str) -> NoReturn:
-    raise RequestError(f"Write {expected} here.", pointer=pointer)
-
-
-def _not_allowed(name: str, pointer: str) -> NoReturn:
-    shown = name if name.isascii() and name.isprintable() and len(name) <= 64 else "…"  # noqa: PLR2004
-    why = _TABLE["refused"].get(name) if not pointer else None
-    where = f"{pointer}/{shown}"
-    raise Refused(
-        Decision(
-            allowed=False,
-            reason=Reason.FIELD_NOT_ALLOWED,
-            detail=f"The field {where} is not allowed here" + (f": {why}." if why else "."),
-        )
-    )
+def why_never(name: str) -> str | None:
+    """Return why policy can let a field through for nobody, or `None` where it can."""
+    if "max" in name and "tokens" in name:
+        return "what bounds an answer is on the list already"
+    for known in TABLES.values():
+        if name in known["never"]:
+            return str(known["never"][name])
+    return None

@@ -73,6 +73,14 @@ def conversation_of(
     )
 
 
+def status_of(text: str) -> MessageStatus:
+    """Return a stored status; one that only a later program knows is not a whole answer to us."""
+    try:
+        return MessageStatus(text)
+    except ValueError:
+        return MessageStatus.INTERRUPTED
+
+
 def message_document(message: Message) -> JsonObject:
     """Return a message as stored."""
     usage = message.usage
@@ -105,7 +113,7 @@ def message_of(conversation_id: str, message_id: str, etag: str, document: JsonO
         author=Author(document["author"]),
         text=document["text"],
         created=datetime.fromisoformat(document["created"]),
-        status=MessageStatus(document["status"]),
+        status=status_of(document["status"]),
         lease_expires=time_of(document.get("lease_expires")),
         deployment=document.get("deployment"),
         usage=None

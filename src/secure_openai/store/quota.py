@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from secure_openai.store.usage import UsageTotals
-from secure_openai.types import Decision, Limits, Reason
+from secure_openai.types import Decision, Limits, Reason, Standing
 
 DAYS_KEPT = 400
 """How long day counts are kept, for reports; minute counts are of no use after a day."""
@@ -25,12 +26,51 @@ class Windows:
     @classmethod
     def of(cls, now: datetime) -> Windows:
         """Return the windows of an instant."""
-        utc = now.astimezone(UTC)
-        return cls(utc.strftime("%Y-%m-%dT%H:%M"), utc.strftime("%Y-%m-%d"))
+        return _windows(int(now.timestamp() // 60))
+
+
+@lru_cache(maxsize=16)
+def _windows(minutes: int) -> Windows:
+    """Return the windows of a minute since the epoch: many instants share one."""
+    utc = datetime.fromtimestamp(minutes * 60, UTC)
+    return Windows(utc.strftime("%Y-%m-%dT%H:%M"), utc.strftime("%Y-%m-%d"))
+
+
+def standing_of(totals: UsageTotals, limits: Limits, now: datetime) -> Standing:
+    """Return what `totals` leave of `limits`; never less than nothing."""
+    utc = now.astimezone(UTC)
+    return Standing(
+        limit_requests=limits.requests_per_minute,
+        remaining_requests=max(0, limits.requests_per_minute - totals.requests_this_minute),
+        limit_tokens=limits.tokens_per_minute,
+        remaining_tokens=max(
+            0,
+            min(
+                limits.tokens_per_minute - totals.tokens_this_minute,
+                limits.tokens_per_day - totals.tokens_today,
+            ),
+        ),
+        reset_seconds=60.0 - utc.second - utc.microsecond / 1e6,
+    )
+
+
+def with_request(totals: UsageTotals, tokens: int) -> UsageTotals:
+    """Return the totals with one more request of `tokens` counted."""
+    return UsageTotals(
+        requests_this_minute=totals.requests_this_minute + 1,
+        tokens_this_minute=totals.tokens_this_minute + tokens,
+        tokens_today=totals.tokens_today + tokens,
+        concurrent=totals.concurrent + 1,
+    )
 
 
 def refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: datetime) -> Decision | None:
     """Return why one more request of `tokens` is refused, or `None`."""
+    refusal = _refusal_of(totals, tokens, limits, now)
+    return None if refusal is None else replace(refusal, standing=standing_of(totals, limits, now))
+
+
+def _refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: datetime) -> Decision | None:
     utc = now.astimezone(UTC)
     midnight = (utc + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     to_day = (midnight - utc).total_seconds()

@@ -153,17 +153,32 @@ def request_document(request: DataRequest) -> JsonObject:
     }
 
 
+KINDS = frozenset(one.value for one in RequestKind)
+STATES = frozenset(one.value for one in RequestState)
+
+
+def is_known(document: JsonObject) -> bool:
+    """Return whether this program knows what was asked: a later one may let people ask for more."""
+    return document["request"] in KINDS
+
+
+def is_ours(document: JsonObject) -> bool:
+    """Return whether this program can go on with a request: not from a state of a later one."""
+    return is_known(document) and document["state"] in STATES
+
+
 def request_of(
     principal: PrincipalId, request_id: str, etag: str, document: JsonObject
 ) -> DataRequest:
-    """Return a stored request."""
+    """Return a stored request; a state that only a later program knows is `asked` to us."""
+    state = document["state"]
     return DataRequest(
         id=request_id,
         kind=RequestKind(document["request"]),
         principal=principal,
         by=PrincipalId.parse(document["by"]),
         asked=datetime.fromisoformat(document["asked"]),
-        state=RequestState(document["state"]),
+        state=RequestState(state) if state in STATES else RequestState.ASKED,
         changed=datetime.fromisoformat(document["changed"]),
         reason=document["reason"],
         expires=time_of(document["expires"]),

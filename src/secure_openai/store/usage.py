@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from secure_openai.types import Limits, Page, PrincipalId, ReservationId, Usage
+from secure_openai.types import Limits, Page, PrincipalId, ReservationId, Standing, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Reservation:
         tokens: How many tokens are set aside: the prompt's estimate and the largest answer.
         made: When; the windows charged are the UTC minute and UTC day of this instant.
         expires: When it counts no more, because its process must have died.
+        standing: How the principal stands with this request counted.
     """
 
     id: ReservationId
@@ -29,6 +30,7 @@ class Reservation:
     tokens: int
     made: datetime
     expires: datetime
+    standing: Standing | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

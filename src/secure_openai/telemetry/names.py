@@ -24,6 +24,9 @@ MODEL_SECONDS = (
 TOKENS = tuple(4**power for power in range(14))
 """Buckets that the conventions advise for tokens."""
 
+JOB_SECONDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 1800)
+"""Buckets up to what a Function App's host lets a job run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
@@ -61,7 +64,9 @@ ESTIMATED = Attribute(
 )
 DECISION = Attribute("secure_openai.decision", "What policy decided", "`allowed`, `refused`")
 REASON = Attribute("secure_openai.reason", "The rule that decided", "`types.Reason`")
-KIND = Attribute("secure_openai.principal.kind", "Who asks, and no more", "person, application")
+KIND = Attribute(
+    "secure_openai.principal.kind", "Who asks, and no more", "person, application, on_behalf"
+)
 MEMBER = Attribute("secure_openai.member", "Member of the pool of accounts", "the accounts")
 SYSTEM = Attribute("db.system.name", "Which database", "`sqlite`, `azure.cosmosdb`")
 COLLECTION = Attribute(
@@ -71,6 +76,7 @@ COLLECTION = Attribute(
 )
 QUERY = Attribute("db.operation.name", "Which operation of the store", "our interfaces' methods")
 REGION = Attribute("cloud.region", "Region of Azure", "the accounts' regions")
+JOB = Attribute("secure_openai.job.name", "Which job", "those of `tables/jobs.json`")
 QUOTA = Attribute("secure_openai.quota.name", "Azure's name of a quota", "quotas that are in use")
 
 
@@ -184,6 +190,14 @@ STORE_DURATION = Metric(
     (SYSTEM, COLLECTION, QUERY, ERROR),
     (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10),
 )
+JOB_DURATION = Metric(
+    "secure_openai.job.duration",
+    Instrument.HISTOGRAM,
+    "s",
+    "Runs of jobs; one that did not end well, or left something undone, has an error",
+    (JOB, ERROR),
+    JOB_SECONDS,
+)
 METRICS = (
     REQUEST_DURATION,
     DECISIONS,
@@ -196,6 +210,7 @@ METRICS = (
     QUOTA_LEFT,
     AUDIT_QUEUED,
     STORE_DURATION,
+    JOB_DURATION,
 )
 
 
@@ -237,7 +252,8 @@ STORE_SPAN = SpanShape(
     "A store: one operation of it",
     (SYSTEM, COLLECTION, QUERY, ERROR),
 )
-SPANS = (REQUEST_SPAN, ADMIT_SPAN, MODEL_SPAN, STORE_SPAN)
+JOB_SPAN = SpanShape("job {secure_openai.job.name}", "A run of a job", (JOB, ERROR))
+SPANS = (REQUEST_SPAN, ADMIT_SPAN, MODEL_SPAN, STORE_SPAN, JOB_SPAN)
 
 
 @dataclass(frozen=True, slots=True)

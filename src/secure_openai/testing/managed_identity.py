@@ -37,6 +37,7 @@ class ManagedIdentity:
         header: What IDENTITY_HEADER says; who does not send it is refused.
         seconds: How long a token holds.
         failing: The status to answer with instead, where it should fail.
+        instead: What to answer with instead, where that is no token.
         delay: Seconds before it answers.
         asked: The resource of every request that was answered.
     """
@@ -49,6 +50,7 @@ class ManagedIdentity:
     header: str = field(default_factory=lambda: secrets.token_hex(16))
     seconds: int = 3600
     failing: int | None = None
+    instead: bytes | None = None
     delay: float = 0.0
     asked: list[str] = field(default_factory=list)
 
@@ -97,6 +99,8 @@ class ManagedIdentity:
         await asyncio.sleep(self.delay)
         if self.failing is not None:
             return JSONResponse({"message": "not now"}, status_code=self.failing)
+        if self.instead is not None:
+            return Response(self.instead, media_type="application/json")
         query = request.query_params
         if request.headers.get("x-identity-header") != self.header:
             return JSONResponse({"message": "header"}, status_code=HTTPStatus.UNAUTHORIZED)

@@ -187,7 +187,7 @@ async def test_a_body_that_never_ends_is_refused() -> None:
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
     await LimitsMiddleware(never, body_bytes=10, body_seconds=0.01)(scope, receive, send)
 
-    assert sent[0]["status"] == 400
+    assert sent[0]["status"] == 408
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "identity"])

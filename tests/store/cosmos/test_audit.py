@@ -14,8 +14,9 @@ from secure_openai.errors import AuditUnavailable, StoreError
 from secure_openai.store import audit_queue
 from secure_openai.store.audit import AuditRecord, ChainHead
 from secure_openai.store.cosmos import audit as cosmos_audit
-from secure_openai.store.cosmos import audit_items
-from secure_openai.store.cosmos.audit import CHAINS, CosmosAuditStore
+from secure_openai.store.cosmos import audit_items, audit_reader
+from secure_openai.store.cosmos.audit import CosmosAuditStore
+from secure_openai.store.cosmos.audit_reader import CHAINS
 from secure_openai.store.cosmos.container import Container, Create
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.verification import verify
@@ -88,7 +89,7 @@ class TestCosmosAuditStoreOfManyPartitions(AuditStoreContract):
 
 async def test_of_in_pages(store: CosmosAuditStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Records of one instant are told once each, where a page ends among them."""
-    monkeypatch.setattr(cosmos_audit, "PAGE", 3)
+    monkeypatch.setattr(audit_reader, "PAGE", 3)
     for number in range(10):
         store.append(event(number))
     await store.flush()
@@ -222,7 +223,7 @@ async def test_a_chain_ends_after_a_day(container: Container) -> None:
 
 async def test_many_chains(container: Container, monkeypatch: pytest.MonkeyPatch) -> None:
     """More chains than one page lists are all listed; those without a record have no head."""
-    monkeypatch.setattr(cosmos_audit, "PAGE", 3)
+    monkeypatch.setattr(audit_reader, "PAGE", 3)
     names = [f"2030010{day}T000000Z-{day:032x}" for day in range(1, 9)]
     for name in names:
         await container.create({"id": name, "chain": CHAINS})

@@ -13,7 +13,8 @@ from secure_openai.jobs.seal import seal
 from secure_openai.store.audit import ChainHead
 from secure_openai.store.chain import GENESIS, recordable
 from secure_openai.store.cosmos import audit_items
-from secure_openai.store.cosmos.audit import CHAINS, SEALS, CosmosAuditStore
+from secure_openai.store.cosmos.audit import CosmosAuditStore
+from secure_openai.store.cosmos.audit_reader import CHAINS, SEALS
 from secure_openai.store.cosmos.container import Container
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.seals import Seals, seal_name

@@ -17,6 +17,7 @@ from secure_openai.testing.conversations_contract import (
     ConversationStoreContract,
     message_in,
 )
+from secure_openai.types import MessageStatus
 
 
 @pytest.fixture
@@ -48,6 +49,20 @@ async def test_unknown_members_survive(store: SqliteConversationStore, database:
         document = json.loads(text)
         assert document[own[0]] == own[1]
         assert {name: document[name] for name in json.loads(later)} == json.loads(later)
+
+
+async def test_a_status_of_a_later_program(
+    store: SqliteConversationStore, database: Database
+) -> None:
+    """A message in a state that only a later program knows is shown, as one that is not whole."""
+    conversation = await store.create(ANNA, title="x")
+    await store.append(ANNA, message_in(conversation))
+    later = '{"status": "withheld"}'
+    statement = "UPDATE message SET document = json_patch(document, ?)"
+    await database.write(partial(execute, statement, (later,)))
+
+    (message,) = (await store.messages(ANNA, conversation.id)).items
+    assert message.status is MessageStatus.INTERRUPTED
 
 
 def execute(

@@ -7,7 +7,7 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from secure_openai.edge.middleware.refusal import header_values, refuse
-from secure_openai.errors import RequestError, TooLarge, UnsupportedMediaType
+from secure_openai.errors import RequestTimeout, TooLarge, UnsupportedMediaType
 
 BODY_SECONDS = 30.0
 """How long a whole body may take to arrive."""
@@ -48,7 +48,7 @@ class LimitsMiddleware:
             async with asyncio.timeout(self._seconds):
                 body = await self._read(receive)
         except TimeoutError:
-            await refuse(RequestError("The body took too long to arrive."), scope, receive, send)
+            await refuse(RequestTimeout("The body took too long to arrive."), scope, receive, send)
             return
         if body is None:
             await refuse(self._too_large(), scope, receive, send)

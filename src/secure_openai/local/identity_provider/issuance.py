@@ -41,16 +41,25 @@ class Issuance:
             claims["nonce"] = nonce
         return self._sign(claims)
 
-    def access_token(self, person: Person, client_id: str, *, for_api: bool) -> str:
+    def access_token(
+        self, person: Person, client_id: str, *, for_api: bool, confidential: bool = False
+    ) -> str:
         """Return what the client may call our API with on the person's behalf.
 
         A client that asked for no scope of ours gets a token for someone else's API.
+
+        Args:
+            person: Whose token.
+            client_id: Who asked for it.
+            for_api: Whether it is for our API.
+            confidential: Whether the client proved itself, as a service does.
         """
         audience = WEB_CLIENT_ID if for_api else GRAPH
         claims = {
             **self._common(audience, person.oid, client_id),
             **_people_claims(person),
             "azp": client_id,
+            "azpacr": "1" if confidential else "0",
             "idtyp": "user",
             "scp": SCOPE if for_api else "openid profile",
             "uti": secrets.token_urlsafe(16),
@@ -65,6 +74,7 @@ class Issuance:
             {
                 **self._common(WEB_CLIENT_ID, DAEMON.oid, DAEMON.client_id),
                 "azp": DAEMON.client_id,
+                "azpacr": "1",
                 "idtyp": "app",
                 "roles": list(DAEMON.roles),
                 "uti": secrets.token_urlsafe(16),

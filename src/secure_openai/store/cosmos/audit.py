@@ -13,50 +13,30 @@ then nothing can be added to it that a later seal does not see, and seals need n
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from secure_openai.errors import AlreadyStored, AuditUnavailable, NotFound
-from secure_openai.store.audit import (
-    AuditEvent,
-    AuditRecord,
-    ChainHead,
-    SealNote,
-    StoredRecord,
-)
+from secure_openai.store.audit import AuditEvent, SealNote
 from secure_openai.store.audit_queue import QUEUE, AuditQueue
-from secure_openai.store.chain import record_of
-from secure_openai.store.cosmos.audit_items import (
-    COPIES,
-    Chain,
-    item_id,
-    items_of,
-    part_after,
-    partition,
-    place_of,
-    stored_record,
+from secure_openai.store.cosmos.audit_items import Chain, item_id, items_of
+from secure_openai.store.cosmos.audit_reader import (
+    CHAINS,
+    LIFETIME,
+    MARGIN,
+    SEALS,
+    CosmosAuditReader,
+    stamp_of,
 )
 from secure_openai.store.cosmos.container import LARGEST_BATCH, Container, Create, Read
-from secure_openai.types import Clock, JsonObject, Page, PrincipalId, utc_now
-
-LIFETIME = timedelta(days=1)
-"""How long a process adds to one chain."""
-
-MARGIN = timedelta(hours=1)
-"""How much later a write that was under way may arrive, and how much clocks may differ."""
+from secure_openai.types import Clock, JsonObject, utc_now
 
 PATIENCE_SECONDS = 20.0
 """How long the end of a process waits for a store that is away."""
 
-PAGE = 500
-CHAINS = "chains"
-SEALS = "seals"
-BY_PRINCIPAL = "SELECT * FROM c WHERE c.principal = @principal AND c.time >= @after ORDER BY c.time"
-STAMP = "%Y%m%dT%H%M%SZ"
 
-
-class CosmosAuditStore:
+class CosmosAuditStore(CosmosAuditReader):
     """Implements `AuditStore`.
 
     The ids of records are their sequence numbers. A batch whose answer was lost is sent again as it
@@ -65,7 +45,7 @@ class CosmosAuditStore:
     """
 
     def __init__(self, container: Container, *, queue: int = QUEUE, clock: Clock = utc_now) -> None:
-        self._container = container
+        super().__init__(container)
         self._clock = clock
         self._chain = Chain("", datetime.min.replace(tzinfo=UTC))
         self._sent: list[JsonObject] = []
@@ -115,7 +95,7 @@ class CosmosAuditStore:
         # Listed before anything is accepted: a chain whose first record is older than its listing
         # would look like one that was added later.
         now = self._clock()
-        chain = Chain(f"{_stamp(now)}-{secrets.token_hex(16)}", now)
+        chain = Chain(f"{stamp_of(now)}-{secrets.token_hex(16)}", now)
         await self._container.create({"id": chain.id, "chain": CHAINS})
         self._chain, self._sent = chain, []
 
@@ -162,119 +142,6 @@ class CosmosAuditStore:
             raise _foreign(items)
         return True
 
-    async def heads(self, *, since: datetime | None = None) -> list[ChainHead]:
-        """Return the head of every chain with a record that may have grown since."""
-        first = "" if since is None else _stamp(since - LIFETIME - MARGIN)
-        heads = []
-        async for chain in self._listed(first):
-            head = await self._head(chain)
-            if head is not None:
-                heads.append(head)
-        return heads
-
-    async def _head(self, chain: str) -> ChainHead | None:
-        head, part = None, 0
-        while True:
-            found = await self._last_of(partition(chain, part))
-            if found is None:
-                return head
-            head = ChainHead(chain, *found)
-            # A part that is full may have another behind it.
-            if part_after(head.sequence) == part:
-                return head
-            part += 1
-
-    async def _last_of(self, where: str) -> tuple[int, str] | None:
-        found = await self._container.query(
-            "SELECT TOP 1 c.sequence, c.hash FROM c WHERE c.chain = @chain ORDER BY c.id DESC",
-            {"chain": where},
-            limit=1,
-            partition=where,
-        )
-        return place_of(found[0]) if found else None
-
-    async def records(self, chain: str, *, after: int = 0, limit: int = 500) -> Page[AuditRecord]:
-        """Return records of a chain in order of sequence, those after `after`."""
-        items: list[AuditRecord] = []
-        async for item in self._items(chain, after):
-            if len(items) == limit:
-                return Page(items, str(items[-1].sequence))
-            found = stored_record(item)
-            items.append(record_of(found.sequence, found.document, found.previous, found.hash))
-        return Page(items)
-
-    async def chains(self) -> AsyncIterator[str]:
-        """Yield the identifier of every chain, in the order of their beginning."""
-        async for chain in self._listed(""):
-            yield chain
-
-    async def stored(self, chain: str) -> AsyncIterator[StoredRecord]:
-        """Yield the records of a chain in the order of their ids, which are their sequences."""
-        async for item in self._items(chain):
-            yield stored_record(item)
-
-    async def _listed(self, first: str) -> AsyncIterator[str]:
-        async for item in self._pages("c.id", CHAINS, first, inclusive=True):
-            yield item["id"]
-
-    async def _items(self, chain: str, after: int = 0) -> AsyncIterator[JsonObject]:
-        """Yield a chain's items, partition after partition until one is empty.
-
-        A whole partition that was removed is a tail that was cut off.
-        """
-        part = part_after(after)
-        last = item_id(after) if after else ""
-        names = ("id", "sequence", "document", "previous", "hash", *COPIES)
-        members = ", ".join(f"c.{name}" for name in names)
-        found = True
-        while found:
-            found = False
-            async for item in self._pages(members, partition(chain, part), last):
-                found = True
-                yield item
-            part += 1
-            last = ""
-
-    async def _pages(
-        self, members: str, where: str, last: str, *, inclusive: bool = False
-    ) -> AsyncIterator[JsonObject]:
-        """Yield the items of a partition after an id, in the order of ids."""
-        comparison = ">=" if inclusive else ">"
-        while True:
-            page = await self._container.query(
-                f"SELECT {members} FROM c WHERE c.chain = @chain AND c.id {comparison} @last"
-                " ORDER BY c.id",
-                {"chain": where, "last": last},
-                limit=PAGE,
-                partition=where,
-            )
-            for item in page:
-                yield item
-            if len(page) < PAGE:
-                return
-            last, comparison = page[-1]["id"], ">"
-
-    async def of(self, principal: PrincipalId) -> AsyncIterator[AuditRecord]:
-        """Yield the records of what a principal did, by time."""
-        after = ""
-        seen: set[tuple[str, str]] = set()
-        while True:
-            limit = PAGE + len(seen)
-            page = await self._container.query(
-                BY_PRINCIPAL, {"principal": principal.key, "after": after}, limit=limit
-            )
-            for item in page:
-                if (item["chain"], item["id"]) not in seen:
-                    found = stored_record(item)
-                    yield record_of(found.sequence, found.document, found.previous, found.hash)
-            if len(page) < limit:
-                return
-            # Several may be of one instant: those of the last are asked for again, and passed over.
-            last = page[-1]["time"]
-            earlier = seen if last == after else set()
-            seen = earlier | {(one["chain"], one["id"]) for one in page if one["time"] == last}
-            after = last
-
     async def note_seal(self, note: SealNote) -> None:
         """Note that a seal was made."""
         try:
@@ -288,15 +155,6 @@ class CosmosAuditStore:
             )
         except AlreadyStored:
             return
-
-    async def noted_seal(self) -> SealNote | None:
-        """Return the note with the highest number."""
-        found = await self._last_of(SEALS)
-        return SealNote(*found) if found else None
-
-
-def _stamp(at: datetime) -> str:
-    return at.astimezone(UTC).strftime(STAMP)
 
 
 def _foreign(items: list[JsonObject]) -> AuditUnavailable:

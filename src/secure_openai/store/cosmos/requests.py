@@ -22,6 +22,8 @@ from secure_openai.store.requests import (
     NO_REQUEST,
     DataRequest,
     RequestKind,
+    is_known,
+    is_ours,
     new_request,
     request_document,
     request_of,
@@ -78,7 +80,7 @@ class CosmosRequestStore:
         item = None
         if _IDENTIFIER.fullmatch(request_id):
             item = await self._container.read_latest(_key(request_id), principal.key)
-        if item is None:
+        if item is None or not is_known(item):
             raise NotFound(NO_REQUEST)
         return _request(item)
 
@@ -87,7 +89,8 @@ class CosmosRequestStore:
         found = await self._container.query(
             LISTED, {"principal": principal.key}, partition=principal.key, limit=MOST
         )
-        return [_request(item) for item in sorted(found, key=itemgetter("asked"), reverse=True)]
+        newest = sorted(found, key=itemgetter("asked"), reverse=True)
+        return [_request(item) for item in newest if is_known(item)]
 
     async def change(self, request: DataRequest) -> DataRequest:
         """Write a request over itself."""
@@ -113,7 +116,8 @@ class CosmosRequestStore:
     async def due(self, *, now: datetime, limit: int = MOST) -> Sequence[DataRequest]:
         """Return requests that are open, or whose `expires` has come."""
         found = await self._container.query(DUE, {"now": time_text(now)}, limit=limit)
-        return [_request(item) for item in sorted(found, key=itemgetter("asked"))]
+        oldest = sorted(found, key=itemgetter("asked"))
+        return [_request(item) for item in oldest if is_ours(item)]
 
     async def purge(self, *, before: datetime) -> int:
         """Drop requests that ended before."""

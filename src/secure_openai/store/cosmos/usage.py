@@ -64,7 +64,7 @@ from secure_openai.store.cosmos.ledger import (
 )
 from secure_openai.store.cosmos.totals import Totals
 from secure_openai.store.cosmos.translation import BUSY
-from secure_openai.store.quota import refusal_of
+from secure_openai.store.quota import refusal_of, standing_of
 from secure_openai.store.usage import Reservation, UsageDay, UsageTotals
 from secure_openai.types import (
     Clock,
@@ -75,6 +75,7 @@ from secure_openai.types import (
     PrincipalId,
     Reason,
     ReservationId,
+    Standing,
     Usage,
     utc_now,
 )
@@ -122,12 +123,15 @@ class CosmosUsageStore:
         )
         try:
             async with asyncio.timeout(RESERVE_SECONDS):
-                await self._reserve(self._holding(principal, deployment), reservation, limits)
+                holding = self._holding(principal, deployment)
+                standing = await self._reserve(holding, reservation, limits)
         except TimeoutError:
             raise StoreError(BUSY, retry_after=1.0) from None
-        return reservation
+        return replace(reservation, standing=standing)
 
-    async def _reserve(self, holding: Holding, reservation: Reservation, limits: Limits) -> None:
+    async def _reserve(
+        self, holding: Holding, reservation: Reservation, limits: Limits
+    ) -> Standing:
         tokens, now = reservation.tokens, reservation.made
         async with holding.lock:
             holding.lapse(now)
@@ -140,6 +144,8 @@ class CosmosUsageStore:
             if self._clock() >= reservation.expires:
                 raise StoreError(BUSY, retry_after=1.0)
             holding.admit(reservation)
+            others = claimed_by_others(holding.ledger, self._instance, now)
+            return standing_of(sum_of(holding.used(now), others), limits, now)
 
     async def _claim(self, holding: Holding, reservation: Reservation, limits: Limits) -> None:
         tokens, now = reservation.tokens, reservation.made

@@ -14,6 +14,8 @@ from secure_openai.store.requests import (
     NO_REQUEST,
     DataRequest,
     RequestKind,
+    is_known,
+    is_ours,
     new_request,
     request_document,
     request_of,
@@ -65,7 +67,7 @@ class SqliteRequestStore:
                 (principal.key, request_id),
             ).fetchone()
         )
-        if row is None:
+        if row is None or not is_known(loads(row[3])):
             raise NotFound(NO_REQUEST)
         return _request(row)
 
@@ -77,7 +79,7 @@ class SqliteRequestStore:
                 (principal.key,),
             ).fetchall()
         )
-        return [_request(row) for row in rows]
+        return [_request(row) for row in rows if is_known(loads(row[3]))]
 
     async def change(self, request: DataRequest) -> DataRequest:
         """Write a request over itself."""
@@ -117,7 +119,7 @@ class SqliteRequestStore:
                 (now.timestamp(), limit),
             ).fetchall()
         )
-        return [_request(row) for row in rows]
+        return [_request(row) for row in rows if is_ours(loads(row[3]))]
 
     async def purge(self, *, before: datetime) -> int:
         """Drop requests that ended before."""

@@ -1,4 +1,4 @@
-"""Usage in SQLite: a reservation is one transaction on the only writer."""
+"""Usage in SQLite: what is reserved and settled at the same time is one transaction."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from secure_openai.errors import Refused
 from secure_openai.fresh_ids import fresh_id
 from secure_openai.store.continuation import token, values_of
-from secure_openai.store.quota import DAYS_KEPT, Windows, refusal_of
+from secure_openai.store.quota import DAYS_KEPT, Windows
 from secure_openai.store.sqlite.database import Database
+from secure_openai.store.sqlite.reservations import Giving, Reservations, Taking, totals_of
 from secure_openai.store.usage import Reservation, UsageDay, UsageTotals
 from secure_openai.types import Decision, Limits, Page, PrincipalId, ReservationId, Usage
 
@@ -22,6 +23,7 @@ class SqliteUsageStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._reservations = Reservations(database)
         self._purged = ""
 
     async def reserve(
@@ -35,7 +37,7 @@ class SqliteUsageStore:
         lifetime: float,
     ) -> Reservation:
         """Set quota aside, or refuse."""
-        windows = Windows.of(now)
+        await self._purge(now)
         reservation = Reservation(
             id=ReservationId(fresh_id()),
             principal=principal,
@@ -44,59 +46,35 @@ class SqliteUsageStore:
             made=now,
             expires=now + timedelta(seconds=lifetime),
         )
+        decided = await self._reservations.change(Taking(reservation, limits))
+        if isinstance(decided, Decision):
+            raise Refused(decided)
+        assert decided is not None  # noqa: S101 - taking ends with one of the two
+        return decided
 
-        def work(connection: sqlite3.Connection) -> Decision | None:
-            self._purge(connection, windows, now)
-            totals = _totals(connection, principal, deployment, windows, now)
-            refusal = refusal_of(totals, tokens, limits, now)
-            if refusal is not None:
-                # Returned and not raised: raising would undo the purge.
-                return refusal
-            for starts in (windows.minute, windows.day):
-                connection.execute(
-                    "INSERT INTO usage_window VALUES (?, ?, ?, 1, 0) ON CONFLICT"
-                    " DO UPDATE SET requests = requests + 1",
-                    (principal.key, deployment, starts),
-                )
-            connection.execute(
-                "INSERT INTO usage_day VALUES (?, ?, ?, 1, 0, 0) ON CONFLICT"
-                " DO UPDATE SET requests = requests + 1",
-                (principal.key, deployment, windows.day),
-            )
-            connection.execute(
-                "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    reservation.id,
-                    principal.key,
-                    deployment,
-                    windows.minute,
-                    windows.day,
-                    tokens,
-                    reservation.expires.timestamp(),
-                ),
-            )
-            return None
-
-        refusal = await self._database.write(work)
-        if refusal is not None:
-            raise Refused(refusal)
-        return reservation
-
-    def _purge(self, connection: sqlite3.Connection, windows: Windows, now: datetime) -> None:
-        if self._purged == windows.day:
+    async def _purge(self, now: datetime) -> None:
+        """Drop what is too old, once in a day."""
+        day = Windows.of(now).day
+        if self._purged == day:
             return
+        self._purged = day
         yesterday = Windows.of(now - timedelta(days=1)).day
         oldest = Windows.of(now - timedelta(days=DAYS_KEPT)).day
-        # An expired reservation counts no more, but is kept a day: its answer may yet be settled.
-        connection.execute(
-            "DELETE FROM reservation WHERE expires <= ?", ((now - timedelta(days=1)).timestamp(),)
-        )
-        connection.execute(
-            "DELETE FROM usage_window WHERE starts < ? OR (length(starts) > 10 AND starts < ?)",
-            (oldest, yesterday),
-        )
-        connection.execute("DELETE FROM usage_day WHERE day < ?", (oldest,))
-        self._purged = windows.day
+
+        def work(connection: sqlite3.Connection) -> None:
+            # An expired reservation counts no more, but is kept a day: its answer may yet be
+            # settled.
+            connection.execute(
+                "DELETE FROM reservation WHERE expires <= ?",
+                ((now - timedelta(days=1)).timestamp(),),
+            )
+            connection.execute(
+                "DELETE FROM usage_window WHERE starts < ? OR (length(starts) > 10 AND starts < ?)",
+                (oldest, yesterday),
+            )
+            connection.execute("DELETE FROM usage_day WHERE day < ?", (oldest,))
+
+        await self._database.write(work)
 
     async def renew(self, reservation: Reservation, *, expires: datetime) -> None:
         """Keep a reservation alive for longer; nothing happens if it is gone."""
@@ -111,47 +89,11 @@ class SqliteUsageStore:
 
     async def settle(self, reservation: Reservation, usage: Usage) -> None:
         """Put what was used in the place of what was reserved, in the windows of `made`."""
-        windows = Windows.of(reservation.made)
-
-        def work(connection: sqlite3.Connection) -> None:
-            gone = connection.execute("DELETE FROM reservation WHERE id = ?", (reservation.id,))
-            if gone.rowcount == 0:
-                return
-            for starts in (windows.minute, windows.day):
-                connection.execute(
-                    "UPDATE usage_window SET tokens = tokens + ?"
-                    " WHERE owner = ? AND deployment = ? AND starts = ?",
-                    (
-                        usage.total_tokens,
-                        reservation.principal.key,
-                        reservation.deployment,
-                        starts,
-                    ),
-                )
-            connection.execute(
-                "INSERT INTO usage_day VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT DO UPDATE SET"
-                " prompt_tokens = prompt_tokens + excluded.prompt_tokens,"
-                " completion_tokens = completion_tokens + excluded.completion_tokens",
-                (
-                    reservation.principal.key,
-                    reservation.deployment,
-                    windows.day,
-                    usage.prompt_tokens,
-                    usage.completion_tokens,
-                ),
-            )
-
-        await self._database.write(work)
+        await self._reservations.change(Giving(reservation, usage))
 
     async def release(self, reservation: Reservation) -> None:
         """Give the tokens back: the model did no work."""
-        await self._database.write(
-            lambda connection: (
-                connection.execute(
-                    "DELETE FROM reservation WHERE id = ?", (reservation.id,)
-                ).rowcount
-            )
-        )
+        await self._reservations.change(Giving(reservation, None))
 
     async def totals(
         self, principal: PrincipalId, deployment: str, *, now: datetime
@@ -159,7 +101,7 @@ class SqliteUsageStore:
         """Return what counts at `now`."""
         windows = Windows.of(now)
         return await self._database.read(
-            lambda connection: _totals(connection, principal, deployment, windows, now)
+            lambda connection: totals_of(connection, principal, deployment, windows, now)
         )
 
     async def of(self, principal: PrincipalId) -> Sequence[UsageDay]:
@@ -233,34 +175,3 @@ def _day(row: tuple[str, str, str, int, int, int]) -> UsageDay:
 def _plausible(values: list[object]) -> bool:
     """Return whether a page of totals could end so: at an owner and a deployment."""
     return len(values) == 2 and all(isinstance(value, str) for value in values)  # noqa: PLR2004
-
-
-def _totals(
-    connection: sqlite3.Connection,
-    principal: PrincipalId,
-    deployment: str,
-    windows: Windows,
-    now: datetime,
-) -> UsageTotals:
-    key = (principal.key, deployment)
-    counted = {
-        starts: (requests, tokens)
-        for starts, requests, tokens in connection.execute(
-            "SELECT starts, requests, tokens FROM usage_window"
-            " WHERE owner = ? AND deployment = ? AND starts IN (?, ?)",
-            (*key, windows.minute, windows.day),
-        )
-    }
-    alive, minute, day = connection.execute(
-        "SELECT count(*), coalesce(sum(tokens) FILTER (WHERE minute = ?), 0),"
-        " coalesce(sum(tokens) FILTER (WHERE day = ?), 0)"
-        " FROM reservation WHERE owner = ? AND deployment = ? AND expires > ?",
-        (windows.minute, windows.day, *key, now.timestamp()),
-    ).fetchone()
-    requests_this_minute, tokens_this_minute = counted.get(windows.minute, (0, 0))
-    return UsageTotals(
-        requests_this_minute=requests_this_minute,
-        tokens_this_minute=tokens_this_minute + minute,
-        tokens_today=counted.get(windows.day, (0, 0))[1] + day,
-        concurrent=alive,
-    )

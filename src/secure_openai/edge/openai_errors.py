@@ -1,0 +1,100 @@
+"""Errors in OpenAI's own shape, so that its clients raise, retry and give up as they know to.
+
+Sources: OpenAI API reference, "Error codes"; Azure OpenAI, "Content filtering" (`content_filter`);
+the `openai` packages retry 408, 409, 429 and 5xx, wait as `Retry-After` says up to a minute, and
+obey `x-should-retry`.
+"""
+
+from __future__ import annotations
+
+import math
+from http import HTTPStatus
+
+from starlette.responses import JSONResponse, Response
+
+from secure_openai.edge.problems import headers_of
+from secure_openai.errors import Refused, RequestError, SecureOpenAIError
+from secure_openai.types import JsonObject, Standing
+
+PREFIX = "/openai"
+LONGEST_WAIT_SECONDS = 60.0
+"""Clients wait no longer than a minute, whatever they are told, and then ask in vain."""
+
+_TYPES = {
+    HTTPStatus.UNAUTHORIZED: "authentication_error",
+    HTTPStatus.FORBIDDEN: "permission_error",
+    HTTPStatus.NOT_FOUND: "not_found_error",
+    HTTPStatus.GONE: "not_found_error",
+    HTTPStatus.REQUEST_TIMEOUT: "timeout_error",
+    HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
+}
+
+_CODES = {
+    "unauthenticated": "invalid_api_key",
+    "unknown-deployment": "model_not_found",
+    "content-filtered": "content_filter",
+    "requests-per-minute": "rate_limit_exceeded",
+    "tokens-per-minute": "rate_limit_exceeded",
+    "concurrent-streams": "rate_limit_exceeded",
+    "model-throttled": "rate_limit_exceeded",
+    "tokens-per-day": "insufficient_quota",
+}
+"""OpenAI's word for a problem, where it has one."""
+
+
+def speaks_openai(path: str) -> bool:
+    """Return whether an address is the gateway's, and so answers in OpenAI's shape."""
+    return path == PREFIX or path.startswith(f"{PREFIX}/")
+
+
+def openai_error(error: SecureOpenAIError) -> JsonObject:
+    """Return an error's body."""
+    status = HTTPStatus(error.http_status)
+    ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return {
+        "error": {
+            "message": error.detail or error.title,
+            "type": "server_error" if ours else _TYPES.get(status, "invalid_request_error"),
+            "param": _param(error),
+            "code": _CODES.get(error.problem, error.problem.replace("-", "_")),
+        }
+    }
+
+
+def openai_error_headers(error: SecureOpenAIError) -> dict[str, str]:
+    """Return an error's headers."""
+    headers = headers_of(error)
+    if isinstance(error, Refused) and error.decision.standing is not None:
+        headers |= standing_headers(error.decision.standing)
+    if error.http_status == HTTPStatus.TOO_MANY_REQUESTS and (
+        error.retry_after is None or error.retry_after > LONGEST_WAIT_SECONDS
+    ):
+        headers["x-should-retry"] = "false"
+    return headers
+
+
+def openai_error_response(error: SecureOpenAIError) -> Response:
+    """Return the response for an error."""
+    return JSONResponse(
+        openai_error(error), status_code=error.http_status, headers=openai_error_headers(error)
+    )
+
+
+def standing_headers(standing: Standing) -> dict[str, str]:
+    """Return `x-ratelimit-*` (OpenAI API, "Rate limits": rate limits in headers)."""
+    reset = f"{math.ceil(standing.reset_seconds)}s"
+    return {
+        "x-ratelimit-limit-requests": str(standing.limit_requests),
+        "x-ratelimit-limit-tokens": str(standing.limit_tokens),
+        "x-ratelimit-remaining-requests": str(standing.remaining_requests),
+        "x-ratelimit-remaining-tokens": str(standing.remaining_tokens),
+        "x-ratelimit-reset-requests": reset,
+        "x-ratelimit-reset-tokens": reset,
+    }
+
+
+def _param(error: SecureOpenAIError) -> str | None:
+    pointer = error.pointer if isinstance(error, RequestError) else None
+    if isinstance(error, Refused):
+        pointer = error.decision.pointer
+    return pointer.lstrip("/").replace("/", ".") if pointer else None

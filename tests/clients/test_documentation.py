@@ -1,0 +1,36 @@
+"""What `docs/gateway.md` shows runs as it stands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.clients.programs import PYTHON, TEXT, told
+from tests.world import World
+
+PAGE = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text()
+PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=["openai", "langchain", "litellm"])
+async def test_a_program_prints_answers(
+    gateway: World,
+    program: str,
+) -> None:
+    """Every line that it prints is what the model said."""
+    local = {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    printed = (await told(gateway, PYTHON, "-c", program, **local)).split("\n")
+    answers = [line for line in printed if line.startswith("You said")]
+
+    assert answers == [TEXT] * program.count("print(")
+
+
+async def test_the_line_of_the_shell_prints_an_answer(
+    gateway: World,
+) -> None:
+    """As it stands, with the two variables set."""
+    (line,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+
+    assert TEXT in await told(gateway, "sh", "-c", line)

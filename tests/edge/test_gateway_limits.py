@@ -1,0 +1,218 @@
+"""Quota at the gateway, in the words that clients' own retries understand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+
+from secure_openai.local.identity_provider.directory import COMMAND_LINE_CLIENT_ID
+from secure_openai.testing.person import named
+from tests.edge.test_refusals import openai_error
+from tests.world import World, running_world
+
+HELLO: list[Any] = [{"role": "user", "content": "hello"}]
+CHAT = "/openai/v1/chat/completions"
+SERVICE = "5ec0de00-0000-4000-8000-0000000000e1"
+
+
+@pytest.fixture
+async def narrow(tmp_path: Path, identity_folder: Path) -> AsyncIterator[World]:
+    """A gateway whose policy is narrow for people, and apart for services that ask for them."""
+    text = (files("secure_openai.policy") / "default.toml").read_text("utf-8")
+    people, rest = text.split("[people.admin]")
+    for before, after in (
+        ("requests_per_minute = 30", "requests_per_minute = 3"),
+        ("concurrent_streams = 4", "concurrent_streams = 1"),
+        ("tokens_per_minute = 60_000", "tokens_per_minute = 20_000"),
+        ("tokens_per_day = 1_000_000", "tokens_per_day = 30_000"),
+    ):
+        people = people.replace(before, after)
+    own = f'[on_behalf.user.application."{SERVICE}"]\nrequests_per_minute = 7\n'
+    policy = tmp_path / "policy.toml"
+    policy.write_text(f"{people}[people.admin]{rest}\n{own}")
+    async with running_world(tmp_path, identity_folder, policy=policy) as world:
+        yield world
+
+
+def body(text: str = "hello", **more: Any) -> dict[str, Any]:
+    """Return a small request."""
+    return {
+        "model": "scripted",
+        "messages": [{"role": "user", "content": text}],
+        "max_tokens": 10,
+    } | more
+
+
+def on_behalf(world: World, client_id: str) -> dict[str, str]:
+    """Return the header of a service that asks for Uma."""
+    token = world.provider.issuance.access_token(
+        named("Uma"), client_id, for_api=True, confidential=True
+    )
+    return {"Authorization": f"Bearer {token}"}
+
+
+def counts(answer: httpx2.Response, what: str) -> tuple[int, int]:
+    """Return the limit of requests or tokens, and what is left of it."""
+    names = (f"x-ratelimit-limit-{what}", f"x-ratelimit-remaining-{what}")
+    limit, left = (int(answer.headers[name]) for name in names)
+    assert answer.headers[f"x-ratelimit-reset-{what}"].removesuffix("s").isdigit()
+    return limit, left
+
+
+async def minute_begins() -> None:
+    """Wait until the UTC minute is not about to turn."""
+    from datetime import UTC, datetime
+
+    while datetime.now(UTC).second > 50:
+        await asyncio.sleep(0.2)
+
+
+async def test_every_answer_says_what_is_left(narrow: World) -> None:
+    """Whole and streamed; and the refusal says so too, with how long to wait."""
+    await minute_begins()
+    async with narrow.client(**narrow.bearer("Uma")) as http:
+        first = await http.post(CHAT, json=body())
+        second = await http.post(CHAT, json=body(stream=True))
+        await narrow.settled()
+        await http.post(CHAT, json=body())
+        refused = await http.post(CHAT, json=body())
+
+    assert [counts(one, "requests") for one in (first, second)] == [(3, 2), (3, 1)]
+    assert counts(first, "tokens")[0] == 20_000
+    assert 0 < counts(first, "tokens")[1] < 20_000
+    error = openai_error(refused, 429)
+    assert (error["type"], error["code"]) == ("rate_limit_error", "rate_limit_exceeded")
+    assert counts(refused, "requests") == (3, 0)
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert "x-should-retry" not in refused.headers
+
+
+async def test_waiting_that_does_not_help_is_not_asked_for(narrow: World) -> None:
+    """What waits for another day, and what can never be, is not retried by the package."""
+    attempts = 0
+
+    async def counted(_: httpx2.Request) -> None:
+        nonlocal attempts
+        attempts += 1
+
+    await minute_begins()
+    transport = httpx2.AsyncClient(trust_env=False, event_hooks={"request": [counted]})
+    async with openai.AsyncOpenAI(
+        base_url=f"{narrow.url}/openai/v1", api_key=narrow.token("Uma"), http_client=transport
+    ) as sdk:
+        with pytest.raises(openai.RateLimitError) as caught:
+            await sdk.chat.completions.create(
+                model="scripted", messages=[{"role": "user", "content": "word " * 14_000}]
+            )
+
+    assert attempts == 1
+    assert caught.value.code == "rate_limit_exceeded"
+    assert caught.value.response.headers["x-should-retry"] == "false"
+
+
+async def test_a_stream_under_way_counts(narrow: World) -> None:
+    """A second one at a time is refused for a second; the first one's end lets it in."""
+    await minute_begins()
+    async with narrow.client(**narrow.bearer("Uma")) as http:
+        async with http.stream("POST", CHAT, json=body("slow 500", stream=True)) as under_way:
+            assert under_way.status_code == 200
+            refused = await http.post(CHAT, json=body())
+        await narrow.settled()
+        admitted = await http.post(CHAT, json=body())
+
+    openai_error(refused, 429)
+    assert refused.headers["retry-after"] == "1"
+    assert admitted.status_code == 200
+
+
+async def test_the_packages_own_retries_get_through(narrow: World) -> None:
+    """A second request waits as it is told, and is answered once the first has ended."""
+    await minute_begins()
+    statuses: list[int] = []
+
+    async def counted(response: httpx2.Response) -> None:
+        statuses.append(response.status_code)
+
+    transport = httpx2.AsyncClient(trust_env=False, event_hooks={"response": [counted]})
+    async with openai.AsyncOpenAI(
+        base_url=f"{narrow.url}/openai/v1",
+        api_key=narrow.token("Uma"),
+        http_client=transport,
+        max_retries=5,
+    ) as sdk:
+        first = await sdk.chat.completions.create(
+            model="scripted",
+            messages=[{"role": "user", "content": "slow 40"}],
+            stream=True,
+            max_tokens=50,
+        )
+        reading = asyncio.create_task(_all(first))
+        second = await sdk.chat.completions.create(model="scripted", messages=HELLO, max_tokens=50)
+        await reading
+
+    assert second.choices[0].message.content == "You said: hello"
+    assert statuses[:2] == [200, 429]
+    assert statuses[-1] == 200
+
+
+async def _all(stream: openai.AsyncStream[Any]) -> None:
+    async for _ in stream:
+        pass
+
+
+async def test_people_applications_and_who_asks_for_people_are_apart(narrow: World) -> None:
+    """Each has its own limits and its own word in the audit, with the client that asked."""
+    await minute_begins()
+    daemon = narrow.provider.issuance.application_token()
+    callers = {
+        "person": narrow.bearer("Ada"),
+        "application": {"Authorization": f"Bearer {daemon}"},
+        "on_behalf": on_behalf(narrow, "5ec0de00-0000-4000-8000-0000000000e2"),
+        "one service": on_behalf(narrow, SERVICE),
+    }
+    limits = {}
+    async with narrow.client() as http:
+        for name, headers in callers.items():
+            answer = await http.post(CHAT, json=body(), headers=headers)
+            assert answer.status_code == 200, answer.text
+            limits[name] = counts(answer, "requests")[0]
+        path = f"/api/admin/principals/{narrow.settings.tenant_id}/x/sessions"
+        ada = narrow.provider.issuance.access_token(
+            named("Ada"), SERVICE, for_api=True, confidential=True
+        )
+        administered = await http.delete(path, headers={"Authorization": f"Bearer {ada}"})
+    facts = [event.facts or {} for event in await narrow.settled()]
+
+    assert limits == {"person": 60, "application": 300, "on_behalf": 30, "one service": 7}
+    assert [one["kind"] for one in facts] == ["person", "application", "on_behalf", "on_behalf"]
+    assert facts[0]["client_id"] == COMMAND_LINE_CLIENT_ID
+    assert facts[3]["client_id"] == SERVICE
+    assert administered.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"max_tokens": 4097},
+        {"max_completion_tokens": 4097},
+        {"max_tokens": 2049, "n": 2},
+        {"max_tokens": 1_000_001},
+        {"n": 9},
+        {"max_output_tokens": 5},
+        {"max_new_tokens": 5},
+    ],
+)
+async def test_no_field_asks_for_more_than_policy_allows(
+    narrow: World, change: dict[str, Any]
+) -> None:
+    """Every bound on the answer is bounded, times the choices; unknown ones are refused."""
+    asked = {"model": "scripted", "messages": HELLO} | change
+    async with narrow.client(**narrow.bearer("Uma")) as http:
+        openai_error(await http.post(CHAT, json=asked), 400)

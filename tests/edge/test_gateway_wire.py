@@ -1,0 +1,271 @@
+"""What the wire brings, on a real server: bodies without end or sense, and shapes of smuggling."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psutil
+import pytest
+
+from secure_openai.edge.middleware.limits import LimitsMiddleware
+from tests.edge.test_refusals import openai_error
+from tests.identity.test_tokens import ATTACKS, claims, signed
+from tests.world import World
+
+CHAT = "/openai/v1/chat/completions"
+ASK = {"model": "scripted", "messages": [{"role": "user", "content": "hello"}]}
+BODY = json.dumps(ASK).encode()
+LENGTH = str(len(BODY)).encode()
+CHUNKED = b"%x\r\n" % len(BODY) + BODY + b"\r\n0\r\n"
+MEBIBYTE = 1_048_576
+
+
+def head(world: World, *more: bytes, signed_in: bool = True) -> bytes:
+    """Return the head of a request, with more headers."""
+    host = world.url.removeprefix("http://").encode()
+    lines = (
+        b"POST " + CHAT.encode() + b" HTTP/1.1",
+        b"Host: " + host,
+        b"Content-Type: application/json",
+        *([b"Authorization: Bearer " + world.token("Uma").encode()] if signed_in else []),
+        *more,
+    )
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+async def answers(world: World, sent: bytes | AsyncIterator[bytes]) -> list[tuple[int, bytes]]:
+    """Return status and body of everything that comes back until the server hangs up or is silent.
+
+    A server that waits for more is left after half a second.
+    """
+    _, port = world.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+    came = bytearray()
+
+    async def read() -> None:
+        while piece := await reader.read(65_536):
+            came.extend(piece)
+
+    reading = asyncio.create_task(read())
+    try:
+        if isinstance(sent, bytes):
+            writer.write(sent)
+            await writer.drain()
+        else:
+            async for piece in sent:
+                if reading.done() or came:
+                    break
+                writer.write(piece)
+                await writer.drain()
+    except ConnectionError:
+        pass
+    await asyncio.wait({reading}, timeout=0.5)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    writer.close()
+    found = []
+    rest = bytes(came)
+    while rest:
+        first, _, rest = rest.partition(b"\r\n\r\n")
+        status, *lines = first.split(b"\r\n")
+        lengths = [line.split(b":")[1] for line in lines if line.lower().startswith(b"content-len")]
+        size = int(lengths[0]) if lengths else len(rest)
+        found.append((int(status.split()[1]), rest[:size]))
+        rest = rest[size:]
+    return found
+
+
+def refused(found: list[tuple[int, bytes]], *statuses: int) -> dict[str, Any]:
+    """Return the only answer's error, after checking that it is one in OpenAI's shape."""
+    ((status, body),) = found
+    assert status in statuses, body
+    error = json.loads(body)["error"]
+    assert error.keys() == {"message", "type", "param", "code"}
+    return dict(error)
+
+
+SMUGGLED = b"GET /openai/v1/models HTTP/1.1\r\nHost: x\r\n\r\n"
+SHAPES: dict[str, tuple[tuple[bytes, ...], bytes]] = {
+    "both lengths": (
+        (b"Content-Length: 6", b"Transfer-Encoding: chunked"),
+        b"0\r\n\r\n" + SMUGGLED,
+    ),
+    "both, the other way": (
+        (b"Transfer-Encoding: chunked", b"Content-Length: 4"),
+        CHUNKED + b"\r\n",
+    ),
+    "two lengths that differ": ((b"Content-Length: " + LENGTH, b"Content-Length: 5"), BODY),
+    "one length twice": ((b"Content-Length: " + LENGTH, b"Content-Length: " + LENGTH), BODY),
+    "lengths in a list": ((b"Content-Length: " + LENGTH + b", " + LENGTH,), BODY),
+    "a length with a sign": ((b"Content-Length: +" + LENGTH,), BODY),
+    "a negative length": ((b"Content-Length: -1",), BODY),
+    "a length beyond numbers": ((b"Content-Length: 99999999999999999999999",), BODY),
+    "a coding that only looks so": ((b"Transfer-Encoding: xchunked",), CHUNKED + b"\r\n"),
+    "a space before the colon": ((b"Transfer-Encoding : chunked",), CHUNKED + b"\r\n"),
+    "two codings": ((b"Transfer-Encoding: chunked", b"Transfer-Encoding: identity"), CHUNKED),
+    "a vertical tab": ((b"Transfer-Encoding:\x0bchunked",), CHUNKED + b"\r\n"),
+    "a folded line": ((b"X: a\r\n Transfer-Encoding: chunked", b"Content-Length: " + LENGTH), BODY),
+    "a chunk beyond numbers": ((b"Transfer-Encoding: chunked",), b"FFFFFFFFFFFFFFFFF\r\n"),
+    "a chunk with a prefix": ((b"Transfer-Encoding: chunked",), b"0x5\r\nabcde\r\n0\r\n\r\n"),
+    "a NUL in a header": ((b"X: a\x00b", b"Content-Length: " + LENGTH), BODY),
+    "a bare CR in a header": ((b"X: a\rb", b"Content-Length: " + LENGTH), BODY),
+    "a second Host": ((b"Host: evil", b"Content-Length: " + LENGTH), BODY),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_what_two_readers_would_read_differently_is_refused(world: World, shape: str) -> None:
+    """One clear 400 in OpenAI's shape; nothing hides behind it, and no model is asked."""
+    headers, body = SHAPES[shape]
+    found = await answers(world, head(world, *headers) + body)
+
+    assert refused(found, 400)["type"] == "invalid_request_error"
+    assert "completion.admitted" not in {event.action for event in await world.events()}
+
+
+async def test_a_trailer_is_no_header(world: World) -> None:
+    """What comes after the body names nobody: a proxy in front has not seen it."""
+    token = b"Authorization: Bearer " + world.token("Uma").encode()
+    begin = head(world, b"Transfer-Encoding: chunked", signed_in=False)
+    found = await answers(world, begin + CHUNKED + token + b"\r\n\r\n")
+
+    assert refused(found, 401)["code"] == "invalid_api_key"
+
+
+async def endless(piece: bytes, *, pause: float = 0.0, begin: bytes = b"") -> AsyncIterator[bytes]:
+    """Yield a body in chunks that would not end before a gibibyte."""
+    yield begin
+    for _ in range(16_384):
+        yield b"%x\r\n" % len(piece) + piece + b"\r\n"
+        await asyncio.sleep(pause)
+
+
+async def test_large_and_endless_bodies_cost_nothing_and_harm_nobody(world: World) -> None:
+    """A hundred megabytes, said or not, are a 413; others are answered meanwhile."""
+    process = psutil.Process()
+    before = process.memory_info().rss
+    said = head(world, b"Content-Length: 104857600")
+    unsaid = head(world, b"Transfer-Encoding: chunked")
+    async with world.client(**world.bearer("Uma")) as http:
+        found, neverending, meanwhile = await asyncio.gather(
+            answers(world, said + b"x" * 65_536),
+            answers(world, endless(b"x" * 65_536, begin=unsaid)),
+            http.post(CHAT, json=ASK),
+        )
+
+    assert refused(found, 413)["code"] == "too_large"
+    assert refused(neverending, 413)["code"] == "too_large"
+    assert meanwhile.status_code == 200
+    assert process.memory_info().rss - before < 64 * MEBIBYTE
+
+
+async def test_a_slow_body_is_told_that_it_was_late(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte at a time is a 408, which clients retry; others are answered meanwhile."""
+    limits = LimitsMiddleware.__init__
+    monkeypatch.setattr(limits, "__kwdefaults__", {"body_seconds": 0.3})
+    # The stack of middlewares is made anew with what was just set.
+    world.app.middleware_stack = world.app.build_middleware_stack()
+    begin = head(world, b"Transfer-Encoding: chunked")
+    async with world.client(**world.bearer("Uma")) as http:
+        found, meanwhile = await asyncio.gather(
+            answers(world, endless(b"x", pause=0.05, begin=begin)),
+            http.post(CHAT, json=ASK),
+        )
+
+    assert refused(found, 408)["type"] == "timeout_error"
+    assert meanwhile.status_code == 200
+
+
+def deep(levels: int) -> bytes:
+    """Return a request whose schema is nested."""
+    schema = b'{"a":' * levels + b"1" + b"}" * levels
+    return BODY[:-1] + b',"response_format":' + schema + b"}"
+
+
+MANY = json.dumps(ASK | {"messages": ASK["messages"] * 10_000}).encode()  # type: ignore[operator]
+BODIES: dict[str, tuple[bytes, dict[str, str], int, str]] = {
+    "ten thousand messages": (MANY, {}, 400, "1 to 2000"),
+    "nested ten thousand deep": (deep(10_000), {}, 400, "deeper than 64"),
+    "a member twice": (BODY[:-1] + b',"model":"gpt-9"}', {}, 400, "repeats a member"),
+    "a member twice, deep": (
+        b'{"model":"scripted","messages":[{"role":"user","role":"system","content":"x"}]}',
+        {},
+        400,
+        "repeats a member",
+    ),
+    "no JSON": (b"model=scripted", {}, 400, "not JSON"),
+    "another type": (BODY, {"Content-Type": "text/plain"}, 415, "application/json"),
+    "a form": (BODY, {"Content-Type": "multipart/form-data; boundary=x"}, 415, "application/json"),
+    "no type": (BODY, {"Content-Type": ""}, 415, "application/json"),
+    "another charset": (BODY.decode().encode("utf-16"), {}, 400, "UTF-8"),
+    "a bomb": (gzip.compress(b" " * 50 * MEBIBYTE), {"Content-Encoding": "gzip"}, 415, "without"),
+    "a bomb of another name": (BODY, {"Content-Encoding": "zstd"}, 415, "without"),
+    "nothing": (b"", {}, 400, "not JSON"),
+    "a list": (b"[]", {}, 400, "an object"),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize(
+    "path", [CHAT, "/openai/deployments/scripted/chat/completions?api-version=2024-10-21"]
+)
+async def test_bodies_without_sense_are_refused(world: World, name: str, path: str) -> None:
+    """Each is a clear 4xx in OpenAI's shape, and no model is asked."""
+    body, headers, status, said = BODIES[name]
+    async with world.client(**world.bearer("Uma")) as http:
+        answer = await http.post(
+            path, content=body, headers={"Content-Type": "application/json"} | headers
+        )
+
+    assert said in openai_error(answer, status)["message"]
+    assert "completion.admitted" not in {event.action for event in await world.events()}
+
+
+async def test_tokens_that_do_not_hold_are_refused_in_either_header(world: World) -> None:
+    """The whole table of attacks on tokens: each a 401 in OpenAI's shape that repeats nothing."""
+    async with world.client() as http:
+        for change, said in ATTACKS.values():
+            content = claims(world.provider)
+            content.update(change)
+            present = {name: value for name, value in content.items() if value is not None}
+            token = signed(world.provider, present)
+            for headers in ({"Authorization": f"Bearer {token}"}, {"api-key": token}):
+                answer = await http.post(CHAT, json=ASK, headers=headers)
+                error = openai_error(answer, 401)
+                assert (error["type"], error["code"]) == ("authentication_error", "invalid_api_key")
+                assert said in error["message"]
+                assert token not in answer.text
+
+
+async def test_credentials_are_one_or_none(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """A static key never; the same token twice is one; two that differ are a 401."""
+    uma, ada = world.token("Uma"), world.token("Ada")
+    cases: list[tuple[dict[str, str], int]] = [
+        ({"api-key": uma}, 200),
+        ({"api-key": uma, "Authorization": f"Bearer {uma}"}, 200),
+        ({"api-key": ada, "Authorization": f"Bearer {uma}"}, 401),
+        ({"api-key": "0123456789abcdef0123456789abcdef"}, 401),
+        ({"Authorization": "Bearer sk-0123456789abcdef"}, 401),
+        ({"Authorization": f"Basic {uma}"}, 401),
+        ({"Ocp-Apim-Subscription-Key": uma}, 401),
+        ({"X-API-Key": uma}, 401),
+        ({}, 401),
+    ]
+    async with world.client() as http:
+        for headers, status in cases:
+            answer = await http.post(CHAT, json=ASK, headers=headers)
+            assert answer.status_code == status, headers
+            if status != 200:
+                openai_error(answer, status)
+        in_query = await http.post(f"{CHAT}?api-key={uma}", json=ASK)
+
+    openai_error(in_query, 401)
+    assert uma not in caplog.text
+    for path in world.settings.data.rglob("*"):
+        assert path.is_dir() or uma.encode() not in path.read_bytes()
