@@ -26,3 +26,20 @@ check "redundancy" {
     error_message = "${var.location} had no paired region when this version was made: write geo_redundant = false, or choose another region."
   }
 }
+
+# What a region offers changes by the month; what no region of the cloud was known to offer is worth a look.
+locals {
+  _not_offered = flatten([
+    for account, one in local.accounts : [
+      for name, asked in one.deployments : "${account}'s ${name} is ${asked.model} as ${asked.sku}, which was offered as ${join(" or ", coalescelist(local.models.models[asked.model].skus[var.cloud], ["nothing"]))}"
+      if can(local.models.models[asked.model].skus) && contains(local.models.skus.judged, asked.sku) && !try(contains(local.models.models[asked.model].skus[var.cloud], asked.sku), true)
+    ]
+  ])
+}
+
+check "skus" {
+  assert {
+    condition     = length(local._not_offered) == 0
+    error_message = "When this version was made, in the ${var.cloud} cloud: ${join("; ", local._not_offered)}. See what a region offers now: az cognitiveservices model list --location REGION."
+  }
+}

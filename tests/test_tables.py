@@ -66,6 +66,19 @@ def test_models_have_their_dates_and_successors() -> None:
         assert one["instead"] is None or one["instead"] in models, name
 
 
+def test_models_say_what_they_are_offered_as() -> None:
+    """Whatever may still be deployed says as which sku, in each cloud."""
+    document = table("models")
+    judged = set(document["skus"]["judged"])
+
+    assert date.fromisoformat(document["skus"]["read"])
+    for name, one in document["models"].items():
+        if one["stage"] != "retired":
+            assert one["skus"].keys() == table("clouds").keys(), name
+            assert one["skus"]["public"], name
+            assert set(one["skus"]["public"]) | set(one["skus"]["usgovernment"]) <= judged, name
+
+
 def test_models_say_what_they_take() -> None:
     """Whatever may still be deployed has its parameters, and they fit together."""
     document = table("models")

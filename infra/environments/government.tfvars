@@ -16,8 +16,8 @@ model_accounts = {
   main = {
     location = "usgovvirginia"
     deployments = {
-      chat       = { model = "gpt-5.1", sku = "Standard" }
-      embeddings = { model = "text-embedding-3-small", sku = "Standard" }
+      chat       = { model = "gpt-5.1" }
+      embeddings = { model = "text-embedding-3-small" }
     }
   }
 }

@@ -144,7 +144,7 @@ run "government_has_a_sixth_monitor_zone" {
     model_accounts = {
       main = {
         location    = "usgovvirginia"
-        deployments = { chat = { model = "gpt-5.1", sku = "Standard" } }
+        deployments = { chat = { model = "gpt-5.1" } }
       }
     }
   }

@@ -228,6 +228,28 @@ def test_an_unknown_region_warns_and_applies(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cloud", "name", "sku", "says"),
+    [
+        ("public", "gpt-5.4-mini", "Standard", "DataZoneStandard or GlobalStandard"),
+        ("usgovernment", "gpt-5.1", "Standard", "which was offered as DataZoneStandard"),
+        ("usgovernment", "gpt-5.4", "DataZoneStandard", "which was offered as nothing"),
+    ],
+)
+def test_a_sku_that_no_region_was_known_to_offer_warns(
+    workspace: Workspace, cloud: str, name: str, sku: str, says: str
+) -> None:
+    """A region may offer it by now, so it is not refused; what is provisioned is not judged."""
+    asked = {"cloud": cloud, "model_accounts": model(name, sku=sku)}
+    workspace.variables = asked
+    (warning,) = [one for one in workspace.plan().diagnostics if says in one.detail]
+    assert f"main's chat is {name} as {sku}" in warning.detail
+    assert not warning.is_error
+
+    workspace.variables = asked | {"model_accounts": model(name, sku="ProvisionedManaged")}
+    assert not [one for one in workspace.plan().diagnostics if says in one.detail]
+
+
+@pytest.mark.parametrize(
     ("location", "says"),
     [("westus", "write zone_redundant = false"), ("italynorth", "write geo_redundant = false")],
 )

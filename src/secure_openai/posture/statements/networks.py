@@ -290,6 +290,8 @@ _BESIDE_MODEL: Final = {
 
 def _beside(topology: Topology, account: Resource) -> Iterator[Outcome]:
     """Yield where a model account works in what lies outside."""
+    if account.unsure(*_BESIDE_MODEL) and not topology.estate.relations:
+        yield Doubt(account.address, "where it keeps files and runs agents is not known yet")
     for kind, (name, does) in _BESIDE_MODEL.items():
         for block in account.blocks(kind):
             where = block.get(name)
