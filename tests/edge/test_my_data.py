@@ -158,7 +158,7 @@ async def test_erased_while_an_answer_comes(world: World) -> None:
         made = (await http.post("/api/conversations", json={"title": "slowly"})).json()
         path = f"/api/conversations/{made['id']}/messages"
         asking = asyncio.ensure_future(
-            http.post(path, json={"text": "slow 60", "deployment": "scripted"})
+            http.post(path, json={"text": "slow 2000", "deployment": "scripted"})
         )
         async with asyncio.timeout(20):
             while len((await bearer.get(path)).json()["items"]) < 2:
