@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -41,18 +41,27 @@ class System:
         return f"{self.url}/openai/v1"
 
 
+_FIRST, _SLICE, _SLICES = 12_000, 600, 30
+# Below the range from which the kernel takes the ports of outgoing connections: whoever polls a
+# port in that range before it is served may connect to himself. A process takes its ports from a
+# slice of its own, one after the other: what it finds free, another must not take before it is
+# served.
+_following = itertools.cycle(range(_SLICE))
+
+
 def free_ports(count: int = 3) -> int:
     """Return the first of `count` neighbouring ports that are free on loopback."""
-    for _ in range(200):
-        # Below the range from which the kernel takes the ports of outgoing connections: whoever
-        # polls a port in that range before it is served may connect to himself.
-        first = random.randrange(12_000, 30_000)
+    begin = _FIRST + _SLICE * (os.getpid() % _SLICES)
+    for _ in range(_SLICE):
+        first = begin + next(_following)
         try:
             for port in range(first, first + count):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError):
             continue
+        for _ in range(count - 1):
+            next(_following)
         return first
     raise AssertionError("no free neighbouring ports")
 
