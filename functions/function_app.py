@@ -25,7 +25,7 @@ def declare(job: Job) -> None:
         arg_name="timer", schedule=job.schedule, run_on_startup=False, use_monitor=True
     )
     async def triggered(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the host names it
-        await resident.run(job.name)
+        await resident.triggered(job.name)
 
 
 for each in JOBS.values():

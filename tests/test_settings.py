@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from secure_openai.accounts import ModelAccount
+from secure_openai.assembly import assertion_of
+from secure_openai.credential import credential_of
 from secure_openai.credential_settings import CredentialKind, CredentialSettings
 from secure_openai.errors import SettingsError
+from secure_openai.outbound import Outbound
 from secure_openai.settings import (
     AZURE_HOST_VARIABLES,
     PREFIX,
@@ -52,6 +55,18 @@ def test_an_empty_policy_is_none() -> None:
     """A policy that is named by nothing is the one that ships, not the folder that we stand in."""
     assert Settings.load(LAPTOP | {"SECURE_OPENAI_POLICY": " "}).policy is None
     assert Settings.load(LAPTOP | {"SECURE_OPENAI_POLICY": "ours.toml"}).policy == Path("ours.toml")
+
+
+async def test_a_development_registration_is_a_public_client() -> None:
+    """Entra signs people in on a laptop without anything that vouches; on an Azure host it does."""
+    authority = AZURE["SECURE_OPENAI_AUTHORITY"]
+    laptop = Settings.load(LAPTOP | {"SECURE_OPENAI_AUTHORITY": authority})
+    hosted = Settings.load(AZURE)
+    credential = credential_of(hosted, Outbound.of(hosted))
+
+    assert assertion_of(laptop, credential) is None
+    assert assertion_of(hosted, credential) is not None
+    await credential.close()
 
 
 def problems(environment: dict[str, str]) -> str:

@@ -13,8 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from secure_openai.local.folder import Folder
 from tests.azure_cli import stand_in
-from tests.model.management.resource_manager import ACCOUNT_ID, TOKEN, ResourceManager, arm_error
+from tests.model.management.resource_manager import (
+    ACCOUNT_ID,
+    TOKEN,
+    ResourceManager,
+    arm_error,
+)
 from tests.servers import listening, port_of, served
 from tests.system import environment
 from tests.tls import Tls, proxying
@@ -122,6 +128,24 @@ async def test_what_is_on_offer_is_shown(desk: Desk) -> None:
     ]
     (model,) = json.loads(as_json.out)
     assert (model["account"], model["retires"]["source"]) == ("main", "service")
+
+
+async def test_what_retires_is_looked_at_on_a_laptop(desk: Desk, tmp_path: Path) -> None:
+    """On the folder of `up --azure` the job looks at the accounts, by the person's own sign-in."""
+    folder = Folder(tmp_path / "data")
+    folder.prepare()
+    place = ("--data", str(folder.path))
+    ended = await desk.type(
+        "jobs", "run", "retirement", *place, SECURE_OPENAI_RETIREMENT_DAYS="36500"
+    )
+    sealed = await desk.type("jobs", "run", "seal", *place, PATH="")
+    shown = await desk.type("audit", "show", *place)
+
+    assert ended.code == 0, ended.err
+    assert "chat in main is gpt-5.1 2025-11-13, which retires on 2027-05-15" in ended.err
+    assert {"retiring: 1", "recorded: 1", "unread: 0"} <= set(ended.out.splitlines())
+    assert sealed.code == 0, sealed.err
+    assert "deployment.retires" in shown.out
 
 
 async def test_a_deployment_is_created_shown_and_deleted(desk: Desk) -> None:

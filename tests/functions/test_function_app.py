@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
+import traceback
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import ModuleType
@@ -13,9 +15,9 @@ import pytest
 from azure.functions.timer import TimerRequestConverter
 
 from secure_openai.environment import PREFIX
-from secure_openai.errors import SettingsError
+from secure_openai.errors import SettingsError, StoreError
 from secure_openai.jobs.catalogue import JOBS
-from secure_openai.jobs.resident import Resident
+from secure_openai.jobs.resident import JobFailed, Resident
 from secure_openai.tables import table
 
 FOLDER = Path(__file__).parents[2] / "functions"
@@ -104,6 +106,36 @@ async def test_settings_that_are_missing(
             await module.resident.run("seal")
 
     assert (await module.resident.run("seal"))["seal"] == 1
+
+
+@pytest.mark.parametrize("failure", [LookupError, StoreError])
+async def test_what_a_host_is_told(
+    module: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    failure: type[Exception],
+) -> None:
+    """A host writes down a failure and all behind it: what a library quoted is in none of it."""
+    quoted = "PLANTED-MARKER-2b7d"
+
+    async def failing(*arguments: object, **options: object) -> None:
+        try:
+            int(quoted)
+        except ValueError as error:
+            raise (failure() if failure is StoreError else failure(quoted)) from error
+
+    await module.resident.run("roll_up")
+    monkeypatch.setattr(module.resident._assembly.usage, "roll_up", failing)
+    (function,) = [one for one in functions_of(module) if one.get_function_name() == "roll_up"]
+    timer = TimerRequestConverter.decode(func.meta.Datum(TICK, "json"), trigger_metadata={})
+    with pytest.raises(JobFailed) as caught, caplog.at_level(logging.DEBUG):
+        await function.get_user_function()(timer=timer)
+    told = "".join(traceback.format_exception(caught.value)) + caplog.text
+
+    assert quoted not in told
+    assert "the job roll_up did not end well" in told
+    assert f"{failure.__name__} from builtins.ValueError" in caplog.text
+    assert "test_function_app.py" in caplog.text
 
 
 async def test_one_assembly_for_all(module: ModuleType) -> None:

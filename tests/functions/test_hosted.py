@@ -7,6 +7,8 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import azure.functions as func
@@ -15,7 +17,9 @@ from azure.functions.timer import TimerRequestConverter
 
 from secure_openai.assembly import Assembly, assemble
 from secure_openai.jobs.catalogue import JOBS
+from secure_openai.jobs.resident import JobFailed
 from secure_openai.settings import Settings
+from secure_openai.store.cosmos.container import Container
 from secure_openai.store.requests import RequestKind, RequestState, export_name
 from secure_openai.store.verification import verify
 from secure_openai.tables import table
@@ -24,6 +28,7 @@ from secure_openai.testing.holds_contract import hold_on
 from secure_openai.testing.usage_contract import LIMITS
 from secure_openai.types import Usage, utc_now
 from tests.functions.test_function_app import TICK, functions_of, loaded
+from tests.hosted.application import stores_of
 from tests.hosted.conftest import estate, servers  # noqa: F401 - fixtures
 from tests.hosted.estate import Estate
 from tests.ingestion import Ingestion, ingesting
@@ -101,6 +106,55 @@ async def test_every_function(estate: Estate) -> None:  # noqa: F811
         for action in ("export.made", "erasure.held", "erasure.erased"):
             assert recorded.count(action) == 1
     assert {call.container for call in estate.cosmos.calls} == set(table("containers"))
+
+
+POLICY = """version = 1
+
+[people.user]
+deployments = ["*"]
+requests_per_minute = 30
+tokens_per_minute = 60_000
+tokens_per_day = 1_000_000
+largest_prompt_tokens = 24_000
+largest_answer_tokens = 4_096
+concurrent_streams = 4
+
+[retention]
+conversation_days = 30
+"""
+
+
+@pytest.mark.usefixtures("environment")
+async def test_the_policy_of_the_package_counts(
+    estate: Estate,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the policy that Terraform names is too old is deleted; without the file nothing runs."""
+    policy = tmp_path / "policy.toml"
+    monkeypatch.setenv("SECURE_OPENAI_POLICY", str(policy))
+    with pytest.raises(JobFailed, match="the file cannot be read"):
+        await invoke("retention")
+    policy.write_text(POLICY)
+    async with stores_of(estate) as stores:
+        old, young = [
+            await stores.conversations.create(ANNA, title=title) for title in ("old", "young")
+        ]
+        container: Container = stores.conversations._container  # type: ignore[attr-defined]
+        item = await container.read_latest(f"conversation.{old.id}", ANNA.key)
+        assert item is not None
+        last = (utc_now() - timedelta(days=31)).isoformat()
+        await container.upsert({**item, "updated": last})
+
+        await invoke("retention")
+
+        (kept,) = (await stores.conversations.list(ANNA)).items
+        assert kept.id == young.id
+        (expired,) = [
+            one for one in await events_of(stores.audit) if one.action == "conversation.expired"
+        ]
+        assert expired.facts is not None
+        assert expired.facts["conversation"] == old.id
 
 
 def told(ingestion: Ingestion, name: str) -> set[tuple[str, str | None]]:

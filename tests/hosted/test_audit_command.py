@@ -87,10 +87,12 @@ async def test_what_cannot_be_looked_at_is_said(estate: Estate) -> None:
     refused = await audit(estate, "verify")
     estate.vault.refuses = False
     half = await audit(estate, "verify", SECURE_OPENAI_SEAL_KEY_URL="")
+    other = await audit(estate, "verify", SECURE_OPENAI_COSMOS_URL="")
 
     for (code, said), sentence in (
         (refused, "Key Vault answers 403"),
         (half, "SECURE_OPENAI_SEAL_KEY_URL is missing"),
+        (other, "SECURE_OPENAI_COSMOS_URL is missing"),
     ):
         assert code == 2, said
         assert sentence in said

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from secure_openai.errors import AuditUnavailable, NotFound, StoreError
+from secure_openai.jobs import export as export_job
 from secure_openai.store.audit import AuditEvent
 from secure_openai.store.folder import FolderBlobs
 from secure_openai.store.holds import KEPT
@@ -242,6 +243,29 @@ async def test_too_large_for_a_file(kept: Kept, job: Attending) -> None:
     assert (stands.state, stands.expires) == (RequestState.FAILED, None)
     assert stands.reason is not None
     assert "administrator" in stands.reason
+
+
+async def test_more_than_any_file_may_have(
+    kept: Kept, job: Attending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has written more than any file holds is refused before all of it has been read."""
+    monkeypatch.setattr(export_job, "LARGEST_BYTES", 1000)
+    conversations = [await kept.conversations.create(ANNA, title=str(one)) for one in range(5)]
+    for conversation in conversations:
+        await kept.conversations.append(ANNA, message_in(conversation, "x" * 600))
+    await ask(kept, RequestKind.EXPORT)
+    read = 0
+    real = kept.conversations.messages
+
+    async def messages(*arguments: Any, **options: Any) -> Any:
+        nonlocal read
+        read += 1
+        return await real(*arguments, **options)
+
+    monkeypatch.setattr(kept.conversations, "messages", messages)
+
+    assert await job.run() == {"too_large": 1}
+    assert read == 2
 
 
 async def test_erasure(kept: Kept, job: Attending) -> None:

@@ -58,6 +58,30 @@ def test_a_request_over_the_capacity_is_not_told_to_wait(capacity: str, small: b
     assert error.retry_after == (None if small else 5)
 
 
+WAITS = {
+    "5": 5,
+    "Fri, 01 Jan 2021 00:00:00 GMT": 0,
+    "": None,
+    "-5": None,
+    "nan": None,
+    "1e999": None,
+    "9" * 400: None,
+    "\u0663": None,
+    "Wed, 99 Oct 2030 00:00:00 GMT": None,
+    "Mon, 01 Jan 2024 00:00:00 +9999999999999": None,
+    "Mon, 01 Jan 99999999999999999999 00:00:00 GMT": None,
+}
+"""What a service may write as Retry-After, and how long it means."""
+
+
+@pytest.mark.parametrize("written", WAITS)
+def test_how_long_to_wait(written: str) -> None:
+    """Seconds and dates are read; what is neither says nothing, and is no fault of ours."""
+    error = error_of(ErrorAnswer(429, {"Retry-After": written}, {}), ASKED)
+
+    assert error.retry_after == WAITS[written]
+
+
 @pytest.mark.parametrize(
     ("payload", "kind"),
     [

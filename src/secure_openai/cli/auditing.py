@@ -25,7 +25,7 @@ from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.verification import verify_database
 from secure_openai.store.verification import Report, verify
-from secure_openai.store_settings import StoreSettings
+from secure_openai.store_settings import FEATURES, StoreSettings
 from secure_openai.types import utc_now
 
 if TYPE_CHECKING:
@@ -74,7 +74,9 @@ def audit_at_hand(data: Path) -> KeptAudit:
         SettingsError: The environment names an estate and not all of it.
         StartError: There is no audit in the folder.
     """
-    if given_values().get("cosmos_url", "").strip():
+    given = given_values()
+    # One of them is enough to mean an estate: what else it needs is said.
+    if any(given.get(name, "").strip() for name in FEATURES):
         return EstateAudit(StoreSettings.load())
     folder = Folder(data)
     folder.require_ours()

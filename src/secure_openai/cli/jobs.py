@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from secure_openai.assembly import Assembly, assemble
+from secure_openai.assembly import assemble
 from secure_openai.cli.console import (
     DEFAULT_DATA,
     NEGATIVE,
@@ -19,15 +18,19 @@ from secure_openai.cli.console import (
     out,
     told_clearly,
 )
-from secure_openai.environment import given_values, policy_file
+from secure_openai.environment import given_values, model_accounts, policy_file
 from secure_openai.errors import RequestError
 from secure_openai.jobs.catalogue import JOBS, Job
 from secure_openai.local.folder import Folder
 from secure_openai.local.identity_provider.directory import TENANT_ID, WEB_CLIENT_ID
 from secure_openai.local.up import DEFAULT_PORT
+from secure_openai.model_settings import ModelSettings
 from secure_openai.settings import ModelSource, Settings
 from secure_openai.telemetry.runs import FAILED
 from secure_openai.types import JsonObject, utc_now
+
+LOOKS_AT_MODELS = frozenset({"retirement"})
+"""Jobs that need to know which models answer."""
 
 app = typer.Typer(
     help="List and run the jobs: erasure, retention, retirement, roll-up, seal.",
@@ -74,7 +77,7 @@ def run(
     with told_clearly():
         job = _job(name)
         with err.status(f"{job.name}: {job.does} …"):
-            report = asyncio.run(_with_assembly(data, job.run))
+            report = asyncio.run(_with_assembly(data, job))
     for what, count in report.items():
         out.print(f"{what.replace('_', ' ')}: {count}")
     if report.get(FAILED):
@@ -87,15 +90,17 @@ def _job(name: str) -> Job:
     return JOBS[name]
 
 
-async def _with_assembly(
-    data: Path, work: Callable[[Assembly], Awaitable[JsonObject]]
-) -> JsonObject:
-    async with assemble(_settings(data)) as assembly:
-        return await work(assembly)
+async def _with_assembly(data: Path, job: Job) -> JsonObject:
+    async with assemble(_settings(data, models=job.name in LOOKS_AT_MODELS)) as assembly:
+        return await job.run(assembly)
 
 
-def _settings(data: Path) -> Settings:
+def _settings(data: Path, *, models: bool) -> Settings:
     """Return the settings of the environment or, where it has none, of the laptop's folder.
+
+    Args:
+        data: The laptop's folder.
+        models: Whether models matter: those of `up --azure` are looked at by our own sign-in.
 
     Raises:
         SettingsError: The environment has some that are not usable.
@@ -107,6 +112,10 @@ def _settings(data: Path) -> Settings:
     folder.require_ours()
     running = folder.running()
     # Nobody is signed in and no model is asked: who would be is written because settings are whole.
+    answering: dict[str, object] = {"model_source": ModelSource.SCRIPTED}
+    if models and model_accounts():
+        chosen = ModelSettings.load(model_source=ModelSource.AZURE)
+        answering = {name: getattr(chosen, name) for name in ModelSettings.model_fields}
     return Settings.load(
         {},
         public_url=running.url if running else f"http://localhost:{DEFAULT_PORT}",
@@ -114,6 +123,6 @@ def _settings(data: Path) -> Settings:
         tenant_id=TENANT_ID,
         client_id=WEB_CLIENT_ID,
         data=folder.path,
-        model_source=ModelSource.SCRIPTED,
         policy=policy_file(),
+        **answering,
     )

@@ -15,7 +15,7 @@ from secure_openai.errors import NotFound, PreconditionFailed, TooLarge
 from secure_openai.jobs.recording import record
 from secure_openai.sessions import Sessions
 from secure_openai.store.audit import AuditStore
-from secure_openai.store.blobs import BlobStore
+from secure_openai.store.blobs import LARGEST_BYTES, BlobStore
 from secure_openai.store.chain import event_document
 from secure_openai.store.conversations import ConversationStore
 from secure_openai.store.documents import conversation_document, message_document, time_text
@@ -82,8 +82,6 @@ class Exports:
         """
         self._audit.ensure_writable()
         await self._audit.flush()
-        document = await self._document(request)
-        text = json.dumps(document, ensure_ascii=False, indent=1)
         name, now = export_name(request), self._clock()
         ended = replace(
             request,
@@ -92,8 +90,10 @@ class Exports:
             reason=None,
             expires=now + timedelta(days=self._days),
         )
+        content = b""
         try:
-            await self._blobs.put(name, text.encode(), replace=True)
+            content = await self._content(request)
+            await self._blobs.put(name, content, replace=True)
         except TooLarge:
             ended = replace(ended, state=RequestState.FAILED, reason=TOO_LARGE, expires=None)
         try:
@@ -106,7 +106,7 @@ class Exports:
             "export.made" if made else "export.failed",
             of=request.principal,
             reason="asked" if made else "too-large",
-            facts={"request": request.id, "bytes": len(text.encode())},
+            facts={"request": request.id, "bytes": len(content)},
             clock=self._clock,
         )
         return changed
@@ -141,7 +141,16 @@ class Exports:
         )
         return changed
 
-    async def _document(self, request: DataRequest) -> JsonObject:
+    async def _content(self, request: DataRequest) -> bytes:
+        """Return the file.
+
+        Raises:
+            TooLarge: It would be larger than any may be.
+        """
+        document = await self._document(request, _Room(LARGEST_BYTES))
+        return json.dumps(document, ensure_ascii=False, indent=1).encode()
+
+    async def _document(self, request: DataRequest, room: _Room) -> JsonObject:
         principal = request.principal
         return {
             "version": VERSION,
@@ -149,7 +158,8 @@ class Exports:
             "asked": time_text(request.asked),
             "made": time_text(self._clock()),
             "conversations": [
-                await self._conversation(one) async for one in every(self._conversations, principal)
+                await self._conversation(one, room)
+                async for one in every(self._conversations, principal)
             ],
             "sessions": [_session(one) for one in await self._sessions.of(principal)],
             "usage": [
@@ -160,10 +170,12 @@ class Exports:
                 {"id": one.id, **request_document(one)}
                 for one in await self._requests.list(principal)
             ],
-            "audit": [event_document(one.event) async for one in self._audit.of(principal)],
+            "audit": [
+                room.taken(event_document(one.event)) async for one in self._audit.of(principal)
+            ],
         }
 
-    async def _conversation(self, conversation: Conversation) -> JsonObject:
+    async def _conversation(self, conversation: Conversation, room: _Room) -> JsonObject:
         messages: list[JsonObject] = []
         continuation = None
         while True:
@@ -174,7 +186,7 @@ class Exports:
             except NotFound:
                 # Its owner deleted it meanwhile.
                 break
-            messages += [{"id": one.id, **message_document(one)} for one in page.items]
+            messages += [room.taken({"id": one.id, **message_document(one)}) for one in page.items]
             continuation = page.continuation
             if continuation is None:
                 break
@@ -183,6 +195,27 @@ class Exports:
             **conversation_document(conversation),
             "messages": messages,
         }
+
+
+class _Room:
+    """How much a file may still take, counted as it is put together.
+
+    Whoever has the most must not have the job run out of memory, for everybody.
+    """
+
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def taken(self, part: JsonObject) -> JsonObject:
+        """Return a part of the file.
+
+        Raises:
+            TooLarge: There is no room for it.
+        """
+        self._left -= len(json.dumps(part, ensure_ascii=False).encode())
+        if self._left < 0:
+            raise TooLarge
+        return part
 
 
 async def every(

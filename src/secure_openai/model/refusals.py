@@ -139,7 +139,8 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
     seconds = _count(value)
     if seconds is not None:
         return float(seconds)
-    with suppress(ValueError, TypeError):
+    # A date of absurd numbers is no date: the parser lets their overflow through.
+    with suppress(ValueError, TypeError, OverflowError):
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
     return None
 

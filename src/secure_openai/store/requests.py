@@ -17,6 +17,9 @@ from typing import Protocol
 from secure_openai.store.documents import VERSION, time_of, time_text
 from secure_openai.types import JsonObject, PrincipalId
 
+DUE_AT_ONCE = 10_000
+"""Requests that a run takes on: those that are held, or wait for counts to age, are among them."""
+
 NO_REQUEST = "There is no such request."
 
 
@@ -104,7 +107,7 @@ class RequestStore(Protocol):
         """
         ...
 
-    async def due(self, *, now: datetime, limit: int = 1000) -> Sequence[DataRequest]:
+    async def due(self, *, now: datetime, limit: int = DUE_AT_ONCE) -> Sequence[DataRequest]:
         """Return requests that are open, or whose `expires` has come; it asks every partition."""
         ...
 

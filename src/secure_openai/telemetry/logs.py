@@ -106,13 +106,23 @@ def facts_of(record: logging.LogRecord) -> dict[str, str | list[str]]:
         facts["request_id"] = number
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
-        facts["exception"] = " from ".join(_classes(error))
-        facts["stack"] = [
-            # Not the whole path: it may name who is logged in here.
-            f"{'/'.join(PurePath(frame.filename).parts[-3:])}:{frame.lineno} {frame.name}"
-            for frame in traceback.extract_tb(error.__traceback__)
-        ]
+        facts["exception"] = classes_of(error)
+        facts["stack"] = frames_of(error)
     return facts
+
+
+def classes_of(error: BaseException) -> str:
+    """Return the class of an exception, and of those that led to it."""
+    return " from ".join(_classes(error))
+
+
+def frames_of(error: BaseException) -> list[str]:
+    """Return where an exception came from: file, line and function of each frame."""
+    return [
+        # Not the whole path: it may name who is logged in here.
+        f"{'/'.join(PurePath(frame.filename).parts[-3:])}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
 
 
 def _classes(error: BaseException) -> Iterator[str]:

@@ -19,6 +19,7 @@ from secure_openai.store.cosmos.contention import contended, until_decided
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.documents import merged, time_text
 from secure_openai.store.requests import (
+    DUE_AT_ONCE,
     NO_REQUEST,
     DataRequest,
     RequestKind,
@@ -113,7 +114,7 @@ class CosmosRequestStore:
 
         return await until_decided(attempt)
 
-    async def due(self, *, now: datetime, limit: int = MOST) -> Sequence[DataRequest]:
+    async def due(self, *, now: datetime, limit: int = DUE_AT_ONCE) -> Sequence[DataRequest]:
         """Return requests that are open, or whose `expires` has come."""
         found = await self._container.query(DUE, {"now": time_text(now)}, limit=limit)
         oldest = sorted(found, key=itemgetter("asked"))

@@ -11,6 +11,7 @@ from datetime import datetime
 from secure_openai.errors import NotFound, PreconditionFailed
 from secure_openai.store.documents import dumps, loads, merged
 from secure_openai.store.requests import (
+    DUE_AT_ONCE,
     NO_REQUEST,
     DataRequest,
     RequestKind,
@@ -110,7 +111,7 @@ class SqliteRequestStore:
         await self._database.write(work)
         return written
 
-    async def due(self, *, now: datetime, limit: int = 1000) -> Sequence[DataRequest]:
+    async def due(self, *, now: datetime, limit: int = DUE_AT_ONCE) -> Sequence[DataRequest]:
         """Return requests that are open, or whose `expires` has come."""
         rows = await self._database.read(
             lambda connection: connection.execute(
