@@ -48,11 +48,13 @@ locals {
       }
     }
   }
+  # By name: to ask each value whether it is null would make all as sensitive as one of them is, and a plan
+  # would show none.
+  _given = { for name, one in local.settings : name => one if name != "SECURE_OPENAI_POLICY" || var.policy_file != null }
   app_settings = {
     for app in ["functions", "web"] : app => {
       for slot in ["production", "staging"] : slot => {
-        for name, one in local.settings : name => local._settings_of_slot[slot][app][name]
-        if contains(one.apps, app) && local._settings_of_slot[slot][app][name] != null
+        for name, one in local._given : name => local._settings_of_slot[slot][app][name] if contains(one.apps, app)
       }
     }
   }
