@@ -201,6 +201,7 @@ async def test_what_a_deployment_does_not_take_never_leaves(estate: Estate) -> N
             "reasoning_effort": "xhigh",
             "model": "chat",
             "stream": False,
+            "store": False,
         }
     ]
     assert refused == ["operation_not_taken"]
@@ -232,3 +233,23 @@ async def test_what_somebody_must_mend_is_said(
     assert (caught.value.status_code, caught.value.code) == (status, code)
     assert "secret" not in str(caught.value)
     assert (await estate.settled())["ended"] is False
+
+
+async def test_readiness_follows_the_pool(estate: Estate) -> None:
+    """With every account out it is not ready, and it is again as soon as one may be asked."""
+    estate.first.instead = estate.second.instead = lambda _: "away 3"
+    async with estate.world.client() as http, estate.sdk() as sdk:
+        for asking in (
+            sdk.chat.completions.create(model="chat", messages=user("hello")),
+            sdk.embeddings.create(model="embed", input="hello"),
+        ):
+            with pytest.raises(openai.InternalServerError):
+                await asking
+        out = await http.get("/readyz")
+        estate.first.instead = lambda _: None
+        async with asyncio.timeout(15):
+            while (await http.get("/readyz")).status_code != 200:
+                await asyncio.sleep(0.1)
+
+    assert out.status_code == 503
+    assert out.json() == {"status": "not ready"}

@@ -4,6 +4,7 @@ create_app(settings)
   ObservationMiddleware        what is measured and traced of a request
   RequestIdMiddleware          an id that logs, audit and error pages share
   SecurityHeadersMiddleware    what a browser may do with our pages
+  DrainMiddleware              a process that ends begins nothing
   HostsMiddleware              only our own names are answered
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
@@ -40,6 +41,7 @@ from secure_openai.edge import (
     sign_in,
 )
 from secure_openai.edge.access import check_declared
+from secure_openai.edge.middleware.drain import DrainMiddleware
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
 from secure_openai.edge.middleware.hosts import HostsMiddleware
 from secure_openai.edge.middleware.limits import LimitsMiddleware
@@ -51,6 +53,7 @@ from secure_openai.errors import MethodNotAllowed, NotFound, SecureOpenAIError
 from secure_openai.jobs.scheduler import scheduled
 from secure_openai.observation import sending_observations
 from secure_openai.settings import Settings
+from secure_openai.streams import Drain
 
 STATIC_PATH = "/static"
 
@@ -66,17 +69,22 @@ values that did not validate, and takes a client's trace over: `ObservationMiddl
 place."""
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
     """Return the application as an ASGI callable; its lifespan opens and closes the assembly.
+
+    Args:
+        settings: Everything that differs between installations.
+        drain: Told by the server when the process ends.
 
     Raises:
         ConfigurationError: A route does not say who may call it.
     """
+    ending = Drain() if drain is None else drain
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
-            assemble(settings) as assembly,
+            assemble(settings, ending) as assembly,
             sending_observations(settings, assembly.credential, assembly.outbound),
             # In Azure the Function App runs the jobs, with roles that this process has not.
             scheduled(assembly),
@@ -106,6 +114,7 @@ def create_app(settings: Settings) -> FastAPI:
                 authority=settings.authority,
                 https=settings.secure_cookies,
             ),
+            Middleware(DrainMiddleware, drain=ending),
             Middleware(HostsMiddleware, hosts=settings.hosts),
             Middleware(LimitsMiddleware, body_bytes=settings.body_limit_bytes),
             Middleware(OriginMiddleware, public_url=settings.public_url),

@@ -19,6 +19,7 @@ from secure_openai.identity.authorization import AuthorizationClient
 from secure_openai.identity.keys import KeySource
 from secure_openai.identity.tokens import TokenValidator
 from secure_openai.model.azure_openai import AzureOpenAIModel
+from secure_openai.model.draining import DrainingModel
 from secure_openai.model.exchange import Patience
 from secure_openai.model.interface import Model
 from secure_openai.model.management.accounts import AccountId, account_ids
@@ -44,7 +45,7 @@ from secure_openai.store.seals import Seals
 from secure_openai.store.signing import Signer
 from secure_openai.store.usage import UsageStore
 from secure_openai.stores import open_stores
-from secure_openai.streams import Background, running
+from secure_openai.streams import Background, Drain, running
 from secure_openai.types import Deployment, Parameters
 
 if TYPE_CHECKING:
@@ -75,11 +76,16 @@ class Assembly:
     deployments: Deployments
     answers: Answers
     background: Background
+    drain: Drain
 
 
 @asynccontextmanager
-async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
+async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncIterator[Assembly]:
     """Open everything; close it in the reverse order, after what was begun has ended.
+
+    Args:
+        settings: Everything that differs between installations.
+        drain: Says when answers are cut off; never, unless given.
 
     Raises:
         PolicyError: The policy file is not usable.
@@ -123,13 +129,14 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
             ssl_context=outbound.ssl_context,
         )
         stack.push_async_callback(authorization.aclose)
+        drain = Drain() if drain is None else drain
         background = Background()
         stack.push_async_callback(background.drain)
         pipeline = Pipeline(
             policy=policy,
             usage=stores.usage,
             audit=stores.audit,
-            model=model,
+            model=DrainingModel(model, drain),
             background=background,
             provider=PROVIDERS[settings.model_source],
         )
@@ -166,6 +173,7 @@ async def assemble(settings: Settings) -> AsyncIterator[Assembly]:
                 conversations=stores.conversations, pipeline=pipeline, background=background
             ),
             background=background,
+            drain=drain,
         )
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 
-from secure_openai.errors import ContentFiltered, ModelError
+from secure_openai.errors import AnswerCutOff, ContentFiltered, ModelError
 from secure_openai.model.content_filter import categories_of, named, verdicts_of, worst
 from secure_openai.model.interface import (
     Model,
@@ -247,7 +247,8 @@ class Completion:
         What the model reported is charged as it stands. A stream cut off is charged its estimated
         prompt and one token for each event seen; a call that was not streamed and whose client
         left, its whole reservation; a model that failed before it began, nothing. A prompt that
-        the content filter blocked was processed, and Azure bills it.
+        the content filter blocked was processed, and Azure bills it. An answer that this process
+        cut off is charged as if its client had left: the model worked on.
         """
         if self.usage is not None:
             return self.usage
@@ -256,7 +257,8 @@ class Completion:
             return Usage(prompt, 0, estimated=True)
         if self._output_tokens:
             return Usage(prompt, self._output_tokens, estimated=True)
-        if self.failure is not None or not self._asked:
+        failed = self.failure is not None and not isinstance(self.failure, AnswerCutOff)
+        if failed or not self._asked:
             return None
         if self.admission.request.stream:
             return Usage(prompt, 0, estimated=True)

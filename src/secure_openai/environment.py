@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 
 PREFIX = "SECURE_OPENAI_"
 
+TERMINAL_PREFIX = f"{PREFIX}CHAT_"
+"""What `secure-openai chat` is told of a gateway elsewhere: options of a command, no settings."""
+
 OTHERS_VARIABLES = {
     "azure_client_id": "AZURE_CLIENT_ID",
     "azure_tenant_id": "AZURE_TENANT_ID",
@@ -118,7 +121,7 @@ def given_values(environment: Mapping[str, str] | None = None) -> dict[str, str]
     source = _given(environment)
     values = {field: source[name] for field, name in OTHERS_VARIABLES.items() if name in source}
     for key, value in source.items():
-        if key.startswith(PREFIX):
+        if key.startswith(PREFIX) and not key.startswith(TERMINAL_PREFIX):
             values[key[len(PREFIX) :].lower()] = value
     return values
 

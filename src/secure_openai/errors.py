@@ -32,8 +32,10 @@
     │   ├── ModelRejected               400  the model refuses the request itself
     │   │   └── WindowExceeded          400
     │   ├── ModelTimeout                504
+    │   ├── AnswerCutOff                503  this process ends before the answer does
     │   └── ModelUnavailable            503
     │       └── CredentialMissing       503  there is no token to send
+    ├── GatewayError                    502  as the terminal's client meets it
     ├── ManagementError                 502  Azure Resource Manager did not do it
     │   ├── RoleMissing                 502  our identity lacks a role there
     │   ├── DeploymentRejected          400  not offered, retired, or not as asked
@@ -42,6 +44,7 @@
     │   ├── ManagementConflict          409
     │   ├── ManagementThrottled         429
     │   └── ManagementUnavailable       503
+    ├── Stopping                        503  this process ends: another one may answer
     └── StoreError                      503
         ├── AlreadyStored
         ├── AuditUnavailable
@@ -413,6 +416,22 @@ class CredentialMissing(ModelUnavailable):
     title = "We cannot prove ourselves to the model"
 
 
+class AnswerCutOff(ModelError):
+    """This process ends, and the answer had not: the model may have done all of its work."""
+
+    status = 503
+    slug = "cut-off"
+    title = "The server stopped before the answer ended"
+
+
+class GatewayError(SecureOpenAIError):
+    """The gateway, asked from a terminal, refused, failed, or cannot be reached."""
+
+    status = 502
+    slug = "gateway-failed"
+    title = "The gateway did not answer"
+
+
 class ManagementError(SecureOpenAIError):
     """Deployments could not be read or changed."""
 
@@ -482,6 +501,14 @@ class ManagementUnavailable(ManagementError):
     status = 503
     slug = "management-unavailable"
     title = "Azure cannot be asked now"
+
+
+class Stopping(SecureOpenAIError):
+    """This process ends what is under way, and begins nothing."""
+
+    status = 503
+    slug = "stopping"
+    title = "The server is stopping"
 
 
 class StoreError(SecureOpenAIError):

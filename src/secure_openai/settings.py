@@ -101,6 +101,15 @@ class Settings(ModelSettings, StoreSettings):
         description="How many of a hundred requests are traced. Metrics and logs are whole always.",
     )
 
+    drain_seconds: int = Field(
+        default=40,
+        ge=0,
+        le=3_600,
+        description="How long answers under way may go on after the process was asked to end; what "
+        "comes meanwhile is refused with 503. Azure waits for WEBSITES_CONTAINER_STOP_TIME_LIMIT "
+        "seconds (60 in the estate): leave it fifteen.",
+    )
+
     body_limit_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest request body that is read."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import sqlite3
@@ -16,7 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from secure_openai.testing.person import choose, named
+from tests.signing import Person
 from tests.system import System, environment, running
 
 pytestmark = pytest.mark.process
@@ -53,18 +52,11 @@ def token_of(system: System, *options: str, name: str = "Uma") -> str:
     )
     assert process.stderr is not None
     stderr = process.stderr
-    said: list[str] = []
+    person = Person(name)
 
     def follow() -> None:
         for line in stderr:
-            said.append(line)
-            found = re.search(r"http://\S+", line)
-            if found and "enter the code" in line:
-                code = re.search(r"code (\w{4}-\w{4})", line)
-                assert code is not None
-                asyncio.run(allow(found.group(), code.group(1), name))
-            elif found:
-                asyncio.run(visit(found.group(), name))
+            person.read(line)
 
     thread = threading.Thread(target=follow)
     thread.start()
@@ -74,30 +66,8 @@ def token_of(system: System, *options: str, name: str = "Uma") -> str:
     thread.join(10)
     process.stdout.close()
     stderr.close()
-    assert process.returncode == 0, said
+    assert process.returncode == 0, person.said
     return token
-
-
-async def visit(address: str, name: str) -> None:
-    """Choose a person where the command line sent the browser."""
-    async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
-        page = await http.get(address)
-        answer = await choose(http, page, name)
-        assert "signed in" in answer.text
-
-
-async def allow(address: str, code: str, name: str) -> None:
-    """Allow a device."""
-    async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
-        origin = address.split("/5ec0", maxsplit=1)[0]
-        form = {"oid": named(name).oid, "user_code": code}
-        wrong = await http.post(
-            address, data=form | {"user_code": "XXXX"}, headers={"Origin": origin}
-        )
-        assert wrong.status_code == 400
-        foreign = await http.post(address, data=form, headers={"Origin": "https://evil.example"})
-        assert foreign.status_code == 400
-        assert "Done" in (await http.post(address, data=form, headers={"Origin": origin})).text
 
 
 def me(system: System, token: str) -> str:

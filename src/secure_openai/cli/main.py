@@ -17,6 +17,7 @@ NAMES: Final = (
     "down",
     "reset",
     "backup",
+    "chat",
     "token",
     "check",
     "serve",

@@ -18,7 +18,7 @@ import typer
 
 from secure_openai.accounts import read_accounts
 from secure_openai.assembly import azure_management
-from secure_openai.cli.token import access_token, running_in
+from secure_openai.cli.token import access_token
 from secure_openai.credential_settings import CredentialSettings
 from secure_openai.environment import model_accounts
 from secure_openai.errors import RequestError, SettingsError, StartError
@@ -27,6 +27,7 @@ from secure_openai.model.management.accounts import AccountId, account_ids
 from secure_openai.model.management.interface import DeploymentManagement
 from secure_openai.model.management.served import ServedDeployments
 from secure_openai.outbound import Outbound
+from secure_openai.terminal.sign_in import running_in
 from secure_openai.types import Deployment, JsonObject
 
 T = TypeVar("T")

@@ -10,9 +10,8 @@ from secure_openai.app import create_app
 from secure_openai.cli.console import told_clearly
 from secure_openai.local.server import serve as serve_app
 from secure_openai.settings import Settings
+from secure_openai.streams import Drain
 from secure_openai.telemetry.logs import write_log
-
-GRACE_SECONDS = 5
 
 
 def serve(
@@ -27,12 +26,14 @@ def serve(
     with told_clearly():
         settings = Settings.load()
         write_log()
-        app = create_app(settings)
+        drain = Drain()
+        app = create_app(settings, drain)
     serve_app(
         app,
         host=settings.listen_host,
         port=settings.listen_port,
         parent_pipe=parent_pipe,
-        grace_seconds=GRACE_SECONDS,
+        grace_seconds=settings.drain_seconds,
+        drain=drain,
         own_log=True,
     )

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import webbrowser
 from typing import Annotated
 
 import typer
 
 from secure_openai.cli.console import DEFAULT_DATA, DataOption, err, told_clearly
-from secure_openai.errors import StartError
-from secure_openai.local.command_line_sign_in import (
-    Client,
-    sign_in_by_browser,
-    sign_in_by_device,
-)
 from secure_openai.local.folder import Folder, Running
 from secure_openai.local.token_cache import TokenCache
+from secure_openai.terminal.sign_in import SignIn, laptop_client, running_in
 
 
 def token(
@@ -43,19 +37,6 @@ def token(
     typer.echo(answer)
 
 
-def running_in(folder: Folder) -> Running:
-    """Return what runs in a folder.
-
-    Raises:
-        StartError: Nothing does.
-    """
-    folder.require_ours()
-    running = folder.running()
-    if running is None or not folder.is_locked():
-        raise StartError("Nothing runs here: start it with secure-openai up.")
-    return running
-
-
 def access_token(
     folder: Folder, running: Running, *, device_code: bool = False, again: bool = False
 ) -> str:
@@ -65,23 +46,12 @@ def access_token(
         SignInFailed: The person was refused.
         IdentityProviderUnavailable: The authority cannot be reached.
     """
-    client = Client(
-        running.authority, running.command_line_client_id, f"{running.client_id}/access_as_user"
+    sign_in = SignIn(
+        laptop_client(running), TokenCache(folder), said, device_code=device_code, again=again
     )
-    cache = TokenCache(folder)
-    answer = None if again else asyncio.run(cache.usable(client))
-    if answer is None:
-        if device_code:
-            answer = asyncio.run(
-                sign_in_by_device(client, lambda said: err.print(said, soft_wrap=True))
-            )
-        else:
-            answer = asyncio.run(sign_in_by_browser(client, _open, again=again))
-        cache.keep(client, answer)
-    return answer.access_token
+    return asyncio.run(sign_in.token())
 
 
-def _open(address: str) -> None:
-    err.print("Choose who you are in the browser. If none opens, go to:", soft_wrap=True)
-    err.print(address, soft_wrap=True)
-    webbrowser.open(address)
+def said(text: str) -> None:
+    """Tell the person at the terminal what to do."""
+    err.print(text, soft_wrap=True, markup=False)

@@ -31,6 +31,8 @@ async def alive(request: Request) -> Response:  # noqa: ARG001 - every endpoint 
 async def ready(request: Request) -> Response:
     """Answer 200 when a signed-in person would be served, 503 when not; no details to strangers."""
     assembly = assembly_of(request)
+    if assembly.drain.begun:
+        return JSONResponse({"status": "not ready"}, status_code=503)
     try:
         assembly.audit.ensure_writable()
     except StoreError:

@@ -20,9 +20,11 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from secure_openai.errors import IdentityProviderUnavailable, SignInFailed
 from secure_openai.identity.keys import KeySource
+from secure_openai.outbound import Outbound
 
 WAIT_SECONDS = 300.0
 DONE = b"You are signed in. You may close this window and go back to the command line."
+DIRECTLY = Outbound()
 FAILED = b"The sign-in did not succeed. Go back to the command line."
 
 
@@ -57,7 +59,11 @@ class Tokens:
 
 
 async def sign_in_by_browser(
-    client: Client, open_address: Callable[[str], None], *, again: bool = False
+    client: Client,
+    open_address: Callable[[str], None],
+    *,
+    again: bool = False,
+    outbound: Outbound = DIRECTLY,
 ) -> Tokens:
     """Sign in with a browser on this machine.
 
@@ -65,6 +71,7 @@ async def sign_in_by_browser(
         client: Who asks.
         open_address: Told where the person goes.
         again: Whether to ask who it is even if the authority remembers.
+        outbound: The way to the authority.
 
     Raises:
         SignInFailed: The person or the authority refused, or nobody came.
@@ -90,7 +97,7 @@ async def sign_in_by_browser(
 
     server = await asyncio.start_server(receive, "127.0.0.1", 0)
     redirect_uri = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    async with aiohttp.ClientSession() as http, server:
+    async with outbound.session(client.authority) as http, server:
         metadata = await KeySource(client.authority, http=http).metadata()
         parameters = {
             "client_id": client.client_id,
@@ -123,18 +130,21 @@ async def sign_in_by_browser(
         )
 
 
-async def sign_in_by_device(client: Client, tell: Callable[[str], None]) -> Tokens:
+async def sign_in_by_device(
+    client: Client, tell: Callable[[str], None], *, outbound: Outbound = DIRECTLY
+) -> Tokens:
     """Sign in with a browser somewhere else.
 
     Args:
         client: Who asks.
         tell: Told what the person has to do.
+        outbound: The way to the authority.
 
     Raises:
         SignInFailed: The person or the authority refused, or the code expired.
         IdentityProviderUnavailable: The authority cannot be reached.
     """
-    async with aiohttp.ClientSession() as http:
+    async with outbound.session(client.authority) as http:
         metadata = await KeySource(client.authority, http=http).metadata()
         if metadata.device_authorization_endpoint is None:
             raise SignInFailed("This authority signs nobody in by device code.")
@@ -169,14 +179,14 @@ async def sign_in_by_device(client: Client, tell: Callable[[str], None]) -> Toke
         raise SignInFailed("The code was refused or has expired.")
 
 
-async def refresh(client: Client, refresh_token: str) -> Tokens:
+async def refresh(client: Client, refresh_token: str, *, outbound: Outbound = DIRECTLY) -> Tokens:
     """Get the next access token.
 
     Raises:
         SignInFailed: The person must sign in again.
         IdentityProviderUnavailable: The authority cannot be reached.
     """
-    async with aiohttp.ClientSession() as http:
+    async with outbound.session(client.authority) as http:
         metadata = await KeySource(client.authority, http=http).metadata()
         return await _exchange(
             http,

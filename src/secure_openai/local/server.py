@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
+import time
+from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -12,8 +15,13 @@ from secure_openai.errors import StartError
 from secure_openai.local.parent import watch_parent
 from secure_openai.local.protocol import BoundedHttpProtocol
 from secure_openai.settings import azure_host, is_loopback_host
+from secure_openai.streams import Drain
 
 GRACE_SECONDS = 5
+CLOSE_SECONDS = 3
+"""How long the last words of what was cut off may take."""
+
+POLL_SECONDS = 0.05
 MOST_CONNECTIONS = 1000
 BACKLOG = 512
 LOOPBACKS = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
@@ -26,6 +34,7 @@ def serve(
     port: int,
     parent_pipe: int | None = None,
     grace_seconds: int = GRACE_SECONDS,
+    drain: Drain | None = None,
     own_log: bool = False,
 ) -> None:
     """Serve until SIGINT, SIGTERM, or the parent's end.
@@ -36,9 +45,11 @@ def serve(
         port: Port to listen on.
         parent_pipe: Reading end of the parent's pipe, if a parent is to be outlived by nobody.
         grace_seconds: How long requests under way may go on after the end was asked for.
+        drain: Shared with an application that refuses what comes meanwhile, and cuts off what is
+            left.
         own_log: Whether the process has said itself where its log goes.
     """
-    server = uvicorn.Server(
+    server = DrainingServer(
         uvicorn.Config(
             app,
             host=host,
@@ -50,15 +61,49 @@ def serve(
             server_header=False,
             date_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=grace_seconds,
+            timeout_graceful_shutdown=grace_seconds if drain is None else CLOSE_SECONDS,
             ws="none",
             http=BoundedHttpProtocol,
             limit_concurrency=MOST_CONNECTIONS,
-        )
+        ),
+        grace_seconds=grace_seconds,
+        drain=Drain() if drain is None else drain,
     )
     if parent_pipe is not None:
         watch_parent(parent_pipe, lambda: setattr(server, "should_exit", True))
     server.run(loopback_sockets(port) if is_loopback_host(host) else None)
+
+
+class DrainingServer(uvicorn.Server):
+    """Listens on while what is under way comes to its end.
+
+    Who connects meanwhile is told by the application to ask elsewhere, instead of finding nobody. A
+    second signal, or the limit, cuts off what is left; the application is closed in order always.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, grace_seconds: float, drain: Drain) -> None:
+        super().__init__(config)
+        self._grace_seconds = grace_seconds
+        self._drain = drain
+        self._impatient = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end, or end at once if that was asked for already."""
+        self._impatient = self._drain.begun
+        self._drain.begin()
+        super().handle_exit(sig, frame)
+        # uvicorn would leave without closing the application, and so without the audit's last.
+        self.force_exit = False
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Wait for what is under way, cut off what is left, and close."""
+        self._drain.begin()
+        end = time.monotonic() + self._grace_seconds
+        # A signal handler may wake no event.
+        while self._drain.under_way and not self._impatient and time.monotonic() < end:  # noqa: ASYNC110
+            await asyncio.sleep(POLL_SECONDS)
+        self._drain.cut()
+        await super().shutdown(sockets)
 
 
 def loopback_sockets(port: int) -> list[socket.socket]:

@@ -37,6 +37,7 @@ from secure_openai.policy.decision import Policy
 from secure_openai.settings import PREFIX, Settings, child_environment, model_key
 
 DEFAULT_PORT = 8400
+DRAIN_SECONDS = 4
 START_SECONDS = 120.0
 POLL_SECONDS = 0.05
 REACH_SECONDS = 5.0
@@ -246,6 +247,8 @@ class System:
             "client_id": WEB_CLIENT_ID,
             "contact": "Ada Admin",
             "data": str(self.folder.path),
+            # Shorter than what it takes here until a process is ended by force.
+            "drain_seconds": str(DRAIN_SECONDS),
         }
         if self.options.model in {SCRIPTED, AZURE}:
             values["model_source"] = str(self.options.model)

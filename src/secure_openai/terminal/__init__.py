@@ -1,0 +1,1 @@
+"""The gateway as a person at a terminal uses it: signed in, streamed, and shown as plain text."""
