@@ -205,7 +205,8 @@ def test_the_laptop_never_runs_on_an_azure_host(tmp_path: Path) -> None:
     """What says that this is an Azure host stops the laptop's issuer."""
     arguments = up(tmp_path / "data", "--model", "scripted")
 
-    assert "Azure host" in refused(*arguments, WEBSITE_SITE_NAME="chat")
+    identity = {"AZURE_CLIENT_ID": "5ec0de00-0000-4000-8000-0000000000c1"}
+    assert "Azure host" in refused(*arguments, WEBSITE_SITE_NAME="chat", **identity)
 
 
 def family(system: System) -> list[psutil.Process]:
