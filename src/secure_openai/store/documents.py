@@ -81,6 +81,14 @@ def status_of(text: str) -> MessageStatus:
         return MessageStatus.INTERRUPTED
 
 
+def author_of(text: str) -> Author:
+    """Return a stored author; one that only a later program knows is no person of ours."""
+    try:
+        return Author(text)
+    except ValueError:
+        return Author.ASSISTANT
+
+
 def message_document(message: Message) -> JsonObject:
     """Return a message as stored."""
     usage = message.usage
@@ -110,7 +118,7 @@ def message_of(conversation_id: str, message_id: str, etag: str, document: JsonO
     return Message(
         id=MessageId(message_id),
         conversation_id=ConversationId(conversation_id),
-        author=Author(document["author"]),
+        author=author_of(document["author"]),
         text=document["text"],
         created=datetime.fromisoformat(document["created"]),
         status=status_of(document["status"]),

@@ -56,12 +56,17 @@ def session_document(session: Session) -> JsonObject:
 def session_of(id_hash: str, document: JsonObject) -> Session:
     """Return a stored session."""
     principal = document["principal"]
+    try:
+        kind, roles = PrincipalKind(principal["kind"]), frozenset(principal["roles"])
+    except ValueError:
+        # Of a kind that only a later program knows: whoever it is may do nothing here.
+        kind, roles = PrincipalKind.PERSON, frozenset()
     return Session(
         id_hash=id_hash,
         principal=Principal(
             id=PrincipalId.parse(principal["id"]),
-            kind=PrincipalKind(principal["kind"]),
-            roles=frozenset(principal["roles"]),
+            kind=kind,
+            roles=roles,
             name=principal["name"],
             username=principal["username"],
             client_id=principal["client_id"],

@@ -17,7 +17,7 @@ from secure_openai.testing.conversations_contract import (
     ConversationStoreContract,
     message_in,
 )
-from secure_openai.types import MessageStatus
+from secure_openai.types import Author, MessageStatus
 
 
 @pytest.fixture
@@ -54,15 +54,15 @@ async def test_unknown_members_survive(store: SqliteConversationStore, database:
 async def test_a_status_of_a_later_program(
     store: SqliteConversationStore, database: Database
 ) -> None:
-    """A message in a state that only a later program knows is shown, as one that is not whole."""
+    """A message whose state and author only a later program knows is shown, as no whole answer."""
     conversation = await store.create(ANNA, title="x")
     await store.append(ANNA, message_in(conversation))
-    later = '{"status": "withheld"}'
+    later = '{"status": "withheld", "author": "tool"}'
     statement = "UPDATE message SET document = json_patch(document, ?)"
     await database.write(partial(execute, statement, (later,)))
 
     (message,) = (await store.messages(ANNA, conversation.id)).items
-    assert message.status is MessageStatus.INTERRUPTED
+    assert (message.author, message.status) == (Author.ASSISTANT, MessageStatus.INTERRUPTED)
 
 
 def execute(

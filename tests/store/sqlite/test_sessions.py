@@ -47,6 +47,23 @@ async def test_unknown_members_survive(store: SqliteSessionStore, database: Data
     assert json.loads(text)["later"] == "kept"
 
 
+async def test_a_principal_of_a_later_program(
+    store: SqliteSessionStore, database: Database
+) -> None:
+    """Whoever is of a kind that only a later program knows may do nothing."""
+    await store.put(session())
+    await database.write(
+        lambda connection: (
+            connection.execute(
+                "UPDATE session SET document = json_set(document, '$.principal.kind', 'agent')"
+            ).rowcount
+        )
+    )
+    found = await store.get("key")
+    assert found is not None
+    assert found.principal.roles == frozenset()
+
+
 async def test_begun_sign_ins_do_not_pile_up(store: SqliteSessionStore, database: Database) -> None:
     """Beginning a sign-in drops those that expired, and so does purging."""
     await store.begin_sign_in(pending("old", minutes=-10))
