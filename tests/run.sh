@@ -1,6 +1,5 @@
 #!/bin/sh
-# Run the tests; without arguments all of them, in two processes side by side: applying Terraform keeps
-# one busy, and waiting for servers and browsers the other.
+# Run the tests; without arguments all of them, in two processes side by side that take about as long.
 #   sh tests/run.sh "COMMAND THAT IS PYTEST" [ARGUMENTS OF PYTEST]
 set -u
 pytest=$1
@@ -9,10 +8,11 @@ if [ $# -gt 0 ]; then
   exec $pytest "$@"
 fi
 kept=$(mktemp)
-$pytest tests/infra tests/posture tests/cli >"$kept" 2>&1 &
+$pytest tests/infra tests/posture tests/cli tests/hosted tests/store >"$kept" 2>&1 &
 beside=$!
 trap 'kill "$beside" 2>/dev/null; rm -f "$kept"; exit 130' INT TERM
-$pytest tests --ignore=tests/infra --ignore=tests/posture --ignore=tests/cli
+$pytest tests --ignore=tests/infra --ignore=tests/posture --ignore=tests/cli --ignore=tests/hosted \
+  --ignore=tests/store
 here=$?
 wait "$beside"
 there=$?
