@@ -105,7 +105,8 @@ async def test_the_store_refuses(estate: Estate, tmp_path: Path) -> None:
 
 async def answered(talk: Talk, text: str) -> httpx2.Response:
     """Ask until there is an answer, as a person does who is told to try again."""
-    async with asyncio.timeout(30):
+    # What waits to be written is tried again after half a minute at most.
+    async with asyncio.timeout(120):
         while (answer := await talk.ask(text)).status_code == 503:
             problem(answer, 503)
             await asyncio.sleep(0.2)

@@ -23,7 +23,14 @@ def schema(value: Any) -> dict[str, Any]:
 
 
 def steps(work: Any) -> int:
-    """Return how many lines of Python ran: a measure that a busy machine does not change."""
+    """Return how many lines of Python ran: a measure that a busy machine does not change.
+
+    The least of three: what the collector of reference cycles ends meanwhile has lines too.
+    """
+    return min(_steps(work) for _ in range(3))
+
+
+def _steps(work: Any) -> int:
     count = 0
 
     def trace(*_: Any) -> Any:
