@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
-
 import pytest
 
 from secure_openai.store.cosmos.audit_items import item_id
@@ -12,26 +9,17 @@ from secure_openai.store.cosmos.container import Container
 from secure_openai.testing.audit_contract import event
 from secure_openai.types import utc_now
 from tests.hosted.application import stores_of
+from tests.hosted.command import typed
 from tests.hosted.estate import Estate
-from tests.system import environment
 
 pytestmark = pytest.mark.process
 
 READING = {"read", "query"}
 
 
-async def audit(estate: Estate, *typed: str, **changes: str) -> tuple[int, str]:
-    """Type a command; return its exit code and what it says."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "secure_openai.cli", "audit", *typed),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env=environment(**{**estate.settings(), "COLUMNS": "200", "NO_COLOR": "1", **changes}),
-    )
-    async with asyncio.timeout(60):
-        said, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, said.decode()
+async def audit(estate: Estate, *arguments: str, **changes: str) -> tuple[int, str]:
+    """Type a command about the audit; return its exit code and what it says."""
+    return await typed(estate, "audit", *arguments, **changes)
 
 
 async def recorded(estate: Estate, *numbers: int) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,11 +23,11 @@ from secure_openai.probes.probe import Answer, Outcome, Prober
 from secure_openai.settings import Settings
 from secure_openai.tables import table
 from tests.cosmosdb.estate import server_context
+from tests.hosted.command import typed
 from tests.hosted.estate import COSMOS, COSMOS_REGION, INGESTION, MODELS, Estate
 from tests.ingestion import ingesting
 from tests.servers import listening, port_of
 from tests.store.azure.estate import STORAGE, VAULT
-from tests.system import environment
 from tests.tls import make_tls
 
 pytestmark = pytest.mark.process
@@ -43,17 +41,8 @@ async def check(
     estate: Estate, *options: str, **changes: str
 ) -> tuple[int, list[dict[str, Any]], str]:
     """Type the command; return its exit code, its rows or none, and what it says."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "secure_openai.cli", "check", "--live", *options),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env=environment(**{**estate.settings(), "COLUMNS": "200", "NO_COLOR": "1", **changes}),
-    )
-    async with asyncio.timeout(60):
-        said, _ = await process.communicate()
-    assert process.returncode is not None
-    text = said.decode()
-    return process.returncode, json.loads(text) if "--json" in options else [], text
+    code, text = await typed(estate, "check", "--live", *options, **changes)
+    return code, json.loads(text) if "--json" in options else [], text
 
 
 class Names(AbstractResolver):

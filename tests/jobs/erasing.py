@@ -20,6 +20,7 @@ from secure_openai.sessions import Sessions
 from secure_openai.store.folder import FolderBlobs
 from secure_openai.types import Clock, JsonObject, utc_now
 from tests.jobs.kept import Kept, opened_cosmos, opened_sqlite
+from tests.jobs.processes import tell_deletions
 
 DAYS = 7
 
@@ -91,13 +92,7 @@ async def main(kind: str, place: str, name: str, exports: str) -> None:
     """Run the job."""
     opened = opened_sqlite(Path(place)) if kind == "sqlite" else opened_cosmos(place, name)
     async with opened as kept:
-        real = kept.conversations.delete
-
-        async def delete(*arguments: Any, **options: Any) -> None:
-            await real(*arguments, **options)
-            print("deleted", flush=True)  # noqa: T201 - the parent reads it
-
-        kept.conversations.delete = delete  # type: ignore[method-assign]
+        tell_deletions(kept)
         await Attending(kept, FolderBlobs(Path(exports))).run()
 
 

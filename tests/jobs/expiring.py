@@ -9,11 +9,11 @@ import asyncio
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from secure_openai.jobs.retention import expire
 from secure_openai.types import utc_now
 from tests.jobs.kept import opened_cosmos, opened_sqlite
+from tests.jobs.processes import tell_deletions
 
 
 async def none() -> int:
@@ -25,13 +25,7 @@ async def main(kind: str, place: str, name: str, days: int) -> None:
     """Run the job as it would run after the retention."""
     opened = opened_sqlite(Path(place)) if kind == "sqlite" else opened_cosmos(place, name)
     async with opened as kept:
-        real = kept.conversations.delete
-
-        async def delete(*arguments: Any, **options: Any) -> None:
-            await real(*arguments, **options)
-            print("deleted", flush=True)  # noqa: T201 - the parent reads it
-
-        kept.conversations.delete = delete  # type: ignore[method-assign]
+        tell_deletions(kept)
         await expire(
             kept.conversations,
             kept.audit,

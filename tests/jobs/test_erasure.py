@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -35,6 +33,7 @@ from secure_openai.testing.usage_contract import LIMITS
 from secure_openai.types import JsonObject, PrincipalId, Usage, utc_now
 from tests.jobs.erasing import DAYS, Attending
 from tests.jobs.kept import Kept, opened_sqlite
+from tests.jobs.processes import ended, killed
 
 MARKER = "PLANTED-MARKER-7f3a"
 ADA = PrincipalId("tenant", "ada")
@@ -415,39 +414,12 @@ async def test_killed_and_two_processes(kept: Kept, job: Attending, tmp_path: Pa
     """Killed in the middle and run again by two processes, an erasure comes to the same end."""
     await fill(kept, conversations=16)
     request = await ask(kept, RequestKind.ERASURE)
-    arguments = [sys.executable, "-m", "tests.jobs.erasing", *kept.place, str(job.blobs.folder)]
+    program = ("tests.jobs.erasing", *kept.place, str(job.blobs.folder))
 
-    def start() -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            arguments,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[2],
-        )
-
-    def killed() -> int:
-        with start() as process:
-            assert process.stdout is not None
-            seen = 0
-            for _ in process.stdout:
-                seen += 1
-                if seen == 4:
-                    process.kill()
-            return seen
-
-    def ended() -> list[tuple[int, str]]:
-        with start() as first, start() as second:
-            outputs = [process.communicate(timeout=60) for process in (first, second)]
-            return [
-                (process.returncode, output[1])
-                for process, output in zip((first, second), outputs, strict=True)
-            ]
-
-    assert await asyncio.to_thread(killed) >= 4
+    assert await asyncio.to_thread(killed, *program) >= 4
     assert (await remains(kept))[0] > 0
     assert (await kept.requests.get(ANNA, request.id)).state is RequestState.ASKED
-    assert await asyncio.to_thread(ended) == [(0, ""), (0, "")]
+    assert await asyncio.to_thread(ended, *program) == [(0, ""), (0, "")]
 
     assert await remains(kept) == [0, 0, 1]
     assert await remains(kept, BEN) == [16, 1, 1]

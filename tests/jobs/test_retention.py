@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -20,6 +17,7 @@ from secure_openai.testing.holds_contract import hold_on
 from secure_openai.testing.sessions_contract import NOW, session
 from secure_openai.types import Conversation, JsonObject, PrincipalId, utc_now
 from tests.jobs.kept import Kept
+from tests.jobs.processes import ended, killed
 
 DAYS = 30
 DAY = timedelta(days=1)
@@ -159,39 +157,11 @@ async def test_killed_and_two_processes(kept: Kept) -> None:
     """Killed in the middle and run again by two processes, nothing is left and no chain breaks."""
     count = 24
     made = await filled(kept.conversations, ANNA, count)
-    arguments = [sys.executable, "-m", "tests.jobs.expiring", *kept.place, str(DAYS)]
-    environment_root = Path(__file__).parents[2]
+    program = ("tests.jobs.expiring", *kept.place, str(DAYS))
 
-    def start() -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            arguments,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=environment_root,
-        )
-
-    def killed() -> int:
-        with start() as process:
-            assert process.stdout is not None
-            seen = 0
-            for _ in process.stdout:
-                seen += 1
-                if seen == 4:
-                    process.kill()
-            return seen
-
-    def ended() -> list[tuple[int, str]]:
-        with start() as first, start() as second:
-            outputs = [process.communicate(timeout=60) for process in (first, second)]
-            return [
-                (process.returncode, output[1])
-                for process, output in zip((first, second), outputs, strict=True)
-            ]
-
-    assert await asyncio.to_thread(killed) >= 4
+    assert await asyncio.to_thread(killed, *program) >= 4
     assert await left(kept, ANNA) != []
-    assert await asyncio.to_thread(ended) == [(0, ""), (0, "")]
+    assert await asyncio.to_thread(ended, *program) == [(0, ""), (0, "")]
 
     assert await left(kept, ANNA) == []
     for conversation in made:

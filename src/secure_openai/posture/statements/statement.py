@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from secure_openai.posture.estate import UNKNOWN, Resource
-from secure_openai.posture.hcl import argument
+from secure_openai.posture.hcl import argument, literal
 from secure_openai.posture.topology import Topology
 
 LEAST_DAYS: Final = 7
@@ -189,12 +189,8 @@ def kept(
 
 def shown(value: Any) -> str:
     """Return a value as HCL writes it, if it is one that can be no secret."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return str(value)
+    if value is None or isinstance(value, bool | int | float):
+        return literal(value)
     if isinstance(value, str) and len(value) <= 40:
         return f'"{value}"'
     return "something else"
