@@ -76,7 +76,7 @@ lock: ## Lock every dependency with its hashes, for all platforms; needs uv
 	    -o requirements/$$set.txt || exit 1; done
 
 clean: ## Remove what was installed and cached here; data stays
-	@rm -rf $(VENV) $(CLIENTS) tests/clients/node_modules dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
+	@rm -rf $(VENV) $(CLIENTS) tests/*/node_modules dist .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -96,11 +96,12 @@ $(VENV)/.test: $(VENV)/bin/python requirements/test.txt pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-# The servers that stand in for Cosmos DB and Storage. Their node is a wheel: none need be installed.
-$(VENV)/.emulators: $(VENV)/.test tests/emulators/package-lock.json
+# The servers that stand in for Cosmos DB and Storage, and what judges pages by who cannot see them.
+# Their node is a wheel: none need be installed.
+$(VENV)/.emulators: $(VENV)/.test tests/emulators/package-lock.json tests/browser/package-lock.json
 	@echo "Installing the emulators (once) …"
-	@cd tests/emulators && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit \
-	  --no-fund --loglevel=error
+	@for folder in tests/emulators tests/browser; do (cd $$folder && PATH="$(CURDIR)/$(BIN):$$PATH" \
+	  npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) || exit 1; done
 	@touch $@
 
 # Apart from everything else: checkov pins other versions of what the tests use.
