@@ -51,6 +51,7 @@ site: $(VENV)/.test ## Build the documentation as a site, in dist/site
 	@echo "dist/site/index.html"
 
 bench: $(VENV)/.test $(VENV)/.emulators $(VENV)/checkov/.done ## Measure, and print tables
+	@$(BIN)/python bench/newcomer.py
 	@$(BIN)/python bench/laptop.py $(ARGS)
 	@$(BIN)/python bench/pool.py
 	@$(BIN)/python bench/hosted.py
