@@ -30,7 +30,8 @@ from secure_openai.tables import table
 from secure_openai.types import JsonObject, Operation
 
 V1 = f"{PREFIX}/v1"
-DATED = f"{PREFIX}/deployments/{{deployment}}"
+DEPLOYMENTS = f"{PREFIX}/deployments/"
+DATED = f"{DEPLOYMENTS}{{deployment}}"
 
 router = APIRouter(route_class=SecuredRoute, tags=["gateway"])
 
@@ -116,6 +117,15 @@ async def dated_embeddings(request: Request, deployment: str) -> Response:
 async def openapi(request: Request) -> Response:
     """Describe these addresses to programs (OpenAPI 3.1)."""
     return JSONResponse(description(assembly_of(request).settings.public_url))
+
+
+def answering() -> list[SecuredRoute]:
+    """Return the routes that ask a model: nearly all requests are for them."""
+    return [
+        route
+        for route in router.routes
+        if isinstance(route, SecuredRoute) and route.methods == {"POST"}
+    ]
 
 
 def not_served(path: str) -> NotFound:
