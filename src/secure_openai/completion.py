@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
+import time
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from secure_openai.model.interface import (
     ModelRequest,
     ModelResponse,
     ServerSentEvent,
+    read_object,
     usage_of,
 )
 from secure_openai.policy.estimate import estimate_text_tokens
@@ -73,6 +74,7 @@ class Completion:
 
     def __init__(self, admission: Admission, model: Model, *, provider: str = "") -> None:
         self.admission = admission
+        self.began = time.monotonic()
         self._call = ModelCall(
             operation=admission.request.operation,
             provider=provider,
@@ -166,15 +168,21 @@ class Completion:
         with self._noting():
             body = await self._response.read()
         try:
-            payload = json.loads(body)
-        except (ValueError, RecursionError):
+            payload = read_object(body)
+        except ValueError:
             raise ModelError("The model's answer is not JSON.") from None
-        if self.admission.request.operation is not Operation.EMBEDDINGS:
-            # Half of the JSON around a short answer is framing; a model that reports is believed.
-            self._output_tokens = estimate_text_tokens(body.decode(errors="replace")) // 2
+        reported = usage_of(payload)
+        if reported is None or not reported.completion_tokens:
+            self._estimate_output(body)
         self._take_facts(payload)
         self._ended = True
         return body
+
+    def _estimate_output(self, body: bytes) -> None:
+        """Count what an answer took whose usage is not reported, or not believed."""
+        if self.admission.request.operation is not Operation.EMBEDDINGS:
+            # Half of the JSON around a short answer is framing.
+            self._output_tokens = estimate_text_tokens(body.decode(errors="replace")) // 2
 
     def _take_facts(self, payload: JsonObject) -> None:
         self.usage = self._believed(usage_of(payload)) or self.usage

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from secure_openai.edge.middleware.refusal import header_values, refuse
 from secure_openai.errors import RequestTimeout, TooLarge, UnsupportedMediaType
+from secure_openai.streams import Within
 
 BODY_SECONDS = 30.0
 """How long a whole body may take to arrive."""
@@ -45,7 +44,7 @@ class LimitsMiddleware:
             await refuse(self._too_large(), scope, receive, send)
             return
         try:
-            async with asyncio.timeout(self._seconds):
+            with Within(self._seconds):
                 body = await self._read(receive)
         except TimeoutError:
             await refuse(RequestTimeout("The body took too long to arrive."), scope, receive, send)
