@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from secure_openai.errors import AnswerCutOff, ContentFiltered, ModelError
@@ -137,8 +137,12 @@ class Completion:
             ModelError: As `Model.open` does.
         """
         self._asked = True
-        with self._noting(), self._call.active():
-            self._response = await self._model.open(self.admission.request)
+        try:
+            with self._call.active():
+                self._response = await self._model.open(self.admission.request)
+        except ModelError as error:
+            self.failure = error
+            raise
         if self.admission.request.stream:
             self._call.answered()
 
@@ -151,10 +155,13 @@ class Completion:
         if self._response is None:
             await self.open()
         assert self._response is not None  # noqa: S101 - open() has set it or raised
-        with self._noting():
+        try:
             async for event in self._response.events():
                 self._note(event)
                 yield event
+        except ModelError as error:
+            self.failure = error
+            raise
 
     async def read(self) -> bytes:
         """Return the body of an answer that is not streamed, opening the model first if need be.
@@ -165,8 +172,11 @@ class Completion:
         if self._response is None:
             await self.open()
         assert self._response is not None  # noqa: S101 - open() has set it or raised
-        with self._noting():
+        try:
             body = await self._response.read()
+        except ModelError as error:
+            self.failure = error
+            raise
         try:
             payload = read_object(body)
         except ValueError:
@@ -220,14 +230,6 @@ class Completion:
         ):
             with contextlib.suppress(ValueError):
                 self._take_facts(event.parsed)
-
-    @contextlib.contextmanager
-    def _noting(self) -> Iterator[None]:
-        try:
-            yield
-        except ModelError as error:
-            self.failure = error
-            raise
 
     async def aclose(self) -> None:
         """Stop the model's work at once, and say what became of it."""

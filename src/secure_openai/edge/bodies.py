@@ -7,6 +7,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import Request
 
+from secure_openai.edge.middleware.limits import BODY
 from secure_openai.errors import RequestError, UnsupportedMediaType
 from secure_openai.policy.json_text import parse_json
 
@@ -29,7 +30,8 @@ async def json_of(request: Request) -> object:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json":
         raise UnsupportedMediaType("Send the body as application/json.")
-    return parse_json(await request.body())
+    body = request.scope.get(BODY)
+    return parse_json(await request.body() if body is None else body)
 
 
 async def body_of(request: Request, kind: type[BodyT]) -> BodyT:

@@ -189,6 +189,8 @@ def _check_query(request: Request, *, dated: bool) -> None:
     Raises:
         RequestError: It does not.
     """
+    if not request.scope["query_string"] and not dated:
+        return
     for name in request.query_params:
         if name != "api-version":
             raise RequestError("The query may hold api-version and nothing else.")

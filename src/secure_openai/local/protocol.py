@@ -32,6 +32,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Begin to wait for a request."""
         super().connection_made(transport)
         self._begin_head()
+        self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
@@ -77,12 +78,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._head_open:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._head_open and self._head_bytes > LARGEST_HEAD_BYTES:
+        if not self._head_open:
+            return
+        if self._head_bytes > LARGEST_HEAD_BYTES:
             self._give_up()
+        elif self._head_timer is None:
+            self._wait_for_head()
 
     def _begin_head(self) -> None:
+        # Most heads come whole: what is left of one is waited for once all that came is read.
         self._end_head()
         self._head_open = True
+
+    def _wait_for_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
     def _end_head(self) -> None:

@@ -231,8 +231,10 @@ class Answer:
 
     async def aclose(self) -> None:
         """Close the connection."""
-        # close, not release: an answer half read must stop the model's work, not drain it.
-        self._response.close()
+        # close, not release: an answer half read must stop the model's work, not drain it. One that
+        # came to its end has given its connection back already.
+        if not self._response.closed:
+            self._response.close()
 
 
 def _broken(detail: str) -> NoReturn:

@@ -8,6 +8,9 @@ from secure_openai.edge.middleware.refusal import header_values, refuse
 from secure_openai.errors import RequestTimeout, TooLarge, UnsupportedMediaType
 from secure_openai.streams import Within
 
+BODY = "secure_openai.body"
+"""Where in the scope the whole body is left."""
+
 BODY_SECONDS = 30.0
 """How long a whole body may take to arrive."""
 
@@ -52,6 +55,7 @@ class LimitsMiddleware:
         if body is None:
             await refuse(self._too_large(), scope, receive, send)
             return
+        scope[BODY] = body
         await self.app(scope, _replay(body, receive), send)
 
     async def _read(self, receive: Receive) -> bytes | None:
