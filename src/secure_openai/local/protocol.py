@@ -32,7 +32,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Begin to wait for a request."""
         super().connection_made(transport)
         self._begin_head()
-        self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
@@ -42,7 +41,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to count a request's head."""
         super().on_message_begin()
-        self._begin_head()
+        # Most heads come whole: what is left of one is waited for once all that came is read.
+        self._end_head()
+        self._head_open = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; a trailer is none."""
@@ -83,14 +84,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._head_bytes > LARGEST_HEAD_BYTES:
             self._give_up()
         elif self._head_timer is None:
-            self._wait_for_head()
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
     def _begin_head(self) -> None:
-        # Most heads come whole: what is left of one is waited for once all that came is read.
         self._end_head()
         self._head_open = True
-
-    def _wait_for_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
     def _end_head(self) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from secure_openai.edge.middleware.refusal import header_values, refuse
 from secure_openai.errors import RequestTimeout, TooLarge, UnsupportedMediaType
-from secure_openai.streams import Within
-
-BODY = "secure_openai.body"
-"""Where in the scope the whole body is left."""
 
 BODY_SECONDS = 30.0
 """How long a whole body may take to arrive."""
@@ -47,7 +45,7 @@ class LimitsMiddleware:
             await refuse(self._too_large(), scope, receive, send)
             return
         try:
-            with Within(self._seconds):
+            async with asyncio.timeout(self._seconds):
                 body = await self._read(receive)
         except TimeoutError:
             await refuse(RequestTimeout("The body took too long to arrive."), scope, receive, send)
@@ -55,7 +53,6 @@ class LimitsMiddleware:
         if body is None:
             await refuse(self._too_large(), scope, receive, send)
             return
-        scope[BODY] = body
         await self.app(scope, _replay(body, receive), send)
 
     async def _read(self, receive: Receive) -> bytes | None:
