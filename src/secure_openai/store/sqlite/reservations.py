@@ -8,6 +8,7 @@ as its members one after the other would.
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ from secure_openai.streams import Within
 from secure_openai.types import Decision, Limits, PrincipalId, Usage
 
 GROUP = 256
-"""How many are written at once: well below the number of variables that SQLite takes."""
+"""How many are written at once."""
 
 DELAY_SECONDS = 0.02
 """How long what gives back may wait for company. What takes ends the wait."""
@@ -127,11 +128,10 @@ def _give(connection: sqlite3.Connection, changes: Sequence[Giving]) -> None:
     if not changes:
         return
     asked = {one.reservation.id: one for one in changes}
-    marks = ", ".join("?" * len(asked))
     held = connection.execute(
-        f"SELECT id FROM reservation WHERE id IN ({marks})", tuple(asked)
+        "DELETE FROM reservation WHERE id IN (SELECT value FROM json_each(?)) RETURNING id",
+        (json.dumps(list(asked)),),
     ).fetchall()
-    connection.execute(f"DELETE FROM reservation WHERE id IN ({marks})", tuple(asked))
     windows: Counter[tuple[str, str, str]] = Counter()
     prompts: Counter[tuple[str, str, str]] = Counter()
     answers: Counter[tuple[str, str, str]] = Counter()
