@@ -12,7 +12,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
@@ -30,16 +30,14 @@ DELAY_SECONDS = 0.02
 """How long what gives back may wait for company. What takes ends the wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taking:
+class Taking(NamedTuple):
     """A reservation to be decided."""
 
     reservation: Reservation
     limits: Limits
 
 
-@dataclass(frozen=True, slots=True)
-class Giving:
+class Giving(NamedTuple):
     """A reservation to be settled, or released where nothing was used."""
 
     reservation: Reservation
