@@ -168,7 +168,8 @@ async def test_a_slow_body_is_told_that_it_was_late(
 ) -> None:
     """A byte at a time is a 408, which clients retry; others are answered meanwhile."""
     limits = LimitsMiddleware.__init__
-    monkeypatch.setattr(limits, "__kwdefaults__", {"body_seconds": 0.3})
+    defaults = limits.__kwdefaults__ or {}
+    monkeypatch.setattr(limits, "__kwdefaults__", defaults | {"body_seconds": 0.3})
     # The stack of middlewares is made anew with what was just set.
     world.app.middleware_stack = world.app.build_middleware_stack()
     begin = head(world, b"Transfer-Encoding: chunked")

@@ -22,15 +22,27 @@ HEAD_SECONDS = 20.0
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Closes a connection whose request line and headers are too large or too slow."""
+    """Closes a connection whose request line and headers are too large or too slow.
+
+    uvicorn's own `limit_concurrency` refuses requests, in words of its own and those of connections
+    that are long since open; here it bounds connections, and one more is closed as it comes. How
+    many requests are answered at once, the application says (`CapacityMiddleware`).
+    """
 
     _head_bytes = 0
     _head_open = True
     _head_timer: asyncio.TimerHandle | None = None
 
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        self._most, self.limit_concurrency = self.limit_concurrency, None
+
     def connection_made(self, transport: Any) -> None:
-        """Begin to wait for a request."""
+        """Begin to wait for a request, unless there are too many who do."""
         super().connection_made(transport)
+        if self._most is not None and len(self.connections) > self._most:
+            transport.close()
+            return
         self._begin_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
