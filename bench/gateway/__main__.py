@@ -33,7 +33,7 @@ from bench.gateway.upstream import missing, static
 
 LIMIT = "Starlette"
 PARTS = ("rates", "first-byte", "streams", "records", "principals", "attacks")
-FIRST_BYTE_SECONDS = 20.0
+FIRST_BYTE_SECONDS = 15.0
 SHARE = 0.3
 STREAMS, CHUNKS, EVERY, BEGIN_SECONDS = 1_000, 600, 0.1, 10.0
 

@@ -134,7 +134,7 @@ class _Body:
         try:
             async with asyncio.timeout(self._seconds):
                 while self._open and self._size <= SMALL_BYTES:
-                    self._chunks.append(await self._next())
+                    self._chunks.append((await self._next()).get("body", b""))
         except TimeoutError:
             raise _too_late() from None
 
@@ -155,24 +155,22 @@ class _Body:
         self._take(self._declared)
         try:
             async with asyncio.timeout_at(self._until):
-                body = await self._next()
+                return await self._next()
         except TimeoutError:
             self._open = False
             raise _too_late() from None
-        return {"type": "http.request", "body": body, "more_body": self._open}
 
-    async def _next(self) -> bytes:
+    async def _next(self) -> Message:
         message = await self._receive()
-        # A client that leaves ends its body; the application is told by the next message.
+        # A client that leaves ends its body; of a small one the application is told afterwards.
         self._open = message.get("more_body", False)
-        chunk: bytes = message.get("body", b"")
-        self._size += len(chunk)
+        self._size += len(message.get("body", b""))
         if self._size > self._most:
             self._open = False
             raise _too_large(self._most)
         if self._size > SMALL_BYTES:
             self._take(self._size)
-        return chunk
+        return message
 
     def _take(self, size: int) -> None:
         """Take as much room as `size` needs."""
