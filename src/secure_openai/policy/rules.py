@@ -65,7 +65,7 @@ class Check:
             name: self.value(member, known, f"{pointer}/{name}")
             for name, member in value.items()
             if (known := members.get(name, ANYTHING)).get("type") != "left_out"
-            or _says_something(known, member, f"{pointer}/{name}")
+            or not _left_out(known, member, f"{pointer}/{name}")
         }
 
     def _list(self, value: object, rule: JsonObject, pointer: str) -> list[Any]:
@@ -171,15 +171,15 @@ class Check:
         return self.value(value, rule["variants"][kind], pointer)
 
 
-def _says_something(rule: JsonObject, value: object, pointer: str) -> bool:
-    """Return whether what is left out should go on after all: never.
+def _left_out(rule: JsonObject, value: object, pointer: str) -> bool:
+    """Return true: nothing that matters is lost.
 
     Raises:
-        RequestError: It says what would be lost.
+        RequestError: It would be, since only null says nothing here.
     """
     if value is not None and rule.get("only_null"):
         _wrong("null", pointer)
-    return False
+    return True
 
 
 def _within(value: float, rule: JsonObject, pointer: str) -> float:
