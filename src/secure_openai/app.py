@@ -5,8 +5,9 @@ create_app(settings)
   RequestIdMiddleware          an id that logs, audit and error pages share
   SecurityHeadersMiddleware    what a browser may do with our pages
   DrainMiddleware              a process that ends begins nothing
+  CapacityMiddleware           no more at once than one process carries
   HostsMiddleware              only our own names are answered
-  LimitsMiddleware             bodies bounded in size and time
+  LimitsMiddleware             bodies bounded in size and time, and all together
   OriginMiddleware             a cookie alone proves nothing
   ShortcutMiddleware           the gateway's answers are found without the router
     SecuredRoute               who calls, and whether they may: declared beside every route
@@ -42,6 +43,7 @@ from secure_openai.edge import (
     sign_in,
 )
 from secure_openai.edge.access import check_declared
+from secure_openai.edge.middleware.capacity import CapacityMiddleware
 from secure_openai.edge.middleware.drain import DrainMiddleware
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
 from secure_openai.edge.middleware.hosts import HostsMiddleware
@@ -112,8 +114,14 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
                 https=settings.secure_cookies,
             ),
             Middleware(DrainMiddleware, drain=ending),
+            Middleware(CapacityMiddleware, drain=ending, most=settings.requests_at_once),
             Middleware(HostsMiddleware, hosts=settings.hosts),
-            Middleware(LimitsMiddleware, body_bytes=settings.body_limit_bytes),
+            Middleware(
+                LimitsMiddleware,
+                body_bytes=settings.body_limit_bytes,
+                image_bytes=settings.image_body_limit_bytes,
+                at_once_bytes=settings.bodies_at_once_bytes,
+            ),
             Middleware(OriginMiddleware, public_url=settings.public_url),
             Middleware(
                 ShortcutMiddleware,
