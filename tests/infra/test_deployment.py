@@ -19,7 +19,7 @@ from tests.infra.estate import INFRA, ROOT, environment
 from tests.infra.test_bootstrap import ESTATE, FOLDER, example
 
 PAGES = ("docs/deployment.md", "infra/README.md")
-COMMANDS = {"apply", "destroy", "get", "init", "output", "providers"}
+COMMANDS = {"apply", "destroy", "get", "init", "output", "providers", "show"}
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`(terraform -chdir[^`…]*)`")
 _OUTPUT = re.compile(r"outputs? `(\w+)`")

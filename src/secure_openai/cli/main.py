@@ -23,6 +23,7 @@ NAMES: Final = (
     "serve",
     "prove",
     "doctor",
+    "verify",
     "audit",
     "jobs",
     "deployments",
