@@ -15,7 +15,7 @@ from secure_openai.cli.token import access_token
 from secure_openai.cli.verifying import Wanted, estate_is_named, verified
 from secure_openai.credential_settings import plain_url
 from secure_openai.delivery.verification.evidence import key_of, read_evidence, wrong_with
-from secure_openai.environment import azure_host, is_loopback
+from secure_openai.environment import azure_host, given_values, is_loopback
 from secure_openai.errors import StartError
 from secure_openai.local.folder import Folder
 from secure_openai.probes.asks import Identity
@@ -25,7 +25,7 @@ EPILOG: Final = """[bold]Examples[/bold]
 
 The laptop's system, while it runs:
 
-  secure-openai verify http://localhost:8400
+  secure-openai verify
 
 From outside, by every name of the state:
 
@@ -46,7 +46,9 @@ Exit codes: 0 everything holds, 1 there are findings, 2 something could not be s
 
 
 def verify(
-    url: Annotated[str, typer.Argument(help="The application's origin.")] = "",
+    url: Annotated[
+        str, typer.Argument(help="The application's origin; unless named, the settings' or ours.")
+    ] = "",
     outside: Annotated[
         bool, typer.Option("--outside", help="Nothing may answer, at any name of the estate.")
     ] = False,
@@ -91,7 +93,7 @@ def verify(
     with told_clearly():
         if evidence is not None or key is not None:
             raise typer.Exit(_offline(evidence, key))
-        origin = _origin(url)
+        origin = _origin(url, data)
         laptop = is_loopback(origin) and not azure_host() and not estate_is_named()
         wanted = Wanted(
             url=origin,
@@ -109,13 +111,21 @@ def verify(
     raise typer.Exit(code)
 
 
-def _origin(url: str) -> str:
-    if not url:
-        raise StartError("Name the application's address, such as https://chat.contoso.com.")
+def _origin(url: str, data: Path) -> str:
+    """Return the application's origin: as it is named, as settings say, or what runs in `data`."""
+    named = url or given_values().get("public_url", "")
+    if not named:
+        try:
+            return running_in(Folder(data)).url
+        except StartError:
+            raise StartError(
+                "Name the application's address, such as https://chat.contoso.com, or start the "
+                "laptop's system with secure-openai up."
+            ) from None
     try:
-        return plain_url(url)
+        return plain_url(named)
     except ValueError as error:
-        raise StartError(f"{url}: {error}.") from None
+        raise StartError(f"{named}: {error}.") from None
 
 
 def _where(*, laptop: bool, outside: bool, inside: bool) -> str:

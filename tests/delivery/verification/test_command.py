@@ -37,7 +37,7 @@ def test_the_laptop_from_end_to_end(laptop: System, tmp_path: Path) -> None:
     """It looks, signs, records the digest, and verifies offline; what is changed is seen."""
     file, key = tmp_path / "verification.json", tmp_path / "key.jwk"
     data = ("--data", str(laptop.data))
-    code, said = type_it("verify", laptop.url, *data, "--output", str(file))
+    code, said = type_it("verify", *data, "--output", str(file))
     whole = json.loads(file.read_text())
     key.write_text(json.dumps(whole["key"]))
     offline = ("verify", "--evidence", str(file), "--key", str(key))
@@ -64,7 +64,7 @@ def test_the_laptop_from_end_to_end(laptop: System, tmp_path: Path) -> None:
 def test_what_cannot_be_run(laptop: System) -> None:
     """Each with its sentence, and exit code 2."""
     for arguments, says in (
-        ((), "Name the application's address"),
+        (("--data", "nowhere"), "Name the application's address"),
         (("nowhere",), "write an absolute http or https address"),
         ((laptop.url, "--outside"), "Nobody outside reaches this machine's own address"),
         (("https://a.example", "--outside", "--inside"), "one after the other"),
