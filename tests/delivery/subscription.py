@@ -25,6 +25,9 @@ REMOTE = f"/subscriptions/{OTHER}/resourceGroups/rg-hub/providers/Microsoft.Netw
 
 Json = dict[str, Any]
 
+PAGE = 7
+"""As much of a list as one answer holds."""
+
 
 def offered(*versions: tuple[str, str]) -> list[Json]:
     """Return models as a region lists them, sold as data zone and global."""
@@ -61,6 +64,7 @@ class Subscription:
         refused: Ends of paths that are answered with 403, by the action that it takes.
         throttled: How many requests are answered with 429 first.
         accepts: Says of an `Authorization` and an audience whether it holds.
+        elsewhere: Where a list leads on for its rest, instead of here.
         seen: Method and path of everything that was asked.
     """
 
@@ -84,6 +88,7 @@ class Subscription:
     refused: dict[str, str] = field(default_factory=dict)
     throttled: int = 0
     accepts: Callable[[str, str], bool] = lambda header, _: header == "Bearer one"
+    elsewhere: str = ""
     seen: list[tuple[str, str]] = field(default_factory=list)
 
     @classmethod
@@ -137,16 +142,30 @@ class Subscription:
                 says = f"The client '…' does not have authorization to perform action '{action}'"
                 return arm_error(403, "AuthorizationFailed", says)
         body = await request.json() if request.method == "POST" else {}
-        return self._found(path, body) or arm_error(404, "ResourceNotFound")
+        found = self._found(path, body)
+        if isinstance(found, list):
+            return self._page(found, request)
+        return found or arm_error(404, "ResourceNotFound")
 
-    def _found(self, path: str, body: Json) -> Response | None:
+    def _page(self, values: list[Json], request: Request) -> Response:
+        """Return a part of a list, and where the rest is."""
+        begin = int(request.query_params.get("$skiptoken", "0"))
+        page: Json = {"value": copy.deepcopy(values[begin : begin + PAGE])}
+        if begin + PAGE < len(values):
+            origin = self.elsewhere or f"https://{request.headers['host']}"
+            query = f"api-version={request.query_params['api-version']}"
+            more = f"{origin}{request.url.path}?{query}&%24skiptoken={begin + PAGE}"
+            page["nextLink"] = more
+        return JSONResponse(page)
+
+    def _found(self, path: str, body: Json) -> Response | list[Json] | None:
         own = f"/subscriptions/{self.id}"
         permissions = "/providers/Microsoft.Authorization/permissions"
         if "/databaseAccountNames/" in path:
             return Response(status_code=200 if path.rpartition("/")[2] in self.taken else 404)
         if path.endswith(permissions):
             scope = path.removesuffix(permissions)
-            return listed(self.permissions.get(scope, self.permissions[""]))
+            return self.permissions.get(scope, self.permissions[""])
         if path in self.definitions:
             return JSONResponse({"id": path, "properties": self.definitions[path]})
         if path == own:
@@ -171,7 +190,7 @@ class Subscription:
         reason = {} if free else {"reason": "AlreadyExists"}
         return JSONResponse({"nameAvailable": free, **reason})
 
-    def _listed(self, path: str) -> Response | None:
+    def _listed(self, path: str) -> Response | list[Json] | None:
         values: list[Json] | None = None
         match path.split("/"):
             case ["providers"]:
@@ -194,7 +213,7 @@ class Subscription:
                 values = self.networks
             case ["Microsoft.Authorization", "policyAssignments"]:
                 values = self.assignments
-        return None if values is None else listed(values)
+        return values
 
     def _registered(self, namespace: str) -> Json:
         missing = namespace in self.unregistered
@@ -215,11 +234,6 @@ PROVIDERS = (
     "Microsoft.Storage",
     "Microsoft.Web",
 )
-
-
-def listed(values: list[Json]) -> Response:
-    """Return a list as one page."""
-    return JSONResponse({"value": copy.deepcopy(values)})
 
 
 def network(name: str, subscription: str, *prefixes: str) -> Json:

@@ -123,9 +123,12 @@ def _origin(url: str, data: Path) -> str:
                 "laptop's system with secure-openai up."
             ) from None
     try:
-        return plain_url(named)
+        origin = plain_url(named)
     except ValueError as error:
         raise StartError(f"{named}: {error}.") from None
+    if not origin.startswith("https:") and not is_loopback(origin):
+        raise StartError(f"{named}: write an https address: a token would pass unprotected.")
+    return origin
 
 
 def _where(*, laptop: bool, outside: bool, inside: bool) -> str:

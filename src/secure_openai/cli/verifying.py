@@ -36,6 +36,7 @@ from secure_openai.settings import Settings
 from secure_openai.store.audit import AuditEvent
 from secure_openai.store.signing import FileSigner
 from secure_openai.store_settings import FEATURES
+from secure_openai.tables import table
 from secure_openai.types import utc_now
 
 if TYPE_CHECKING:
@@ -127,13 +128,16 @@ def _target(wanted: Wanted, settings: CredentialSettings) -> Target:
             "--estate (terraform show -json, terraform output -json)."
         )
     facts = settings.cloud_facts
+    key = given.get(f"{PREFIX}SEAL_KEY_URL", "")
+    monitor = str(table("clouds")[settings.cloud]["zones"]["monitor"][0])
     return Target(
         url=wanted.url,
         places=tuple(found),
         routes=routes_of(wanted.routes),
-        seal_key_url=given.get(f"{PREFIX}SEAL_KEY_URL", ""),
+        seal_key_url=key if places.ours(key, settings.cloud) else "",
         vault_scope=f"https://{facts.vault_domain}/.default",
-        elsewhere=facts.resource_manager_scope,
+        # Whoever should refuse it gets it: a token that opens next to nothing.
+        elsewhere=f"https://{monitor.removeprefix('privatelink.')}/.default",
         assumed=Assumptions.load(wanted.assume).every if wanted.assume else (),
         token=wanted.token,
     )
@@ -237,7 +241,7 @@ def _own_key(wanted: Wanted) -> Path:
 
 async def _recorded(made: Evidence, wanted: Wanted) -> bool:
     """Put the digest into the audit, where one is at hand; return whether it is there."""
-    if wanted.where == "outside" and not estate_is_named():
+    if wanted.where == "outside":
         out.print(
             "  The audit is not reached from outside. Verify from inside too, or keep the digest "
             "where nobody can change it.",

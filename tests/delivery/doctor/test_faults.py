@@ -14,6 +14,7 @@ from secure_openai.delivery.doctor.answer import Check, Outcome
 from secure_openai.delivery.doctor.examination import Diagnosis, examined
 from secure_openai.delivery.doctor.needs import Feature, Needs
 from secure_openai.delivery.doctor.resource_manager import ResourceManager
+from secure_openai.errors import ManagementError
 from secure_openai.outbound import Outbound
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.simulation import Workspace
@@ -223,7 +224,7 @@ FAULTS = [
     Fault("another network has the addresses",
           lambda one, needs: one.networks.append(
               network("vnet-spoke", needs.subscription, f"{needs.networks[0].prefixes[0]}")),
-          Check.NETWORK, "vnet-chat", "and could never be peered", "address_space"),
+          Check.NETWORK, "vnet-chat", "and could never be peered with it", "address_space"),
 ]  # fmt: skip
 
 
@@ -405,3 +406,23 @@ async def test_whoever_is_throttled_waits(needs: Needs, azure: Azure) -> None:
     subscription.throttled = 1
 
     assert (await azure.diagnosed(needs, subscription)).exit_code == 0
+
+
+async def test_a_list_that_leads_elsewhere_is_not_followed(needs: Needs, azure: Azure) -> None:
+    """Our token goes to Resource Manager and nowhere else, whatever an answer says."""
+    subscription = Subscription.healthy(needs)
+    subscription.elsewhere = "https://elsewhere.example"
+    found = await azure.diagnosed(needs, subscription)
+
+    assert found.exit_code == 2
+    assert {one.check for one in found.of(Outcome.UNASKED)} == {Check.PROVIDER}
+    assert all("leads elsewhere" in one.says for one in found.of(Outcome.UNASKED))
+
+
+async def test_a_sign_in_that_is_over_is_no_finding(needs: Needs, azure: Azure) -> None:
+    """Whoever is not recognised learns that, and nothing about the subscription."""
+    subscription = Subscription.healthy(needs)
+    subscription.accepts = lambda *_: False
+
+    with pytest.raises(ManagementError, match="sign in with az login"):
+        await azure.diagnosed(needs, subscription)

@@ -65,6 +65,7 @@ def test_what_cannot_be_run(laptop: System) -> None:
     """Each with its sentence, and exit code 2."""
     for arguments, says in (
         (("--data", "nowhere"), "Name the application's address"),
+        (("http://a.example",), "write an https address: a token would pass unprotected"),
         (("nowhere",), "write an absolute http or https address"),
         ((laptop.url, "--outside"), "Nobody outside reaches this machine's own address"),
         (("https://a.example", "--outside", "--inside"), "one after the other"),

@@ -40,7 +40,7 @@ from tests.tls import Tls, make_tls
 pytestmark = pytest.mark.process
 
 HOSTS = (COSMOS, COSMOS_REGION, STORAGE, VAULT, *MODELS)
-MANAGEMENT = "https://management.azure.com/.default"
+ELSEWHERE = "https://monitor.azure.com/.default"
 
 
 @dataclass
@@ -92,7 +92,7 @@ def sight(living: Estate) -> Sight:
         routes=routes_of(None),
         seal_key_url=settings["SECURE_OPENAI_SEAL_KEY_URL"],
         vault_scope="https://vault.azure.net/.default",
-        elsewhere=MANAGEMENT,
+        elsewhere=ELSEWHERE,
         token=living.token("Uma"),
     )
     names = Names(dict.fromkeys((*HOSTS, "localhost"), "127.0.0.1"), living.network.routes)
@@ -206,7 +206,7 @@ FAULTS: list[tuple[str, Breaks, set[tuple[Check, str]], str]] = [
     ("a token for another audience is taken by the vault",
      lambda sight: changed(sight.estate.vault, "_authorized", lambda request: any(
          sight.estate.identity.accepts(request.headers.get("Authorization", ""), audience)
-         for audience in ("https://vault.azure.net", "https://management.azure.com"))),
+         for audience in ("https://vault.azure.net", "https://monitor.azure.com"))),
      {(Check.STRANGER, VAULT)}, "it takes a token for another audience, and"),
     ("the key of the seals can be exported", _exportable,
      {(Check.KEY, "")}, "whoever holds a copy signs seals in secret"),
@@ -326,7 +326,7 @@ async def test_a_door_that_is_wrong_is_named_and_no_other(
         sight.target = Target(
             url=front.url,
             routes={one: sight.target.routes[one] for one in SOME},
-            elsewhere=MANAGEMENT,
+            elsewhere=ELSEWHERE,
             token=sight.target.token,
         )
         seen = await sight.seen()

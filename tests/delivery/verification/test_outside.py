@@ -280,3 +280,18 @@ async def test_without_a_token_a_vault_does_not_say(outside: Outside) -> None:
         (Outcome.UNSEEN, outside.host("kv-chat-"))
     ]
     assert "sign in with az login" in found[0].says
+
+
+async def test_a_token_goes_to_azure_only(private_state: dict[str, Any], tmp_path: Path) -> None:
+    """A state that names a stranger's host gets nothing of ours there."""
+    state = tmp_path / "state.json"
+    text = json.dumps(private_state)
+    state.write_text(text.replace(".blob.core.windows.net", ".blob.core.windows.net.evil.example"))
+    found = from_file(state, "public")
+    strangers = [one for one in found if one.host.endswith("evil.example")]
+
+    assert len(strangers) == 2
+    assert {(one.scope, one.key) for one in strangers} == {("", "")}
+    assert {one.scope for one in found if ".queue." in one.host} == {
+        "https://storage.azure.com/.default"
+    }

@@ -19,7 +19,7 @@ USABLE: Final = "Enabled"
 STILL_USABLE: Final = frozenset({"PastDue", "Warned"})
 """States in which a bill is open, and Azure still builds."""
 
-NOT_THERE: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
+NOT_THERE: Final = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND})
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,12 +60,14 @@ def _judged(wanted: AddressSpace, other: JsonObject, peers: frozenset[str]) -> A
         for one in theirs:
             if ours.version == one.version and ours.overlaps(one):
                 peered = fold(identifier) in peers
-                why = "and is to be peered with it" if peered else "and could never be peered"
+                why = (
+                    "and is to be peered with it" if peered else "and could never be peered with it"
+                )
                 return Answer(
                     Check.NETWORK,
                     wanted.name,
                     Outcome.FINDING,
-                    f"{ours} overlaps {one} of {identifier}, {why}",
+                    f"{ours} overlaps {one} of {identifier}, and {why}",
                     'network = { address_space = "…" }  # a range that nobody uses',
                 )
     return None

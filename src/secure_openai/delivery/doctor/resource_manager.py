@@ -67,7 +67,9 @@ class Reply:
 
     def refusal(self) -> SecureOpenAIError:
         """Return the error that a status of 400 and above means."""
-        if self.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            return ManagementError("Azure does not accept this sign-in: sign in with az login.")
+        if self.status == HTTPStatus.FORBIDDEN:
             found = _ACTION.search(self.message)
             action = found.group(1) if found else ""
             needs = f"it needs {action}" if action else "our roles do not allow it"

@@ -96,7 +96,7 @@ class Caller:
                     method, url, headers=headers, data=body, allow_redirects=False
                 ) as response,
             ):
-                text = await response.content.read(MOST_BYTES)
+                text = await _beginning(response)
                 return Reply(
                     response.status,
                     tls=connector.tls,
@@ -108,6 +108,15 @@ class Caller:
         except FAILURES as error:
             outcome, says = failed(error)
             return Reply(0, says, outcome)
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    text = bytearray()
+    async for chunk in response.content.iter_any():
+        text += chunk
+        if len(text) >= MOST_BYTES:
+            break
+    return bytes(text[:MOST_BYTES])
 
 
 def all_private(addresses: tuple[str, ...]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
@@ -74,7 +74,11 @@ def from_file(path: Path, cloud: str) -> list[Place]:
     """
     document = _document(path)
     if "format_version" in document:
-        return list(_once(_of_state(read(path).estate, cloud)))
+        estate = read(path).estate
+        try:
+            return list(_once(_of_state(estate, cloud), cloud))
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            raise StartError(f"{path} is no whole state of an estate that stands.") from None
     if not document.keys() >= OUTPUTS:
         raise StartError(
             f"{path} is neither a state of `terraform show -json` nor what `terraform output "
@@ -82,7 +86,7 @@ def from_file(path: Path, cloud: str) -> list[Place]:
         )
     try:
         values = {name: one["value"] for name, one in document.items()}
-        return list(_once(_of_outputs(values, cloud)))
+        return list(_once(_of_outputs(values, cloud), cloud))
     except (AttributeError, KeyError, TypeError, ValueError):
         raise StartError(f"{path} holds no outputs of this estate.") from None
 
@@ -103,15 +107,30 @@ def _document(path: Path) -> dict[str, Any]:
 
 def from_settings(settings: Mapping[str, str], cloud: str) -> list[Place]:
     """Return the places that an application's settings name, by their variables' names."""
-    return list(_once(_of_settings(settings, cloud)))
+    return list(_once(_of_settings(settings, cloud), cloud))
 
 
-def _once(places: Iterable[Place]) -> Iterator[Place]:
+def _once(places: Iterable[Place], cloud: str) -> Iterator[Place]:
     seen: set[str] = set()
     for one in places:
         if one.host and one.host not in seen:
             seen.add(one.host)
-            yield one
+            # Whatever a file says: a token goes to Azure's own names and nowhere else.
+            yield one if ours(one.url, cloud) else replace(one, scope="", key="")
+
+
+def ours(url: str, cloud: str) -> bool:
+    """Return whether an address is of the cloud's own services, and may get a token for them."""
+    facts = CLOUDS[cloud]
+    domains = (
+        facts.blob_domain.removeprefix("blob."),
+        facts.cosmos_domain,
+        facts.vault_domain,
+        *facts.model_domains,
+    )
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return parts.scheme == "https" and any(host.endswith(f".{one}") for one in domains)
 
 
 def _zone(cloud: str, service: str, host: str) -> str:
