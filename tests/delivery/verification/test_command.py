@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from secure_openai.cli.main import app
+from secure_openai.delivery.verification.evidence import read_evidence, wrong_with
+from secure_openai.store.signing import FileSigner
 from tests.cli.test_commands import token_of
 from tests.hosted.application import stores_of
 from tests.hosted.command import typed
@@ -19,9 +23,10 @@ from tests.system import System, running
 pytestmark = pytest.mark.process
 
 
-def type_it(*arguments: str) -> tuple[int, str]:
+def type_it(*arguments: str, **settings: str) -> tuple[int, str]:
     """Type a command; return its exit code and what it says."""
-    ended = CliRunner(env={"NO_COLOR": "1", "COLUMNS": "200"}).invoke(app, arguments)
+    chosen = {"NO_COLOR": "1", "COLUMNS": "200", **settings}
+    ended = CliRunner(env=chosen).invoke(app, arguments)
     return ended.exit_code, " ".join(ended.output.split())
 
 
@@ -121,12 +126,14 @@ async def test_a_machine_of_the_estate(living: Estate, tmp_path: Path) -> None:
     assert token.read_text() not in file.read_text() + said
 
 
-async def test_who_may_not_sign_is_told(living: Estate, tmp_path: Path) -> None:
+def test_who_may_not_sign_is_told(living: Estate, tmp_path: Path) -> None:
     """The evidence is written, unsigned, and says so; it verifies under no key."""
     file = tmp_path / "v.json"
     living.vault.refuses = True
     try:
-        code, said = await typed(living, "verify", living.url, "--inside", "--output", str(file))
+        code, said = type_it(
+            *("verify", living.url, "--inside", "--output", str(file)), **living.settings()
+        )
     finally:
         living.vault.refuses = False
     whole = json.loads(file.read_text())
@@ -134,3 +141,30 @@ async def test_who_may_not_sign_is_told(living: Estate, tmp_path: Path) -> None:
     assert code == 1
     assert "It is not signed: The key of the seals, audit-seal-test, cannot be used" in said
     assert whole["signature"] == ""
+
+
+def test_from_outside_with_a_key_of_ones_own(
+    living: Estate, private_state: dict[str, Any], tmp_path: Path
+) -> None:
+    """Every name of the state is tried; what a proxy does not reach is not therefore closed."""
+    state, file, pem = (tmp_path / name for name in ("state.json", "v.json", "keys/own.pem"))
+    state.write_text(json.dumps(private_state))
+    settings = living.settings()
+    kept = {"SECURE_OPENAI_PROXY", "SECURE_OPENAI_CA_BUNDLE"}
+    around = {name: one for name, one in settings.items() if name in kept or "OPENAI" not in name}
+    code, said = type_it(
+        *("verify", "https://chat.contoso.com", "--outside", "--estate", str(state)),
+        *("--output", str(file), "--signing-key", str(pem)),
+        **around,
+    )
+    evidence = json.loads(file.read_text())
+    signer = FileSigner.open(pem)
+
+    assert code == 2, said
+    assert "The audit is not reached from outside" in said
+    assert f"names: state.json, SHA-256 {hashlib.sha256(state.read_bytes()).hexdigest()}" in said
+    seen = evidence["evidence"]["observations"]
+    assert {(one["check"], one["outcome"]) for one in seen} == {("closed", "could not be seen")}
+    assert "chat.contoso.com" in {one["facts"]["host"] for one in seen}
+    assert len(seen) > 25
+    assert wrong_with(read_evidence(file), signer.public_key) == ""

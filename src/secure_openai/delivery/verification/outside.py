@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
+from typing import Final
 
 from secure_openai.delivery.verification.calls import Caller, Reply, all_private
 from secure_openai.delivery.verification.observation import Check, Observation, Outcome
@@ -16,6 +17,11 @@ from secure_openai.probes.refusals import by_network
 from secure_openai.types import JsonObject
 
 Bearer = Callable[[str], Awaitable[str]]
+
+PROXIED: Final = (
+    "a proxy stands between, and what it does not reach, others may: verify where there is none, or "
+    "name the domain in SECURE_OPENAI_PROXY_DIRECT"
+)
 
 
 async def looked_at(
@@ -66,7 +72,7 @@ def _judged(
     if reply.outcome is Ended.UNTRUSTED:
         return Outcome.FINDING, f"something answers {at}, and {reply.says}"
     if not reply.status:
-        return Outcome.HOLDS, f"nobody answers {at}"
+        return (Outcome.HOLDS, f"nobody answers {at}") if addresses else (Outcome.UNSEEN, PROXIED)
     if all_private(addresses):
         return Outcome.FINDING, (
             f"it answers {at}: this machine is inside, or what is private is reached from outside "
