@@ -59,7 +59,8 @@ class Subscription:
         resources: Ids that stand.
         networks: Virtual networks.
         assignments: Of policies.
-        definitions: Of policies, by id.
+        roles: Assignments of roles.
+        definitions: Of policies and roles, by id.
         anybody: Whether every user may make applications.
         refused: Ends of paths that are answered with 403, by the action that it takes.
         throttled: How many requests are answered with 429 first.
@@ -83,6 +84,7 @@ class Subscription:
     resources: list[str] = field(default_factory=list)
     networks: list[Json] = field(default_factory=list)
     assignments: list[Json] = field(default_factory=list)
+    roles: list[Json] = field(default_factory=list)
     definitions: dict[str, Json] = field(default_factory=dict)
     anybody: bool = True
     refused: dict[str, str] = field(default_factory=dict)
@@ -213,6 +215,8 @@ class Subscription:
                 values = self.networks
             case ["Microsoft.Authorization", "policyAssignments"]:
                 values = self.assignments
+            case [*_, "roleAssignments"]:
+                values = self.roles
         return values
 
     def _registered(self, namespace: str) -> Json:

@@ -118,10 +118,12 @@ async def verified(wanted: Wanted) -> int:
 def _target(wanted: Wanted, settings: CredentialSettings) -> Target:
     given = {f"{PREFIX}{name.upper()}": value for name, value in given_values().items()}
     found = [] if wanted.where == "laptop" else places.from_settings(given, settings.cloud)
+    groups: tuple[str, ...] = ()
     if wanted.estate is not None:
         known = {one.host for one in found}
         named = places.from_file(wanted.estate, settings.cloud)
-        found += [one for one in named if one.host not in known]
+        found += [one for one in named.places if one.host not in known]
+        groups = named.groups
     if wanted.where == "outside" and wanted.estate is None:
         raise StartError(
             "From outside every name of the estate is tried: give its state or its outputs with "
@@ -139,6 +141,7 @@ def _target(wanted: Wanted, settings: CredentialSettings) -> Target:
         # Whoever should refuse it gets it: a token that opens next to nothing.
         elsewhere=f"https://{monitor.removeprefix('privatelink.')}/.default",
         assumed=Assumptions.load(wanted.assume).every if wanted.assume else (),
+        groups=groups,
         token=wanted.token,
     )
 

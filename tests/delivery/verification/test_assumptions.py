@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from secure_openai.delivery.doctor.resource_manager import ResourceManager
-from secure_openai.delivery.verification.assumptions import LEFT, SHOWN_BY, looked_at, only_after
+from secure_openai.delivery.verification.assumptions import (
+    INHERITED,
+    LEFT,
+    SHOWN_BY,
+    looked_at,
+    only_after,
+)
 from secure_openai.delivery.verification.observation import Check, Observation, Outcome
 from secure_openai.outbound import Outbound
 from secure_openai.posture.assumptions import KINDS, Assumption, Assumptions
@@ -25,16 +33,11 @@ SCOPE = f"/subscriptions/{SUBSCRIPTION}/resourcegroups/hub/providers/microsoft.i
 NAMES = [Observation(Check.NAME, "kv-test.vault.azure.net", Outcome.HOLDS, "")]
 
 
-async def seen(
-    assumption: Assumption, found: list[Observation], tls: Tls, **definitions: Any
-) -> Observation:
-    """Look at one assumption, where Azure says this of it."""
+@asynccontextmanager
+async def _managed(subscription: Subscription, tls: Tls) -> AsyncIterator[ResourceManager]:
+    """Serve a subscription and yield who asks it."""
     bound = listening()
     origin = f"https://localhost:{port_of(bound)}"
-    subscription = Subscription(SUBSCRIPTION)
-    subscription.definitions = {
-        {"role": ROLE, "scope": SCOPE}[name]: one for name, one in definitions.items()
-    }
 
     async def bearer(_: str) -> str:
         return "Bearer one"
@@ -45,6 +48,18 @@ async def seen(
             Outbound(ca_bundle=tls.ca), bearer, origin=origin, scope="https://management/.default"
         ) as manager,
     ):
+        yield manager
+
+
+async def seen(
+    assumption: Assumption, found: list[Observation], tls: Tls, **definitions: Any
+) -> Observation:
+    """Look at one assumption, where Azure says this of it."""
+    subscription = Subscription(SUBSCRIPTION)
+    subscription.definitions = {
+        {"role": ROLE, "scope": SCOPE}[name]: one for name, one in definitions.items()
+    }
+    async with _managed(subscription, tls) as manager:
         (one,) = await looked_at([assumption], found, manager)
         return one
 
@@ -102,11 +117,37 @@ async def test_every_kind_is_answered(tls: Tls) -> None:
     assert "az network nsg rule list" in filtered.says
 
 
-def test_what_only_a_look_shows_is_answered() -> None:
+async def test_what_only_a_look_shows_is_answered() -> None:
     """Each sentence of a proof's report is shown by checks, or left to people with the way."""
+    seen = await only_after([], (), None)
+
     assert set(LEFT) | set(SHOWN_BY) == set(ONLY_AFTER_DEPLOYMENT)
-    assert [one.subject for one in only_after([])] == list(ONLY_AFTER_DEPLOYMENT)
-    assert all(one.outcome is not Outcome.HOLDS for one in only_after([]))
+    assert [one.subject for one in seen] == list(ONLY_AFTER_DEPLOYMENT)
+    assert all(one.outcome is not Outcome.HOLDS for one in seen)
+
+
+async def test_roles_from_above_are_listed(tls: Tls) -> None:
+    """Those of the subscription are named with whom they are of; those of the group are its own."""
+    group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-chat"
+    owner = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/o"
+    subscription = Subscription(SUBSCRIPTION)
+    subscription.definitions = {owner: {"roleName": "Owner"}}
+    subscription.roles = [
+        {"properties": {"scope": scope, "roleDefinitionId": owner, "principalId": principal}}
+        for scope, principal in ((f"/subscriptions/{SUBSCRIPTION}", "above"), (group, "own"))
+    ]
+    async with _managed(subscription, tls) as manager:
+        seen = await only_after([], (group,), manager)
+        subscription.refused["/roleAssignments"] = "Microsoft.Authorization/roleAssignments/read"
+    async with _managed(subscription, tls) as manager:
+        refused = await only_after([], (group,), manager)
+    (found,) = [one for one in seen if one.subject == INHERITED]
+    (unasked,) = [one for one in refused if one.subject == INHERITED]
+
+    assert found.outcome is Outcome.LEFT
+    assert "from above the estate come 1 Owner" in found.says
+    assert [one["principal"] for one in found.facts["roles"]] == ["above"]
+    assert "it needs Microsoft.Authorization/roleAssignments/read: az role" in unasked.says
 
 
 def test_the_documents_agree() -> None:

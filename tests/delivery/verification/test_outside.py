@@ -104,7 +104,7 @@ def places(private_state: dict[str, Any], tmp_path_factory: pytest.TempPathFacto
     """Return every name of the private estate."""
     path = tmp_path_factory.mktemp("state") / "state.json"
     path.write_text(json.dumps(private_state))
-    return from_file(path, "public")
+    return list(from_file(path, "public").places)
 
 
 @dataclass
@@ -182,7 +182,7 @@ def test_outputs_name_most_of_it(
     """What a deployer has at hand names the same, but for the function host's own storage."""
     outputs = tmp_path / "outputs.json"
     outputs.write_text(json.dumps(private_state["values"]["outputs"]))
-    named = {one.host for one in from_file(outputs, "public")}
+    named = {one.host for one in from_file(outputs, "public").places}
     every = {one.host for one in places}
     left = {one.partition(".")[0].partition("-")[0] for one in every - named}
 
@@ -287,7 +287,7 @@ async def test_a_token_goes_to_azure_only(private_state: dict[str, Any], tmp_pat
     state = tmp_path / "state.json"
     text = json.dumps(private_state)
     state.write_text(text.replace(".blob.core.windows.net", ".blob.core.windows.net.evil.example"))
-    found = from_file(state, "public")
+    found = from_file(state, "public").places
     strangers = [one for one in found if one.host.endswith("evil.example")]
 
     assert len(strangers) == 2

@@ -6,15 +6,18 @@ is answered here, or left to people with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from secure_openai.delivery.doctor.resource_manager import ResourceManager
 from secure_openai.delivery.verification.observation import Check, Observation, Outcome, any_of
 from secure_openai.errors import SecureOpenAIError
 from secure_openai.posture.assumptions import Assumption
+from secure_openai.posture.estate import fold
 from secure_openai.posture.proof import ONLY_AFTER_DEPLOYMENT
 from secure_openai.tables import table
+from secure_openai.types import JsonObject
 
 ROLES_VERSION: Final = "2022-04-01"
 SCOPES_VERSION: Final = "2021-07-01-preview"
@@ -34,22 +37,68 @@ SHOWN_BY: Final = {
 }
 """What observations show of what only a look can show."""
 
+INHERITED: Final = ONLY_AFTER_DEPLOYMENT[2]
+
 LEFT: Final = {
     ONLY_AFTER_DEPLOYMENT[1]: "verify with --outside wherever somebody could come from",
-    ONLY_AFTER_DEPLOYMENT[2]: "az role assignment list --include-inherited --scope GROUP_ID",
+    INHERITED: "az role assignment list --include-inherited --scope GROUP_ID",
     ONLY_AFTER_DEPLOYMENT[3]: "prove the state of what stands: terraform show -json",
     ONLY_AFTER_DEPLOYMENT[5]: "whoever keeps the groups reviews them (Entra access reviews)",
 }
 """What people look at, and how."""
 
 
-def only_after(found: Sequence[Observation]) -> Iterator[Observation]:
-    """Yield what of the proof only the deployed estate shows, as far as it was seen."""
+async def only_after(
+    found: Sequence[Observation], groups: Sequence[str], manager: ResourceManager | None
+) -> list[Observation]:
+    """Return what of the proof only the deployed estate shows, as far as it is seen.
+
+    Args:
+        found: What was seen so far.
+        groups: Ids of the estate's resource groups.
+        manager: Resource Manager; None where there is no credential for it.
+    """
+    seen = []
     for sentence in ONLY_AFTER_DEPLOYMENT:
-        if sentence in LEFT:
-            yield Observation(Check.ASSUMPTION, sentence, Outcome.LEFT, LEFT[sentence])
-            continue
-        yield _by(sentence, SHOWN_BY[sentence], found)
+        if sentence == INHERITED and groups and manager is not None:
+            seen.append(await _inherited(groups, manager))
+        elif sentence in LEFT:
+            seen.append(Observation(Check.ASSUMPTION, sentence, Outcome.LEFT, LEFT[sentence]))
+        else:
+            seen.append(_by(sentence, SHOWN_BY[sentence], found))
+    return seen
+
+
+async def _inherited(groups: Sequence[str], manager: ResourceManager) -> Observation:
+    """Return which roles come from above the estate: people say of each whether it should."""
+    try:
+        roles = await _roles_above(groups, manager)
+    except SecureOpenAIError as error:
+        says = f"{error.detail.removesuffix('.')}: {LEFT[INHERITED]}"
+        return Observation(Check.ASSUMPTION, INHERITED, Outcome.LEFT, says)
+    count = Counter(one["role"] for one in roles)
+    named = ", ".join(f"{number} {role}" for role, number in sorted(count.items())) or "none"
+    says = f"from above the estate come {named}: whoever owns the subscription looks at each"
+    return Observation(Check.ASSUMPTION, INHERITED, Outcome.LEFT, says, {"roles": roles})
+
+
+async def _roles_above(groups: Sequence[str], manager: ResourceManager) -> list[JsonObject]:
+    found: dict[tuple[str, ...], JsonObject] = {}
+    for group in groups:
+        path = f"{group}/providers/Microsoft.Authorization/roleAssignments"
+        for one in await manager.every(path, ROLES_VERSION, {"$filter": "atScope()"}):
+            told = one.get("properties") or {}
+            scope, role = str(told.get("scope", "")), str(told.get("roleDefinitionId", ""))
+            principal = str(told.get("principalId", ""))
+            if fold(scope) == fold(group):
+                continue
+            name = (await manager.one(role, ROLES_VERSION)).get("properties") or {}
+            found[scope, role, principal] = {
+                "principal": principal,
+                "role": str(name.get("roleName", "")),
+                "scope": scope,
+            }
+    return [found[key] for key in sorted(found)]
 
 
 async def looked_at(

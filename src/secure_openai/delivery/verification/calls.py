@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
+from secure_openai.errors import CredentialUnavailable
 from secure_openai.outbound import Outbound
-from secure_openai.probes.probe import FAILURES, Outcome, Watched, failed, is_private
+from secure_openai.probes.probe import FAILURES, Bearer, Outcome, Watched, failed, is_private
 
 SECONDS: Final = 20.0
 AT_ONCE: Final = 8
@@ -44,6 +45,16 @@ class Reply:
     code: str = ""
     location: str = ""
     text: str = ""
+
+
+async def bearer_for(scope: str, bearer: Bearer | None) -> str:
+    """Return the value of an `Authorization` header; `""` where there is no token to be had."""
+    if bearer is None or not scope:
+        return ""
+    try:
+        return await bearer(scope)
+    except CredentialUnavailable:
+        return ""
 
 
 class Caller:

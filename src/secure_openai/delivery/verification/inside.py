@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
@@ -11,12 +11,9 @@ from secure_openai.delivery.verification.calls import Caller, Reply, all_private
 from secure_openai.delivery.verification.observation import Check, Observation, Outcome
 from secure_openai.delivery.verification.places import Place
 from secure_openai.delivery.verification.strangers import Stranger, strangers_of
-from secure_openai.errors import CredentialUnavailable
 from secure_openai.probes.probe import Answer
 from secure_openai.probes.probe import Outcome as Ended
 from secure_openai.probes.refusals import by_network
-
-Bearer = Callable[[str], Awaitable[str]]
 
 VERSIONS: Final = frozenset({"TLSv1.2", "TLSv1.3"})
 REFUSALS: Final = frozenset(
@@ -31,29 +28,16 @@ REFUSALS: Final = frozenset(
 """How a service says that it does not take a credential."""
 
 
-async def looked_at(
-    places: Iterable[Place], caller: Caller, bearer: Bearer | None, elsewhere: str
-) -> list[Observation]:
+async def looked_at(places: Iterable[Place], caller: Caller, foreign: str) -> list[Observation]:
     """Return what each place that is to be entered shows from inside.
 
     Args:
         places: Where to look.
         caller: How.
-        bearer: Our credential, where there is one.
-        elsewhere: Scope of a token that is good at none of the places.
+        foreign: Our token that is good at none of the places; `""` where none was had.
     """
-    foreign = await _foreign(bearer, elsewhere)
     found = await asyncio.gather(*(_place(one, caller, foreign) for one in places if one.entered))
     return [one for each in found for one in each]
-
-
-async def _foreign(bearer: Bearer | None, scope: str) -> str:
-    if bearer is None:
-        return ""
-    try:
-        return await bearer(scope)
-    except CredentialUnavailable:
-        return ""
 
 
 async def _place(place: Place, caller: Caller, foreign: str) -> list[Observation]:

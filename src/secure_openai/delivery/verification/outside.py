@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
-from secure_openai.delivery.verification.calls import Caller, Reply, all_private
+from secure_openai.delivery.verification.calls import Caller, Reply, all_private, bearer_for
 from secure_openai.delivery.verification.observation import Check, Observation, Outcome
 from secure_openai.delivery.verification.places import Place
 from secure_openai.delivery.verification.strangers import carried
-from secure_openai.errors import CredentialUnavailable
+from secure_openai.probes.probe import Bearer
 from secure_openai.probes.probe import Outcome as Ended
 from secure_openai.probes.refusals import by_network
 from secure_openai.types import JsonObject
 
-Bearer = Callable[[str], Awaitable[str]]
-
 PROXIED: Final = (
-    "a proxy stands between, and what it does not reach, others may: verify where there is none, or "
-    "name the domain in SECURE_OPENAI_PROXY_DIRECT"
+    "a proxy stands between, and what it does not reach, others may: verify where there is none, "
+    "or name the domain in SECURE_OPENAI_PROXY_DIRECT"
 )
 
 
@@ -40,7 +38,8 @@ async def _closed(place: Place, caller: Caller, bearer: Bearer | None) -> Observ
             says = "its name has no address here"
             return Observation(Check.CLOSED, subject, Outcome.HOLDS, says, {"host": place.host})
     headers = dict(place.headers)
-    token = await _token(place, bearer)
+    # Some services ask for a token before their network refuses.
+    token = await bearer_for(place.scope, bearer)
     if token:
         headers |= carried(place, token)
     reply = await caller.call(place.url, headers=headers)
@@ -53,16 +52,6 @@ async def _closed(place: Place, caller: Caller, bearer: Bearer | None) -> Observ
     }
     outcome, says = _judged(place, reply, addresses, token=bool(token))
     return Observation(Check.CLOSED, subject, outcome, says, facts)
-
-
-async def _token(place: Place, bearer: Bearer | None) -> str:
-    """Return our token for a place: some services ask for one before their network refuses."""
-    if bearer is None or not place.scope:
-        return ""
-    try:
-        return await bearer(place.scope)
-    except CredentialUnavailable:
-        return ""
 
 
 def _judged(

@@ -61,8 +61,21 @@ class Place:
         return urlsplit(self.url).hostname or ""
 
 
-def from_file(path: Path, cloud: str) -> list[Place]:
-    """Return the places that a state or Terraform's outputs name.
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a file names.
+
+    Attributes:
+        places: Every place.
+        groups: Ids of the estate's resource groups; outputs name none.
+    """
+
+    places: tuple[Place, ...]
+    groups: tuple[str, ...] = ()
+
+
+def from_file(path: Path, cloud: str) -> Named:
+    """Return what a state or Terraform's outputs name.
 
     Args:
         path: Of `terraform show -json` or of `terraform output -json`.
@@ -76,7 +89,8 @@ def from_file(path: Path, cloud: str) -> list[Place]:
     if "format_version" in document:
         estate = read(path).estate
         try:
-            return list(_once(_of_state(estate, cloud), cloud))
+            groups = tuple(one.id for one in estate.every("azurerm_resource_group"))
+            return Named(tuple(_once(_of_state(estate, cloud), cloud)), groups)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             raise StartError(f"{path} is no whole state of an estate that stands.") from None
     if not document.keys() >= OUTPUTS:
@@ -86,7 +100,7 @@ def from_file(path: Path, cloud: str) -> list[Place]:
         )
     try:
         values = {name: one["value"] for name, one in document.items()}
-        return list(_once(_of_outputs(values, cloud), cloud))
+        return Named(tuple(_once(_of_outputs(values, cloud), cloud)))
     except (AttributeError, KeyError, TypeError, ValueError):
         raise StartError(f"{path} holds no outputs of this estate.") from None
 

@@ -6,7 +6,6 @@ Source: Azure Key Vault REST API, "Get Key": `attributes.exportable`, `release_p
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -14,8 +13,7 @@ from secure_openai.delivery.verification.calls import Caller
 from secure_openai.delivery.verification.observation import Check, Observation, Outcome
 from secure_openai.errors import CredentialUnavailable
 from secure_openai.probes.asks import VAULT_VERSION
-
-Bearer = Callable[[str], Awaitable[str]]
+from secure_openai.probes.probe import Bearer
 
 
 async def looked_at(url: str, scope: str, caller: Caller, bearer: Bearer | None) -> Observation:

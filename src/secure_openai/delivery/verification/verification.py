@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -15,15 +15,13 @@ from secure_openai.delivery.verification import (
     seal_key,
     work,
 )
-from secure_openai.delivery.verification.calls import Caller
+from secure_openai.delivery.verification.calls import Caller, bearer_for
 from secure_openai.delivery.verification.observation import Observation
 from secure_openai.delivery.verification.places import Place
 from secure_openai.environment import is_loopback
-from secure_openai.errors import CredentialUnavailable
 from secure_openai.posture.assumptions import Assumption
-from secure_openai.probes.probe import Answer
+from secure_openai.probes.probe import Answer, Bearer
 
-Bearer = Callable[[str], Awaitable[str]]
 Progress = Callable[[str], None]
 
 
@@ -39,6 +37,7 @@ class Target:
         vault_scope: Scope of tokens for its vault.
         elsewhere: Scope of a token that is good at none of the places.
         assumed: What a proof took for granted.
+        groups: Ids of the estate's resource groups, where a state names them.
         token: A person's access token; `""` for none.
     """
 
@@ -49,6 +48,7 @@ class Target:
     vault_scope: str = ""
     elsewhere: str = ""
     assumed: tuple[Assumption, ...] = ()
+    groups: tuple[str, ...] = ()
     token: str = field(default="", repr=False)
 
     @property
@@ -88,28 +88,19 @@ async def from_inside(
         manager: Resource Manager, for what was assumed of Azure.
     """
     progress(f"Looking at {len(target.every_place)} names …")
-    found = await inside.looked_at(target.every_place, caller, bearer, target.elsewhere)
+    foreign = await bearer_for(target.elsewhere, bearer)
+    found = await inside.looked_at(target.every_place, caller, foreign)
     found += inside.of_answers(answers, found)
     if target.seal_key_url:
         found.append(
             await seal_key.looked_at(target.seal_key_url, target.vault_scope, caller, bearer)
         )
     progress(f"Knocking at {len(target.routes)} routes …")
-    foreign = await _foreign(bearer, target.elsewhere)
     found += await doors.looked_at(target.url, caller, foreign, target.routes)
     progress("Asking for a chat …")
     found.append(await work.ready(target.url, caller))
     found.append(await work.chat(target.url, caller, target.token))
     progress("Looking at what was assumed …")
     found += await assumptions.looked_at(target.assumed, found, manager)
-    found += assumptions.only_after(found)
+    found += await assumptions.only_after(found, target.groups, manager)
     return found
-
-
-async def _foreign(bearer: Bearer | None, scope: str) -> str:
-    if bearer is None or not scope:
-        return ""
-    try:
-        return await bearer(scope)
-    except CredentialUnavailable:
-        return ""
