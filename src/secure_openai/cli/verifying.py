@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -89,6 +90,8 @@ async def verified(wanted: Wanted) -> int:
         SecureOpenAIError: It could not be run; the sentence says why.
     """
     began = utc_now()
+    if not os.access(wanted.output.absolute().parent, os.W_OK):
+        raise StartError(f"{wanted.output} cannot be written: name another place with --output.")
     settings = CredentialSettings.load()
     target = _target(wanted, settings)
     outbound = Outbound.of(settings)

@@ -76,6 +76,7 @@ def test_what_cannot_be_run(laptop: System) -> None:
         (("https://a.example", "--outside", "--inside"), "one after the other"),
         (("https://a.example",), "give its state or its outputs with --estate"),
         (("http://localhost:1", "--data", str(laptop.data)), f"is at {laptop.url}"),
+        ((laptop.url, "--data", str(laptop.data), "--output", "/nowhere/v.json"), "with --output"),
         (("--evidence", "a.json"), "Name both: --evidence FILE, and the --key"),
         ((laptop.url, "--routes", "none.json", "--data", str(laptop.data)), "cannot be read"),
     ):

@@ -31,6 +31,7 @@ def as_json(diagnosis: Diagnosis) -> str:
         "version": VERSION,
         "configuration": diagnosis.source,
         "subscription": diagnosis.subscription,
+        "findings": len(diagnosis.of(Outcome.FINDING)),
         "answers": [
             {
                 "check": one.check.value,

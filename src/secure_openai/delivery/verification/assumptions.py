@@ -23,6 +23,9 @@ ROLES_VERSION: Final = "2022-04-01"
 SCOPES_VERSION: Final = "2021-07-01-preview"
 PRIVATE: Final = "privateonly"
 
+ODD: Final = "Azure answers in a shape that is not known"
+ODD_SHAPES: Final = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+
 BY_NAMES: Final = frozenset({"attached", "linked", "resolves"})
 """Assumptions that hold if every name of the estate resolves to a private address here."""
 
@@ -73,6 +76,8 @@ async def _inherited(groups: Sequence[str], manager: ResourceManager) -> Observa
     """Return which roles come from above the estate: people say of each whether it should."""
     try:
         roles = await _roles_above(groups, manager)
+    except ODD_SHAPES:
+        return Observation(Check.ASSUMPTION, INHERITED, Outcome.LEFT, f"{ODD}: {LEFT[INHERITED]}")
     except SecureOpenAIError as error:
         says = f"{error.detail.removesuffix('.')}: {LEFT[INHERITED]}"
         return Observation(Check.ASSUMPTION, INHERITED, Outcome.LEFT, says)
@@ -136,6 +141,8 @@ async def _asked(assumption: Assumption, manager: ResourceManager) -> tuple[Outc
             return Outcome.LEFT, "it is vouched for by a pattern, and nobody can ask for one"
         try:
             wrong += await ask(identifier, manager)
+        except ODD_SHAPES:
+            return Outcome.UNSEEN, f"{identifier}: {ODD}"
         except SecureOpenAIError as error:
             return Outcome.UNSEEN, f"{identifier}: {error.detail.removesuffix('.')}"
     if wrong:
