@@ -9,7 +9,7 @@ create_app(settings)
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      sign_in  pages  chat  my_data  gateway  administration  custody  deployments  health
+      sign_in  pages  chat  my_data  quota  gateway  administration  custody  deployments  health
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from secure_openai.edge import (
     my_data,
     pages,
     problems,
+    quota,
     sign_in,
 )
 from secure_openai.edge.access import check_declared
@@ -125,6 +126,7 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         gateway,
         chat,
         my_data,
+        quota,
         pages,
         sign_in,
         administration,

@@ -37,6 +37,7 @@ def openai_error(response: httpx2.Response, status: int) -> dict[str, Any]:
 
 ROUTES = [
     ("GET", "/api/me"),
+    ("GET", "/api/me/quota"),
     ("GET", "/api/me/requests"),
     ("POST", "/api/me/export"),
     ("POST", "/api/me/erase"),
