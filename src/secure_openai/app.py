@@ -9,7 +9,8 @@ create_app(settings)
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      sign_in  pages  chat  my_data  quota  gateway  administration  custody  deployments  health
+      gateway  chat  my_data  personal  quota  pages  sign_in
+      administration  custody  deployments  health
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from secure_openai.edge import (
     health,
     my_data,
     pages,
+    personal,
     problems,
     quota,
     sign_in,
@@ -127,6 +129,7 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         chat,
         my_data,
         quota,
+        personal,
         pages,
         sign_in,
         administration,

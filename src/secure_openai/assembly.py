@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from secure_openai.conversations.answers import Answers
+from secure_openai.conversations.texts import SavedTexts
 from secure_openai.credential_settings import CredentialSettings
 from secure_openai.deployments import Deployments
 from secure_openai.errors import StartError
@@ -40,6 +41,7 @@ from secure_openai.store.blobs import BlobStore
 from secure_openai.store.conversations import ConversationStore
 from secure_openai.store.holds import HoldStore
 from secure_openai.store.notes import NoteStore
+from secure_openai.store.personal import PersonalStore
 from secure_openai.store.requests import RequestStore
 from secure_openai.store.seals import Seals
 from secure_openai.store.signing import Signer
@@ -64,6 +66,8 @@ class Assembly:
     holds: HoldStore
     requests: RequestStore
     notes: NoteStore
+    personal: PersonalStore
+    texts: SavedTexts
     exports: BlobStore
     usage: UsageStore
     audit: AuditStore
@@ -151,6 +155,8 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             holds=stores.holds,
             requests=stores.requests,
             notes=stores.notes,
+            personal=stores.personal,
+            texts=SavedTexts(stores.personal),
             exports=stores.exports,
             usage=stores.usage,
             audit=stores.audit,

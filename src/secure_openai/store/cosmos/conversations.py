@@ -62,6 +62,7 @@ from secure_openai.store.cosmos.conversation_items import (
 )
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.cosmos.holds import HOLDS, covered, unchanged
+from secure_openai.store.cosmos.personal import clear_items
 from secure_openai.store.documents import time_text
 from secure_openai.store.holds import KEPT
 from secure_openai.types import (
@@ -300,6 +301,7 @@ class CosmosConversationStore:
                     await self._container.batch(owner, [Delete(item["id"]) for item in found])
 
         await until_decided(attempt)
+        await clear_items(self._container, owner, note["conversation"], now=self._clock())
         with suppress(NotFound):
             await self._container.delete(note["id"], owner)
 
