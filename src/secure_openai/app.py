@@ -9,7 +9,7 @@ create_app(settings)
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      gateway  chat  my_data  personal  quota  pages  sign_in
+      gateway  chat  my_data  personal  feedback  quota  pages  sign_in
       administration  custody  deployments  health
 """
 
@@ -34,6 +34,7 @@ from secure_openai.edge import (
     chat,
     custody,
     deployments,
+    feedback,
     gateway,
     health,
     my_data,
@@ -130,6 +131,7 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         my_data,
         quota,
         personal,
+        feedback,
         pages,
         sign_in,
         administration,

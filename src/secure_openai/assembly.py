@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from secure_openai.conversations.answers import Answers
+from secure_openai.conversations.feedback import Feedbacks
 from secure_openai.conversations.texts import SavedTexts
 from secure_openai.credential_settings import CredentialSettings
 from secure_openai.deployments import Deployments
@@ -68,6 +69,7 @@ class Assembly:
     notes: NoteStore
     personal: PersonalStore
     texts: SavedTexts
+    feedback: Feedbacks
     exports: BlobStore
     usage: UsageStore
     audit: AuditStore
@@ -157,6 +159,7 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             notes=stores.notes,
             personal=stores.personal,
             texts=SavedTexts(stores.personal),
+            feedback=Feedbacks(stores.personal, stores.conversations),
             exports=stores.exports,
             usage=stores.usage,
             audit=stores.audit,

@@ -123,10 +123,13 @@ class PersonalStore(Protocol):
         owner: PrincipalId,
         kind: PersonalKind,
         *,
+        conversation: ConversationId | None = None,
         limit: int = 100,
         continuation: str | None = None,
     ) -> Page[PersonalItem]:
         """Return an owner's items of a kind, in the order in which they were last written.
+
+        With a conversation, only those that go with it.
 
         Raises:
             RequestError: `continuation` is not one that this store gave for this list.

@@ -244,6 +244,9 @@ class PersonalStoreContract:
         await store.add(item_of(kind=kind, conversation=mine.id))
         await store.add(item_of(kind=kind, item_id="other", conversation=other.id))
         await store.add(item_of(kind=kind, item_id="free"))
+        for conversation, of_it in ((mine, ["one"]), (other, ["other"])):
+            page = await store.list(ANNA, kind, conversation=conversation.id)
+            assert [one.id for one in page.items] == of_it
 
         await conversations.delete(ANNA, mine.id, etag=mine.etag)
 

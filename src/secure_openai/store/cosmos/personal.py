@@ -117,14 +117,16 @@ class CosmosPersonalStore:
         owner: PrincipalId,
         kind: PersonalKind,
         *,
+        conversation: ConversationId | None = None,
         limit: int = 100,
         continuation: str | None = None,
     ) -> Page[PersonalItem]:
         """Return an owner's items of a kind, in the order in which they were last written."""
+        within: JsonObject = {} if conversation is None else {"conversation": conversation}
         return await self._page(
-            ("personal", owner.key, kind),
-            LISTED,
-            {"owner": owner.key, "kind": kind.value},
+            ("personal", owner.key, kind, conversation),
+            f"{LISTED} AND c.conversation = @conversation" if within else LISTED,
+            {"owner": owner.key, "kind": kind.value, **within},
             limit=limit,
             continuation=continuation,
             partition=owner.key,

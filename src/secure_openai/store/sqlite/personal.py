@@ -90,14 +90,16 @@ class SqlitePersonalStore:
         owner: PrincipalId,
         kind: PersonalKind,
         *,
+        conversation: ConversationId | None = None,
         limit: int = 100,
         continuation: str | None = None,
     ) -> Page[PersonalItem]:
         """Return an owner's items of a kind, in the order in which they were last written."""
+        within = "" if conversation is None else " AND conversation_id = ?"
         return await self._page(
-            ("personal", owner.key, kind),
-            "owner = ? AND kind = ?",
-            (owner.key, kind),
+            ("personal", owner.key, kind, conversation),
+            f"owner = ? AND kind = ?{within}",
+            (owner.key, kind, *([] if conversation is None else [conversation])),
             limit=limit,
             continuation=continuation,
         )
