@@ -9,7 +9,7 @@ create_app(settings)
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      gateway  chat  my_data  personal  feedback  quota  pages  sign_in
+      gateway  chat  attachments  my_data  personal  feedback  quota  pages  sign_in
       administration  custody  deployments  health
 """
 
@@ -29,8 +29,10 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from secure_openai.assembly import assemble
+from secure_openai.conversations.attachments import LARGEST_BYTES
 from secure_openai.edge import (
     administration,
+    attachments,
     chat,
     custody,
     deployments,
@@ -120,7 +122,11 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
             ),
             Middleware(DrainMiddleware, drain=ending),
             Middleware(HostsMiddleware, hosts=settings.hosts),
-            Middleware(LimitsMiddleware, body_bytes=settings.body_limit_bytes),
+            Middleware(
+                LimitsMiddleware,
+                body_bytes=settings.body_limit_bytes,
+                larger={attachments.PATH: LARGEST_BYTES},
+            ),
             Middleware(OriginMiddleware, public_url=settings.public_url),
         ],
     )
@@ -132,6 +138,7 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         quota,
         personal,
         feedback,
+        attachments,
         pages,
         sign_in,
         administration,

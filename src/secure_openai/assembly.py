@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from secure_openai.conversations.answers import Answers
+from secure_openai.conversations.attachments import Attachments
 from secure_openai.conversations.feedback import Feedbacks
 from secure_openai.conversations.texts import SavedTexts
 from secure_openai.credential_settings import CredentialSettings
@@ -70,6 +71,7 @@ class Assembly:
     personal: PersonalStore
     texts: SavedTexts
     feedback: Feedbacks
+    attachments: Attachments
     exports: BlobStore
     usage: UsageStore
     audit: AuditStore
@@ -135,6 +137,9 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             ssl_context=outbound.ssl_context,
         )
         stack.push_async_callback(authorization.aclose)
+        attachments = Attachments(
+            stores.personal, stores.attachments, total_bytes=settings.attachments_total_bytes
+        )
         drain = Drain() if drain is None else drain
         background = Background()
         stack.push_async_callback(background.drain)
@@ -160,6 +165,7 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             personal=stores.personal,
             texts=SavedTexts(stores.personal),
             feedback=Feedbacks(stores.personal, stores.conversations),
+            attachments=attachments,
             exports=stores.exports,
             usage=stores.usage,
             audit=stores.audit,
@@ -278,6 +284,7 @@ def _deployments_of(settings: Settings) -> list[Deployment]:
             Parameters(
                 window_tokens=settings.model_window_tokens,
                 answer_tokens=settings.model_answer_tokens,
+                images=settings.model_images,
             ),
         )
         for name in settings.model_deployments

@@ -58,6 +58,7 @@ class Stores:
         seals: The audit's seals, where nothing is written over.
         signer: What signs them.
         exports: What was put together for a person to fetch.
+        attachments: What people attach to messages.
     """
 
     conversations: ConversationStore
@@ -71,6 +72,7 @@ class Stores:
     seals: Seals
     signer: Signer
     exports: BlobStore
+    attachments: BlobStore
 
 
 @asynccontextmanager
@@ -113,6 +115,7 @@ async def _of_a_folder(settings: Settings, stack: AsyncExitStack) -> Stores:
         seals=Seals.in_folder(settings.data / "seals"),
         signer=FileSigner.open(settings.data / "keys" / "seal.pem"),
         exports=FolderBlobs(settings.data / "exports"),
+        attachments=FolderBlobs(settings.data / "attachments"),
     )
 
 
@@ -143,6 +146,7 @@ async def _of_azure(
     stack.push_async_callback(signer.aclose)
     seals = Seals(blobs(settings.seals_container, largest=LARGEST_BYTES))
     exports = blobs(settings.exports_container)
+    attachments = blobs(settings.attachments_container)
     database = CosmosDatabase(
         settings.cosmos_url, settings.cosmos_database, credential=credential, outbound=outbound
     )
@@ -166,4 +170,5 @@ async def _of_azure(
         seals=seals,
         signer=signer,
         exports=exports,
+        attachments=attachments,
     )

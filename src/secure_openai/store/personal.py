@@ -8,7 +8,7 @@ reads.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -207,6 +207,20 @@ class PersonalStore(Protocol):
     ) -> Sequence[PersonalItem]:
         """Return items whose time has come: of one owner, or of all, which asks every partition."""
         ...
+
+
+async def every_item(
+    store: PersonalStore, owner: PrincipalId, kind: PersonalKind
+) -> AsyncIterator[PersonalItem]:
+    """Yield an owner's items of a kind, those written meanwhile perhaps not, or twice."""
+    continuation = None
+    while True:
+        page = await store.list(owner, kind, continuation=continuation)
+        for item in page.items:
+            yield item
+        continuation = page.continuation
+        if continuation is None:
+            return
 
 
 RESERVED = frozenset(
