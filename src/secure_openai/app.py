@@ -9,7 +9,8 @@ create_app(settings)
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      sign_in  pages  chat  my_data  gateway  administration  custody  deployments  health
+      gateway  conversations  messages  answers  me  my_data  pages  sign_in  administration
+      custody  deployments  health
 """
 
 from __future__ import annotations
@@ -30,11 +31,14 @@ from starlette.staticfiles import StaticFiles
 from secure_openai.assembly import assemble
 from secure_openai.edge import (
     administration,
-    chat,
+    answers,
+    conversations,
     custody,
     deployments,
     gateway,
     health,
+    me,
+    messages,
     my_data,
     pages,
     problems,
@@ -90,7 +94,11 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
             scheduled(assembly),
         ):
             app.state.assembly = assembly
-            yield
+            try:
+                yield
+            finally:
+                # Nobody can come back to listen.
+                assembly.answers.stop_all()
 
     app = FastAPI(
         title="Azure Secure OpenAI",
@@ -123,7 +131,10 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
     # The busiest first: a request is compared with one route after the other.
     for room in (
         gateway,
-        chat,
+        conversations,
+        messages,
+        answers,
+        me,
         my_data,
         pages,
         sign_in,
