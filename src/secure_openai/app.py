@@ -9,8 +9,8 @@ create_app(settings)
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      gateway  chat  attachments  my_data  personal  feedback  quota  pages  sign_in
-      administration  custody  deployments  health
+      gateway  conversations  messages  answers  attachments  me  my_data  personal  feedback
+      quota  pages  sign_in  administration  custody  deployments  health
 """
 
 from __future__ import annotations
@@ -32,13 +32,16 @@ from secure_openai.assembly import assemble
 from secure_openai.conversations.attachments import LARGEST_BYTES
 from secure_openai.edge import (
     administration,
+    answers,
     attachments,
-    chat,
+    conversations,
     custody,
     deployments,
     feedback,
     gateway,
     health,
+    me,
+    messages,
     my_data,
     pages,
     personal,
@@ -96,7 +99,11 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
             scheduled(assembly),
         ):
             app.state.assembly = assembly
-            yield
+            try:
+                yield
+            finally:
+                # Nobody can come back to listen.
+                assembly.answers.stop_all()
 
     app = FastAPI(
         title="Azure Secure OpenAI",
@@ -133,7 +140,10 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
     # The busiest first: a request is compared with one route after the other.
     for room in (
         gateway,
-        chat,
+        conversations,
+        messages,
+        answers,
+        me,
         my_data,
         quota,
         personal,

@@ -363,6 +363,8 @@ class Message:
         finish_reason: `stop`, `length`, `content_filter` … as the model said.
         note: One sentence for the reader: why it stopped, or what was left out of the window.
         attachments: The files that were sent with it.
+        parent: The message that it follows, of the same conversation; `None` for a first one.
+            Those that follow the same one are siblings, and each begins a branch.
         etag: Changes with every write.
     """
 
@@ -378,6 +380,7 @@ class Message:
     finish_reason: str | None = None
     note: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    parent: MessageId | None = None
     etag: str = ""
 
     def status_at(self, now: datetime) -> MessageStatus:
@@ -393,7 +396,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A titled sequence of messages that one principal owns."""
+    """A titled tree of messages that one principal owns."""
 
     id: ConversationId
     owner: PrincipalId

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from secure_openai.conversations.turns import Turn
+from secure_openai.conversations.prompt import PromptMessage
 from secure_openai.types import Attachment, JsonObject, Message, Parameters
 
 
@@ -18,7 +18,7 @@ class Window:
         left_out: How many earlier turns did not fit.
     """
 
-    turns: list[Turn]
+    turns: list[PromptMessage]
     left_out: int
 
     @property
@@ -57,13 +57,13 @@ def newest_that_fit(
         attachments: The files that are sent now; like the text, always.
         instruction: What stands before everything; the same.
     """
-    turns = [Turn("user", text, attachments)]
-    before = [] if instruction is None else [Turn("system", instruction)]
+    turns = [PromptMessage("user", text, attachments)]
+    before = [] if instruction is None else [PromptMessage("system", instruction)]
     # The same estimate as policy's: what fits here is not refused there.
     spent = sum(turn.tokens for turn in (*before, *turns))
     seen = 0
     for message in earlier_newest_first:
-        turn = Turn.of(message)
+        turn = PromptMessage.of(message)
         cost = turn.tokens if message.text else 0
         if spent + cost > budget_tokens:
             break

@@ -18,8 +18,8 @@ from secure_openai.edge.access import (
     signed_in,
 )
 from secure_openai.edge.authentication import assembly_of
-from secure_openai.edge.chat import message_json
 from secure_openai.edge.cookies import delete_cookie, session_cookie
+from secure_openai.edge.messages import shown_branch, turn_json
 from secure_openai.edge.problems import headers_of, request_id_of
 from secure_openai.edge.sign_in import sign_in_address
 from secure_openai.errors import SecureOpenAIError, Unauthenticated
@@ -75,14 +75,15 @@ async def _chat_page(request: Request, conversation_id: ConversationId | None) -
     current, messages, earlier = None, [], None
     if conversation_id is not None:
         current = await assembly.conversations.get(principal.id, conversation_id)
-        page = await assembly.conversations.messages(
+        page = await shown_branch(
+            assembly.conversations,
             principal.id,
             conversation_id,
+            leaf=request.query_params.get("leaf"),
             limit=100,
             continuation=request.query_params.get("before"),
-            newest_first=True,
         )
-        messages = [message_json(message) for message in reversed(page.items)]
+        messages = [turn_json(turn) for turn in page.items]
         earlier = page.continuation
     return _page(
         "chat.html",

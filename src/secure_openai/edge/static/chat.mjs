@@ -9,6 +9,7 @@ const list = document.querySelector("#messages");
 const problem = document.querySelector("#problem");
 const title = document.querySelector("#title");
 let running = null;
+let answering = null;
 
 function show(text) {
   problem.textContent = text;
@@ -110,6 +111,7 @@ async function ask(text) {
         mine.querySelector(".text").textContent = data.question.text;
         mine.dataset.status = "complete";
         item = message("assistant", data.answer.deployment);
+        answering = `/api/conversations/${encodeURIComponent(id)}/messages/${encodeURIComponent(data.answer.id)}`;
         document.querySelector(".chat").scrollTop = Number.MAX_SAFE_INTEGER;
       } else if (name === "delta") {
         item.querySelector(".text").append(data.text);
@@ -145,14 +147,18 @@ form.addEventListener("submit", async (submitted) => {
       show(error instanceof TypeError ? "The connection broke. What came is kept." : error.message);
     }
   } finally {
-    running = null;
+    running = answering = null;
     send.disabled = false;
     stop.hidden = true;
     field.focus();
   }
 });
 
-stop.addEventListener("click", () => running?.abort());
+// The answer goes on without a connection: it is ended by name, and its end comes as an event.
+stop.addEventListener("click", () => {
+  if (answering) call(`${answering}/stop`, { method: "POST" }).catch((error) => show(error.message));
+  else running?.abort();
+});
 
 // An answer that another tab, or a process that died, left under way settles within seconds.
 if (list.querySelector('[data-status="streaming"]')) {

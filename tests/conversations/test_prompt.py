@@ -11,7 +11,7 @@ import pytest
 
 from secure_openai.conversations.attachments import Attachments
 from secure_openai.conversations.files import NO_IMAGES, NOT_KEPT, TOO_MANY, checked_file
-from secure_openai.conversations.turns import Turn, require_readable, written
+from secure_openai.conversations.prompt import PromptMessage, require_readable, written
 from secure_openai.conversations.window import newest_that_fit
 from secure_openai.errors import RequestError
 from secure_openai.policy.estimate import estimate_prompt_tokens
@@ -59,7 +59,7 @@ async def test_files_are_parts(attachments: Attachments) -> None:
     """Text first, then the files; a request with them passes the list of fields unchanged."""
     picture = await added(attachments, "a.webp", encoded("webp"))
     note = await added(attachments, "a.txt", SECRET.encode())
-    given = [Turn("system", "be brief"), Turn("user", "look", (picture, note))]
+    given = [PromptMessage("system", "be brief"), PromptMessage("user", "look", (picture, note))]
 
     messages = await written(given, ANNA, attachments, images=True)
 
@@ -77,7 +77,9 @@ async def test_anothers_file_is_none(attachments: Attachments) -> None:
     """Whatever a message names, only its owner's files are read."""
     note = await added(attachments, "a.txt", SECRET.encode())
 
-    messages = await written([Turn("user", "look", (note,))], BEN, attachments, images=True)
+    messages = await written(
+        [PromptMessage("user", "look", (note,))], BEN, attachments, images=True
+    )
 
     assert SECRET not in json.dumps(messages)
     assert NOT_KEPT in json.dumps(messages)
@@ -89,8 +91,8 @@ async def test_what_cannot_be_sent_is_said(attachments: Attachments) -> None:
     note = await added(attachments, "a.txt", SECRET.encode())
     await attachments.remove(ANNA, note.id)
     given = [
-        Turn("user", "first", (pictures[0], note)),
-        Turn("user", "then", tuple(pictures[1:])),
+        PromptMessage("user", "first", (pictures[0], note)),
+        PromptMessage("user", "then", tuple(pictures[1:])),
     ]
 
     seen = await written(given, ANNA, attachments, images=True)
@@ -131,6 +133,9 @@ def test_files_and_instructions_take_room() -> None:
     assert kept(900) == (["now"], 3)
     assert kept(2_000, attachments=(heavy,)) == (["now"], 3)
     assert kept(0, attachments=(heavy,), instruction="be brief") == (["be brief", "now"], 3)
-    light = sum(Turn.of(message).tokens for message in earlier) + Turn("user", "now").tokens
+    light = (
+        sum(PromptMessage.of(message).tokens for message in earlier)
+        + PromptMessage("user", "now").tokens
+    )
     assert kept(light) == ([*texts, "now"], 0)
     assert kept(light, instruction="be brief") == (["be brief", *texts[1:], "now"], 1)

@@ -1,4 +1,4 @@
-"""What a model is given of a message: its text, and the files that were sent with it."""
+"""What a model is given of messages: their text, and the files that were sent with them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from secure_openai.types import Attachment, Author, Deployment, JsonObject, Mess
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class PromptMessage:
     """A message as it goes to a model.
 
     Attributes:
@@ -34,8 +34,8 @@ class Turn:
     attachments: tuple[Attachment, ...] = ()
 
     @classmethod
-    def of(cls, message: Message) -> Turn:
-        """Return a stored message as a turn."""
+    def of(cls, message: Message) -> PromptMessage:
+        """Return a stored message as it goes to a model."""
         role = "user" if message.author is Author.USER else "assistant"
         return cls(role, message.text, message.attachments)
 
@@ -66,13 +66,13 @@ def require_readable(attachments: Sequence[Attachment], deployment: Deployment) 
 
 
 async def written(
-    turns: Sequence[Turn],
+    turns: Sequence[PromptMessage],
     owner: PrincipalId,
     attachments: Attachments,
     *,
     images: bool,
 ) -> list[JsonObject]:
-    """Return turns with their files, read from where they lie.
+    """Return messages with their files, read from where they lie.
 
     What cannot be sent has a sentence in its place: an image that the deployment does not read or
     that is one too many (the newest are sent), and a file that was removed.
