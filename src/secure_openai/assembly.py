@@ -13,6 +13,7 @@ import aiohttp
 
 from secure_openai.conversations.answers import Answers
 from secure_openai.conversations.attachments import Attachments
+from secure_openai.conversations.composing import Composer
 from secure_openai.conversations.feedback import Feedbacks
 from secure_openai.conversations.texts import SavedTexts
 from secure_openai.credential_settings import CredentialSettings
@@ -137,6 +138,7 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             ssl_context=outbound.ssl_context,
         )
         stack.push_async_callback(authorization.aclose)
+        texts = SavedTexts(stores.personal)
         attachments = Attachments(
             stores.personal, stores.attachments, total_bytes=settings.attachments_total_bytes
         )
@@ -156,6 +158,8 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
         answers = Answers(
             conversations=stores.conversations,
             pipeline=pipeline,
+            composer=Composer(pipeline=pipeline, attachments=attachments, texts=texts),
+            attachments=attachments,
             background=background,
             drain=drain,
             grace_seconds=settings.resume_grace_seconds,
@@ -171,7 +175,7 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             requests=stores.requests,
             notes=stores.notes,
             personal=stores.personal,
-            texts=SavedTexts(stores.personal),
+            texts=texts,
             feedback=Feedbacks(stores.personal, stores.conversations),
             attachments=attachments,
             exports=stores.exports,

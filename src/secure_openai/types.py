@@ -363,6 +363,7 @@ class Message:
         finish_reason: `stop`, `length`, `content_filter` … as the model said.
         note: One sentence for the reader: why it stopped, or what was left out of the window.
         attachments: The files that were sent with it.
+        instruction: Of a question, the saved instruction that it was asked with, by its id.
         parent: The message that it follows, of the same conversation; `None` for a first one.
             Those that follow the same one are siblings, and each begins a branch.
         etag: Changes with every write.
@@ -380,6 +381,7 @@ class Message:
     finish_reason: str | None = None
     note: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    instruction: str | None = None
     parent: MessageId | None = None
     etag: str = ""
 

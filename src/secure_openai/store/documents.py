@@ -133,6 +133,7 @@ def message_document(message: Message) -> JsonObject:
         "finish_reason": message.finish_reason,
         "note": message.note,
         "attachments": [attachment_document(one) for one in message.attachments],
+        "instruction": message.instruction,
         "parent": message.parent,
     }
 
@@ -155,6 +156,7 @@ def message_of(conversation_id: str, message_id: str, etag: str, document: JsonO
         finish_reason=document.get("finish_reason"),
         note=document.get("note"),
         attachments=tuple(map(attachment_of, document.get("attachments", ()))),
+        instruction=document.get("instruction"),
         parent=document.get("parent"),
         etag=etag,
     )
