@@ -1,0 +1,1 @@
+"""How the product looks at an organisation's: its name, its colours, what it says to its people."""
