@@ -9,8 +9,8 @@ create_app(settings)
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      sign_in  pages  preferences  chat  my_data  gateway  administration  custody  deployments
-      health
+      sign_in  pages  preferences  appearance  chat  my_data  gateway  administration  custody
+      deployments  health
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from starlette.responses import Response
 from secure_openai.assembly import assemble
 from secure_openai.edge import (
     administration,
+    appearance,
     chat,
     custody,
     deployments,
@@ -127,6 +128,7 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         pages,
         sign_in,
         preferences,
+        appearance,
         administration,
         custody,
         deployments,

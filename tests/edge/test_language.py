@@ -13,12 +13,13 @@ from secure_openai.edge.presentation import THEMES
 from tests.world import World
 
 FILES = assets.FOLDER.parent
-WRITTEN = re.compile(r'\bt\(\s*["\']([a-z0-9_.-]+)["\']\s*([~,)+])')
+WRITTEN = re.compile(r'\b(?:t|language)\(\s*["\']([a-z0-9_.-]+)["\']\s*([~,)+])')
 
 
 def used() -> set[str]:
     """Return every key that a template or a script names; `prefix.*` where a variable follows."""
-    sources = [*(FILES / "templates").rglob("*.html"), *assets.FOLDER.glob("*.mjs")]
+    scripts = assets.FOLDER.glob("*.mjs")
+    sources = [*(FILES / "templates").rglob("*.html"), *scripts, *FILES.rglob("*.py")]
     return {
         key + ("*" if after in "~+" else "")
         for path in sources

@@ -23,7 +23,7 @@ FOLDER = Path(str(files("secure_openai.edge") / "static"))
 
 _IMPORT = re.compile(r'^(?:import\s|} from )[^"]*"\./([\w-]+\.mjs)";$', re.MULTILINE)
 _TEXT = re.compile(r'\bt\("([a-z0-9_.-]+)"')
-_FOR_GOOD = "public, max-age=31536000, immutable"
+FOR_GOOD = "public, max-age=31536000, immutable"
 
 
 @cache
@@ -74,7 +74,7 @@ class Assets(StaticFiles):
         # Another digest is a neighbour's during a deployment: it gets ours, and keeps nothing.
         response = await super().get_response(rest or first, scope)
         current = bool(rest) and first == digest()
-        response.headers["Cache-Control"] = _FOR_GOOD if current else "no-cache"
+        response.headers["Cache-Control"] = FOR_GOOD if current else "no-cache"
         return response
 
 

@@ -1,7 +1,8 @@
 """How a page is made: its template, the reader's language and theme, and our own files.
 
 Every template knows `t` (what is said: `t("chat.send")`), `language`, `languages`, `theme`,
-`asset(name)`, `scripts(entry)`, `principal` (or `None`), `here` (the address) and `contact`.
+`asset(name)`, `scripts(entry)`, `principal` (or `None`), `here` (the address), `contact`, and what
+the organisation made its own: `look`, `product`, `logo` and `colours` (addresses, or `None`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from secure_openai.edge import assets
+from secure_openai.edge.appearance import logo_address, style_address
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.cookies import theme_cookie
 from secure_openai.edge.language import Language, language_of, languages
@@ -32,6 +34,8 @@ _TEMPLATES = Environment(
 def page(request: Request, name: str, *, status_code: int = 200, **values: object) -> Response:
     """Return a template as a page in the reader's language and theme."""
     language = language_of(request)
+    assembly = assembly_of(request)
+    look = assembly.appearance
     given = {
         "t": language,
         "language": language,
@@ -41,7 +45,11 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: objec
         "scripts": lambda entry: scripts(entry, language),
         "principal": getattr(request.state, "principal", None),
         "here": _here(request),
-        "contact": assembly_of(request).settings.contact,
+        "contact": assembly.settings.contact,
+        "look": look,
+        "product": look.name or language("common.name"),
+        "logo": logo_address(look),
+        "colours": style_address(look),
     }
     text = _TEMPLATES.get_template(name).render({**given, **values})
     return HTMLResponse(text, status_code=status_code, headers={"Vary": "Cookie, Accept-Language"})
