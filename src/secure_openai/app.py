@@ -10,7 +10,7 @@ create_app(settings)
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
       gateway  conversations  messages  answers  attachments  me  my_data  personal  feedback
-      quota  pages  sign_in  administration  custody  deployments  health
+      quota  pages  sign_in  preferences  appearance  administration  custody  deployments  health
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from importlib.resources import files
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -26,13 +25,13 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 
 from secure_openai.assembly import assemble
 from secure_openai.conversations.attachments import LARGEST_BYTES
 from secure_openai.edge import (
     administration,
     answers,
+    appearance,
     attachments,
     conversations,
     custody,
@@ -45,11 +44,13 @@ from secure_openai.edge import (
     my_data,
     pages,
     personal,
+    preferences,
     problems,
     quota,
     sign_in,
 )
 from secure_openai.edge.access import check_declared
+from secure_openai.edge.assets import STATIC_PATH, Assets
 from secure_openai.edge.middleware.drain import DrainMiddleware
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
 from secure_openai.edge.middleware.hosts import HostsMiddleware
@@ -63,8 +64,6 @@ from secure_openai.jobs.scheduler import scheduled
 from secure_openai.observation import sending_observations
 from secure_openai.settings import Settings
 from secure_openai.streams import Drain
-
-STATIC_PATH = "/static"
 
 SILENT: TelemetryConfig = {
     "auto_configure": False,
@@ -151,6 +150,8 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         attachments,
         pages,
         sign_in,
+        preferences,
+        appearance,
         administration,
         custody,
         deployments,
@@ -158,8 +159,7 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
     ):
         # Not include_router: it hides the routes from whoever checks what they declare.
         app.router.routes.extend(room.router.routes)
-    static = StaticFiles(directory=str(files("secure_openai.edge") / "static"))
-    app.mount(STATIC_PATH, static, name="static")
+    app.mount(STATIC_PATH, Assets(), name="static")
     check_declared(app, public_mounts=frozenset({STATIC_PATH}))
     return app
 

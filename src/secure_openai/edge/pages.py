@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 from fastapi import APIRouter
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from secure_openai.edge.access import (
     PEOPLE,
@@ -19,25 +16,18 @@ from secure_openai.edge.access import (
 )
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.cookies import delete_cookie, session_cookie
+from secure_openai.edge.language import language_of
 from secure_openai.edge.messages import shown_branch, turn_json
+from secure_openai.edge.presentation import page
 from secure_openai.edge.problems import headers_of, request_id_of
 from secure_openai.edge.sign_in import sign_in_address
 from secure_openai.errors import SecureOpenAIError, Unauthenticated
 from secure_openai.types import ConversationId, Operation
 
+TURNS = 40
+"""How much of a conversation a page opens with; earlier turns are loaded when they are wanted."""
+
 router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
-
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(str(files("secure_openai.edge") / "templates")),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-def _page(name: str, *, status_code: int = 200, **values: object) -> Response:
-    return HTMLResponse(_TEMPLATES.get_template(name).render(**values), status_code=status_code)
 
 
 @router.get("/")
@@ -49,9 +39,9 @@ async def home(request: Request) -> Response:
 
 @router.get("/signed-out")
 @public
-async def signed_out(request: Request) -> Response:  # noqa: ARG001 - every endpoint takes it
+async def signed_out(request: Request) -> Response:
     """Say that the session has ended."""
-    return _page("signed_out.html")
+    return page(request, "signed_out.html")
 
 
 @router.get("/conversations/{conversation_id}")
@@ -66,28 +56,26 @@ async def _chat_page(request: Request, conversation_id: ConversationId | None) -
     principal = principal_of(request)
     deployments = assembly.pipeline.deployments_for(principal, Operation.CHAT_COMPLETIONS)
     if not principal.roles & set(PEOPLE):
-        return _page(
-            "no_role.html", status_code=403, principal=principal, contact=assembly.settings.contact
-        )
+        return page(request, "no_role.html", status_code=403)
     mine = await assembly.conversations.list(
         principal.id, limit=50, continuation=request.query_params.get("continuation")
     )
     current, messages, earlier = None, [], None
     if conversation_id is not None:
         current = await assembly.conversations.get(principal.id, conversation_id)
-        page = await shown_branch(
+        found = await shown_branch(
             assembly.conversations,
             principal.id,
             conversation_id,
             leaf=request.query_params.get("leaf"),
-            limit=100,
+            limit=TURNS,
             continuation=request.query_params.get("before"),
         )
-        messages = [turn_json(turn) for turn in page.items]
-        earlier = page.continuation
-    return _page(
+        messages = [turn_json(turn) for turn in found.items]
+        earlier = found.continuation
+    return page(
+        request,
         "chat.html",
-        principal=principal,
         deployments=deployments,
         conversations=mine.items,
         continuation=mine.continuation,
@@ -116,11 +104,14 @@ async def error_page(request: Request, error: SecureOpenAIError) -> Response:
         )
         delete_cookie(again, settings, session_cookie(settings))
         return again
-    response = _page(
+    t = language_of(request)
+    title = t.of_problem(error.problem, error.title)
+    response = page(
+        request,
         "error.html",
         status_code=error.http_status,
-        title=error.title,
-        detail=error.detail or error.title,
+        title=title,
+        detail=error.detail or title,
         request_id=request_id_of(request),
     )
     response.headers.update(headers_of(error))
