@@ -38,6 +38,9 @@ def openai_error(response: httpx2.Response, status: int) -> dict[str, Any]:
 ROUTES = [
     ("GET", "/api/me"),
     ("GET", "/api/me/quota"),
+    ("GET", "/api/prompts"),
+    ("GET", "/api/me/notice"),
+    ("POST", "/api/me/notice/accept"),
     ("GET", "/api/me/instructions"),
     ("POST", "/api/me/instructions"),
     ("PUT", "/api/me/instructions/x"),
