@@ -37,20 +37,25 @@ async function call(path, options = {}) {
 async function conversation(text) {
   if (form.dataset.conversation) return form.dataset.conversation;
   const name = text.trim().split("\n", 1)[0].slice(0, 60);
-  const response = await call("/api/conversations", { method: "POST", body: JSON.stringify({ title: name }) });
+  const response = await call("/api/conversations", { method: "POST", body: "{}" });
   const created = await response.json();
   form.dataset.conversation = created.id;
-  title.textContent = created.title;
-  document.title = created.title;
   history.replaceState(null, "", `/conversations/${created.id}`);
   const item = document.createElement("li");
   const link = document.createElement("a");
   link.href = `/conversations/${created.id}`;
-  link.textContent = created.title;
   link.setAttribute("aria-current", "page");
   item.append(link);
   document.querySelector("#conversations").prepend(item);
+  named(name);
   return created.id;
+}
+
+function named(name) {
+  title.textContent = name;
+  document.title = name;
+  const link = document.querySelector('#conversations [aria-current="page"]');
+  if (link) link.textContent = name;
 }
 
 function message(author, name) {
@@ -121,6 +126,8 @@ async function ask(text) {
         finish(item, data.answer);
         follow();
         if (data.problem) show(explain(data.problem));
+      } else if (name === "title") {
+        named(data.title);
       }
     }
   } finally {
