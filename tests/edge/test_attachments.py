@@ -44,7 +44,6 @@ async def test_foreign_files_are_missing(world: World) -> None:
             f"{kept['id']}.txt",
             f"..%2f{kept['id']}",
             "%2e%2e%2f%2e%2e%2fetc%2fpasswd",
-            "a%00b",
             "x" * 500,
         ):
             problem(await ada.get(f"{PATH}/{name}"), 404)
