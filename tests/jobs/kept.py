@@ -13,16 +13,19 @@ from secure_openai.store.cosmos.audit import CosmosAuditStore
 from secure_openai.store.cosmos.conversations import CosmosConversationStore
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.cosmos.holds import CosmosHoldStore
+from secure_openai.store.cosmos.personal import CosmosPersonalStore
 from secure_openai.store.cosmos.requests import CosmosRequestStore
 from secure_openai.store.cosmos.sessions import CosmosSessionStore
 from secure_openai.store.cosmos.usage import CosmosUsageStore
 from secure_openai.store.holds import HoldStore
+from secure_openai.store.personal import PersonalStore
 from secure_openai.store.requests import RequestStore
 from secure_openai.store.sessions import SessionStore
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.holds import SqliteHoldStore
+from secure_openai.store.sqlite.personal import SqlitePersonalStore
 from secure_openai.store.sqlite.requests import SqliteRequestStore
 from secure_openai.store.sqlite.sessions import SqliteSessionStore
 from secure_openai.store.sqlite.usage import SqliteUsageStore
@@ -44,6 +47,7 @@ class Kept:
     sessions: SessionStore
     usage: UsageStore
     requests: RequestStore
+    personal: PersonalStore
     audit: AuditStore
 
     async def events(self, action: str) -> list[AuditEvent]:
@@ -74,6 +78,7 @@ async def opened_sqlite(path: Path) -> AsyncIterator[Kept]:
             SqliteSessionStore(database),
             SqliteUsageStore(database),
             SqliteRequestStore(database),
+            SqlitePersonalStore(database),
             audit,
         )
     finally:
@@ -94,6 +99,7 @@ async def opened_cosmos(url: str, name: str) -> AsyncIterator[Kept]:
             CosmosSessionStore(database),
             CosmosUsageStore(database),
             CosmosRequestStore(database),
+            CosmosPersonalStore(database),
             audit,
         )
     finally:

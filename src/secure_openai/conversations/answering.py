@@ -8,10 +8,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from secure_openai.completion import Completion
+from secure_openai.conversations.composing import Composed
 from secure_openai.conversations.draft import CHECKPOINT_SECONDS, Draft
 from secure_openai.conversations.events import Begun, Delta, Finished
 from secure_openai.conversations.running import Running, RunningAnswers
-from secure_openai.conversations.window import Window
 from secure_openai.errors import ModelError, PreconditionFailed, SecureOpenAIError
 from secure_openai.model.interface import ServerSentEvent
 from secure_openai.pipeline import Pipeline
@@ -43,14 +43,14 @@ class Asked:
     Attributes:
         conversation_id: In which conversation.
         deployment: By whom.
-        window: What they are sent.
+        prompt: What they are sent.
         begin: Stores what must be before they are asked; told which deployment answers.
         request_id: Of whoever asks.
     """
 
     conversation_id: ConversationId
     deployment: str
-    window: Window
+    prompt: Composed
     begin: Callable[[str], Awaitable[Begun]]
     request_id: str
 
@@ -112,10 +112,10 @@ class Answering:
 
     async def _answer(self, principal: Principal, asked: Asked, running: Running) -> None:
         request = check_chat_completions(
-            {"model": asked.deployment, "messages": asked.window.messages, "stream": True}
+            {"model": asked.deployment, "messages": asked.prompt.messages, "stream": True}
         )
         async with self._pipeline.run(
-            principal, request, request_id=asked.request_id
+            principal, request, request_id=asked.request_id, facts=asked.prompt.facts
         ) as completion:
             begun = await asked.begin(completion.admission.deployment.name)
             self._running.note(principal.id, begun.answer, running)

@@ -71,6 +71,8 @@ def exports_in(assembly: Assembly) -> Exports:
         conversations=assembly.conversations,
         sessions=assembly.sessions,
         usage=assembly.usage,
+        personal=assembly.personal,
+        attachments=assembly.attachments,
         audit=assembly.audit,
         requests=assembly.requests,
         blobs=assembly.exports,
@@ -85,6 +87,8 @@ def erasures_in(assembly: Assembly) -> Erasures:
         holds=assembly.holds,
         sessions=assembly.sessions,
         usage=assembly.usage,
+        personal=assembly.personal,
+        attachments=assembly.attachments,
         audit=assembly.audit,
         requests=assembly.requests,
         blobs=assembly.exports,
@@ -104,6 +108,7 @@ async def _retention(assembly: Assembly) -> JsonObject:
         assembly.conversations,
         assembly.audit,
         assembly.sessions.purge,
+        assembly.attachments.clear,
         days=assembly.policy.retention.conversation_days,
     )
 

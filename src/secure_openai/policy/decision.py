@@ -103,6 +103,12 @@ class Policy:
         """Return the request fields that pass for the principal besides those of the lists."""
         return frozenset().union(*(grant.fields for grant in self._grants_of(principal)))
 
+    def limits_for(self, principal: Principal, deployment: Deployment) -> Limits | None:
+        """Return what the principal may use of a deployment, or `None` where that is nothing."""
+        grants = self._grants_of(principal)
+        limits = [one.limits_of(deployment.name) for one in grants if one.allows(deployment.name)]
+        return most_generous(limits) if limits else None
+
     def admit(
         self,
         principal: Principal,
