@@ -60,3 +60,16 @@ def api(page: Page, method: str, path: str, json: object = None) -> object:
         }""",
         [method, path, json],
     )
+
+
+def forget(page: Page) -> None:
+    """Delete all of one's conversations."""
+    page.evaluate(
+        """async () => {
+          const {items} = await (await fetch("/api/conversations?limit=100")).json();
+          for (const {id, etag} of items) {
+            const headers = {"If-Match": `"${etag}"`};
+            await fetch(`/api/conversations/${id}`, {method: "DELETE", headers});
+          }
+        }"""
+    )

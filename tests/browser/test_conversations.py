@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import watched
-from tests.browser.person import answered, api, sign_in
+from tests.browser.person import answered, api, forget, sign_in
 from tests.system import System
 
 pytestmark = pytest.mark.browser
@@ -24,12 +24,7 @@ def mine(browser: Browser, system: System) -> Iterator[Page]:
     opened = context.new_page()
     sign_in(opened, system, "Ada")
     yield from watched(opened)
-    for item in api(opened, "GET", "/api/conversations?limit=100")["items"]:  # type: ignore[index]
-        opened.evaluate(
-            """([id, etag]) => fetch(`/api/conversations/${id}`,
-              {method: "DELETE", headers: {"If-Match": `"${etag}"`}})""",
-            [item["id"], item["etag"]],
-        )
+    forget(opened)
     context.close()
 
 
