@@ -9,9 +9,9 @@ create_app(settings)
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      gateway  conversations  messages  answers  attachments  me  my_data  personal  feedback
-      quota  pages  sign_in  preferences  appearance  administration  custody  deployments
-      health
+      gateway  conversations  messages  answers  attachments  me  my_data  notice  personal
+      feedback  quota  pages  sign_in  preferences  appearance  administration  custody
+      deployments  health
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from secure_openai.edge import (
     me,
     messages,
     my_data,
+    notice,
     pages,
     personal,
     preferences,
@@ -145,6 +146,7 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         answers,
         me,
         my_data,
+        notice,
         quota,
         personal,
         feedback,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from secure_openai.acceptances import Acceptances
 from secure_openai.appearance import Appearance
 from secure_openai.conversations.answers import Answers
 from secure_openai.conversations.attachments import Attachments
@@ -73,6 +74,7 @@ class Assembly:
     notes: NoteStore
     personal: PersonalStore
     texts: SavedTexts
+    acceptances: Acceptances
     feedback: Feedbacks
     attachments: Attachments
     exports: BlobStore
@@ -181,6 +183,11 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             notes=stores.notes,
             personal=stores.personal,
             texts=texts,
+            acceptances=Acceptances(
+                stores.personal,
+                digest=appearance.notice_digest,
+                where=f"{settings.public_url}/notice",
+            ),
             feedback=Feedbacks(stores.personal, stores.conversations),
             attachments=attachments,
             exports=stores.exports,

@@ -22,7 +22,8 @@
     │   ├── Unauthenticated             401
     │   ├── SignInFailed                400
     │   ├── IdentityProviderUnavailable 503
-    │   └── Forbidden                   403
+    │   ├── Forbidden                   403
+    │   └── NoticeNotAccepted           403  a person who has to read something first
     ├── CredentialUnavailable           503  we cannot prove ourselves to Azure
     ├── Refused                         403, 413 or 429 by its decision
     ├── ModelError                      502
@@ -265,6 +266,14 @@ class Forbidden(IdentityError):
     status = 403
     slug = "forbidden"
     title = "Your roles do not allow this"
+
+
+class NoticeNotAccepted(IdentityError):
+    """A person has not accepted the notice that the organisation puts before first use."""
+
+    status = 403
+    slug = "notice-not-accepted"
+    title = "Accept the notice first"
 
 
 class CredentialUnavailable(SecureOpenAIError):

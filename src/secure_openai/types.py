@@ -398,13 +398,23 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A titled tree of messages that one principal owns."""
+    """A titled tree of messages that one principal owns.
+
+    Attributes:
+        titled: Whether somebody gave it its title; until then it titles itself.
+        pinned: Whether its owner keeps it at the top.
+        discarded: Since when it is deleted for its owner, who may still take that back.
+        etag: Changes with every change of these.
+    """
 
     id: ConversationId
     owner: PrincipalId
     title: str
     created: datetime
     updated: datetime
+    titled: bool = True
+    pinned: bool = False
+    discarded: datetime | None = None
     etag: str = ""
 
 

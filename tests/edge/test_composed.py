@@ -53,7 +53,7 @@ async def blind(
 
 async def begun(http: httpx2.AsyncClient) -> str:
     """Begin a conversation; return the address of its messages."""
-    conversation = (await http.post("/api/conversations", json={})).json()
+    conversation = (await http.post("/api/conversations", json={"title": "x"})).json()
     return f"/api/conversations/{conversation['id']}/messages"
 
 

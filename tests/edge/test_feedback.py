@@ -24,7 +24,7 @@ def id_of(world: World, name: str) -> PrincipalId:
 
 async def answered(http: httpx2.AsyncClient) -> tuple[str, list[dict[str, Any]]]:
     """Have a question answered; return the conversation's id, and both messages."""
-    conversation = (await http.post("/api/conversations", json={})).json()
+    conversation = (await http.post("/api/conversations", json={"title": "x"})).json()
     messages = f"/api/conversations/{conversation['id']}/messages"
     asked = {"text": "a secret question", "deployment": "scripted"}
     assert (await http.post(messages, json=asked)).status_code == 200

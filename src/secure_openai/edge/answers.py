@@ -1,6 +1,7 @@
 """Answers in the JSON API: asked for, asked for again, continued, listened to, stopped.
 
-Every answer is a stream of events: `begin`, then `delta` …, then `end`. A refusal is an ordinary
+Every answer is a stream of events: `begin`, then `delta` …, then `end`, and `title` where the
+conversation has titled itself. A refusal is an ordinary
 problem response; what breaks an answer off is told in `end`. The answer does not depend on the
 connection: who comes back within the grace gets what came meanwhile (WHATWG HTML, 9.2.4 "The
 Last-Event-ID header").

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -21,11 +23,14 @@ from secure_openai.edge.messages import shown_branch, turn_json
 from secure_openai.edge.presentation import page
 from secure_openai.edge.problems import headers_of, request_id_of
 from secure_openai.edge.sign_in import sign_in_address
-from secure_openai.errors import SecureOpenAIError, Unauthenticated
+from secure_openai.errors import NoticeNotAccepted, SecureOpenAIError, Unauthenticated
 from secure_openai.types import ConversationId, Operation
 
 TURNS = 40
 """How much of a conversation a page opens with; earlier turns are loaded when they are wanted."""
+
+NOTICE_PATH = "/notice"
+"""Where a person reads the notice and accepts it."""
 
 router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
 
@@ -104,6 +109,12 @@ async def error_page(request: Request, error: SecureOpenAIError) -> Response:
         )
         delete_cookie(again, settings, session_cookie(settings))
         return again
+    if isinstance(error, NoticeNotAccepted) and request.method == "GET":
+        return RedirectResponse(
+            f"{NOTICE_PATH}?{urlencode({'return_to': request.url.path})}",
+            status_code=303,
+            headers=headers_of(error),
+        )
     t = language_of(request)
     title = t.of_problem(error.problem, error.title)
     response = page(

@@ -57,6 +57,9 @@ def conversation_document(conversation: Conversation) -> JsonObject:
         "title": conversation.title,
         "created": time_text(conversation.created),
         "updated": time_text(conversation.updated),
+        "titled": conversation.titled,
+        "pinned": conversation.pinned,
+        "discarded": time_text(conversation.discarded),
     }
 
 
@@ -70,6 +73,10 @@ def conversation_of(
         title=document["title"],
         created=datetime.fromisoformat(document["created"]),
         updated=datetime.fromisoformat(document["updated"]),
+        # Of one that was stored without these its owner has chosen the title.
+        titled=document.get("titled", True) is not False,
+        pinned=document.get("pinned") is True,
+        discarded=time_of(document.get("discarded")),
         etag=etag,
     )
 

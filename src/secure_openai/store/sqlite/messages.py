@@ -16,10 +16,10 @@ from secure_openai.store.sqlite.rows import (
     NO_CONVERSATION,
     MessageRow,
     conversation_in,
+    ending,
     message_in,
     message_row,
     new_etag,
-    plausible,
 )
 from secure_openai.types import (
     Clock,
@@ -125,7 +125,7 @@ class SqliteMessages:
     ) -> Page[Message]:
         """Return a conversation's messages in the order in which they were stored."""
         place = ("messages", owner.key, conversation_id, newest_first)
-        after = values_of(continuation, place, plausible)
+        after = values_of(continuation, place, ending(int))
         statement, begin = NEWEST_FIRST if newest_first else OLDEST_FIRST
 
         def work(connection: sqlite3.Connection) -> list[MessageRow]:
@@ -150,7 +150,7 @@ class SqliteMessages:
     ) -> Page[Turn]:
         """Return the messages from `leaf` up to a first one, the last said first."""
         place = ("branch", owner.key, conversation_id)
-        _, *following = values_of(continuation, place, plausible) or (0,)
+        _, *following = values_of(continuation, place, ending(int, str)) or (0,)
         key = (owner.key, conversation_id)
 
         def work(connection: sqlite3.Connection) -> Page[Turn]:
@@ -218,7 +218,7 @@ def _next_position(
     row: tuple[int] | None = connection.execute(
         "UPDATE conversation SET next_position = next_position + 1, updated = ?,"
         " document = json_set(document, '$.updated', ?)"
-        " WHERE owner = ? AND id = ? RETURNING next_position - 1",
+        " WHERE owner = ? AND id = ? AND discarded IS NULL RETURNING next_position - 1",
         (now.timestamp(), time_text(now), owner.key, conversation_id),
     ).fetchone()
     if row is None:

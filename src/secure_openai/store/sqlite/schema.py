@@ -128,6 +128,11 @@ MIGRATIONS = (
     """,
     # What a message follows: '' for none. The trigger lines up what the program before appends.
     """
+    ALTER TABLE conversation ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE conversation ADD COLUMN discarded TEXT;
+    CREATE INDEX conversation_by_pin
+        ON conversation (owner, discarded IS NULL, pinned DESC, updated DESC, id DESC);
+    CREATE INDEX conversation_discarded ON conversation (discarded) WHERE discarded IS NOT NULL;
     ALTER TABLE message ADD COLUMN parent TEXT;
     UPDATE message SET parent = coalesce((
         SELECT before.id FROM message AS before
