@@ -9,14 +9,16 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from secure_openai.conversations.export import as_json, as_markdown, disposition
 from secure_openai.edge.access import PEOPLE, SecuredRoute, principal_of, requires
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import Body, body_of, etag_of, limit_of
 from secure_openai.errors import RequestError
 from secure_openai.policy.text import check_text
-from secure_openai.types import Conversation, ConversationId, JsonObject
+from secure_openai.types import Conversation, ConversationId, JsonObject, MessageId
 
 TITLE_CHARACTERS = 200
+SEARCH_CHARACTERS = 200
 DEFAULT_TITLE = "New conversation"
 
 router = APIRouter(route_class=SecuredRoute, prefix="/api", tags=["chat"])
@@ -51,7 +53,13 @@ class Change(Body):
 @router.get("/conversations")
 @requires(*PEOPLE)
 async def list_conversations(request: Request) -> Response:
-    """Return one's own conversations, pinned ones first, then the most recent."""
+    """Return one's own conversations, pinned ones first, then the most recent; or those found.
+
+    With `search`, those that hold the text, each with the message that does and what stands around
+    it there. A page of these may be short and yet have a continuation.
+    """
+    if "search" in request.query_params:
+        return await _search(request, request.query_params["search"])
     page = await assembly_of(request).conversations.list(
         principal_of(request).id,
         limit=limit_of(request, default=50, largest=100),
@@ -63,6 +71,27 @@ async def list_conversations(request: Request) -> Response:
             "continuation": page.continuation,
         }
     )
+
+
+async def _search(request: Request, text: str) -> Response:
+    wanted = check_text(text, pointer="/search").strip()
+    if not 0 < len(wanted) <= SEARCH_CHARACTERS:
+        raise RequestError(f"Write search as a text of 1 to {SEARCH_CHARACTERS} characters.")
+    page = await assembly_of(request).conversations.search(
+        principal_of(request).id,
+        wanted,
+        limit=limit_of(request, default=20, largest=100),
+        continuation=request.query_params.get("continuation"),
+    )
+    items = [
+        {
+            **conversation_json(found.conversation),
+            "message": found.message,
+            "excerpt": found.excerpt,
+        }
+        for found in page.items
+    ]
+    return JSONResponse({"items": items, "continuation": page.continuation})
 
 
 @router.post("/conversations")
@@ -129,6 +158,27 @@ async def restore_conversation(request: Request, conversation_id: str) -> Respon
             principal_of(request).id, ConversationId(conversation_id)
         )
     )
+
+
+@router.get("/conversations/{conversation_id}/export")
+@requires(*PEOPLE)
+async def export_conversation(request: Request, conversation_id: str) -> Response:
+    """Offer a conversation as a file: `markdown` of the branch through `leaf`, or `json` of all."""
+    kept, owner = assembly_of(request).conversations, principal_of(request).id
+    wanted, leaf = ConversationId(conversation_id), request.query_params.get("leaf")
+    match request.query_params.get("format"):
+        case "json":
+            conversation, content = await as_json(kept, owner, wanted)
+            media_type, ending = "application/json", "json"
+        case "markdown":
+            conversation, content = await as_markdown(
+                kept, owner, wanted, leaf=None if leaf is None else MessageId(leaf)
+            )
+            media_type, ending = "text/markdown; charset=utf-8", "md"
+        case _:
+            raise RequestError("Write format as markdown or json.")
+    named = {"Content-Disposition": disposition(conversation.title, ending)}
+    return Response(content, media_type=media_type, headers=named)
 
 
 def conversation_json(conversation: Conversation) -> JsonObject:

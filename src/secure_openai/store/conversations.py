@@ -50,6 +50,21 @@ class Turn:
     siblings: tuple[MessageId, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A conversation that a search has found.
+
+    Attributes:
+        conversation: Which.
+        message: The newest message that holds the text; `None` where only the title does.
+        excerpt: What stands around it there, on one line.
+    """
+
+    conversation: Conversation
+    message: MessageId | None
+    excerpt: str | None
+
+
 class ConversationStore(Protocol):
     """Keeps conversations and their messages.
 
@@ -85,6 +100,24 @@ class ConversationStore(Protocol):
             limit: How many to return at most.
             continuation: Where the page before ended.
             discarded: Return those that were discarded, and only them.
+
+        Raises:
+            RequestError: `continuation` is not one that this store gave to this owner.
+        """
+        ...
+
+    async def search(
+        self,
+        owner: PrincipalId,
+        text: str,
+        *,
+        limit: int = 20,
+        continuation: str | None = None,
+    ) -> Page[Found]:
+        """Return the owner's conversations that hold a text in any case, the last updated first.
+
+        Title and messages are looked through, of every branch. One call looks through no more than
+        it can in a moment: a page may be short, even empty, and yet go on.
 
         Raises:
             RequestError: `continuation` is not one that this store gave to this owner.

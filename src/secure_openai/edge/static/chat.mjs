@@ -51,12 +51,13 @@ const messages = (...more) => path("conversations", chat.dataset.conversation, "
 async function begin(text) {
   if (chat.dataset.conversation) return;
   const title = text.trim().split("\n", 1)[0].slice(0, 60);
-  const created = await read("/api/conversations", { method: "POST", json: title ? { title } : {} });
+  const created = await read("/api/conversations", { method: "POST", json: {} });
   chat.dataset.conversation = created.id;
   chat.dataset.empty = "false";
   document.querySelector("#welcome")?.remove();
   history.replaceState(null, "", `/conversations/${encodeURIComponent(created.id)}`);
-  keep(created);
+  // Until it has titled itself, it is called by the first words.
+  keep({ ...created, title });
 }
 
 function busy(yes) {

@@ -18,7 +18,7 @@ from datetime import datetime
 
 from secure_openai.errors import AlreadyStored, LegalHold, NotFound, PreconditionFailed
 from secure_openai.store.continuation import token, values_of
-from secure_openai.store.conversations import UNDO
+from secure_openai.store.conversations import UNDO, Found
 from secure_openai.store.cosmos.container import ETAG, Replace
 from secure_openai.store.cosmos.contention import contended, until_decided
 from secure_openai.store.cosmos.conversation_items import (
@@ -33,13 +33,12 @@ from secure_openai.store.cosmos.conversation_items import (
 )
 from secure_openai.store.cosmos.holds import HOLDS, covered, unchanged
 from secure_openai.store.cosmos.messages import CosmosMessages
+from secure_openai.store.cosmos.search import found_in
+from secure_openai.store.cosmos.timeline import AFTER_ALL, KEPT_BY_ITS_OWNER, MINE, RECENT, end_of
 from secure_openai.store.documents import time_text
 from secure_openai.store.holds import KEPT
 from secure_openai.types import Conversation, ConversationId, JsonObject, Page, PrincipalId
 
-KEPT_BY_ITS_OWNER = "(NOT IS_DEFINED(c.discarded) OR IS_NULL(c.discarded))"
-MINE = "SELECT * FROM c WHERE c.owner = @owner AND c.kind = 'conversation'"
-RECENT = "AND c.updated <= @updated ORDER BY c.updated DESC"
 PARTS = (
     f"{MINE} AND {KEPT_BY_ITS_OWNER} AND c.pinned = true {RECENT}",
     f"{MINE} AND {KEPT_BY_ITS_OWNER} AND (NOT IS_DEFINED(c.pinned) OR c.pinned = false) {RECENT}",
@@ -47,9 +46,6 @@ PARTS = (
 """The list, in its order: those pinned, then the others."""
 
 DISCARDED = (f"{MINE} AND NOT {KEPT_BY_ITS_OWNER} {RECENT}",)
-AFTER_ALL = "9999"
-"""Later than any time as stored."""
-
 UNUSED = (
     "SELECT * FROM c WHERE c.kind = 'conversation' AND c.updated < @since"
     f" AND c.updated >= @updated AND {KEPT_BY_ITS_OWNER} ORDER BY c.updated"
@@ -106,9 +102,20 @@ class CosmosConversationStore(CosmosMessages):
             items = [item for item in found if item["conversation"] not in seen]
             shown += [conversation_in(owner, item) for item in items[:room]]
             if len(items) > room:
-                return Page(shown, token(place, (part, *_end(items[:room], tuple(end)))))
+                return Page(shown, token(place, (part, *end_of(items[:room], tuple(end)))))
             end = []
         return Page(shown)
+
+    async def search(
+        self,
+        owner: PrincipalId,
+        text: str,
+        *,
+        limit: int = 20,
+        continuation: str | None = None,
+    ) -> Page[Found]:
+        """Return the owner's conversations that hold a text, the last updated first."""
+        return await found_in(self._container, owner, text, limit=limit, continuation=continuation)
 
     async def get(self, owner: PrincipalId, conversation_id: ConversationId) -> Conversation:
         """Return one conversation."""
@@ -239,7 +246,7 @@ class CosmosConversationStore(CosmosMessages):
         page = [conversation_in(PrincipalId.parse(item["owner"]), item) for item in items[:limit]]
         if len(items) <= limit:
             return Page(page)
-        return Page(page, token(place, _end(items[:limit], end)))
+        return Page(page, token(place, end_of(items[:limit], end)))
 
     async def finish_deletions(self, *, limit: int = 100) -> int:
         """Remove what was discarded longer ago than `UNDO`, and clear what is not cleared yet.
@@ -248,20 +255,3 @@ class CosmosConversationStore(CosmosMessages):
             StoreError: The store cannot be reached; the rest waits for the next call.
         """
         return await self._deletions.finish(before=self._clock() - UNDO, limit=limit)
-
-
-def _end(shown: list[JsonObject], before: tuple[object, ...]) -> tuple[object, ...]:
-    """Return where a page of a list by time ends: a time, and which of that time were shown.
-
-    Two may have been updated at the same instant, in no certain order: the ones of the last instant
-    that were shown already are asked for again, and left out then.
-
-    Args:
-        shown: The page.
-        before: Where the page before ended.
-    """
-    if not shown:
-        return before
-    last = shown[-1]["updated"]
-    earlier = before[1:] if before[:1] == (last,) else ()
-    return (last, *earlier, *(one["conversation"] for one in shown if one["updated"] == last))

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from secure_openai.errors import LegalHold, NotFound, PreconditionFailed
 from secure_openai.store.continuation import token, values_of
-from secure_openai.store.conversations import UNDO
+from secure_openai.store.conversations import UNDO, Found
 from secure_openai.store.documents import (
     conversation_document,
     conversation_of,
@@ -27,6 +27,7 @@ from secure_openai.store.sqlite.rows import (
     new_etag,
     stored_conversation,
 )
+from secure_openai.store.sqlite.search import found_in
 from secure_openai.types import Conversation, ConversationId, Page, PrincipalId
 
 BEFORE_ALL = (float("-inf"), "")
@@ -99,6 +100,21 @@ class SqliteConversationStore(SqliteMessages):
             for _, _, conversation_id, etag, document in rows[:limit]
         ]
         return Page(items, token(place, rows[limit - 1][:3]) if len(rows) > limit else None)
+
+    async def search(
+        self,
+        owner: PrincipalId,
+        text: str,
+        *,
+        limit: int = 20,
+        continuation: str | None = None,
+    ) -> Page[Found]:
+        """Return the owner's conversations that hold a text, the last updated first."""
+
+        def work(connection: sqlite3.Connection) -> Page[Found]:
+            return found_in(connection, owner, text, limit=limit, continuation=continuation)
+
+        return await self._database.read(work)
 
     async def get(self, owner: PrincipalId, conversation_id: ConversationId) -> Conversation:
         """Return one conversation."""

@@ -21,6 +21,7 @@ from secure_openai.store.sqlite.rows import (
     message_row,
     new_etag,
 )
+from secure_openai.store.sqlite.signatures import sign, sign_again
 from secure_openai.types import (
     Clock,
     ConversationId,
@@ -63,16 +64,21 @@ class SqliteMessages:
 
         def work(connection: sqlite3.Connection) -> tuple[Message, ...]:
             last: dict[ConversationId, MessageId | None] = {}
+            first: dict[ConversationId, int] = {}
             written = []
             for message in messages:
                 mine = message.conversation_id
                 position = _next_position(connection, owner, mine, self._clock())
                 if mine not in last:
+                    first[mine] = position
                     last[mine] = _checked_parent(connection, owner, mine, parent)
                 one = replace(message, etag=new_etag(), parent=last[mine])
                 _insert(connection, owner, position, one)
                 last[mine] = one.id
                 written.append(one)
+            for mine, place in first.items():
+                texts = [one.text for one in messages if one.conversation_id == mine]
+                sign(connection, owner.key, mine, texts, first=place)
             return tuple(written)
 
         return await self._database.write(work)
@@ -99,6 +105,11 @@ class SqliteMessages:
                     position,
                 ),
             )
+            known = str(loads(document)["text"])
+            # Of an answer that grows only what is new, and the end of what it joins.
+            new = written.text[max(0, len(known) - 2) :]
+            said = new if written.text.startswith(known) else written.text
+            sign_again(connection, owner.key, message.conversation_id, said, at=position)
             return written
 
         return await self._database.write(work)
