@@ -33,6 +33,7 @@ from secure_openai.observation import PROVIDERS, gauged
 from secure_openai.outbound import Outbound
 from secure_openai.pipeline import Pipeline
 from secure_openai.policy.decision import Policy
+from secure_openai.presence import Presence
 from secure_openai.sessions import Sessions
 from secure_openai.settings import ModelSource, Settings
 from secure_openai.store.audit import AuditStore
@@ -42,7 +43,9 @@ from secure_openai.store.holds import HoldStore
 from secure_openai.store.notes import NoteStore
 from secure_openai.store.requests import RequestStore
 from secure_openai.store.seals import Seals
+from secure_openai.store.sightings import SightingStore
 from secure_openai.store.signing import Signer
+from secure_openai.store.tallies import TallyStore
 from secure_openai.store.usage import UsageStore
 from secure_openai.stores import open_stores
 from secure_openai.streams import Background, Drain, running
@@ -66,12 +69,15 @@ class Assembly:
     notes: NoteStore
     exports: BlobStore
     usage: UsageStore
+    tallies: TallyStore
     audit: AuditStore
     seals: Seals
     signer: Signer
     model: Model
     tokens: TokenValidator
     sessions: Sessions
+    sightings: SightingStore
+    presence: Presence
     pipeline: Pipeline
     deployments: Deployments
     answers: Answers
@@ -153,6 +159,7 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             notes=stores.notes,
             exports=stores.exports,
             usage=stores.usage,
+            tallies=stores.tallies,
             audit=stores.audit,
             seals=stores.seals,
             signer=stores.signer,
@@ -167,6 +174,8 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
                 absolute=timedelta(hours=settings.session_absolute_hours),
                 roles_check=timedelta(minutes=settings.roles_check_minutes),
             ),
+            sightings=stores.sightings,
+            presence=Presence(stores.sightings, background),
             pipeline=pipeline,
             deployments=deployments,
             answers=Answers(

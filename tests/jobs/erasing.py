@@ -45,6 +45,7 @@ class Attending:
         return Exports(
             conversations=self.kept.conversations,
             sessions=self._sessions,
+            sightings=self.kept.sightings,
             usage=self.kept.usage,
             audit=self.kept.audit,
             requests=self.kept.requests,
@@ -60,6 +61,7 @@ class Attending:
             conversations=self.kept.conversations,
             holds=self.kept.holds,
             sessions=self._sessions,
+            sightings=self.kept.sightings,
             usage=self.kept.usage,
             audit=self.kept.audit,
             requests=self.kept.requests,

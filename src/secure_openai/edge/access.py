@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
-from secure_openai.edge.authentication import authenticate
+from secure_openai.edge.authentication import assembly_of, authenticate
 from secure_openai.edge.recording import record
 from secure_openai.errors import ConfigurationError, Forbidden, Unauthenticated
 from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES, Principal
@@ -122,6 +122,8 @@ async def _admit(endpoint: Callable[..., Any], request: Request) -> None:
     if access.public:
         return
     principal = await authenticate(request)
+    if principal is not None:
+        assembly_of(request).presence.note(principal)
     try:
         access.admit(principal)
     except Forbidden:

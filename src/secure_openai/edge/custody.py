@@ -149,7 +149,8 @@ async def _place(
         "hold.placed",
         administrator,
         reason="administrator",
-        facts={"of": principal.key, "conversation": conversation},
+        facts={"conversation": conversation},
+        of=principal,
     )
     return JSONResponse(hold_json(hold))
 
@@ -166,7 +167,8 @@ async def _lift(
         "hold.lifted",
         administrator,
         reason="administrator",
-        facts={"of": principal.key, "conversation": conversation},
+        facts={"conversation": conversation},
+        of=principal,
     )
     return Response(status_code=204)
 

@@ -127,7 +127,8 @@ async def asked(request: Request, of: PrincipalId, kind: RequestKind) -> Respons
         f"{kind.value}.asked",
         principal,
         reason="asked" if mine else "administrator",
-        facts={"of": of.key, "request": stored.id},
+        facts={"request": stored.id},
+        of=of,
     )
     return JSONResponse(request_json(stored), status_code=202)
 

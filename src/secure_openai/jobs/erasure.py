@@ -28,6 +28,7 @@ from secure_openai.store.requests import (
     export_name,
     exports_of,
 )
+from secure_openai.store.sightings import SightingStore
 from secure_openai.store.usage import UsageStore
 from secure_openai.types import Clock, Conversation, JsonObject, utc_now
 
@@ -39,6 +40,7 @@ class Erasures:
         conversations: Where nothing is left of what was there when it was asked.
         holds: What stands in the way.
         sessions: Where nobody stays signed in.
+        sightings: Where names are forgotten.
         usage: Where counts go last.
         audit: Where it is recorded.
         requests: Where it says how far it has come.
@@ -51,6 +53,7 @@ class Erasures:
         conversations: ConversationStore,
         holds: HoldStore,
         sessions: Sessions,
+        sightings: SightingStore,
         usage: UsageStore,
         audit: AuditStore,
         requests: RequestStore,
@@ -60,6 +63,7 @@ class Erasures:
         self._conversations = conversations
         self._holds = holds
         self._sessions = sessions
+        self._sightings = sightings
         self._usage = usage
         self._audit = audit
         self._requests = requests
@@ -95,8 +99,10 @@ class Erasures:
         )
 
     async def _erase(self, request: DataRequest) -> JsonObject:
+        sessions = await self._sessions.revoke(request.principal)
+        await self._sightings.erase(request.principal)
         return {
-            "sessions": await self._sessions.revoke(request.principal),
+            "sessions": sessions,
             "conversations": await self._conversations_left(request),
             "exports": await self._drop_exports(request),
         }

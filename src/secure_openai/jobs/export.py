@@ -1,7 +1,8 @@
 """Put what is kept of a principal into one file that they can fetch.
 
-The file is JSON: conversations with their messages, sessions without what opens them, usage by day,
-requests like this one, and the audit's records of what the principal did.
+The file is JSON: conversations with their messages, sessions without what opens them, when and with
+which name and roles they were last seen, usage by day, requests like this one, and the audit's
+records of what the principal did.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from secure_openai.store.requests import (
     request_document,
 )
 from secure_openai.store.sessions import Session
+from secure_openai.store.sightings import SightingStore, sighting_document
 from secure_openai.store.usage import UsageStore
 from secure_openai.types import Clock, Conversation, JsonObject, PrincipalId, utc_now
 
@@ -42,6 +44,7 @@ class Exports:
     Args:
         conversations: Part of what is exported.
         sessions: The same.
+        sightings: The same.
         usage: The same.
         audit: The same, and where it is recorded that an export was made.
         requests: Where it says so to whoever asked.
@@ -54,6 +57,7 @@ class Exports:
         *,
         conversations: ConversationStore,
         sessions: Sessions,
+        sightings: SightingStore,
         usage: UsageStore,
         audit: AuditStore,
         requests: RequestStore,
@@ -63,6 +67,7 @@ class Exports:
     ) -> None:
         self._conversations = conversations
         self._sessions = sessions
+        self._sightings = sightings
         self._usage = usage
         self._audit = audit
         self._requests = requests
@@ -152,6 +157,7 @@ class Exports:
 
     async def _document(self, request: DataRequest, room: _Room) -> JsonObject:
         principal = request.principal
+        sighting = await self._sightings.get(principal)
         return {
             "version": VERSION,
             "principal": {"tid": principal.tid, "oid": principal.oid},
@@ -161,6 +167,7 @@ class Exports:
                 await self._conversation(one, room)
                 async for one in every(self._conversations, principal)
             ],
+            "seen": None if sighting is None else sighting_document(sighting),
             "sessions": [_session(one) for one in await self._sessions.of(principal)],
             "usage": [
                 {**asdict(one), "principal": principal.key}

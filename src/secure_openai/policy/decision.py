@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from secure_openai.errors import PolicyError, Refused
 from secure_openai.policy.document import ROLES, Document, Grant, read_policy
+from secure_openai.policy.prices import Prices
 from secure_openai.types import Decision, Deployment, Limits, Operation, Principal, Reason
 
 
@@ -40,13 +41,17 @@ class Policy:
     """The policy file, read.
 
     Attributes:
+        document: What the file says.
         retention: How long things are kept.
+        prices: What tokens cost.
     """
 
     def __init__(self, document: Document) -> None:
         self._grants = document.grants
         self._aliases = document.aliases
+        self.document = document
         self.retention = document.retention
+        self.prices = Prices(document.prices)
 
     @classmethod
     def parse(cls, text: str, *, source: str = "policy.toml") -> Policy:
@@ -172,6 +177,13 @@ class Policy:
         if answer_tokens is not None:
             each = min(each, answer_tokens)
         return Admittance(deployment, limits, each)
+
+    def limits_for(self, principal: Principal, deployment: str) -> Limits | None:
+        """Return the limits of a principal for a deployment, or `None` where it may not use it."""
+        allowing = [grant for grant in self._grants_of(principal) if grant.allows(deployment)]
+        if not allowing:
+            return None
+        return most_generous([grant.limits_of(deployment) for grant in allowing])
 
     def _grants_of(self, principal: Principal) -> list[Grant]:
         # Only roles of the principal's own kind count: an application is never a user or admin.
