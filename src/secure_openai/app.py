@@ -9,7 +9,8 @@ create_app(settings)
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      sign_in  pages  chat  my_data  gateway  administration  custody  deployments  health
+      sign_in  pages  preferences  appearance  chat  my_data  gateway  administration  custody
+      deployments  health
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from importlib.resources import files
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -25,11 +25,11 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 
 from secure_openai.assembly import assemble
 from secure_openai.edge import (
     administration,
+    appearance,
     chat,
     custody,
     deployments,
@@ -37,10 +37,12 @@ from secure_openai.edge import (
     health,
     my_data,
     pages,
+    preferences,
     problems,
     sign_in,
 )
 from secure_openai.edge.access import check_declared
+from secure_openai.edge.assets import STATIC_PATH, Assets
 from secure_openai.edge.middleware.drain import DrainMiddleware
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
 from secure_openai.edge.middleware.hosts import HostsMiddleware
@@ -54,8 +56,6 @@ from secure_openai.jobs.scheduler import scheduled
 from secure_openai.observation import sending_observations
 from secure_openai.settings import Settings
 from secure_openai.streams import Drain
-
-STATIC_PATH = "/static"
 
 SILENT: TelemetryConfig = {
     "auto_configure": False,
@@ -127,6 +127,8 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         my_data,
         pages,
         sign_in,
+        preferences,
+        appearance,
         administration,
         custody,
         deployments,
@@ -134,8 +136,7 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
     ):
         # Not include_router: it hides the routes from whoever checks what they declare.
         app.router.routes.extend(room.router.routes)
-    static = StaticFiles(directory=str(files("secure_openai.edge") / "static"))
-    app.mount(STATIC_PATH, static, name="static")
+    app.mount(STATIC_PATH, Assets(), name="static")
     check_declared(app, public_mounts=frozenset({STATIC_PATH}))
     return app
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from secure_openai.appearance import Appearance
 from secure_openai.conversations.answers import Answers
 from secure_openai.credential_settings import CredentialSettings
 from secure_openai.deployments import Deployments
@@ -63,6 +64,7 @@ class Assembly:
     outbound: Outbound
     credential: Credential | None
     policy: Policy
+    appearance: Appearance
     conversations: ConversationStore
     holds: HoldStore
     requests: RequestStore
@@ -95,9 +97,11 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
 
     Raises:
         PolicyError: The policy file is not usable.
+        AppearanceError: The appearance file is not usable.
         StartError: The data folder or the CA bundle is not usable, or a client is not installed.
     """
     policy = Policy.load(settings.policy)
+    appearance = Appearance.load(settings.appearance)
     async with AsyncExitStack() as stack:
         outbound = Outbound.of(settings)
         http = await stack.enter_async_context(outbound.session())
@@ -153,6 +157,7 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             outbound=outbound,
             credential=credential,
             policy=policy,
+            appearance=appearance,
             conversations=stores.conversations,
             holds=stores.holds,
             requests=stores.requests,

@@ -4,6 +4,7 @@
     ├── ConfigurationError              the process does not start
     │   ├── SettingsError
     │   ├── PolicyError
+    │   ├── AppearanceError
     │   ├── StartError                  a taken port, a missing model, an unwritable folder
     │   └── ProofError                  what cannot be read as an estate
     │       └── AssumptionError         a file of assumptions or of accepted findings
@@ -119,6 +120,10 @@ class SettingsError(ConfigurationError):
 
 class PolicyError(ConfigurationError):
     """The policy file is not usable; each problem begins with its line number."""
+
+
+class AppearanceError(ConfigurationError):
+    """The appearance file is not usable; each problem begins with its line number."""
 
 
 class StartError(ConfigurationError):

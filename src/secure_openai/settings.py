@@ -83,6 +83,12 @@ class Settings(ModelSettings, StoreSettings):
         default=None, description="The policy file; the one that ships with the package unless set."
     )
 
+    appearance: Path | None = Field(
+        default=None,
+        description="The appearance file: name, logo, colours, welcome, notice, prompts and links; "
+        "everything looks as it ships unless set.",
+    )
+
     federation_audience: str = Field(
         default="",
         description="In Azure: audience of the assertion that the managed identity vouches with; "
@@ -119,7 +125,7 @@ class Settings(ModelSettings, StoreSettings):
     def _split_names(cls, value: object) -> object:
         return split(value)
 
-    @field_validator("policy", mode="before")
+    @field_validator("policy", "appearance", mode="before")
     @classmethod
     def _no_path(cls, value: object) -> object:
         # An empty path would be the folder that we stand in.

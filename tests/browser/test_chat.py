@@ -41,6 +41,7 @@ def test_a_user_signs_in_chats_reloads_and_signs_out(page: Page, system: System)
     expect(page.locator(".message.assistant .text")).to_have_text(re.compile(re.escape(text[:20])))
 
     address = page.url
+    page.locator(".account").click()
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(f"{system.url}/signed-out")
     page.goto(address)

@@ -14,6 +14,7 @@ from typing import Any
 from secure_openai.errors import PolicyError
 from secure_openai.policy.fields import why_never
 from secure_openai.policy.prices import SKUS, PriceRule, PriceRules
+from secure_openai.toml_positions import line_of
 from secure_openai.types import (
     APPLICATION_ROLES,
     ON_BEHALF_ROLES,
@@ -413,41 +414,3 @@ def _inherited(content: dict[str, Any], change: dict[str, Any]) -> dict[str, Any
         overrides = merged.get("deployment", {})
         merged["deployment"] = {name: overrides[name] for name in overrides if name in allowed}
     return merged | change
-
-
-_HEADER = re.compile(r"\s*\[\s*(?P<keys>[^\[\]]+?)\s*\]\s*(#.*)?$")
-_KEY = re.compile(
-    r"""\s*(?P<keys>(?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*="""
-)
-_PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
-
-
-def line_of(lines: list[str], path: tuple[str, ...]) -> int:
-    """Return the line, from 1, on which a key stands; that of its nearest table otherwise.
-
-    `tomllib` gives no positions; the file is small, and reading headers and keys is enough.
-    """
-    best_line, best_length = 1, 0
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(lines, start=1):
-        header = _HEADER.match(line)
-        found = header or _KEY.match(line)
-        if found is None:
-            continue
-        keys = tuple(part.strip("\"'") for part in _PART.findall(found.group("keys")))
-        here = keys if header else table + keys
-        if header:
-            table = keys
-        shared = _shared(here, path)
-        if shared > best_length and (shared == len(path) or shared == len(here)):
-            best_line, best_length = number, shared
-    return best_line
-
-
-def _shared(here: tuple[str, ...], path: tuple[str, ...]) -> int:
-    count = 0
-    for mine, theirs in zip(here, path, strict=False):
-        if mine != theirs:
-            break
-        count += 1
-    return count

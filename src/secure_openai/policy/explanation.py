@@ -16,8 +16,8 @@ from secure_openai.policy.document import (
     TABLES,
     Document,
     Grant,
-    line_of,
 )
+from secure_openai.toml_positions import line_of
 from secure_openai.types import Limits
 
 ENGLISH: Mapping[str, str] = {

@@ -1,5 +1,6 @@
 // Sends what is written, shows the answer as it comes, and says what went wrong.
-import { events } from "/static/events.mjs";
+import { events } from "./events.mjs";
+import "./shell.mjs";
 
 const form = document.querySelector("#ask");
 const field = document.querySelector("#text");
