@@ -10,7 +10,7 @@ create_app(settings)
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
       sign_in  pages  preferences  appearance  chat  my_data  gateway  administration  custody
-      deployments  health
+      deployments  desk  health
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from secure_openai.edge import (
 )
 from secure_openai.edge.access import check_declared
 from secure_openai.edge.assets import STATIC_PATH, Assets
+from secure_openai.edge.desk import audit, governance, principals, quotas, refusals, usage
 from secure_openai.edge.middleware.drain import DrainMiddleware
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
 from secure_openai.edge.middleware.hosts import HostsMiddleware
@@ -132,6 +133,12 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         administration,
         custody,
         deployments,
+        usage,
+        principals,
+        quotas,
+        refusals,
+        audit,
+        governance,
         health,
     ):
         # Not include_router: it hides the routes from whoever checks what they declare.

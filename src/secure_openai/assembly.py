@@ -51,6 +51,7 @@ from secure_openai.store.usage import UsageStore
 from secure_openai.stores import open_stores
 from secure_openai.streams import Background, Drain, running
 from secure_openai.types import Deployment, Parameters
+from secure_openai.verifications import Verifications
 
 if TYPE_CHECKING:
     from secure_openai.credential import Credential
@@ -82,6 +83,7 @@ class Assembly:
     presence: Presence
     pipeline: Pipeline
     deployments: Deployments
+    verifications: Verifications
     answers: Answers
     background: Background
     drain: Drain
@@ -183,6 +185,7 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             presence=Presence(stores.sightings, background),
             pipeline=pipeline,
             deployments=deployments,
+            verifications=Verifications(stores.audit, stores.seals, stores.signer, background),
             answers=Answers(
                 conversations=stores.conversations, pipeline=pipeline, background=background
             ),
