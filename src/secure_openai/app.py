@@ -36,6 +36,7 @@ from secure_openai.edge import (
     gateway,
     health,
     my_data,
+    my_data_page,
     pages,
     preferences,
     problems,
@@ -43,7 +44,16 @@ from secure_openai.edge import (
 )
 from secure_openai.edge.access import check_declared
 from secure_openai.edge.assets import STATIC_PATH, Assets
-from secure_openai.edge.desk import audit, governance, principals, quotas, refusals, usage
+from secure_openai.edge.desk import (
+    audit,
+    forms,
+    governance,
+    principals,
+    quotas,
+    refusals,
+    usage,
+)
+from secure_openai.edge.desk import pages as desk_pages
 from secure_openai.edge.middleware.drain import DrainMiddleware
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
 from secure_openai.edge.middleware.hosts import HostsMiddleware
@@ -139,6 +149,9 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         refusals,
         audit,
         governance,
+        desk_pages,
+        forms,
+        my_data_page,
         health,
     ):
         # Not include_router: it hides the routes from whoever checks what they declare.

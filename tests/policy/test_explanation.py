@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secure_openai.policy.decision import Policy
-from secure_openai.policy.explanation import english, explain
+from secure_openai.policy.explanation import Whom, explain
 
 POLICY = """version = 1
 [people.user]
@@ -31,39 +31,56 @@ sku = "GlobalStandard"
 """
 
 
+LIMITS = {
+    "requests_per_minute": 11,
+    "tokens_per_minute": 12,
+    "tokens_per_day": 13,
+    "prompt_tokens": 14,
+    "answer_tokens": 15,
+    "concurrent_streams": 16,
+}
+
+
 def test_each_sentence_has_its_line() -> None:
     """What the file says is said, in its order, with the line that says it."""
     sentences = explain(Policy.parse(POLICY).document)
-    said = [(one.line, english(one)) for one in sentences]
+    user, robot = Whom("people", "user"), Whom("people", "user", "robot")
 
-    people = "People with the role user"
-    limits = (
-        "11 requests and 12 tokens in a minute, {} tokens in a day (UTC), 16 requests at once; a "
-        "prompt of 14 tokens and an answer of 15 at most."
-    )
-    for line, sentence in (
-        (3, f"{people} may use a, b."),
-        (4, f"{people}: {limits.format(13)}"),
-        (10, f"{people} may send these fields besides those that everybody may: seed."),
-        (11, f"{people}, of b: {limits.format(99)}"),
-        (14, f"{people} who come by the client robot may use a."),
-        (16, "Whoever asks for gpt-4o is answered by a."),
-        (18, "A conversation that was not used for 30 days is deleted."),
-        (19, "Tokens of a cost 1.5 USD a million in the prompt and 2 in the answer."),
-        (22, "b is bought as GlobalStandard: its model's list price for that counts."),
-        (0, "An export of somebody's data is deleted after 1 days."),
-        (0, "Nobody else may use anything."),
-    ):
-        assert (line, sentence) in said
+    said = [(one.line, one.key, one.whom, dict(one.values)) for one in sentences]
+    for expected in (
+        (3, "some", user, {"deployments": "a, b"}),
+        (4, "limits", user, LIMITS),
+        (10, "fields", user, {"fields": "seed"}),
+        (11, "override", user, {**LIMITS, "tokens_per_day": 99, "deployment": "b"}),
+        (14, "some", robot, {"deployments": "a"}),
+        (16, "alias", None, {"alias": "gpt-4o", "deployment": "a"}),
+        (18, "conversations_days", None, {"days": 30}),
+        (19, "price", None, {
+            "deployment": "a", "prompt": "1.5", "completion": "2", "currency": "USD",
+        }),
+        (22, "price_sku", None, {"deployment": "b", "sku": "GlobalStandard"}),
+        (0, "export_days", None, {"days": 1}),
+        (0, "nothing_else", None, {}),
+    ):  # fmt: skip
+        assert expected in said
     lines = POLICY.splitlines()
     assert all(one.text == lines[one.line - 1].strip() for one in sentences if one.line)
-    assert [line for line, _ in said if line] == sorted(line for line, _ in said if line)
+    assert [one.line for one in sentences if one.line] == sorted(
+        one.line for one in sentences if one.line
+    )
 
 
 def test_the_policy_that_ships_is_explained() -> None:
     """Every table of the package's own file has its sentences."""
-    said = [english(one) for one in explain(Policy.load(None).document)]
+    sentences = explain(Policy.load(None).document)
 
-    for who in ("People with the role user", "People with the role admin", "Applications with"):
-        assert any(one.startswith(who) and one.endswith("that is served.") for one in said)
-    assert "Conversations are kept until their owner deletes them." in said
+    every = {
+        (one.whom.table, one.whom.role) for one in sentences if one.key == "every" and one.whom
+    }
+    assert every == {
+        ("people", "user"),
+        ("people", "admin"),
+        ("applications", "service"),
+        ("on_behalf", "user"),
+    }
+    assert "conversations_kept" in {one.key for one in sentences}

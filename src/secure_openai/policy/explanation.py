@@ -1,7 +1,6 @@
 """The policy file in sentences, each with the line that says so.
 
-A sentence is a key and its values, so that each language says it its own way; `english` does for
-programs.
+A sentence is a key and its values, so that each language says it its own way.
 """
 
 from __future__ import annotations
@@ -19,33 +18,6 @@ from secure_openai.policy.document import (
 )
 from secure_openai.toml_positions import line_of
 from secure_openai.types import Limits
-
-ENGLISH: Mapping[str, str] = {
-    "every": "{who} may use every deployment that is served.",
-    "some": "{who} may use {deployments}.",
-    "limits": "{who}: {requests_per_minute} requests and {tokens_per_minute} tokens in a minute, "
-    "{tokens_per_day} tokens in a day (UTC), {concurrent_streams} requests at once; a prompt of "
-    "{prompt_tokens} tokens and an answer of {answer_tokens} at most.",
-    "override": "{who}, of {deployment}: {requests_per_minute} requests and {tokens_per_minute} "
-    "tokens in a minute, {tokens_per_day} tokens in a day (UTC), {concurrent_streams} requests at "
-    "once; a prompt of {prompt_tokens} tokens and an answer of {answer_tokens} at most.",
-    "fields": "{who} may send these fields besides those that everybody may: {fields}.",
-    "alias": "Whoever asks for {alias} is answered by {deployment}.",
-    "conversations_kept": "Conversations are kept until their owner deletes them.",
-    "conversations_days": "A conversation that was not used for {days} days is deleted.",
-    "export_days": "An export of somebody's data is deleted after {days} days.",
-    "price": "Tokens of {deployment} cost {prompt} {currency} a million in the prompt and "
-    "{completion} in the answer.",
-    "price_sku": "{deployment} is bought as {sku}: its model's list price for that counts.",
-    "price_currency": "Prices are in {currency}; list prices, in another currency, do not count.",
-    "nothing_else": "Nobody else may use anything.",
-    "who.people": "People with the role {role}",
-    "who.applications": "Applications with the role {role}",
-    "who.on_behalf": "Applications on behalf of people with the role {role}",
-    "who.people.by": "People with the role {role} who come by the client {client}",
-    "who.applications.by": "The application {client} with the role {role}",
-    "who.on_behalf.by": "The application {client} on behalf of people with the role {role}",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +69,6 @@ def explain(document: Document) -> Sequence[Sentence]:
     said = _Said(document)
     sentences = [*said.grants(), *said.aliases(), *said.retention(), *said.prices()]
     return [*sorted(sentences, key=lambda one: one.line or 10**6), Sentence("nothing_else", 0)]
-
-
-def english(sentence: Sentence) -> str:
-    """Return a sentence in English."""
-    values = dict(sentence.values)
-    if sentence.whom is not None:
-        whom = sentence.whom
-        values["who"] = ENGLISH[whom.key].format(role=whom.role, client=whom.client)
-    return ENGLISH[sentence.key].format(**values)
 
 
 class _Said:

@@ -35,7 +35,7 @@ async def test_every_address_asks_for_the_role(world: World) -> None:
 async def test_others_are_refused_and_recorded(world: World) -> None:
     """A user, somebody without a role and an application are refused everywhere, each recorded."""
     known = list(addresses(world))
-    assert len(known) > 30
+    assert len(known) > 40
     service = world.provider.issuance.application_token()
     for headers in (
         {**world.bearer("Uma"), **world.own},

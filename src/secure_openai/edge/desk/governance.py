@@ -11,7 +11,9 @@ from starlette.responses import JSONResponse, Response
 from secure_openai.assembly import Assembly
 from secure_openai.edge.access import ADMIN, SecuredRoute, requires
 from secure_openai.edge.authentication import assembly_of
-from secure_openai.policy.explanation import english, explain
+from secure_openai.edge.desk.words import Words
+from secure_openai.edge.language import DEFAULT, languages
+from secure_openai.policy.explanation import explain
 from secure_openai.types import Deployment, JsonObject
 
 router = APIRouter(route_class=SecuredRoute, prefix="/api/admin", tags=["governance"])
@@ -21,12 +23,18 @@ router = APIRouter(route_class=SecuredRoute, prefix="/api/admin", tags=["governa
 @requires(ADMIN)
 async def get_policy(request: Request) -> Response:
     """Return what the policy file says, each sentence with the line that says so."""
-    document = assembly_of(request).policy.document
+    policy = assembly_of(request).policy
+    document = policy.document
+    words = Words(languages()[DEFAULT], policy.prices.currency)
     return JSONResponse(
         {
             "source": document.source,
             "items": [
-                {"sentence": english(one), "line": one.line or None, "text": one.text or None}
+                {
+                    "sentence": words.sentence(one),
+                    "line": one.line or None,
+                    "text": one.text or None,
+                }
                 for one in explain(document)
             ],
         }
