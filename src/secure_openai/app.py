@@ -9,8 +9,8 @@ create_app(settings)
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      sign_in  pages  preferences  appearance  chat  my_data  gateway  administration  custody
-      deployments  desk  health
+      gateway  conversations  messages  answers  me  my_data  pages  sign_in  preferences
+      appearance  administration  custody  deployments  desk  health
 """
 
 from __future__ import annotations
@@ -29,12 +29,15 @@ from starlette.responses import Response
 from secure_openai.assembly import assemble
 from secure_openai.edge import (
     administration,
+    answers,
     appearance,
-    chat,
+    conversations,
     custody,
     deployments,
     gateway,
     health,
+    me,
+    messages,
     my_data,
     my_data_page,
     pages,
@@ -101,7 +104,11 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
             scheduled(assembly),
         ):
             app.state.assembly = assembly
-            yield
+            try:
+                yield
+            finally:
+                # Nobody can come back to listen.
+                assembly.answers.stop_all()
 
     app = FastAPI(
         title="Azure Secure OpenAI",
@@ -134,7 +141,10 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
     # The busiest first: a request is compared with one route after the other.
     for room in (
         gateway,
-        chat,
+        conversations,
+        messages,
+        answers,
+        me,
         my_data,
         pages,
         sign_in,

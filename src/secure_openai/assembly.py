@@ -154,6 +154,14 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
         )
         stack.enter_context(running(pipeline.keep_reservations(), deployments.keep_quota()))
         stack.enter_context(gauged(stores.audit, model, deployments))
+        answers = Answers(
+            conversations=stores.conversations,
+            pipeline=pipeline,
+            background=background,
+            drain=drain,
+            grace_seconds=settings.resume_grace_seconds,
+        )
+        stack.callback(answers.stop_all)
         yield Assembly(
             settings=settings,
             outbound=outbound,
@@ -186,9 +194,7 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             pipeline=pipeline,
             deployments=deployments,
             verifications=Verifications(stores.audit, stores.seals, stores.signer, background),
-            answers=Answers(
-                conversations=stores.conversations, pipeline=pipeline, background=background
-            ),
+            answers=answers,
             background=background,
             drain=drain,
         )

@@ -12,6 +12,7 @@
     │   ├── NotFound                    404
     │   ├── MethodNotAllowed            405
     │   ├── RequestTimeout              408
+    │   ├── Conflict                    409  it cannot be done as things stand
     │   ├── LegalHold                   409  it is kept, whoever wants it gone
     │   ├── PreconditionFailed          412
     │   ├── TooLarge                    413
@@ -176,6 +177,14 @@ class RequestTimeout(RequestError):
     status = 408
     slug = "request-timeout"
     title = "The request took too long to arrive"
+
+
+class Conflict(RequestError):
+    """What was asked for does not go with what is kept as it stands."""
+
+    status = 409
+    slug = "conflict"
+    title = "It cannot be done as things stand"
 
 
 class LegalHold(RequestError):

@@ -116,6 +116,14 @@ class Settings(ModelSettings, StoreSettings):
         "seconds (60 in the estate): leave it fifteen.",
     )
 
+    resume_grace_seconds: float = Field(
+        default=15.0,
+        ge=0,
+        le=300,
+        description="How long an answer in the chat goes on while nobody listens: a connection "
+        "that comes back within it loses nothing. After it the answer ends, marked interrupted.",
+    )
+
     body_limit_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest request body that is read."
     )

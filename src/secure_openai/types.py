@@ -336,6 +336,8 @@ class Message:
         usage: Tokens of the answer, once settled.
         finish_reason: `stop`, `length`, `content_filter` … as the model said.
         note: One sentence for the reader: why it stopped, or what was left out of the window.
+        parent: The message that it follows, of the same conversation; `None` for a first one.
+            Those that follow the same one are siblings, and each begins a branch.
         etag: Changes with every write.
     """
 
@@ -350,6 +352,7 @@ class Message:
     usage: Usage | None = None
     finish_reason: str | None = None
     note: str | None = None
+    parent: MessageId | None = None
     etag: str = ""
 
     def status_at(self, now: datetime) -> MessageStatus:
@@ -365,7 +368,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A titled sequence of messages that one principal owns."""
+    """A titled tree of messages that one principal owns."""
 
     id: ConversationId
     owner: PrincipalId

@@ -128,4 +128,7 @@ def test_a_module_brings_its_neighbours_and_texts() -> None:
     """What a script imports is loaded at once, and what it says is in the page."""
     assert assets.modules("chat.mjs")[0] == "chat.mjs"
     assert {"text.mjs", "toasts.mjs"} <= set(assets.modules("chat.mjs"))
-    assert "common.close" in assets.keys("chat.mjs")
+    texts = assets.named("chat.mjs", languages()["de"].texts)
+    assert texts["common.close"] == "Schließen"
+    assert "filter.hate" in texts
+    assert "signed_out.title" not in texts

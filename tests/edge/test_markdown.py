@@ -84,7 +84,7 @@ def test_a_link_that_says_otherwise_is_marked(attack: str) -> None:
 
     assert link["data-doubt"] == doubt
     assert link["data-host"].startswith(host)
-    assert f'<span class="host">{link["data-host"]}</span>' in rendered(text)
+    assert f'<span class="host"> {link["data-host"]}</span>' in rendered(text)
 
 
 @pytest.mark.parametrize(

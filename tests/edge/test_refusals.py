@@ -48,6 +48,10 @@ ROUTES = [
     ("DELETE", "/api/conversations/x"),
     ("GET", "/api/conversations/x/messages"),
     ("POST", "/api/conversations/x/messages"),
+    ("POST", "/api/conversations/x/messages/x/answers"),
+    ("POST", "/api/conversations/x/messages/x/continue"),
+    ("POST", "/api/conversations/x/messages/x/stop"),
+    ("GET", "/api/conversations/x/messages/x/events"),
     ("DELETE", "/api/admin/principals/t/o/sessions"),
     ("GET", "/api/admin/accounts"),
     ("GET", "/api/admin/accounts/local/models"),
@@ -255,6 +259,10 @@ async def test_another_persons_conversation_does_not_exist(world: World) -> None
                 ("PATCH", "", {"title": "mine"}),
                 ("DELETE", "", None),
                 ("POST", "/messages", {"text": "hi", "deployment": "scripted"}),
+                ("POST", "/messages/x/answers", {"deployment": "scripted"}),
+                ("POST", "/messages/x/continue", {}),
+                ("POST", "/messages/x/stop", None),
+                ("GET", "/messages/x/events", None),
             ):
                 response = await http.request(
                     method, path + suffix, json=body, headers={"If-Match": f'"{theirs.etag}"'}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -22,7 +22,7 @@ STATIC_PATH = "/static"
 FOLDER = Path(str(files("secure_openai.edge") / "static"))
 
 _IMPORT = re.compile(r'^(?:import\s|} from )[^"]*"\./([\w-]+\.mjs)";$', re.MULTILINE)
-_TEXT = re.compile(r'\bt\("([a-z0-9_.-]+)"')
+_TEXT = re.compile(r'\bt\("([a-z0-9_.-]+)"( \+)?')
 FOR_GOOD = "public, max-age=31536000, immutable"
 
 
@@ -54,12 +54,24 @@ def _imports(name: str) -> Iterator[str]:
     yield from _IMPORT.findall(source)
 
 
+def named(entry: str, texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts that a module and what it imports say.
+
+    `t("chat.send")` names one, `t("filter." + rule)` all that begin so.
+    """
+    whole, begun = _keys(entry)
+    return {key: text for key, text in texts.items() if key in whole or key.startswith(begun)}
+
+
 @cache
-def keys(entry: str) -> frozenset[str]:
-    """Return the keys of the texts that a module and what it imports say."""
-    return frozenset(
-        key for name in modules(entry) for key in _TEXT.findall((FOLDER / name).read_text("utf-8"))
-    )
+def _keys(entry: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    found = [
+        match
+        for name in modules(entry)
+        for match in _TEXT.findall((FOLDER / name).read_text("utf-8"))
+    ]
+    whole = frozenset(key for key, more in found if not more)
+    return whole, tuple(key for key, more in found if more)
 
 
 class Assets(StaticFiles):

@@ -15,14 +15,17 @@ from secure_openai.edge.access import (
     signed_in,
 )
 from secure_openai.edge.authentication import assembly_of
-from secure_openai.edge.chat import message_json
 from secure_openai.edge.cookies import delete_cookie, session_cookie
 from secure_openai.edge.language import language_of
+from secure_openai.edge.messages import shown_branch, turn_json
 from secure_openai.edge.presentation import page
 from secure_openai.edge.problems import headers_of, request_id_of
 from secure_openai.edge.sign_in import sign_in_address
 from secure_openai.errors import SecureOpenAIError, Unauthenticated
 from secure_openai.types import ConversationId, Operation
+
+TURNS = 40
+"""How much of a conversation a page opens with; earlier turns are loaded when they are wanted."""
 
 router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
 
@@ -60,14 +63,15 @@ async def _chat_page(request: Request, conversation_id: ConversationId | None) -
     current, messages, earlier = None, [], None
     if conversation_id is not None:
         current = await assembly.conversations.get(principal.id, conversation_id)
-        found = await assembly.conversations.messages(
+        found = await shown_branch(
+            assembly.conversations,
             principal.id,
             conversation_id,
-            limit=100,
+            leaf=request.query_params.get("leaf"),
+            limit=TURNS,
             continuation=request.query_params.get("before"),
-            newest_first=True,
         )
-        messages = [message_json(message) for message in reversed(found.items)]
+        messages = [turn_json(turn) for turn in found.items]
         earlier = found.continuation
     return page(
         request,

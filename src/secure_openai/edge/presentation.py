@@ -31,6 +31,11 @@ _TEMPLATES = Environment(
 )
 
 
+_TEMPLATES.filters["without"] = lambda given, name: {
+    key: value for key, value in given.items() if key != name
+}
+
+
 def page(request: Request, name: str, *, status_code: int = 200, **values: object) -> Response:
     """Return a template as a page in the reader's language and theme."""
     language = language_of(request)
@@ -67,7 +72,7 @@ def scripts(entry: str, language: Language) -> Markup:
         Markup('<link rel="modulepreload" href="{}">').format(assets.address(name))
         for name in assets.modules(entry)[1:]
     ]
-    texts = {key: language.texts[key] for key in assets.keys(entry)}
+    texts = assets.named(entry, language.texts)
     said = Markup('<script type="application/json" class="texts">{}</script>').format(
         Markup(assets.as_json(texts))  # noqa: S704 - escaped for this place
     )

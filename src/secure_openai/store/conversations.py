@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from secure_openai.types import (
     Conversation,
@@ -14,9 +16,43 @@ from secure_openai.types import (
     PrincipalId,
 )
 
+MOST_SIBLINGS = 100
+"""How many messages may follow the same one: whoever edits more often begins another conversation.
+"""
+
+FULL = f"A message is followed by {MOST_SIBLINGS} others at most: edit another one, or begin anew."
+
+
+class End(enum.Enum):
+    """Where messages go that name no parent."""
+
+    NEWEST = "newest"
+
+
+Parent: TypeAlias = MessageId | Literal[End.NEWEST] | None
+"""What messages follow: one, the newest of their conversation, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message of a branch.
+
+    Attributes:
+        message: What was said.
+        siblings: Those that follow the same message, in the order in which they were stored, itself
+            included; empty where they were not asked for.
+    """
+
+    message: Message
+    siblings: tuple[MessageId, ...] = ()
+
 
 class ConversationStore(Protocol):
     """Keeps conversations and their messages.
+
+    The messages of a conversation form a tree: each follows one that was stored before it, or none.
+    A branch is read from its end, from parent to parent. Messages that a program stored which knew
+    no branches form a line: each follows the one before.
 
     The owner is part of every key, so no call can name another principal's conversation: a foreign
     id raises the same `NotFound` as one that never existed. Etags change with every write and are
@@ -102,19 +138,29 @@ class ConversationStore(Protocol):
         """
         ...
 
-    async def append(self, owner: PrincipalId, *messages: Message) -> tuple[Message, ...]:
-        """Store messages at the end of their conversation, all or none, and touch it.
+    async def append(
+        self, owner: PrincipalId, *messages: Message, parent: Parent = End.NEWEST
+    ) -> tuple[Message, ...]:
+        """Store messages, each following the one before, all or none, and touch what they are of.
 
-        `Message.etag` is ignored; the stored messages are returned with theirs. When the call
-        returns, the messages survive the death of the process.
+        `Message.etag` and `Message.parent` are ignored; the stored messages are returned with
+        theirs. When the call returns, the messages survive the death of the process.
+
+        Args:
+            owner: Whose.
+            messages: In their order.
+            parent: What the first of a conversation follows.
 
         Raises:
-            NotFound: The owner has no such conversation.
+            Conflict: `MOST_SIBLINGS` follow `parent` already.
+            NotFound: The owner has no such conversation, or it has no message `parent`.
         """
         ...
 
     async def replace(self, owner: PrincipalId, message: Message) -> Message:
         """Write a message over itself, if its etag still stands; return it with its next.
+
+        It keeps its place and its parent.
 
         Raises:
             NotFound: The owner has no such message.
@@ -146,5 +192,41 @@ class ConversationStore(Protocol):
         Raises:
             NotFound: The owner has no such conversation.
             RequestError: `continuation` is not one that this store gave.
+        """
+        ...
+
+    async def branch(
+        self,
+        owner: PrincipalId,
+        conversation_id: ConversationId,
+        *,
+        leaf: MessageId | None = None,
+        limit: int = 100,
+        continuation: str | None = None,
+        siblings: bool = False,
+    ) -> Page[Turn]:
+        """Return the messages from `leaf` up to a first one, the last said first.
+
+        Args:
+            owner: Whose.
+            conversation_id: Which conversation.
+            leaf: Where the branch ends; the newest message unless given.
+            limit: How many to return at most.
+            continuation: Where the page before ended; `leaf` does not matter then.
+            siblings: Whether each comes with its siblings.
+
+        Raises:
+            NotFound: The owner has no such conversation, or it has no message `leaf`.
+            RequestError: `continuation` is not one that this store gave.
+        """
+        ...
+
+    async def leaf(
+        self, owner: PrincipalId, conversation_id: ConversationId, message_id: MessageId
+    ) -> MessageId:
+        """Return the newest of a message and all that follow it: where its branch is shown to.
+
+        Raises:
+            NotFound: The owner has no such message.
         """
         ...

@@ -109,6 +109,7 @@ def message_document(message: Message) -> JsonObject:
         },
         "finish_reason": message.finish_reason,
         "note": message.note,
+        "parent": message.parent,
     }
 
 
@@ -129,5 +130,6 @@ def message_of(conversation_id: str, message_id: str, etag: str, document: JsonO
         else Usage(usage["prompt_tokens"], usage["completion_tokens"], usage["estimated"]),
         finish_reason=document.get("finish_reason"),
         note=document.get("note"),
+        parent=document.get("parent"),
         etag=etag,
     )

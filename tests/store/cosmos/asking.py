@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from secure_openai.conversations.answers import Answers, Begun, Finished
+from secure_openai.conversations.answers import Answers
+from secure_openai.conversations.events import Begun, Finished
 from secure_openai.model.scripted import ScriptedModel
 from secure_openai.pipeline import Pipeline
 from secure_openai.policy.decision import Policy
@@ -16,7 +17,7 @@ from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.cosmos.usage import CosmosUsageStore
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.database import Database
-from secure_openai.streams import Background
+from secure_openai.streams import Background, Drain
 from secure_openai.types import ConversationId, Principal, PrincipalId, PrincipalKind, utc_now
 
 ANNA = Principal(PrincipalId("tenant", "anna"), PrincipalKind.PERSON, frozenset({"user"}))
@@ -45,6 +46,8 @@ class Asking:
                 clock=self._clock,
             ),
             background=self.background,
+            drain=Drain(),
+            grace_seconds=15,
             clock=self._clock,
         )
 
@@ -53,13 +56,14 @@ class Asking:
 
     async def ask(self, conversation_id: ConversationId, text: str) -> tuple[Begun, Finished]:
         """Ask, and return what was begun and how it ended."""
+        running = await self._answers.ask(
+            ANNA, conversation_id, text=text, deployment="scripted", request_id="r"
+        )
+        listener = running.listen()
         events = [
-            event
-            async for event in self._answers.ask(
-                ANNA, conversation_id, text=text, deployment="scripted", request_id="r"
-            )
-            if isinstance(event, Begun | Finished)
+            event async for _, event in listener.events() if isinstance(event, Begun | Finished)
         ]
+        await listener.aclose()
         await self.background.drain()
         begun, finished = events
         assert isinstance(begun, Begun)

@@ -17,6 +17,7 @@ from secure_openai.testing.conversations_contract import (
     ConversationStoreContract,
     all_messages,
     message_in,
+    whole_branch,
 )
 from secure_openai.types import Conversation, JsonObject
 from tests.cosmosdb.bridge import Bridge, Call, Fault
@@ -73,6 +74,43 @@ async def test_unknown_members_survive(
     assert {item.get("title", item.get("text")) for item in kept} == {"y", "written over"}
     for item in kept:
         assert {name: item[name] for name in later} == later
+
+
+async def test_messages_of_before_branches(
+    store: CosmosConversationStore, cosmos: CosmosDatabase
+) -> None:
+    """What a program without branches stored, before and beside this one, forms one line."""
+    conversation = await store.create(ANNA, title="x")
+    line = [*await store.append(ANNA, *(message_in(conversation, str(n)) for n in range(5)))]
+    await forget_parents(cosmos)
+    (beside,) = await store.append(ANNA, message_in(conversation, "edited"), parent=line[1].id)
+    (after,) = await store.append(ANNA, message_in(conversation, "after"))
+    await forget_parents(cosmos, after.id)
+    later = await store.replace(ANNA, replace(line[2], text="over it"))
+    line[2] = later
+
+    stored = [*line, beside, after]
+    assert list((await store.messages(ANNA, conversation.id)).items) == stored
+    assert [await store.message(ANNA, conversation.id, one.id) for one in stored] == stored
+    (page,) = (await store.messages(ANNA, conversation.id, limit=1, newest_first=True)).items
+    assert page == after
+    turns = await whole_branch(store, conversation)
+    assert [turn.message for turn in turns] == [after, beside, line[1], line[0]]
+    assert [len(turn.siblings) for turn in turns] == [1, 2, 1, 1]
+    assert turns[1].siblings == (later.id, beside.id)
+    assert await store.leaf(ANNA, conversation.id, later.id) == line[4].id
+    assert await store.leaf(ANNA, conversation.id, line[1].id) == after.id
+    (anew,) = await store.append(ANNA, message_in(conversation, "anew"), parent=None)
+    assert (await whole_branch(store, conversation))[0].siblings == (line[0].id, anew.id)
+
+
+async def forget_parents(cosmos: CosmosDatabase, *only: str) -> None:
+    """Store messages again as a program without branches did."""
+    container = cosmos.container("conversations")
+    for item in await items(cosmos):
+        if not only or item.get("message") in only:
+            kept = {name: item[name] for name in item if name not in {"parent", "newest"}}
+            await container.upsert(kept)
 
 
 async def test_the_same_message_twice(store: CosmosConversationStore) -> None:

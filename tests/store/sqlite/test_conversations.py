@@ -6,18 +6,21 @@ import json
 import sqlite3
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from secure_openai.errors import StoreError
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
 from secure_openai.store.sqlite.database import Database
+from secure_openai.store.sqlite.schema import MIGRATIONS
 from secure_openai.testing.conversations_contract import (
     ANNA,
     ConversationStoreContract,
     message_in,
+    whole_branch,
 )
-from secure_openai.types import Author, MessageStatus
+from secure_openai.types import Author, ConversationId, MessageId, MessageStatus
 
 
 @pytest.fixture
@@ -70,6 +73,65 @@ def execute(
 ) -> list[tuple[str, ...]]:
     """Return the rows of a statement."""
     return connection.execute(statement, values).fetchall()
+
+
+async def test_messages_of_before_branches(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a program without branches stored, before and beside this one, forms one line."""
+    with monkeypatch.context() as patched:
+        patched.setattr("secure_openai.store.sqlite.schema.MIGRATIONS", MIGRATIONS[:5])
+        old = await Database.open(path)
+    await old.write(partial(as_before, "conversation", 1, 4))
+    await old.write(partial(as_before, "other", 1, 2))
+    await old.aclose()
+
+    database = await Database.open(path)
+    store = SqliteConversationStore(database)
+    conversation = await store.get(ANNA, ConversationId("conversation"))
+    await database.write(partial(as_before, "conversation", 4, 6))
+    listed = (await store.messages(ANNA, conversation.id)).items
+    (edited,) = await store.append(
+        ANNA, message_in(conversation, "edited"), parent=MessageId("conversation-2")
+    )
+    await database.write(partial(as_before, "conversation", 7, 8))
+
+    assert [message.parent for message in listed] == [
+        None,
+        *(f"conversation-{number}" for number in range(1, 5)),
+    ]
+    turns = await whole_branch(store, conversation)
+    assert [turn.message.id for turn in turns] == [
+        "conversation-7",
+        edited.id,
+        "conversation-2",
+        "conversation-1",
+    ]
+    assert turns[1].siblings == ("conversation-3", edited.id)
+    assert await store.leaf(ANNA, conversation.id, MessageId("conversation-3")) == "conversation-5"
+    await database.aclose()
+
+
+def as_before(name: str, begin: int, end: int, connection: sqlite3.Connection) -> None:
+    """Store what a program of before branches would."""
+    now = "2030-01-02T03:04:05+00:00"
+    conversation = {"version": 1, "title": name, "created": now, "updated": now}
+    connection.execute(
+        "INSERT INTO conversation (owner, id, updated, etag, document, next_position)"
+        " VALUES (?, ?, 1, 'e', ?, ?) ON CONFLICT DO UPDATE SET next_position = ?",
+        (ANNA.key, name, json.dumps(conversation), end, end),
+    )
+    for number in range(begin, end):
+        message = {
+            "version": 1,
+            "author": "user",
+            "text": "x",
+            "created": now,
+            "status": "complete",
+        }
+        connection.execute(
+            "INSERT INTO message (owner, conversation_id, position, id, etag, document)"
+            " VALUES (?, ?, ?, ?, 'e', ?)",
+            (ANNA.key, name, number, f"{name}-{number}", json.dumps(message)),
+        )
 
 
 async def test_the_same_message_twice(store: SqliteConversationStore) -> None:

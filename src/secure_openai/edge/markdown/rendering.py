@@ -120,7 +120,8 @@ def _fence(
     token = tokens[index]
     language = language_of(token.info)
     named = f' data-language="{html.escape(language)}"' if language else ""
-    return f'<pre tabindex="0"{named}><code>{coloured(token.content, language)}</code></pre>\n'
+    shown = coloured(token.content.removesuffix("\n"), language)
+    return f'<pre tabindex="0"{named}><code>{shown}</code></pre>\n'
 
 
 def _mathematics(
@@ -146,7 +147,7 @@ def _host(
     options: OptionsDict,  # noqa: ARG001
     env: Environment,  # noqa: ARG001
 ) -> str:
-    return f' <span class="host">{html.escape(tokens[index].content)}</span>'
+    return f'<span class="host"> {html.escape(tokens[index].content)}</span>'
 
 
 def _table_open(*_: object) -> str:

@@ -6,15 +6,11 @@ service's own changes with every message that is appended, and is compared benea
 
 Whatever must happen together is one transactional batch in the owner's partition:
 
-- *append* creates the messages and moves the conversation's counter, or does neither;
-- *replace* and *message* read the conversation too, so that a message is never there without it;
+- *append*, *replace* and *message* stand in `messages.py`;
 - *delete* removes the conversation and leaves a note of what is to be cleared, if the owner's holds
   are as they were when they were looked at. From then on nobody can reach or add a message.
   Clearing removes the messages a hundred at a time, then the note; `finish_deletions` goes on with
   what a process that died has left.
-
-A list of messages is asked for first and its conversation read afterwards: if it is still there,
-no message of the list was being cleared.
 """
 
 from __future__ import annotations
@@ -32,7 +28,6 @@ from secure_openai.errors import (
     OutcomeUnknown,
     PreconditionFailed,
     StoreError,
-    TooLarge,
 )
 from secure_openai.store.continuation import token, values_of
 from secure_openai.store.cosmos.container import (
@@ -41,44 +36,22 @@ from secure_openai.store.cosmos.container import (
     Create,
     Delete,
     Operation,
-    Read,
-    Replace,
 )
 from secure_openai.store.cosmos.contention import TryAgain, contended, until_decided
 from secure_openai.store.cosmos.conversation_items import (
-    NO_CONVERSATION,
-    NO_MESSAGE,
-    appended,
     conversation_in,
     conversation_item,
-    conversation_key,
-    message_in,
-    message_key,
     new_etag,
     plausible_end,
-    plausible_place,
     renamed_item,
-    replaced_item,
 )
-from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.cosmos.holds import HOLDS, covered, unchanged
+from secure_openai.store.cosmos.messages import CosmosMessages
 from secure_openai.store.documents import time_text
 from secure_openai.store.holds import KEPT
-from secure_openai.types import (
-    Clock,
-    Conversation,
-    ConversationId,
-    JsonObject,
-    Message,
-    MessageId,
-    Page,
-    PrincipalId,
-    utc_now,
-)
+from secure_openai.types import Conversation, ConversationId, JsonObject, Page, PrincipalId
 
 logger = logging.getLogger(__name__)
-
-TOO_MANY_MESSAGES = f"At most {LARGEST_BATCH - 1} messages are stored together."
 
 LISTED = (
     "SELECT * FROM c WHERE c.owner = @owner AND c.kind = 'conversation'"
@@ -87,16 +60,6 @@ LISTED = (
 AFTER_ALL = "9999"
 """Later than any time as stored."""
 
-OLDEST_FIRST = (
-    "SELECT * FROM c WHERE c.owner = @owner AND c.kind = 'message'"
-    " AND c.conversation = @conversation AND c.sequence > @after ORDER BY c.sequence",
-    0,
-)
-NEWEST_FIRST = (
-    "SELECT * FROM c WHERE c.owner = @owner AND c.kind = 'message'"
-    " AND c.conversation = @conversation AND c.sequence < @after ORDER BY c.sequence DESC",
-    2**53,
-)
 MESSAGE_IDS = (
     "SELECT c.id FROM c WHERE c.owner = @owner AND c.kind = 'message'"
     " AND c.conversation = @conversation"
@@ -108,12 +71,8 @@ UNUSED = (
 DELETIONS = "SELECT * FROM c WHERE c.kind = 'deletion'"
 
 
-class CosmosConversationStore:
+class CosmosConversationStore(CosmosMessages):
     """Implements `ConversationStore`."""
-
-    def __init__(self, database: CosmosDatabase, *, clock: Clock = utc_now) -> None:
-        self._container = database.container("conversations")
-        self._clock = clock
 
     async def create(self, owner: PrincipalId, *, title: str) -> Conversation:
         """Begin a conversation."""
@@ -165,14 +124,6 @@ class CosmosConversationStore:
     async def get(self, owner: PrincipalId, conversation_id: ConversationId) -> Conversation:
         """Return one conversation."""
         return conversation_in(owner, await self._conversation(owner, conversation_id))
-
-    async def _conversation(
-        self, owner: PrincipalId, conversation_id: ConversationId
-    ) -> JsonObject:
-        item = await self._container.read_latest(conversation_key(conversation_id), owner.key)
-        if item is None:
-            raise NotFound(NO_CONVERSATION)
-        return item
 
     async def rename(
         self, owner: PrincipalId, conversation_id: ConversationId, *, title: str, etag: str
@@ -302,97 +253,3 @@ class CosmosConversationStore:
         await until_decided(attempt)
         with suppress(NotFound):
             await self._container.delete(note["id"], owner)
-
-    async def append(self, owner: PrincipalId, *messages: Message) -> tuple[Message, ...]:
-        """Store messages at the end of their conversation, all or none, and touch it."""
-        if not messages:
-            return ()
-        written = tuple(replace(message, etag=new_etag()) for message in messages)
-        named = list(dict.fromkeys(message.conversation_id for message in messages))
-        if len(messages) + len(named) > LARGEST_BATCH:
-            raise TooLarge(TOO_MANY_MESSAGES)
-
-        async def attempt() -> tuple[Message, ...]:
-            stored = {each: await self._conversation(owner, each) for each in named}
-            try:
-                with contended():
-                    await self._container.batch(
-                        owner.key, appended(owner, stored, written, self._clock())
-                    )
-            except AlreadyStored:
-                first = await self._container.read_latest(
-                    message_key(written[0].conversation_id, written[0].id), owner.key
-                )
-                if first is None or first["etag"] != written[0].etag:
-                    raise
-            except NotFound:
-                raise NotFound(NO_CONVERSATION) from None
-            return written
-
-        return await until_decided(attempt)
-
-    async def replace(self, owner: PrincipalId, message: Message) -> Message:
-        """Write a message over itself, if its etag still stands; return it with its next."""
-        written = replace(message, etag=new_etag())
-        item_id = message_key(message.conversation_id, message.id)
-        conversation_id = conversation_key(message.conversation_id)
-
-        async def attempt() -> Message:
-            stored = await self._container.read_latest(item_id, owner.key)
-            if stored is None:
-                raise NotFound(NO_MESSAGE)
-            if stored["etag"] == written.etag:
-                return written
-            if stored["etag"] != message.etag:
-                raise PreconditionFailed
-            item = replaced_item(stored, written)
-            try:
-                with contended():
-                    await self._container.batch(
-                        owner.key, [Read(conversation_id), Replace(item, stored[ETAG])]
-                    )
-            except NotFound:
-                raise NotFound(NO_MESSAGE) from None
-            return written
-
-        return await until_decided(attempt)
-
-    async def message(
-        self, owner: PrincipalId, conversation_id: ConversationId, message_id: MessageId
-    ) -> Message:
-        """Return one message."""
-        item_id = message_key(conversation_id, message_id)
-        try:
-            _, item = await self._container.batch(
-                owner.key, [Read(conversation_key(conversation_id)), Read(item_id)]
-            )
-        except NotFound:
-            raise NotFound(NO_MESSAGE) from None
-        return message_in(item)
-
-    async def messages(
-        self,
-        owner: PrincipalId,
-        conversation_id: ConversationId,
-        *,
-        limit: int = 100,
-        continuation: str | None = None,
-        newest_first: bool = False,
-    ) -> Page[Message]:
-        """Return a conversation's messages in the order in which they were stored."""
-        place = ("messages", owner.key, conversation_id, newest_first)
-        text, begin = NEWEST_FIRST if newest_first else OLDEST_FIRST
-        (after,) = values_of(continuation, place, plausible_place) or (begin,)
-        conversation_key(conversation_id)
-        found = await self._container.query(
-            text,
-            {"owner": owner.key, "conversation": conversation_id, "after": after},
-            partition=owner.key,
-            limit=limit + 1,
-        )
-        await self._conversation(owner, conversation_id)
-        shown = found[:limit]
-        return Page(
-            [message_in(item) for item in shown],
-            token(place, (shown[-1]["sequence"],)) if len(found) > limit else None,
-        )

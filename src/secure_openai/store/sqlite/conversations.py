@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import replace
 from datetime import datetime
 
-from secure_openai.errors import LegalHold, NotFound, PreconditionFailed
+from secure_openai.errors import LegalHold, PreconditionFailed
 from secure_openai.store.continuation import token, values_of
 from secure_openai.store.documents import (
     conversation_document,
@@ -15,50 +15,18 @@ from secure_openai.store.documents import (
     dumps,
     loads,
     merged,
-    message_document,
-    message_of,
-    time_text,
 )
 from secure_openai.store.holds import KEPT
-from secure_openai.store.sqlite.database import Database
-from secure_openai.types import (
-    Clock,
-    Conversation,
-    ConversationId,
-    Message,
-    MessageId,
-    Page,
-    PrincipalId,
-    utc_now,
-)
-
-NO_CONVERSATION = "There is no such conversation."
-NO_MESSAGE = "There is no such message."
+from secure_openai.store.sqlite.messages import SqliteMessages
+from secure_openai.store.sqlite.rows import conversation_in, new_etag, plausible
+from secure_openai.types import Conversation, ConversationId, Page, PrincipalId
 
 AFTER_ALL = (float("inf"), "")
 BEFORE_ALL = (float("-inf"), "")
-OLDEST_FIRST = (
-    "SELECT position, id, etag, document FROM message"
-    " WHERE owner = ? AND conversation_id = ? AND position > ? ORDER BY position LIMIT ?",
-    0,
-)
-NEWEST_FIRST = (
-    "SELECT position, id, etag, document FROM message"
-    " WHERE owner = ? AND conversation_id = ? AND position < ? ORDER BY position DESC LIMIT ?",
-    2**63 - 1,
-)
 
 
-LARGEST_PLACE = 2**53
-"""Beyond any time or place in a list."""
-
-
-class SqliteConversationStore:
+class SqliteConversationStore(SqliteMessages):
     """Implements `ConversationStore`."""
-
-    def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
-        self._database = database
-        self._clock = clock
 
     async def create(self, owner: PrincipalId, *, title: str) -> Conversation:
         """Begin a conversation."""
@@ -69,7 +37,7 @@ class SqliteConversationStore:
             title=title,
             created=now,
             updated=now,
-            etag=_etag(),
+            etag=new_etag(),
         )
 
         def work(connection: sqlite3.Connection) -> None:
@@ -93,7 +61,7 @@ class SqliteConversationStore:
     ) -> Page[Conversation]:
         """Return the owner's conversations, the most recently updated first."""
         place = ("conversations", owner.key)
-        after = values_of(continuation, place, _plausible) or AFTER_ALL
+        after = values_of(continuation, place, plausible) or AFTER_ALL
 
         def work(connection: sqlite3.Connection) -> list[tuple[float, str, str, str]]:
             return connection.execute(
@@ -114,7 +82,7 @@ class SqliteConversationStore:
         """Return one conversation."""
 
         def work(connection: sqlite3.Connection) -> Conversation:
-            return _conversation(connection, owner, conversation_id)
+            return conversation_in(connection, owner, conversation_id)
 
         return await self._database.read(work)
 
@@ -124,7 +92,7 @@ class SqliteConversationStore:
         """Change the title."""
 
         def work(connection: sqlite3.Connection) -> Conversation:
-            stored = _conversation(connection, owner, conversation_id)
+            stored = conversation_in(connection, owner, conversation_id)
             if stored.etag != etag:
                 raise PreconditionFailed
             return _write(connection, replace(stored, title=title, updated=self._clock()))
@@ -142,7 +110,7 @@ class SqliteConversationStore:
         """Remove a conversation with all its messages, or nothing."""
 
         def work(connection: sqlite3.Connection) -> None:
-            stored = _conversation(connection, owner, conversation_id)
+            stored = conversation_in(connection, owner, conversation_id)
             if connection.execute(
                 "SELECT 1 FROM hold WHERE owner = ? AND conversation_id IN ('', ?)",
                 (owner.key, conversation_id),
@@ -161,7 +129,7 @@ class SqliteConversationStore:
     ) -> Page[Conversation]:
         """Return conversations of all owners that were not used since, oldest first."""
         place = ("unused",)
-        after = values_of(continuation, place, _plausible) or BEFORE_ALL
+        after = values_of(continuation, place, plausible) or BEFORE_ALL
 
         def work(connection: sqlite3.Connection) -> list[tuple[float, str, str, str, str]]:
             return connection.execute(
@@ -181,100 +149,13 @@ class SqliteConversationStore:
         """Return 0: a transaction leaves nothing."""
         return 0
 
-    async def append(self, owner: PrincipalId, *messages: Message) -> tuple[Message, ...]:
-        """Store messages at the end of their conversation, all or none, and touch it."""
-
-        def work(connection: sqlite3.Connection) -> tuple[Message, ...]:
-            return tuple(_append(connection, owner, message, self._clock()) for message in messages)
-
-        return await self._database.write(work)
-
-    async def replace(self, owner: PrincipalId, message: Message) -> Message:
-        """Write a message over itself, if its etag still stands; return it with its next."""
-
-        def work(connection: sqlite3.Connection) -> Message:
-            position, etag, document = _message_row(
-                connection, owner, message.conversation_id, message.id
-            )
-            if etag != message.etag:
-                raise PreconditionFailed
-            written = replace(message, etag=_etag())
-            connection.execute(
-                "UPDATE message SET etag = ?, document = ?"
-                " WHERE owner = ? AND conversation_id = ? AND position = ?",
-                (
-                    written.etag,
-                    dumps(merged(loads(document), message_document(written))),
-                    owner.key,
-                    message.conversation_id,
-                    position,
-                ),
-            )
-            return written
-
-        return await self._database.write(work)
-
-    async def message(
-        self, owner: PrincipalId, conversation_id: ConversationId, message_id: MessageId
-    ) -> Message:
-        """Return one message."""
-
-        def work(connection: sqlite3.Connection) -> Message:
-            _, etag, document = _message_row(connection, owner, conversation_id, message_id)
-            return message_of(conversation_id, message_id, etag, loads(document))
-
-        return await self._database.read(work)
-
-    async def messages(
-        self,
-        owner: PrincipalId,
-        conversation_id: ConversationId,
-        *,
-        limit: int = 100,
-        continuation: str | None = None,
-        newest_first: bool = False,
-    ) -> Page[Message]:
-        """Return a conversation's messages in the order in which they were stored."""
-        place = ("messages", owner.key, conversation_id, newest_first)
-        after = values_of(continuation, place, _plausible)
-        statement, begin = NEWEST_FIRST if newest_first else OLDEST_FIRST
-
-        def work(connection: sqlite3.Connection) -> list[tuple[int, str, str, str]]:
-            _conversation(connection, owner, conversation_id)
-            return connection.execute(
-                statement, (owner.key, conversation_id, *(after or (begin,)), limit + 1)
-            ).fetchall()
-
-        rows = await self._database.read(work)
-        items = [
-            message_of(conversation_id, message_id, etag, loads(document))
-            for _, message_id, etag, document in rows[:limit]
-        ]
-        return Page(items, token(place, rows[limit - 1][:1]) if len(rows) > limit else None)
-
-
-def _etag() -> str:
-    return secrets.token_hex(8)
-
-
-def _conversation(
-    connection: sqlite3.Connection, owner: PrincipalId, conversation_id: ConversationId
-) -> Conversation:
-    row = connection.execute(
-        "SELECT etag, document FROM conversation WHERE owner = ? AND id = ?",
-        (owner.key, conversation_id),
-    ).fetchone()
-    if row is None:
-        raise NotFound(NO_CONVERSATION)
-    return conversation_of(owner, conversation_id, row[0], loads(row[1]))
-
 
 def _write(connection: sqlite3.Connection, conversation: Conversation) -> Conversation:
     key = (conversation.owner.key, conversation.id)
     (stored,) = connection.execute(
         "SELECT document FROM conversation WHERE owner = ? AND id = ?", key
     ).fetchone()
-    written = replace(conversation, etag=_etag())
+    written = replace(conversation, etag=new_etag())
     connection.execute(
         "UPDATE conversation SET updated = ?, etag = ?, document = ? WHERE owner = ? AND id = ?",
         (
@@ -285,55 +166,3 @@ def _write(connection: sqlite3.Connection, conversation: Conversation) -> Conver
         ),
     )
     return written
-
-
-def _append(
-    connection: sqlite3.Connection, owner: PrincipalId, message: Message, now: datetime
-) -> Message:
-    row = connection.execute(
-        "UPDATE conversation SET next_position = next_position + 1, updated = ?,"
-        " document = json_set(document, '$.updated', ?)"
-        " WHERE owner = ? AND id = ? RETURNING next_position - 1",
-        (now.timestamp(), time_text(now), owner.key, message.conversation_id),
-    ).fetchone()
-    if row is None:
-        raise NotFound(NO_CONVERSATION)
-    written = replace(message, etag=_etag())
-    connection.execute(
-        "INSERT INTO message (owner, conversation_id, position, id, etag, document)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            owner.key,
-            message.conversation_id,
-            row[0],
-            message.id,
-            written.etag,
-            dumps(message_document(written)),
-        ),
-    )
-    return written
-
-
-def _message_row(
-    connection: sqlite3.Connection,
-    owner: PrincipalId,
-    conversation_id: ConversationId,
-    message_id: MessageId,
-) -> tuple[int, str, str]:
-    row: tuple[int, str, str] | None = connection.execute(
-        "SELECT position, etag, document FROM message"
-        " WHERE owner = ? AND conversation_id = ? AND id = ?",
-        (owner.key, conversation_id, message_id),
-    ).fetchone()
-    if row is None:
-        raise NotFound(NO_MESSAGE)
-    return row
-
-
-def _plausible(values: list[object]) -> bool:
-    """Return whether values could be the ones that a page ends with: a time or a place, an id."""
-    kinds = [type(value) for value in values]
-    in_range = all(
-        abs(value) < LARGEST_PLACE for value in values if isinstance(value, (int, float))
-    )
-    return in_range and kinds in ([float, str], [int, str], [int])

@@ -126,6 +126,24 @@ MIGRATIONS = (
     """
     CREATE TABLE note (name TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
     """,
+    # What a message follows: '' for none. The trigger lines up what the program before appends.
+    """
+    ALTER TABLE message ADD COLUMN parent TEXT;
+    UPDATE message SET parent = coalesce((
+        SELECT before.id FROM message AS before
+        WHERE before.owner = message.owner AND before.conversation_id = message.conversation_id
+        AND before.position < message.position ORDER BY before.position DESC LIMIT 1), '');
+    CREATE INDEX message_by_parent ON message (owner, conversation_id, parent, position);
+    CREATE TRIGGER message_in_line AFTER INSERT ON message WHEN NEW.parent IS NULL
+    BEGIN
+        UPDATE message SET parent = coalesce((
+            SELECT before.id FROM message AS before
+            WHERE before.owner = NEW.owner AND before.conversation_id = NEW.conversation_id
+            AND before.position < NEW.position ORDER BY before.position DESC LIMIT 1), '')
+        WHERE owner = NEW.owner AND conversation_id = NEW.conversation_id
+        AND position = NEW.position;
+    END;
+    """,
     # What records are searched by. Not columns that SQLite makes itself: where the schema is not
     # trusted, 3.40 lets it call no function of JSON.
     """
