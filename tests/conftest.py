@@ -20,6 +20,7 @@ pytest.register_assert_rewrite(
             "management",
             "model",
             "notes",
+            "personal",
             "requests",
             "seals",
             "sessions",

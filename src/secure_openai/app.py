@@ -9,8 +9,9 @@ create_app(settings)
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
     SecuredRoute               who calls, and whether they may: declared beside every route
-      gateway  conversations  messages  answers  me  my_data  pages  sign_in  preferences
-      appearance  administration  custody  deployments  desk  health
+      gateway  conversations  messages  answers  attachments  me  my_data  personal  feedback
+      quota  pages  sign_in  preferences  appearance  administration  custody  deployments  desk
+      health
 """
 
 from __future__ import annotations
@@ -27,13 +28,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from secure_openai.assembly import assemble
+from secure_openai.conversations.attachments import LARGEST_BYTES
 from secure_openai.edge import (
     administration,
     answers,
     appearance,
+    attachments,
     conversations,
     custody,
     deployments,
+    feedback,
     gateway,
     health,
     me,
@@ -41,8 +45,10 @@ from secure_openai.edge import (
     my_data,
     my_data_page,
     pages,
+    personal,
     preferences,
     problems,
+    quota,
     sign_in,
 )
 from secure_openai.edge.access import check_declared
@@ -134,7 +140,11 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
             ),
             Middleware(DrainMiddleware, drain=ending),
             Middleware(HostsMiddleware, hosts=settings.hosts),
-            Middleware(LimitsMiddleware, body_bytes=settings.body_limit_bytes),
+            Middleware(
+                LimitsMiddleware,
+                body_bytes=settings.body_limit_bytes,
+                larger={attachments.PATH: LARGEST_BYTES},
+            ),
             Middleware(OriginMiddleware, public_url=settings.public_url),
         ],
     )
@@ -146,6 +156,10 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         answers,
         me,
         my_data,
+        quota,
+        personal,
+        feedback,
+        attachments,
         pages,
         sign_in,
         preferences,

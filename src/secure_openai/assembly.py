@@ -13,6 +13,9 @@ import aiohttp
 
 from secure_openai.appearance import Appearance
 from secure_openai.conversations.answers import Answers
+from secure_openai.conversations.attachments import Attachments
+from secure_openai.conversations.feedback import Feedbacks
+from secure_openai.conversations.texts import SavedTexts
 from secure_openai.credential_settings import CredentialSettings
 from secure_openai.deployments import Deployments
 from secure_openai.errors import StartError
@@ -42,6 +45,7 @@ from secure_openai.store.blobs import BlobStore
 from secure_openai.store.conversations import ConversationStore
 from secure_openai.store.holds import HoldStore
 from secure_openai.store.notes import NoteStore
+from secure_openai.store.personal import PersonalStore
 from secure_openai.store.requests import RequestStore
 from secure_openai.store.seals import Seals
 from secure_openai.store.sightings import SightingStore
@@ -70,6 +74,10 @@ class Assembly:
     holds: HoldStore
     requests: RequestStore
     notes: NoteStore
+    personal: PersonalStore
+    texts: SavedTexts
+    feedback: Feedbacks
+    attachments: Attachments
     exports: BlobStore
     usage: UsageStore
     tallies: TallyStore
@@ -141,6 +149,9 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             ssl_context=outbound.ssl_context,
         )
         stack.push_async_callback(authorization.aclose)
+        attachments = Attachments(
+            stores.personal, stores.attachments, total_bytes=settings.attachments_total_bytes
+        )
         drain = Drain() if drain is None else drain
         background = Background()
         stack.push_async_callback(background.drain)
@@ -172,6 +183,10 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             holds=stores.holds,
             requests=stores.requests,
             notes=stores.notes,
+            personal=stores.personal,
+            texts=SavedTexts(stores.personal),
+            feedback=Feedbacks(stores.personal, stores.conversations),
+            attachments=attachments,
             exports=stores.exports,
             usage=stores.usage,
             tallies=stores.tallies,
@@ -292,6 +307,7 @@ def _deployments_of(settings: Settings) -> list[Deployment]:
             Parameters(
                 window_tokens=settings.model_window_tokens,
                 answer_tokens=settings.model_answer_tokens,
+                images=settings.model_images,
             ),
         )
         for name in settings.model_deployments

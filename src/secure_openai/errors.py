@@ -14,6 +14,7 @@
     │   ├── RequestTimeout              408
     │   ├── Conflict                    409  it cannot be done as things stand
     │   ├── LegalHold                   409  it is kept, whoever wants it gone
+    │   ├── LimitReached                409  one keeps as much as one may
     │   ├── PreconditionFailed          412
     │   ├── TooLarge                    413
     │   └── UnsupportedMediaType        415
@@ -193,6 +194,14 @@ class LegalHold(RequestError):
     status = 409
     slug = "legal-hold"
     title = "A legal hold keeps this"
+
+
+class LimitReached(RequestError):
+    """Whoever asks keeps as much of this as anyone may."""
+
+    status = 409
+    slug = "limit-reached"
+    title = "There is no room for more of these"
 
 
 class PreconditionFailed(RequestError):

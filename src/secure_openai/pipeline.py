@@ -28,7 +28,7 @@ from secure_openai.policy.decision import Admittance, Offer, Policy
 from secure_openai.policy.estimate import estimate_prompt_tokens
 from secure_openai.policy.fields import CheckedRequest, check_request
 from secure_openai.store.audit import AuditEvent, AuditStore
-from secure_openai.store.usage import Reservation, UsageStore
+from secure_openai.store.usage import Reservation, UsageStore, UsageTotals
 from secure_openai.streams import Background
 from secure_openai.telemetry import metrics, names
 from secure_openai.telemetry.spans import span
@@ -36,6 +36,7 @@ from secure_openai.types import (
     Clock,
     Deployment,
     JsonObject,
+    Limits,
     Operation,
     Principal,
     Reason,
@@ -108,6 +109,19 @@ class Pipeline:
         """
         with self._recording_refusals(principal, None, request_id):
             return check_request(operation, body, admitted=self._policy.fields_for(principal))
+
+    async def used(self, principal: Principal) -> Sequence[tuple[Deployment, Limits, UsageTotals]]:
+        """Return what the principal may use of each deployment, and what counts against it.
+
+        Raises:
+            StoreError: What was used cannot be read.
+        """
+        now = self._clock()
+        return [
+            (one, limits, await self._usage.totals(principal.id, one.name, now=now))
+            for one in self.deployments_for(principal)
+            if (limits := self._policy.limits_for(principal, one)) is not None
+        ]
 
     def allowance(self, principal: Principal, deployment: str, *, request_id: str) -> Admittance:
         """Return what policy allows the principal of a deployment, without reserving anything.

@@ -108,6 +108,12 @@ class Policy:
         """Return the request fields that pass for the principal besides those of the lists."""
         return frozenset().union(*(grant.fields for grant in self._grants_of(principal)))
 
+    def limits_for(self, principal: Principal, deployment: Deployment) -> Limits | None:
+        """Return what the principal may use of a deployment, or `None` where that is nothing."""
+        grants = self._grants_of(principal)
+        limits = [one.limits_of(deployment.name) for one in grants if one.allows(deployment.name)]
+        return most_generous(limits) if limits else None
+
     def admit(
         self,
         principal: Principal,
@@ -177,13 +183,6 @@ class Policy:
         if answer_tokens is not None:
             each = min(each, answer_tokens)
         return Admittance(deployment, limits, each)
-
-    def limits_for(self, principal: Principal, deployment: str) -> Limits | None:
-        """Return the limits of a principal for a deployment, or `None` where it may not use it."""
-        allowing = [grant for grant in self._grants_of(principal) if grant.allows(deployment)]
-        if not allowing:
-            return None
-        return most_generous([grant.limits_of(deployment) for grant in allowing])
 
     def _grants_of(self, principal: Principal) -> list[Grant]:
         # Only roles of the principal's own kind count: an application is never a user or admin.

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from secure_openai.types import (
+    Attachment,
     Author,
     Conversation,
     ConversationId,
@@ -89,6 +90,28 @@ def author_of(text: str) -> Author:
         return Author.ASSISTANT
 
 
+def attachment_document(attachment: Attachment) -> JsonObject:
+    """Return an attachment as stored with its message."""
+    return {
+        "id": attachment.id,
+        "name": attachment.name,
+        "type": attachment.type,
+        "bytes": attachment.size,
+        "tokens": attachment.tokens,
+    }
+
+
+def attachment_of(document: JsonObject) -> Attachment:
+    """Return an attachment that is stored with its message."""
+    return Attachment(
+        id=document["id"],
+        name=document["name"],
+        type=document["type"],
+        size=document["bytes"],
+        tokens=document["tokens"],
+    )
+
+
 def message_document(message: Message) -> JsonObject:
     """Return a message as stored."""
     usage = message.usage
@@ -109,6 +132,7 @@ def message_document(message: Message) -> JsonObject:
         },
         "finish_reason": message.finish_reason,
         "note": message.note,
+        "attachments": [attachment_document(one) for one in message.attachments],
         "parent": message.parent,
     }
 
@@ -130,6 +154,7 @@ def message_of(conversation_id: str, message_id: str, etag: str, document: JsonO
         else Usage(usage["prompt_tokens"], usage["completion_tokens"], usage["estimated"]),
         finish_reason=document.get("finish_reason"),
         note=document.get("note"),
+        attachments=tuple(map(attachment_of, document.get("attachments", ()))),
         parent=document.get("parent"),
         etag=etag,
     )

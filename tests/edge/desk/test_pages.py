@@ -20,7 +20,7 @@ from tests.world import World
 
 PAGES = (
     "/admin", "/admin/usage", "/admin/principals", "/admin/quotas", "/admin/refusals",
-    "/admin/audit", "/admin/custody", "/admin/pool", "/admin/policy",
+    "/admin/feedback", "/admin/audit", "/admin/custody", "/admin/pool", "/admin/policy",
 )  # fmt: skip
 PAGE = {"Accept": "text/html"}
 HOSTILE = "\"><img src=x onerror=alert(1)><script>alert(2)</script>'{{7*7}}"

@@ -229,6 +229,7 @@ async def test_a_client_that_leaves_while_sending_is_told_to_the_application() -
     await LimitsMiddleware(app, body_bytes=10)(scope, receive, send)
 
     assert [message["type"] for message in seen] == ["http.request", "http.disconnect"]
+    assert seen[0]["more_body"]
 
 
 async def test_ids_are_ours_and_differ() -> None:

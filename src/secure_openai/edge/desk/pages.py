@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from fastapi import APIRouter
@@ -21,6 +22,7 @@ from secure_openai.edge.desk.ranges import last_days, range_of
 from secure_openai.edge.desk.refusals import refused_in
 from secure_openai.edge.desk.usage import shown
 from secure_openai.edge.desk.words import Words
+from secure_openai.edge.feedback import shown_of_day
 from secure_openai.edge.language import language_of
 from secure_openai.edge.looking import viewed
 from secure_openai.edge.presentation import page
@@ -28,7 +30,7 @@ from secure_openai.errors import SecureOpenAIError
 from secure_openai.model.management.interface import ManagedDeployment, Quota
 from secure_openai.model.management.served import ServedDeployments
 from secure_openai.policy.explanation import explain
-from secure_openai.types import CircuitState
+from secure_openai.types import CircuitState, utc_now
 
 router = APIRouter(route_class=SecuredRoute, prefix="/admin", include_in_schema=False)
 
@@ -158,6 +160,24 @@ async def refusals(request: Request) -> Response:
         found=found,
         days=days,
         bars_of=chart([(label, (count,)) for label, count in found.by_day]),
+    )
+
+
+@router.get("/feedback")
+@requires(ADMIN)
+async def feedback(request: Request) -> Response:
+    """Show what people said of answers on a day, never the answers."""
+    day, found = await shown_of_day(request)
+    keys = list(dict.fromkeys(one.owner.key for one in found.items))
+    shown_day = date.fromisoformat(day)
+    return desk_page(
+        request,
+        "feedback",
+        day=shown_day,
+        before=shown_day - timedelta(days=1),
+        after=shown_day + timedelta(days=1) if shown_day < utc_now().date() else None,
+        found=found,
+        names=await names_of(assembly_of(request), keys),
     )
 
 

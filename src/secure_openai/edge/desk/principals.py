@@ -26,7 +26,7 @@ from secure_openai.store.requests import DataRequest
 from secure_openai.store.sessions import Session
 from secure_openai.store.sightings import Sighting
 from secure_openai.store.usage import UsageTotals
-from secure_openai.types import JsonObject, Limits, Principal, PrincipalId, utc_now
+from secure_openai.types import Deployment, JsonObject, Limits, Principal, PrincipalId, utc_now
 
 router = APIRouter(route_class=SecuredRoute, prefix="/api/admin", tags=["principals"])
 
@@ -191,14 +191,14 @@ async def quotas_of(
         return []
     found = []
     for deployment in assembly.model.deployments:
-        limits = limits_of(assembly, sighting, deployment.name)
+        limits = limits_of(assembly, sighting, deployment)
         if limits is not None:
             totals = await assembly.usage.totals(principal, deployment.name, now=utc_now())
             found.append(Quota(deployment.name, limits, totals))
     return found
 
 
-def limits_of(assembly: Assembly, sighting: Sighting, deployment: str) -> Limits | None:
+def limits_of(assembly: Assembly, sighting: Sighting, deployment: Deployment) -> Limits | None:
     """Return what policy allows whoever was seen so, or `None` where it allows nothing."""
     principal = Principal(
         sighting.principal, sighting.kind, sighting.roles, client_id=sighting.client_id

@@ -68,11 +68,14 @@ async def near_limits(request: Request) -> Sequence[Near]:
     rows, _ = await usage_in(assembly, last_days(1))
     most = sorted(rows, key=lambda one: -(one.prompt_tokens + one.completion_tokens))[:LOOKED_AT]
     names = await names_of(assembly, list(dict.fromkeys(one.principal.key for one in most)))
+    served = {one.name: one for one in assembly.model.deployments}
     found = []
     for one in most:
-        sighting = names.get(one.principal.key)
-        limits = limits_of(assembly, sighting, one.deployment) if sighting else None
-        if sighting is None or limits is None:
+        sighting, deployment = names.get(one.principal.key), served.get(one.deployment)
+        if sighting is None or deployment is None:
+            continue
+        limits = limits_of(assembly, sighting, deployment)
+        if limits is None:
             continue
         used = one.prompt_tokens + one.completion_tokens
         near = Near(sighting, one.deployment, used, limits.tokens_per_day)

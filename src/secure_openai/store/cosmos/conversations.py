@@ -47,6 +47,7 @@ from secure_openai.store.cosmos.conversation_items import (
 )
 from secure_openai.store.cosmos.holds import HOLDS, covered, unchanged
 from secure_openai.store.cosmos.messages import CosmosMessages
+from secure_openai.store.cosmos.personal import clear_items
 from secure_openai.store.documents import time_text
 from secure_openai.store.holds import KEPT
 from secure_openai.types import Conversation, ConversationId, JsonObject, Page, PrincipalId
@@ -251,5 +252,6 @@ class CosmosConversationStore(CosmosMessages):
                     await self._container.batch(owner, [Delete(item["id"]) for item in found])
 
         await until_decided(attempt)
+        await clear_items(self._container, owner, note["conversation"], now=self._clock())
         with suppress(NotFound):
             await self._container.delete(note["id"], owner)
