@@ -212,7 +212,8 @@ async def custody(request: Request) -> Response:
     viewed(request, "holds.viewed")
     assembly = assembly_of(request)
     holds = await assembly.holds.all()
-    names = await names_of(assembly, list(dict.fromkeys(one.principal.key for one in holds)))
+    named = [key for one in holds for key in (one.principal.key, one.by.key)]
+    names = await names_of(assembly, list(dict.fromkeys(named)))
     return desk_page(
         request,
         "custody",
