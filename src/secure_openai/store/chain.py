@@ -50,6 +50,11 @@ def event_of(document: JsonObject) -> AuditEvent:
     )
 
 
+_WRITER = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+)
+
+
 def canonical(document: JsonObject) -> str:
     """Return a document's one spelling: sorted keys, no spaces, UTF-8.
 
@@ -61,9 +66,7 @@ def canonical(document: JsonObject) -> str:
         ValueError: It holds NaN, an infinity, or half of a surrogate pair.
         TypeError: It holds what JSON does not know.
     """
-    text = json.dumps(
-        document, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    )
+    text = _WRITER.encode(document)
     text.encode()
     return text
 
@@ -78,7 +81,8 @@ def recordable(event: AuditEvent) -> str:
         document = canonical(event_document(event))
     except (TypeError, ValueError):
         raise AuditUnavailable("This cannot be recorded, so it cannot be done.") from None
-    if len(document.encode()) > LARGEST_BYTES:
+    # No character takes more than four bytes of UTF-8.
+    if len(document) * 4 > LARGEST_BYTES < len(document.encode()):
         raise AuditUnavailable("This is too large to be recorded, so it cannot be done.")
     return document
 

@@ -11,14 +11,15 @@ import asyncio
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from secure_openai.errors import StoreError
 from secure_openai.store.quota import Windows, refusal_of, standing_of, with_request
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.usage import Reservation, UsageTotals
+from secure_openai.streams import Within
 from secure_openai.types import Decision, Limits, PrincipalId, Usage
 
 GROUP = 256
@@ -48,12 +49,9 @@ Change: TypeAlias = Taking | Giving
 Outcome: TypeAlias = Reservation | Decision | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     change: Change
-    future: asyncio.Future[Outcome] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    future: asyncio.Future[Outcome]
 
 
 class Reservations:
@@ -73,7 +71,7 @@ class Reservations:
         Raises:
             StoreError: The database cannot be written.
         """
-        waiting = _Waiting(change)
+        waiting = _Waiting(change, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         if isinstance(change, Taking):
             self._hurry.set()
@@ -85,7 +83,7 @@ class Reservations:
         while self._queue:
             if not self._hurry.is_set():
                 try:
-                    async with asyncio.timeout(DELAY_SECONDS):
+                    with Within(DELAY_SECONDS):
                         await self._hurry.wait()
                 except TimeoutError:
                     pass
