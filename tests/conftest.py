@@ -24,7 +24,9 @@ pytest.register_assert_rewrite(
             "requests",
             "seals",
             "sessions",
+            "sightings",
             "signer",
+            "tallies",
             "usage",
         )
     )

@@ -13,7 +13,7 @@ create_app(settings)
     SecuredRoute               who calls, and whether they may: declared beside every route
       gateway  conversations  messages  answers  attachments  me  my_data  notice  personal
       feedback  quota  pages  sign_in  preferences  appearance  administration  custody
-      deployments  health
+      deployments  desk  health
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from secure_openai.edge import (
     me,
     messages,
     my_data,
+    my_data_page,
     notice,
     pages,
     personal,
@@ -55,6 +56,16 @@ from secure_openai.edge import (
 )
 from secure_openai.edge.access import check_declared
 from secure_openai.edge.assets import STATIC_PATH, Assets
+from secure_openai.edge.desk import (
+    audit,
+    forms,
+    governance,
+    principals,
+    quotas,
+    refusals,
+    usage,
+)
+from secure_openai.edge.desk import pages as desk_pages
 from secure_openai.edge.middleware.capacity import CapacityMiddleware
 from secure_openai.edge.middleware.drain import DrainMiddleware
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
@@ -165,6 +176,15 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         administration,
         custody,
         deployments,
+        usage,
+        principals,
+        quotas,
+        refusals,
+        audit,
+        governance,
+        desk_pages,
+        forms,
+        my_data_page,
         health,
     ):
         # Not include_router: it hides the routes from whoever checks what they declare.

@@ -39,6 +39,7 @@ from secure_openai.observation import PROVIDERS, gauged
 from secure_openai.outbound import Outbound
 from secure_openai.pipeline import Pipeline
 from secure_openai.policy.decision import Policy
+from secure_openai.presence import Presence
 from secure_openai.sessions import Sessions
 from secure_openai.settings import ModelSource, Settings
 from secure_openai.store.audit import AuditStore
@@ -49,11 +50,14 @@ from secure_openai.store.notes import NoteStore
 from secure_openai.store.personal import PersonalStore
 from secure_openai.store.requests import RequestStore
 from secure_openai.store.seals import Seals
+from secure_openai.store.sightings import SightingStore
 from secure_openai.store.signing import Signer
+from secure_openai.store.tallies import TallyStore
 from secure_openai.store.usage import UsageStore
 from secure_openai.stores import open_stores
 from secure_openai.streams import Background, Drain, running
 from secure_openai.types import Deployment, Parameters
+from secure_openai.verifications import Verifications
 
 if TYPE_CHECKING:
     from secure_openai.credential import Credential
@@ -79,14 +83,18 @@ class Assembly:
     attachments: Attachments
     exports: BlobStore
     usage: UsageStore
+    tallies: TallyStore
     audit: AuditStore
     seals: Seals
     signer: Signer
     model: Model
     tokens: TokenValidator
     sessions: Sessions
+    sightings: SightingStore
+    presence: Presence
     pipeline: Pipeline
     deployments: Deployments
+    verifications: Verifications
     answers: Answers
     background: Background
     drain: Drain
@@ -192,6 +200,7 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             attachments=attachments,
             exports=stores.exports,
             usage=stores.usage,
+            tallies=stores.tallies,
             audit=stores.audit,
             seals=stores.seals,
             signer=stores.signer,
@@ -206,8 +215,11 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
                 absolute=timedelta(hours=settings.session_absolute_hours),
                 roles_check=timedelta(minutes=settings.roles_check_minutes),
             ),
+            sightings=stores.sightings,
+            presence=Presence(stores.sightings, background),
             pipeline=pipeline,
             deployments=deployments,
+            verifications=Verifications(stores.audit, stores.seals, stores.signer, background),
             answers=answers,
             background=background,
             drain=drain,

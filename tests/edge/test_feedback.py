@@ -132,8 +132,8 @@ async def test_administrators(world: World) -> None:
         assert word not in shown.text
     assert (empty["items"], empty["continuation"]) == ([], None)
     looked = [event for event in await world.events() if event.action == "feedback.shown"]
-    assert [(event.principal, event.facts) for event in looked] == [
-        (id_of(world, "Ada"), {"of": id_of(world, "Uma").key, "day": today})
+    assert [(event.principal, event.subject, event.facts) for event in looked] == [
+        (id_of(world, "Ada"), id_of(world, "Uma").key, {"day": today})
     ]
 
 

@@ -46,6 +46,7 @@ class Attending:
         return Exports(
             conversations=self.kept.conversations,
             sessions=self._sessions,
+            sightings=self.kept.sightings,
             usage=self.kept.usage,
             personal=self.kept.personal,
             attachments=self.attachments,
@@ -63,6 +64,7 @@ class Attending:
             conversations=self.kept.conversations,
             holds=self.kept.holds,
             sessions=self._sessions,
+            sightings=self.kept.sightings,
             usage=self.kept.usage,
             personal=self.kept.personal,
             attachments=self.attachments,

@@ -159,7 +159,8 @@ async def test_legal_hold_stops_an_erasure(kept: Kept, job: Attending) -> None:
             await kept.holds.lift(ANNA, None)
     (event,) = await kept.events("erasure.held")
     assert (event.decision, event.reason, event.principal) == ("refused", "legal-hold", None)
-    assert event.facts == {"of": ANNA.key, "by": ADA.key, "request": request.id}
+    assert event.subject == ANNA.key
+    assert event.facts == {"by": ADA.key, "request": request.id}
 
     await kept.holds.lift(ANNA, first.id)
     assert await job.run() == {"erased": 1}
@@ -225,7 +226,7 @@ async def test_export(kept: Kept, job: Attending) -> None:
     assert stands.expires == stands.changed + timedelta(days=DAYS)
     (event,) = await kept.events("export.made")
     assert event.facts is not None
-    assert (event.facts["of"], event.facts["request"]) == (ANNA.key, request.id)
+    assert (event.subject, event.facts["request"]) == (ANNA.key, request.id)
     assert MARKER not in json.dumps(event.facts)
 
 

@@ -162,7 +162,7 @@ async def test_twice(kept: Kept) -> None:
     assert {(event.principal, event.reason, event.decision) for event in events} == {
         (None, "retention", "allowed")
     }
-    assert {frozenset(event.facts or ()) for event in events} == {frozenset({"of", "conversation"})}
+    assert {frozenset(event.facts or ()) for event in events} == {frozenset({"conversation"})}
 
 
 async def test_by_several_at_once(kept: Kept) -> None:

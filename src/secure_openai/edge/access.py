@@ -140,6 +140,8 @@ async def _admit(endpoint: Callable[..., Any], request: Request) -> None:
     if access.public:
         return
     principal = await authenticate(request)
+    if principal is not None:
+        assembly_of(request).presence.note(principal)
     try:
         access.admit(principal)
     except Forbidden:

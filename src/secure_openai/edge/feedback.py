@@ -15,10 +15,10 @@ from secure_openai.conversations.feedback import COMMENT_CHARACTERS, Feedback, R
 from secure_openai.edge.access import ADMIN, PEOPLE, SecuredRoute, principal_of, requires
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import Body, body_of, limit_of
-from secure_openai.edge.recording import record
+from secure_openai.edge.looking import viewed
 from secure_openai.errors import RequestError
 from secure_openai.policy.text import check_text
-from secure_openai.types import ConversationId, JsonObject, MessageId, utc_now
+from secure_openai.types import ConversationId, JsonObject, MessageId, Page, utc_now
 
 FOR_ADMINISTRATORS = (
     "Administrators of this application see your name, your rating, its reason and your comment. "
@@ -100,21 +100,7 @@ async def list_given(request: Request, conversation_id: str) -> Response:
 @requires(ADMIN)
 async def list_of_day(request: Request) -> Response:
     """Return what was said on a UTC day, by everybody, oldest first; whoever looks is recorded."""
-    assembly, day = assembly_of(request), _day_of(request)
-    assembly.audit.ensure_writable()
-    page = await assembly.feedback.day(
-        day,
-        limit=limit_of(request, default=100, largest=100),
-        continuation=request.query_params.get("continuation"),
-    )
-    for owner in sorted({one.owner for one in page.items}):
-        record(
-            request,
-            "feedback.shown",
-            principal_of(request),
-            reason="administrator",
-            facts={"of": owner.key, "day": day},
-        )
+    day, page = await shown_of_day(request)
     return JSONResponse(
         {
             "day": day,
@@ -129,6 +115,25 @@ async def list_of_day(request: Request) -> Response:
             "continuation": page.continuation,
         }
     )
+
+
+async def shown_of_day(request: Request) -> tuple[str, Page[Feedback]]:
+    """Return the day that a request asks for and what was said on it, once the look is recorded.
+
+    Raises:
+        RequestError: That is no day, or the continuation is none.
+        AuditUnavailable: It cannot be recorded, so nothing is shown.
+    """
+    assembly, day = assembly_of(request), _day_of(request)
+    assembly.audit.ensure_writable()
+    page = await assembly.feedback.day(
+        day,
+        limit=limit_of(request, default=100, largest=100),
+        continuation=request.query_params.get("continuation"),
+    )
+    for owner in sorted({one.owner for one in page.items}):
+        viewed(request, "feedback.shown", of=owner, facts={"day": day})
+    return day, page
 
 
 def feedback_json(feedback: Feedback) -> JsonObject:

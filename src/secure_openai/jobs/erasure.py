@@ -30,6 +30,7 @@ from secure_openai.store.requests import (
     RequestStore,
     export_name,
 )
+from secure_openai.store.sightings import SightingStore
 from secure_openai.store.usage import UsageStore
 from secure_openai.types import Clock, Conversation, JsonObject, utc_now
 
@@ -41,6 +42,7 @@ class Erasures:
         conversations: Where nothing is left of what was there when it was asked.
         holds: What stands in the way.
         sessions: Where nobody stays signed in.
+        sightings: Where names are forgotten.
         usage: Where counts go last.
         personal: Where nothing is left of what was there when it was asked.
         attachments: The same.
@@ -55,6 +57,7 @@ class Erasures:
         conversations: ConversationStore,
         holds: HoldStore,
         sessions: Sessions,
+        sightings: SightingStore,
         usage: UsageStore,
         personal: PersonalStore,
         attachments: Attachments,
@@ -66,6 +69,7 @@ class Erasures:
         self._conversations = conversations
         self._holds = holds
         self._sessions = sessions
+        self._sightings = sightings
         self._usage = usage
         self._personal = personal
         self._attachments = attachments
@@ -103,8 +107,10 @@ class Erasures:
         )
 
     async def _erase(self, request: DataRequest) -> JsonObject:
+        sessions = await self._sessions.revoke(request.principal)
+        await self._sightings.erase(request.principal)
         return {
-            "sessions": await self._sessions.revoke(request.principal),
+            "sessions": sessions,
             "conversations": await self._conversations_left(request),
             "personal": await self._personal_left(request),
             "attachments": await self._attachments.erase(request.principal, until=request.asked),

@@ -1,8 +1,8 @@
 """Put what is kept of a principal into one file that they can fetch.
 
 The file is JSON: conversations with their messages, what is kept beside them, sessions without what
-opens them, usage by day, requests like this one, the audit's records of what the principal did, and
-attachments as far as there is room for them.
+opens them, when and with which name and roles they were last seen, usage by day, requests like this
+one, the audit's records of what the principal did, and attachments as far as there is room.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from secure_openai.store.requests import (
     request_document,
 )
 from secure_openai.store.sessions import Session
+from secure_openai.store.sightings import SightingStore, sighting_document
 from secure_openai.store.usage import UsageStore
 from secure_openai.types import Clock, Conversation, JsonObject, PrincipalId, utc_now
 
@@ -59,6 +60,7 @@ class Exports:
     Args:
         conversations: Part of what is exported.
         sessions: The same.
+        sightings: The same.
         usage: The same.
         personal: The same.
         attachments: The same.
@@ -73,6 +75,7 @@ class Exports:
         *,
         conversations: ConversationStore,
         sessions: Sessions,
+        sightings: SightingStore,
         usage: UsageStore,
         personal: PersonalStore,
         attachments: Attachments,
@@ -84,6 +87,7 @@ class Exports:
     ) -> None:
         self._conversations = conversations
         self._sessions = sessions
+        self._sightings = sightings
         self._usage = usage
         self._personal = personal
         self._attachments = attachments
@@ -175,6 +179,7 @@ class Exports:
 
     async def _document(self, request: DataRequest, room: _Room) -> JsonObject:
         principal = request.principal
+        sighting = await self._sightings.get(principal)
         return {
             "version": VERSION,
             "principal": {"tid": principal.tid, "oid": principal.oid},
@@ -184,6 +189,7 @@ class Exports:
                 await self._conversation(one, room)
                 async for one in every(self._conversations, principal)
             ],
+            "seen": None if sighting is None else sighting_document(sighting),
             **{
                 members: [
                     room.taken(_item(one))

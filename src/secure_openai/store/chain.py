@@ -29,6 +29,7 @@ def event_document(event: AuditEvent) -> JsonObject:
         "deployment": event.deployment,
         "request_id": event.request_id,
         "facts": event.facts or None,
+        "subject": event.subject,
     }
     return {name: value for name, value in document.items() if value is not None}
 
@@ -45,6 +46,7 @@ def event_of(document: JsonObject) -> AuditEvent:
         deployment=document.get("deployment"),
         request_id=document.get("request_id"),
         facts=document.get("facts"),
+        subject=document.get("subject"),
     )
 
 

@@ -185,6 +185,39 @@ MIGRATIONS = (
             WHERE owner = OLD.owner AND conversation_id = OLD.id;
     END;
     """,
+    # What records are searched by. Not columns that SQLite makes itself: where the schema is not
+    # trusted, 3.40 lets it call no function of JSON.
+    """
+    CREATE TABLE audit_found_by (
+        sequence INTEGER NOT NULL PRIMARY KEY,
+        at TEXT NOT NULL,
+        principal TEXT,
+        subject TEXT,
+        action TEXT
+    );
+    CREATE INDEX audit_by_time ON audit_found_by (at);
+    CREATE INDEX audit_by_principal ON audit_found_by (principal, at);
+    CREATE INDEX audit_by_subject ON audit_found_by (subject, at);
+    CREATE INDEX audit_by_action ON audit_found_by (action, at);
+    CREATE TABLE sighting (
+        owner TEXT NOT NULL PRIMARY KEY,
+        last TEXT NOT NULL,
+        searched TEXT NOT NULL,
+        document TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX sighting_by_time ON sighting (last DESC, owner DESC);
+    CREATE TABLE tally (
+        day TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        requests INTEGER NOT NULL,
+        prompt_tokens INTEGER NOT NULL,
+        completion_tokens INTEGER NOT NULL,
+        PRIMARY KEY (day, kind, name, deployment)
+    ) WITHOUT ROWID;
+    CREATE TABLE tallied (chain TEXT NOT NULL PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
+    """,
 )
 
 APPLICATION_ID = 0x5EC0A1
