@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import typer
-
 from markdown import table
+
 from secure_openai.cli.main import app
 
 HEAD = """# Commands

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from estate import private
-
 from markdown import table
+
 from secure_openai.posture.proof import prove
 from secure_openai.posture.report.controls import controls as answered
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from estate import security_rules
-
 from markdown import table
+
 from secure_openai.clouds import CLOUDS
 from secure_openai.tables import table as facts
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 from markdown import attributes, table
+
 from secure_openai.policy.document import LIMIT_FIELDS, PRICES, RETENTION, ROLES, TABLES, Retention
 from secure_openai.policy.prices import PriceRule, PriceRules
 from secure_openai.types import Limits

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastapi.routing import APIRoute
-
 from markdown import table
+
 from secure_openai.app import create_app
 from secure_openai.edge.access import Access, access_of
 from secure_openai.settings import Settings

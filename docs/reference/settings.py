@@ -6,10 +6,10 @@ import inspect
 from enum import Enum
 from pathlib import Path
 
+from markdown import table
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from markdown import table
 from secure_openai.credential_settings import CredentialSettings
 from secure_openai.environment import variable_of
 from secure_openai.model_settings import ModelSettings

@@ -5,14 +5,15 @@ create_app(settings)
   RequestIdMiddleware          an id that logs, audit and error pages share
   SecurityHeadersMiddleware    what a browser may do with our pages
   DrainMiddleware              a process that ends begins nothing
+  CapacityMiddleware           no more at once than one process carries
   HostsMiddleware              only our own names are answered
-  LimitsMiddleware             bodies bounded in size and time
+  LimitsMiddleware             bodies bounded in size and time, and all together
   OriginMiddleware             a cookie alone proves nothing
   ShortcutMiddleware           the gateway's answers are found without the router
     SecuredRoute               who calls, and whether they may: declared beside every route
-      gateway  conversations  messages  answers  attachments  me  my_data  personal  feedback
-      quota  pages  sign_in  preferences  appearance  administration  custody  deployments  desk
-      health
+      gateway  conversations  messages  answers  attachments  me  my_data  notice  personal
+      feedback  quota  pages  sign_in  preferences  appearance  administration  custody
+      deployments  desk  health
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from secure_openai.edge import (
     messages,
     my_data,
     my_data_page,
+    notice,
     pages,
     personal,
     preferences,
@@ -64,6 +66,7 @@ from secure_openai.edge.desk import (
     usage,
 )
 from secure_openai.edge.desk import pages as desk_pages
+from secure_openai.edge.middleware.capacity import CapacityMiddleware
 from secure_openai.edge.middleware.drain import DrainMiddleware
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
 from secure_openai.edge.middleware.hosts import HostsMiddleware
@@ -136,11 +139,14 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
                 https=settings.secure_cookies,
             ),
             Middleware(DrainMiddleware, drain=ending),
+            Middleware(CapacityMiddleware, drain=ending, most=settings.requests_at_once),
             Middleware(HostsMiddleware, hosts=settings.hosts),
             Middleware(
                 LimitsMiddleware,
                 body_bytes=settings.body_limit_bytes,
                 larger={attachments.PATH: LARGEST_BYTES},
+                image_bytes=settings.image_body_limit_bytes,
+                at_once_bytes=settings.bodies_at_once_bytes,
             ),
             Middleware(OriginMiddleware, public_url=settings.public_url),
             Middleware(
@@ -158,6 +164,7 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         answers,
         me,
         my_data,
+        notice,
         quota,
         personal,
         feedback,

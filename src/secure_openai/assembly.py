@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from secure_openai.acceptances import Acceptances
 from secure_openai.appearance import Appearance
 from secure_openai.conversations.answers import Answers
 from secure_openai.conversations.attachments import Attachments
+from secure_openai.conversations.composing import Composer
 from secure_openai.conversations.feedback import Feedbacks
 from secure_openai.conversations.texts import SavedTexts
 from secure_openai.credential_settings import CredentialSettings
@@ -76,6 +78,7 @@ class Assembly:
     notes: NoteStore
     personal: PersonalStore
     texts: SavedTexts
+    acceptances: Acceptances
     feedback: Feedbacks
     attachments: Attachments
     exports: BlobStore
@@ -149,6 +152,7 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             ssl_context=outbound.ssl_context,
         )
         stack.push_async_callback(authorization.aclose)
+        texts = SavedTexts(stores.personal)
         attachments = Attachments(
             stores.personal, stores.attachments, total_bytes=settings.attachments_total_bytes
         )
@@ -168,6 +172,8 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
         answers = Answers(
             conversations=stores.conversations,
             pipeline=pipeline,
+            composer=Composer(pipeline=pipeline, attachments=attachments, texts=texts),
+            attachments=attachments,
             background=background,
             drain=drain,
             grace_seconds=settings.resume_grace_seconds,
@@ -184,7 +190,12 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             requests=stores.requests,
             notes=stores.notes,
             personal=stores.personal,
-            texts=SavedTexts(stores.personal),
+            texts=texts,
+            acceptances=Acceptances(
+                stores.personal,
+                digest=appearance.notice_digest,
+                where=f"{settings.public_url}/notice",
+            ),
             feedback=Feedbacks(stores.personal, stores.conversations),
             attachments=attachments,
             exports=stores.exports,

@@ -22,7 +22,8 @@
     │   ├── Unauthenticated             401
     │   ├── SignInFailed                400
     │   ├── IdentityProviderUnavailable 503
-    │   └── Forbidden                   403
+    │   ├── Forbidden                   403
+    │   └── NoticeNotAccepted           403  a person who has to read something first
     ├── CredentialUnavailable           503  we cannot prove ourselves to Azure
     ├── Refused                         403, 413 or 429 by its decision
     ├── ModelError                      502
@@ -47,6 +48,7 @@
     │   ├── ManagementConflict          409
     │   ├── ManagementThrottled         429
     │   └── ManagementUnavailable       503
+    ├── Overloaded                      503  too much at once: another time, or another process
     ├── Stopping                        503  this process ends: another one may answer
     └── StoreError                      503
         ├── AlreadyStored
@@ -267,6 +269,14 @@ class Forbidden(IdentityError):
     title = "Your roles do not allow this"
 
 
+class NoticeNotAccepted(IdentityError):
+    """A person has not accepted the notice that the organisation puts before first use."""
+
+    status = 403
+    slug = "notice-not-accepted"
+    title = "Accept the notice first"
+
+
 class CredentialUnavailable(SecureOpenAIError):
     """We cannot prove ourselves to Azure: there is no token, and none can be had."""
 
@@ -308,6 +318,7 @@ _REFUSAL_STATUS = {
     Reason.ANSWER_TOO_LARGE: 400,
     Reason.REQUESTS_PER_MINUTE: 429,
     Reason.TOKENS_PER_MINUTE: 429,
+    Reason.REQUESTS_PER_DAY: 429,
     Reason.TOKENS_PER_DAY: 429,
     Reason.CONCURRENT_STREAMS: 429,
     Reason.AUDIT_UNAVAILABLE: 503,
@@ -524,6 +535,14 @@ class ManagementUnavailable(ManagementError):
     status = 503
     slug = "management-unavailable"
     title = "Azure cannot be asked now"
+
+
+class Overloaded(SecureOpenAIError):
+    """This process has as much to do as it carries."""
+
+    status = 503
+    slug = "overloaded"
+    title = "The server has too much to do"
 
 
 class Stopping(SecureOpenAIError):

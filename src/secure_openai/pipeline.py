@@ -144,22 +144,38 @@ class Pipeline:
 
     @asynccontextmanager
     async def run(
-        self, principal: Principal, request: CheckedRequest, *, request_id: str
+        self,
+        principal: Principal,
+        request: CheckedRequest,
+        *,
+        request_id: str,
+        facts: JsonObject | None = None,
     ) -> AsyncIterator[Completion]:
         """Admit, hand out the completion, and settle however the block is left.
+
+        Args:
+            principal: Who asks.
+            request: What.
+            request_id: Of the request.
+            facts: What the audit is told of the request besides; never a text.
 
         Raises:
             Refused: Policy or quota refuses.
             AuditUnavailable: Nothing that must be audited may happen now.
         """
-        completion = await self.begin(principal, request, request_id=request_id)
+        completion = await self.begin(principal, request, request_id=request_id, facts=facts)
         try:
             yield completion
         finally:
             await self.end(completion)
 
     async def begin(
-        self, principal: Principal, request: CheckedRequest, *, request_id: str
+        self,
+        principal: Principal,
+        request: CheckedRequest,
+        *,
+        request_id: str,
+        facts: JsonObject | None = None,
     ) -> Completion:
         """Admit, and return the completion; whoever calls this calls `end`, whatever comes.
 
@@ -167,7 +183,7 @@ class Pipeline:
             Refused: Policy or quota refuses.
             AuditUnavailable: Nothing that must be audited may happen now.
         """
-        admission = await self.admit(principal, request, request_id=request_id)
+        admission = await self.admit(principal, request, request_id=request_id, facts=facts)
         return Completion(admission, self._model, provider=self._provider)
 
     async def end(self, completion: Completion) -> None:
@@ -183,7 +199,12 @@ class Pipeline:
         await asyncio.sleep(0)
 
     async def admit(
-        self, principal: Principal, request: CheckedRequest, *, request_id: str
+        self,
+        principal: Principal,
+        request: CheckedRequest,
+        *,
+        request_id: str,
+        facts: JsonObject | None = None,
     ) -> Admission:
         """Decide, reserve, and queue the audit record.
 
@@ -193,7 +214,9 @@ class Pipeline:
         """
         with span("admit") as current:
             try:
-                admission = await self._admit(principal, request, request_id=request_id)
+                admission = await self._admit(
+                    principal, request, request_id=request_id, facts=facts or {}
+                )
             except Refused as refusal:
                 known, reason = self._known(request.deployment), refusal.decision.reason
                 current.set_attributes(_told(principal, known, "refused", reason))
@@ -205,7 +228,12 @@ class Pipeline:
         return admission
 
     async def _admit(
-        self, principal: Principal, request: CheckedRequest, *, request_id: str
+        self,
+        principal: Principal,
+        request: CheckedRequest,
+        *,
+        request_id: str,
+        facts: JsonObject,
     ) -> Admission:
         self._audit.ensure_writable()
         prompt_tokens = estimate_prompt_tokens(request.body)
@@ -260,7 +288,7 @@ class Pipeline:
                 request_id,
                 decision="allowed",
                 reason=Reason.ADMITTED,
-                facts={"tokens_reserved": reservation.tokens},
+                facts={**facts, "tokens_reserved": reservation.tokens},
             )
         except SecureOpenAIError:
             await self._background.finish(self._usage.release(reservation))

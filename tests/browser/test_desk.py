@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from secure_openai.edge.my_data import CONFIRMATION
 from secure_openai.testing.person import named
-from tests.browser.test_chat import sign_in
+from tests.browser.person import sign_in
 from tests.system import System
 
 pytestmark = pytest.mark.browser

@@ -83,7 +83,7 @@ async def test_foreign_is_missing(desk: Desk) -> None:
         with pytest.raises(NotFound):
             await desk.attachments.bind(BEN, [attachment_id], his.id)
         with pytest.raises(NotFound):
-            await desk.attachments.described(BEN, [attachment_id])
+            await desk.attachments.described(BEN, [attachment_id], his.id)
     assert await desk.attachments.get(ANNA, kept.id) == (kept, b"hello")
 
 
@@ -126,8 +126,11 @@ async def test_a_file_is_sent_in_one_conversation(desk: Desk) -> None:
     assert await desk.attachments.bind(ANNA, [kept.id], mine.id) == (kept,)
     desk.now += 9 * WAITS
     assert await desk.attachments.bind(ANNA, [kept.id], mine.id) == (kept,)
+    assert await desk.attachments.described(ANNA, [kept.id], mine.id) == (kept,)
     with pytest.raises(PreconditionFailed):
         await desk.attachments.bind(ANNA, [kept.id], other.id)
+    with pytest.raises(PreconditionFailed):
+        await desk.attachments.described(ANNA, [kept.id], other.id)
     for wrong in ([kept.id, kept.id], ["x"] * 11):
         with pytest.raises(RequestError):
             await desk.attachments.bind(ANNA, wrong, mine.id)

@@ -128,7 +128,7 @@ def test_what_is_written_with_joiners_stays() -> None:
 
 @pytest.mark.parametrize("attack", QUADRATIC)
 def test_no_text_takes_for_ever(attack: str) -> None:
-    """What would take minutes comes out harmless; `bench/markdown.py` measures how soon."""
+    """What would take minutes comes out harmless; `bench/rendering.py` measures how soon."""
     assert elements(QUADRATIC[attack])
 
 

@@ -38,7 +38,7 @@ async def test_foreign_texts_are_missing(world: World, kind: str) -> None:
         other = KINDS[1 - KINDS.index(kind)]
         problem(await uma.delete(f"/api/me/{other}/{text['id']}", headers=match(text)), 404)
     async with world.client(**world.bearer("Ada"), **world.own) as ada:
-        for text_id in (text["id"], "none", "..%2f" + text["id"], "a.b", "%00", "x" * 300):
+        for text_id in (text["id"], "none", f"{text['id']}.x", "a.b", "x" * 300):
             path = f"/api/me/{kind}/{text_id}"
             problem(await ada.put(path, json=BODY, headers=match(text)), 404)
             problem(await ada.delete(path, headers=match(text)), 404)

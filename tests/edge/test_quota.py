@@ -43,6 +43,8 @@ async def test_quota(world: World) -> None:
     now = utc_now()
 
     assert before["minute"]["requests"] == {"limit": 30, "used": 0, "left": 30}
+    assert before["day"]["requests"] == {"limit": 3_000, "used": 0, "left": 3_000}
+    assert after["day"]["requests"] == {"limit": 3_000, "used": 1, "left": 2_999}
     assert before["day"]["tokens"] == {"limit": 1_000_000, "used": 0, "left": 1_000_000}
     assert before["under_way"]["streams"] == {"limit": 4, "used": 0, "left": 4}
     assert end.facts is not None

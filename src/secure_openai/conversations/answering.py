@@ -8,12 +8,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from secure_openai.completion import Completion
+from secure_openai.conversations.composing import Composed
 from secure_openai.conversations.draft import CHECKPOINT_SECONDS, Draft
-from secure_openai.conversations.events import Begun, Delta, Finished
+from secure_openai.conversations.events import Begun, Delta, Finished, Titled
 from secure_openai.conversations.running import Running, RunningAnswers
-from secure_openai.conversations.window import Window
+from secure_openai.conversations.text import text_of
+from secure_openai.conversations.titles import Titles, first_words
 from secure_openai.errors import ModelError, PreconditionFailed, SecureOpenAIError
-from secure_openai.model.interface import ServerSentEvent
 from secure_openai.pipeline import Pipeline
 from secure_openai.policy.fields import check_chat_completions
 from secure_openai.store.conversations import ConversationStore
@@ -43,14 +44,14 @@ class Asked:
     Attributes:
         conversation_id: In which conversation.
         deployment: By whom.
-        window: What they are sent.
+        prompt: What they are sent.
         begin: Stores what must be before they are asked; told which deployment answers.
         request_id: Of whoever asks.
     """
 
     conversation_id: ConversationId
     deployment: str
-    window: Window
+    prompt: Composed
     begin: Callable[[str], Awaitable[Begun]]
     request_id: str
 
@@ -83,6 +84,7 @@ class Answering:
         self._drain = drain
         self._running = running
         self._clock = clock
+        self._titles = Titles(pipeline)
 
     async def start(self, principal: Principal, asked: Asked) -> Running:
         """Let an answer run, and return it as soon as it has begun.
@@ -112,10 +114,10 @@ class Answering:
 
     async def _answer(self, principal: Principal, asked: Asked, running: Running) -> None:
         request = check_chat_completions(
-            {"model": asked.deployment, "messages": asked.window.messages, "stream": True}
+            {"model": asked.deployment, "messages": asked.prompt.messages, "stream": True}
         )
         async with self._pipeline.run(
-            principal, request, request_id=asked.request_id
+            principal, request, request_id=asked.request_id, facts=asked.prompt.facts
         ) as completion:
             begun = await asked.begin(completion.admission.deployment.name)
             self._running.note(principal.id, begun.answer, running)
@@ -129,7 +131,42 @@ class Answering:
             except Exception:
                 logger.exception("an answer could not be read (%s)", asked.request_id)
                 problem = SecureOpenAIError()
-            running.tell(await self._closed(principal.id, completion, draft, problem))
+            finished = await self._closed(principal.id, completion, draft, problem)
+            running.tell(finished)
+        titled = await self._titled(principal, asked, begun.question, finished, running)
+        if titled is not None:
+            running.tell(titled)
+
+    async def _titled(
+        self,
+        principal: Principal,
+        asked: Asked,
+        question: Message,
+        finished: Finished,
+        running: Running,
+    ) -> Titled | None:
+        """Give the conversation a title, if nobody has."""
+        try:
+            conversation = await self._conversations.get(principal.id, asked.conversation_id)
+            if conversation.titled:
+                return None
+            title = None
+            if finished.answer.status is MessageStatus.COMPLETE and not self._drain.begun:
+                title = await running.until_stopped(
+                    self._titles.title_of(principal, question.text, asked.deployment)
+                )
+            return Titled(
+                await self._conversations.change(
+                    principal.id,
+                    conversation.id,
+                    etag=conversation.etag,
+                    title=title or first_words(question.text) or conversation.title,
+                )
+            )
+        except SecureOpenAIError as error:
+            # Its owner was faster, or it is gone; or it stays without until the next answer.
+            logger.info("a conversation has not titled itself: %s", error.slug)
+            return None
 
     async def _read(self, completion: Completion, draft: Draft, running: Running) -> None:
         characters = 0
@@ -182,23 +219,3 @@ class Answering:
             return Finished(answer, error)
         stopped = stored.status is MessageStatus.INTERRUPTED
         return Finished(stored, None if stopped else problem)
-
-
-def text_of(event: ServerSentEvent) -> str:
-    """Return the text that an event adds to the first choice.
-
-    Raises:
-        ModelError: The event is not JSON.
-    """
-    try:
-        choices = event.parsed.get("choices")
-    except ValueError:
-        raise ModelError("The model sent an answer that cannot be read.") from None
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        return ""
-    delta = choices[0].get("delta")
-    content = delta.get("content") if isinstance(delta, dict) else None
-    if not isinstance(content, str):
-        return ""
-    # Half of a surrogate pair is no character: it could neither be kept nor sent on.
-    return content.encode("utf-8", "replace").decode("utf-8")

@@ -25,6 +25,7 @@ from secure_openai.errors import (
 )
 from secure_openai.store.blobs import BlobStore, folder_of
 from secure_openai.store.personal import (
+    ELSEWHERE,
     Bound,
     PersonalItem,
     PersonalKind,
@@ -167,16 +168,20 @@ class Attachments:
         return tuple(map(_attachment, bound))
 
     async def described(
-        self, owner: PrincipalId, attachment_ids: Sequence[str]
+        self, owner: PrincipalId, attachment_ids: Sequence[str], conversation: ConversationId
     ) -> tuple[Attachment, ...]:
-        """Return what files are, before any is sent.
+        """Return what files are that could be sent in a conversation, before any is.
 
         Raises:
             NotFound: One of them is not there.
+            PreconditionFailed: One of them was sent in another conversation.
             RequestError: There are too many, or one twice.
         """
         checked_number(attachment_ids)
-        return tuple([_attachment(await self._item(owner, one)) for one in attachment_ids])
+        items = [await self._item(owner, one) for one in attachment_ids]
+        if any(item.conversation not in {None, conversation} for item in items):
+            raise PreconditionFailed(ELSEWHERE)
+        return tuple(map(_attachment, items))
 
     async def every(self, owner: PrincipalId) -> AsyncIterator[PersonalItem]:
         """Yield all that is kept of a person's files."""

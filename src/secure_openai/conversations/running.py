@@ -112,8 +112,8 @@ class Running:
 
     def after(self, number: int) -> Iterator[tuple[int, AnswerEvent]]:
         """Yield what was told behind an event, each with its number; deltas in a row as one."""
-        held = ""
-        for at, event in enumerate(self._events[number:], start=number + 1):
+        held, told = "", self._events[number:]
+        for at, event in enumerate(told, start=number + 1):
             if isinstance(event, Delta):
                 held += event.text
                 continue
@@ -122,7 +122,7 @@ class Running:
                 held = ""
             yield at, event
         if held:
-            yield len(self._events), Delta(held)
+            yield number + len(told), Delta(held)
 
     async def more(self, number: int) -> bool:
         """Return as soon as more was told than `number` events, false if no more comes."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -9,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from secure_openai.edge.access import (
     PEOPLE,
     SecuredRoute,
+    before_notice,
     principal_of,
     public,
     requires,
@@ -17,15 +20,20 @@ from secure_openai.edge.access import (
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.cookies import delete_cookie, session_cookie
 from secure_openai.edge.language import language_of
+from secure_openai.edge.markdown import rendered
 from secure_openai.edge.messages import shown_branch, turn_json
 from secure_openai.edge.presentation import page
 from secure_openai.edge.problems import headers_of, request_id_of
 from secure_openai.edge.sign_in import sign_in_address
-from secure_openai.errors import SecureOpenAIError, Unauthenticated
+from secure_openai.errors import NoticeNotAccepted, SecureOpenAIError, Unauthenticated
+from secure_openai.sessions import local_path
 from secure_openai.types import ConversationId, Operation
 
 TURNS = 40
 """How much of a conversation a page opens with; earlier turns are loaded when they are wanted."""
+
+NOTICE_PATH = "/notice"
+"""Where a person reads the notice and accepts it."""
 
 router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
 
@@ -49,6 +57,27 @@ async def signed_out(request: Request) -> Response:
 async def conversation(request: Request, conversation_id: str) -> Response:
     """Show a conversation."""
     return await _chat_page(request, ConversationId(conversation_id))
+
+
+@router.get(NOTICE_PATH)
+@before_notice
+@signed_in
+async def notice(request: Request) -> Response:
+    """Show what a person accepts before first use; where nothing is to be accepted, go on."""
+    assembly = assembly_of(request)
+    stands = assembly.appearance.notice
+    return_to = local_path(request.query_params.get("return_to", "/"))
+    accepted = await assembly.acceptances.accepted(principal_of(request).id)
+    if stands is None or accepted is not None:
+        return RedirectResponse(return_to, status_code=303)
+    return page(
+        request,
+        "notice.html",
+        title=stands.name,
+        text=rendered(stands.text),
+        digest=assembly.appearance.notice_digest,
+        return_to=return_to,
+    )
 
 
 async def _chat_page(request: Request, conversation_id: ConversationId | None) -> Response:
@@ -104,6 +133,12 @@ async def error_page(request: Request, error: SecureOpenAIError) -> Response:
         )
         delete_cookie(again, settings, session_cookie(settings))
         return again
+    if isinstance(error, NoticeNotAccepted) and request.method == "GET":
+        return RedirectResponse(
+            f"{NOTICE_PATH}?{urlencode({'return_to': request.url.path})}",
+            status_code=303,
+            headers=headers_of(error),
+        )
     t = language_of(request)
     title = t.of_problem(error.problem, error.title)
     response = page(

@@ -1,4 +1,4 @@
-"""The texts that a person saves: instructions and prompts of their own."""
+"""The texts that a person saves, instructions and prompts; and the organisation's prompts."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from secure_openai.store.personal import PersonalKind
 from secure_openai.types import JsonObject
 
 router = APIRouter(route_class=SecuredRoute, prefix="/api/me", tags=["personal"])
+
+organisation = APIRouter(route_class=SecuredRoute, prefix="/api", tags=["personal"])
 
 
 class Text(Body):
@@ -81,6 +83,18 @@ async def change_prompt(request: Request, text_id: str) -> Response:
 async def remove_prompt(request: Request, text_id: str) -> Response:
     """Remove a prompt, if `If-Match` still holds."""
     return await _remove(request, PersonalKind.PROMPT, text_id)
+
+
+@organisation.get("/prompts")
+@requires(*PEOPLE)
+async def list_shared(request: Request) -> Response:
+    """Return the organisation's prompts, in its order."""
+    prompts = assembly_of(request).appearance.prompts
+    items = [{"id": one.id, "name": one.name, "text": one.text} for one in prompts]
+    return JSONResponse({"items": items, "continuation": None})
+
+
+router.routes.extend(organisation.routes)
 
 
 async def _list(request: Request, kind: PersonalKind) -> Response:

@@ -37,7 +37,10 @@ def _standing(deployment: Deployment, limits: Limits, totals: UsageTotals) -> Js
             "requests": _line(limits.requests_per_minute, totals.requests_this_minute),
             "tokens": _line(limits.tokens_per_minute, totals.tokens_this_minute),
         },
-        "day": {"tokens": _line(limits.tokens_per_day, totals.tokens_today)},
+        "day": {
+            "requests": _line(limits.requests_per_day, totals.requests_today),
+            "tokens": _line(limits.tokens_per_day, totals.tokens_today),
+        },
         "under_way": _line(limits.concurrent_streams, totals.concurrent),
     }
 

@@ -130,8 +130,15 @@ class Erasures:
         return removed
 
     async def _conversations_left(self, request: DataRequest) -> int:
-        """Delete what was there when it was asked; return how many there were."""
-        found = [one async for one in every(self._conversations, request.principal)]
+        """Delete what was there when it was asked; return how many there were.
+
+        What its owner has discarded is looked for last: one may be discarded meanwhile.
+        """
+        found = [
+            one
+            for discarded in (False, True)
+            async for one in every(self._conversations, request.principal, discarded=discarded)
+        ]
         asked = [one for one in found if one.created <= request.asked]
         return sum([await self._delete(one) for one in asked])
 

@@ -281,12 +281,20 @@ class _Room:
 
 
 async def every(
-    conversations: ConversationStore, owner: PrincipalId
+    conversations: ConversationStore, owner: PrincipalId, *, discarded: bool = False
 ) -> AsyncIterator[Conversation]:
-    """Yield an owner's conversations, those begun meanwhile perhaps not."""
+    """Yield an owner's conversations, those begun meanwhile perhaps not.
+
+    Args:
+        conversations: Where they are.
+        owner: Whose.
+        discarded: Yield those that were discarded, and only them.
+    """
     continuation = None
     while True:
-        page = await conversations.list(owner, limit=100, continuation=continuation)
+        page = await conversations.list(
+            owner, limit=100, continuation=continuation, discarded=discarded
+        )
         for conversation in page.items:
             yield conversation
         continuation = page.continuation

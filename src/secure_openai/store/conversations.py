@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol, TypeAlias
 
 from secure_openai.types import (
@@ -15,6 +15,9 @@ from secure_openai.types import (
     Page,
     PrincipalId,
 )
+
+UNDO = timedelta(minutes=10)
+"""How long whoever discards a conversation may have it back."""
 
 MOST_SIBLINGS = 100
 """How many messages may follow the same one: whoever edits more often begins another conversation.
@@ -47,6 +50,21 @@ class Turn:
     siblings: tuple[MessageId, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A conversation that a search has found.
+
+    Attributes:
+        conversation: Which.
+        message: The newest message that holds the text; `None` where only the title does.
+        excerpt: What stands around it there, on one line.
+    """
+
+    conversation: Conversation
+    message: MessageId | None
+    excerpt: str | None
+
+
 class ConversationStore(Protocol):
     """Keeps conversations and their messages.
 
@@ -63,14 +81,43 @@ class ConversationStore(Protocol):
     no room.
     """
 
-    async def create(self, owner: PrincipalId, *, title: str) -> Conversation:
-        """Begin a conversation."""
+    async def create(self, owner: PrincipalId, *, title: str, titled: bool = True) -> Conversation:
+        """Begin a conversation; without `titled`, its title is one for the time being."""
         ...
 
     async def list(
-        self, owner: PrincipalId, *, limit: int = 50, continuation: str | None = None
+        self,
+        owner: PrincipalId,
+        *,
+        limit: int = 50,
+        continuation: str | None = None,
+        discarded: bool = False,
     ) -> Page[Conversation]:
-        """Return the owner's conversations, the most recently updated first.
+        """Return the owner's conversations, pinned ones first, the last updated first.
+
+        Args:
+            owner: Whose.
+            limit: How many to return at most.
+            continuation: Where the page before ended.
+            discarded: Return those that were discarded, and only them.
+
+        Raises:
+            RequestError: `continuation` is not one that this store gave to this owner.
+        """
+        ...
+
+    async def search(
+        self,
+        owner: PrincipalId,
+        text: str,
+        *,
+        limit: int = 20,
+        continuation: str | None = None,
+    ) -> Page[Found]:
+        """Return the owner's conversations that hold a text in any case, the last updated first.
+
+        Title and messages are looked through, of every branch. One call looks through no more than
+        it can in a moment: a page may be short, even empty, and yet go on.
 
         Raises:
             RequestError: `continuation` is not one that this store gave to this owner.
@@ -85,14 +132,43 @@ class ConversationStore(Protocol):
         """
         ...
 
-    async def rename(
-        self, owner: PrincipalId, conversation_id: ConversationId, *, title: str, etag: str
+    async def change(
+        self,
+        owner: PrincipalId,
+        conversation_id: ConversationId,
+        *,
+        etag: str,
+        title: str | None = None,
+        pinned: bool | None = None,
     ) -> Conversation:
-        """Change the title.
+        """Give a conversation another title, or pin it or not; what is `None` stays as it is.
 
         Raises:
             NotFound: The owner has none of that id.
-            PreconditionFailed: It was written since `etag` was read.
+            PreconditionFailed: It was changed since `etag` was read.
+        """
+        ...
+
+    async def discard(
+        self, owner: PrincipalId, conversation_id: ConversationId, *, etag: str
+    ) -> None:
+        """Delete a conversation for its owner, who may take that back for `UNDO`.
+
+        From here on every call but `restore`, `delete` and the list of those discarded finds it
+        missing. It goes for good with `finish_deletions`, unless a hold keeps it.
+
+        Raises:
+            LegalHold: A hold keeps it, whose placing had ended before.
+            NotFound: The owner has none of that id.
+            PreconditionFailed: It was changed since `etag` was read.
+        """
+        ...
+
+    async def restore(self, owner: PrincipalId, conversation_id: ConversationId) -> Conversation:
+        """Take a discarding back; a conversation that is not discarded is returned as it is.
+
+        Raises:
+            NotFound: The owner has none of that id, or it was discarded longer ago than `UNDO`.
         """
         ...
 
@@ -104,7 +180,7 @@ class ConversationStore(Protocol):
         etag: str,
         unused_since: datetime | None = None,
     ) -> None:
-        """Remove a conversation with all its messages, or nothing.
+        """Remove a conversation with all its messages, discarded or not, or nothing.
 
         Args:
             owner: Whose.
@@ -124,6 +200,8 @@ class ConversationStore(Protocol):
     ) -> Page[Conversation]:
         """Return conversations of all owners that were not used at or after `since`, oldest first.
 
+        Discarded ones are not among them.
+
         For jobs: it asks every partition.
 
         Raises:
@@ -132,9 +210,12 @@ class ConversationStore(Protocol):
         ...
 
     async def finish_deletions(self, *, limit: int = 100) -> int:
-        """Clear what deletions of processes that died have left; return how many were cleared.
+        """Remove what was discarded longer ago than `UNDO`, and what cut off deletions have left.
 
-        For jobs: it asks every partition.
+        What a hold keeps stays. For jobs: it asks every partition.
+
+        Returns:
+            How many were removed or cleared; 0 when nothing is left to do.
         """
         ...
 

@@ -57,6 +57,9 @@ def conversation_document(conversation: Conversation) -> JsonObject:
         "title": conversation.title,
         "created": time_text(conversation.created),
         "updated": time_text(conversation.updated),
+        "titled": conversation.titled,
+        "pinned": conversation.pinned,
+        "discarded": time_text(conversation.discarded),
     }
 
 
@@ -70,6 +73,10 @@ def conversation_of(
         title=document["title"],
         created=datetime.fromisoformat(document["created"]),
         updated=datetime.fromisoformat(document["updated"]),
+        # Of one that was stored without these its owner has chosen the title.
+        titled=document.get("titled", True) is not False,
+        pinned=document.get("pinned") is True,
+        discarded=time_of(document.get("discarded")),
         etag=etag,
     )
 
@@ -133,6 +140,7 @@ def message_document(message: Message) -> JsonObject:
         "finish_reason": message.finish_reason,
         "note": message.note,
         "attachments": [attachment_document(one) for one in message.attachments],
+        "instruction": message.instruction,
         "parent": message.parent,
     }
 
@@ -155,6 +163,7 @@ def message_of(conversation_id: str, message_id: str, etag: str, document: JsonO
         finish_reason=document.get("finish_reason"),
         note=document.get("note"),
         attachments=tuple(map(attachment_of, document.get("attachments", ()))),
+        instruction=document.get("instruction"),
         parent=document.get("parent"),
         etag=etag,
     )

@@ -1,4 +1,6 @@
-"""What every `ConversationStore` promises; subclass it and provide the fixture `store`.
+"""What every `ConversationStore` promises; subclass it and provide the fixtures.
+
+`store` is the store, and `clock` the `MovableClock` that it tells the time by.
 
 Call `pytest.register_assert_rewrite("secure_openai.testing.conversations_contract")` in a
 `conftest.py` to see the values of an assertion that fails.
@@ -7,6 +9,7 @@ Call `pytest.register_assert_rewrite("secure_openai.testing.conversations_contra
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -14,7 +17,7 @@ from uuid import uuid4
 import pytest
 
 from secure_openai.errors import Conflict, NotFound, PreconditionFailed, RequestError
-from secure_openai.store.conversations import MOST_SIBLINGS, ConversationStore, Turn
+from secure_openai.store.conversations import MOST_SIBLINGS, UNDO, ConversationStore, Found, Turn
 from secure_openai.types import (
     Author,
     Conversation,
@@ -29,6 +32,21 @@ from secure_openai.types import (
 ANNA = PrincipalId("tenant", "anna")
 BEN = PrincipalId("tenant", "ben")
 MISSING = ConversationId("there-is-none-of-this-id")
+
+
+class MovableClock:
+    """A clock that goes on by itself, and further when it is moved."""
+
+    def __init__(self) -> None:
+        self._moved = timedelta()
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        return datetime.now(UTC) + self._moved
+
+    def move(self, by: timedelta) -> None:
+        """Let time pass."""
+        self._moved += by
 
 
 def message_in(conversation: Conversation, text: str = "Hello", **fields: object) -> Message:
@@ -90,7 +108,19 @@ class ConversationStoreContract:
 
     @pytest.mark.parametrize(
         "call",
-        ["get", "rename", "delete", "append", "replace", "message", "messages", "branch", "leaf"],
+        [
+            "get",
+            "change",
+            "discard",
+            "restore",
+            "delete",
+            "append",
+            "replace",
+            "message",
+            "messages",
+            "branch",
+            "leaf",
+        ],
     )
     async def test_foreign_is_missing(self, store: ConversationStore, call: str) -> None:
         """A foreign conversation answers exactly as one that never existed."""
@@ -121,25 +151,21 @@ class ConversationStoreContract:
         message: Message,
     ) -> None:
         moved = replace(message, conversation_id=conversation.id)
-        match call:
-            case "get":
-                await store.get(owner, conversation.id)
-            case "rename":
-                await store.rename(owner, conversation.id, title="x", etag=conversation.etag)
-            case "delete":
-                await store.delete(owner, conversation.id, etag=conversation.etag)
-            case "append":
-                await store.append(owner, replace(moved, id=MessageId(uuid4().hex)))
-            case "replace":
-                await store.replace(owner, moved)
-            case "message":
-                await store.message(owner, conversation.id, message.id)
-            case "messages":
-                await store.messages(owner, conversation.id)
-            case "branch":
-                await store.branch(owner, conversation.id)
-            case _:
-                await store.leaf(owner, conversation.id, message.id)
+        key = (owner, conversation.id)
+        calls: dict[str, Callable[[], Awaitable[object]]] = {
+            "get": lambda: store.get(*key),
+            "change": lambda: store.change(*key, title="x", etag=conversation.etag),
+            "discard": lambda: store.discard(*key, etag=conversation.etag),
+            "restore": lambda: store.restore(*key),
+            "delete": lambda: store.delete(*key, etag=conversation.etag),
+            "append": lambda: store.append(owner, replace(moved, id=MessageId(uuid4().hex))),
+            "replace": lambda: store.replace(owner, moved),
+            "message": lambda: store.message(*key, message.id),
+            "messages": lambda: store.messages(*key),
+            "branch": lambda: store.branch(*key),
+            "leaf": lambda: store.leaf(*key, message.id),
+        }
+        await calls[call]()
 
     async def test_lists_are_the_owners(self, store: ConversationStore) -> None:
         """Every store returns only its owner's conversations."""
@@ -208,11 +234,11 @@ class ConversationStoreContract:
     async def test_rename_conflict(self, store: ConversationStore) -> None:
         """A rename with an etag of before is refused and changes nothing."""
         old = await store.create(ANNA, title="old")
-        renamed = await store.rename(ANNA, old.id, title="mine", etag=old.etag)
+        renamed = await store.change(ANNA, old.id, title="mine", etag=old.etag)
 
         assert (renamed.title, renamed.etag != old.etag) == ("mine", True)
         with pytest.raises(PreconditionFailed):
-            await store.rename(ANNA, old.id, title="late", etag=old.etag)
+            await store.change(ANNA, old.id, title="late", etag=old.etag)
         assert await store.get(ANNA, old.id) == renamed
 
     async def test_fifty_renames(self, store: ConversationStore) -> None:
@@ -220,7 +246,7 @@ class ConversationStoreContract:
         old = await store.create(ANNA, title="old")
 
         results = await asyncio.gather(
-            *(store.rename(ANNA, old.id, title=str(n), etag=old.etag) for n in range(50)),
+            *(store.change(ANNA, old.id, title=str(n), etag=old.etag) for n in range(50)),
             return_exceptions=True,
         )
 
@@ -243,6 +269,206 @@ class ConversationStoreContract:
             await store.get(ANNA, conversation.id)
         with pytest.raises(NotFound):
             await store.message(ANNA, conversation.id, message.id)
+
+    async def test_pinned_first(self, store: ConversationStore) -> None:
+        """What is pinned stands first, whatever the pages; pinning is no use, and can be undone."""
+        made = [await store.create(ANNA, title=str(number)) for number in range(7)]
+        await store.create(BEN, title="not mine")
+        pinned = [
+            await store.change(ANNA, one.id, etag=one.etag, pinned=True)
+            for one in (made[0], made[3], made[2])
+        ]
+        again = await store.change(ANNA, made[2].id, etag=pinned[2].etag, pinned=False)
+        assert again == replace(made[2], etag=again.etag)
+        assert pinned[0] == replace(made[0], pinned=True, etag=pinned[0].etag)
+        with pytest.raises(PreconditionFailed):
+            await store.change(ANNA, made[4].id, etag="stale", pinned=True)
+
+        expected = [made[number].id for number in (3, 0, 6, 5, 4, 2, 1)]
+        for limit in range(1, 9):
+            listed: list[ConversationId] = []
+            continuation = None
+            while True:
+                page = await store.list(ANNA, limit=limit, continuation=continuation)
+                assert len(page.items) <= limit
+                listed += [one.id for one in page.items]
+                continuation = page.continuation
+                if continuation is None:
+                    break
+            assert listed == expected
+
+    async def test_titled(self, store: ConversationStore) -> None:
+        """A title for the time being is none that somebody gave, until somebody does."""
+        conversation = await store.create(ANNA, title="for now", titled=False)
+        pinned = await store.change(ANNA, conversation.id, etag=conversation.etag, pinned=True)
+        titled = await store.change(ANNA, conversation.id, etag=pinned.etag, title="for good")
+
+        assert [conversation.titled, pinned.titled, titled.titled] == [False, False, True]
+        assert await store.get(ANNA, conversation.id) == titled
+        assert (await store.create(ANNA, title="mine")).titled
+
+    async def _searched(
+        self, store: ConversationStore, text: str, *, limit: int = 2
+    ) -> list[Found]:
+        found: list[Found] = []
+        continuation = None
+        while True:
+            page = await store.search(ANNA, text, limit=limit, continuation=continuation)
+            assert len(page.items) <= limit
+            found += page.items
+            continuation = page.continuation
+            if continuation is None:
+                return found
+
+    async def test_search(self, store: ConversationStore) -> None:
+        """A search finds its text in titles and in messages of every branch, and nobody else's."""
+        texts = ["Norway\nin June", 'say "no%th_ing!" \\ now', "an Ärger", "日本の天気", "x" * 500]
+        made = [await store.create(ANNA, title=f"Title {number}") for number in range(5)]
+        said = []
+        for conversation, text in zip(made, texts, strict=True):
+            first, _ = await store.append(
+                ANNA, message_in(conversation, "before"), message_in(conversation, "told")
+            )
+            (aside,) = await store.append(
+                ANNA, message_in(conversation, f"{'so ' * 99}{text}{' and' * 99}"), parent=first.id
+            )
+            await store.append(ANNA, message_in(conversation, "after"), parent=first.id)
+            said.append(aside)
+        theirs = await store.create(BEN, title="Norway")
+        await store.append(BEN, message_in(theirs, "norway"))
+        wanted = {
+            "NORWAY": [0],
+            "n": [4, 3, 2, 1, 0],
+            "y\nin j": [0],
+            "no%th_ing!": [1],
+            '"NO%': [1],
+            '" \\ N': [1],
+            "ärger": [2],
+            "天気": [3],
+            "天": [3],
+            "before": [4, 3, 2, 1, 0],
+            "title 3": [3],
+            "TLE": [4, 3, 2, 1, 0],
+            "nothing": [],
+            "no_th": [],
+            "x" * 501: [],
+            "norwegian": [],
+        }
+
+        for text, numbers in wanted.items():
+            for limit in (2, 50):
+                found = await self._searched(store, text, limit=limit)
+                assert [one.conversation.id for one in found] == [
+                    made[number].id for number in numbers
+                ], text
+        (hit,) = await self._searched(store, "NORWAY")
+        assert hit.message == said[0].id
+        assert hit.excerpt is not None
+        assert "so Norway in June and" in hit.excerpt
+        assert (hit.excerpt[0], hit.excerpt[-1], len(hit.excerpt) < 200) == ("…", "…", True)
+        (titled,) = await self._searched(store, "title 3")
+        assert titled == Found(await store.get(ANNA, made[3].id), None, None)
+
+    async def test_search_follows_what_is_said(self, store: ConversationStore) -> None:
+        """What grows is found as it grows; what was discarded, renamed or deleted is not."""
+        one = await store.create(ANNA, title="first name")
+        (message,) = await store.append(
+            ANNA, message_in(one, "half", status=MessageStatus.STREAMING)
+        )
+        assert await self._searched(store, "half a word") == []
+        await store.replace(ANNA, replace(message, text="half a word"))
+        assert [found.message for found in await self._searched(store, "HALF A W")] == [message.id]
+        assert len(await self._searched(store, "first name")) == 1
+        renamed = await store.change(ANNA, one.id, etag=one.etag, title="second name")
+        assert await self._searched(store, "first name") == []
+        await store.discard(ANNA, one.id, etag=renamed.etag)
+        assert await self._searched(store, "half") == await self._searched(store, "name") == []
+        back = await store.restore(ANNA, one.id)
+        assert len(await self._searched(store, "half")) == 1
+        await store.delete(ANNA, one.id, etag=back.etag)
+        assert await self._searched(store, "half") == []
+
+    @pytest.mark.parametrize("continuation", ["", "!", "W10", "WzEsIngiXQ"])
+    async def test_search_continuation(self, store: ConversationStore, continuation: str) -> None:
+        """A continuation of another search, or of none, is refused."""
+        for number in range(3):
+            await store.create(ANNA, title=str(number))
+        listed = (await store.list(ANNA, limit=1)).continuation
+        for invented in (continuation, listed):
+            with pytest.raises(RequestError):
+                await store.search(ANNA, "x", continuation=invented)
+
+    async def test_discard(self, store: ConversationStore, clock: MovableClock) -> None:
+        """A discarded conversation is missing for every call, and comes back as it was."""
+        conversation = await store.create(ANNA, title="x")
+        (message,) = await store.append(ANNA, message_in(conversation))
+        kept = await store.create(ANNA, title="kept")
+        with pytest.raises(PreconditionFailed):
+            await store.discard(ANNA, conversation.id, etag="stale")
+        before = await store.get(ANNA, conversation.id)
+        await store.discard(ANNA, conversation.id, etag=before.etag)
+
+        for call in ("get", "change", "discard", "append", "replace", "message"):
+            with pytest.raises(NotFound) as hidden:
+                await self._call(store, call, ANNA, conversation, message)
+            with pytest.raises(NotFound) as missing:
+                await self._call(store, call, ANNA, replace(conversation, id=MISSING), message)
+            assert str(hidden.value) == str(missing.value)
+        for call in ("messages", "branch", "leaf"):
+            with pytest.raises(NotFound):
+                await self._call(store, call, ANNA, conversation, message)
+        with pytest.raises(NotFound):
+            await store.restore(BEN, conversation.id)
+        assert [kept] == list((await store.list(ANNA)).items)
+        (hid,) = (await store.list(ANNA, discarded=True)).items
+        assert (hid.id, hid.discarded is not None) == (conversation.id, True)
+        assert (await store.list(BEN, discarded=True)).items == []
+        later = clock() + timedelta(days=1)
+        assert [kept] == list((await store.unused(since=later)).items)
+        clock.move(UNDO - timedelta(seconds=30))
+        assert await store.finish_deletions() == 0
+        back = await store.restore(ANNA, conversation.id)
+
+        assert back == replace(before, etag=back.etag)
+        assert back.etag not in {before.etag, hid.etag}
+        assert await store.restore(ANNA, conversation.id) == back
+        assert len((await store.messages(ANNA, conversation.id)).items) == 1
+        assert (await store.list(ANNA, discarded=True)).items == []
+
+    async def test_discarded_for_good(self, store: ConversationStore, clock: MovableClock) -> None:
+        """After its time a discarded conversation comes back no more, and is removed with a run."""
+        made = [await store.create(owner, title="x") for owner in (ANNA, BEN, ANNA, BEN, ANNA)]
+        for one in made:
+            await store.append(one.owner, message_in(one))
+        for one in made[1:]:
+            await store.discard(one.owner, one.id, etag=one.etag)
+        clock.move(UNDO)
+        for one in made[1:]:
+            with pytest.raises(NotFound):
+                await store.restore(one.owner, one.id)
+        assert len((await store.list(ANNA, discarded=True)).items) == 2
+
+        removed = 0
+        while count := await store.finish_deletions(limit=2):
+            removed += count
+        assert removed == 4
+        assert (await store.list(ANNA, discarded=True)).items == []
+        assert [one.id for one in (await store.list(ANNA)).items] == [made[0].id]
+        with pytest.raises(NotFound):
+            await store.delete(ANNA, made[2].id, etag=made[2].etag)
+
+    async def test_a_discarded_one_is_deleted_at_once(self, store: ConversationStore) -> None:
+        """Whoever may delete for good need not wait for the time of an undo."""
+        conversation = await store.create(ANNA, title="x")
+        await store.discard(ANNA, conversation.id, etag=conversation.etag)
+        (hid,) = (await store.list(ANNA, discarded=True)).items
+
+        with pytest.raises(PreconditionFailed):
+            await store.delete(ANNA, conversation.id, etag=conversation.etag)
+        await store.delete(ANNA, conversation.id, etag=hid.etag)
+        assert (await store.list(ANNA, discarded=True)).items == []
+        with pytest.raises(NotFound):
+            await store.restore(ANNA, conversation.id)
 
     async def test_unused(self, store: ConversationStore) -> None:
         """Of all owners' conversations those are listed that were not used since, oldest first."""

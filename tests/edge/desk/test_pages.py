@@ -24,7 +24,7 @@ PAGES = (
 )  # fmt: skip
 PAGE = {"Accept": "text/html"}
 HOSTILE = "\"><img src=x onerror=alert(1)><script>alert(2)</script>'{{7*7}}"
-LIMITS = Limits(10**6, 10**9, 10**9, 10**9, 10**9, 100)
+LIMITS = Limits(10**6, 10**9, 10**9, 10**9, 10**9, 10**9, 100)
 
 
 class Tags(HTMLParser):

@@ -15,6 +15,7 @@ from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.testing.conversations_contract import (
     ANNA,
     ConversationStoreContract,
+    MovableClock,
     all_messages,
     message_in,
     whole_branch,
@@ -27,9 +28,15 @@ NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def store(cosmos: CosmosDatabase) -> CosmosConversationStore:
+def clock() -> MovableClock:
+    """Return the store's clock."""
+    return MovableClock()
+
+
+@pytest.fixture
+def store(cosmos: CosmosDatabase, clock: MovableClock) -> CosmosConversationStore:
     """Return the store under test."""
-    return CosmosConversationStore(cosmos)
+    return CosmosConversationStore(cosmos, clock=clock)
 
 
 class TestCosmosConversationStore(ConversationStoreContract):
@@ -59,7 +66,7 @@ async def test_unknown_members_survive(
     store: CosmosConversationStore, cosmos: CosmosDatabase
 ) -> None:
     """Members and versions that only a later program knows survive being read and written."""
-    later = {"version": 7, "pinned": True, "n": {"a": 1.5}}
+    later = {"version": 7, "starred": True, "n": {"a": 1.5}}
     conversation = await store.create(ANNA, title="x")
     (message,) = await store.append(ANNA, message_in(conversation))
     container = cosmos.container("conversations")
@@ -67,7 +74,7 @@ async def test_unknown_members_survive(
         await container.upsert({**item, **later})
 
     await store.append(ANNA, message_in(conversation, "touches it"))
-    await store.rename(ANNA, conversation.id, title="y", etag=conversation.etag)
+    await store.change(ANNA, conversation.id, title="y", etag=conversation.etag)
     await store.replace(ANNA, replace(message, text="written over"))
 
     kept = [item for item in await items(cosmos) if item.get("sequence", 1) == 1]
@@ -223,7 +230,9 @@ async def test_what_a_dead_process_left(
 
 
 @pytest.mark.parametrize("fault", [UNANSWERED, UNDONE], ids=["unanswered", "undone"])
-@pytest.mark.parametrize("call", ["create", "rename", "append", "replace", "delete"])
+@pytest.mark.parametrize(
+    "call", ["create", "change", "append", "replace", "discard", "restore", "delete"]
+)
 async def test_a_broken_connection(
     store: CosmosConversationStore, bridge: Bridge, call: str, fault: Fault
 ) -> None:
@@ -236,8 +245,8 @@ async def test_a_broken_connection(
         case "create":
             await store.create(ANNA, title="second")
             assert len((await store.list(ANNA)).items) == 2
-        case "rename":
-            renamed = await store.rename(ANNA, conversation.id, title="y", etag=conversation.etag)
+        case "change":
+            renamed = await store.change(ANNA, conversation.id, title="y", etag=conversation.etag)
             assert await store.get(ANNA, conversation.id) == renamed
         case "append":
             await store.append(ANNA, message_in(conversation, "second"), message_in(conversation))
@@ -245,6 +254,15 @@ async def test_a_broken_connection(
         case "replace":
             written = await store.replace(ANNA, replace(message, text="over it"))
             assert list((await store.messages(ANNA, conversation.id)).items) == [written]
+        case "discard":
+            await store.discard(ANNA, conversation.id, etag=conversation.etag)
+            assert len((await store.list(ANNA, discarded=True)).items) == 1
+        case "restore":
+            bridge.fault = lambda _: None
+            await store.discard(ANNA, conversation.id, etag=conversation.etag)
+            bridge.fault = first(fault)
+            restored = await store.restore(ANNA, conversation.id)
+            assert await store.get(ANNA, conversation.id) == restored
         case _:
             await store.delete(ANNA, conversation.id, etag=conversation.etag)
             assert list((await store.list(ANNA)).items) == []

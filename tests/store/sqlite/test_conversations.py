@@ -17,6 +17,7 @@ from secure_openai.store.sqlite.schema import MIGRATIONS
 from secure_openai.testing.conversations_contract import (
     ANNA,
     ConversationStoreContract,
+    MovableClock,
     message_in,
     whole_branch,
 )
@@ -24,9 +25,15 @@ from secure_openai.types import Author, ConversationId, MessageId, MessageStatus
 
 
 @pytest.fixture
-def store(database: Database) -> SqliteConversationStore:
+def clock() -> MovableClock:
+    """Return the store's clock."""
+    return MovableClock()
+
+
+@pytest.fixture
+def store(database: Database, clock: MovableClock) -> SqliteConversationStore:
     """Return the store under test."""
-    return SqliteConversationStore(database)
+    return SqliteConversationStore(database, clock=clock)
 
 
 class TestSqliteConversationStore(ConversationStoreContract):
@@ -35,7 +42,7 @@ class TestSqliteConversationStore(ConversationStoreContract):
 
 async def test_unknown_members_survive(store: SqliteConversationStore, database: Database) -> None:
     """Members and versions that only a later program knows survive being read and written."""
-    later = '{"version": 7, "pinned": true, "large": 12345678901234567890, "n": {"a": 1.0}}'
+    later = '{"version": 7, "starred": true, "large": 12345678901234567890, "n": {"a": 1.0}}'
     conversation = await store.create(ANNA, title="x")
     (message,) = await store.append(ANNA, message_in(conversation))
     for table in ("conversation", "message"):
@@ -43,7 +50,7 @@ async def test_unknown_members_survive(store: SqliteConversationStore, database:
         await database.write(partial(execute, statement, (later,)))
 
     await store.append(ANNA, message_in(conversation, "touches it"))
-    await store.rename(ANNA, conversation.id, title="y", etag=conversation.etag)
+    await store.change(ANNA, conversation.id, title="y", etag=conversation.etag)
     await store.replace(ANNA, replace(message, text="written over"))
 
     for table, own in (("conversation", ("title", "y")), ("message", ("text", "written over"))):

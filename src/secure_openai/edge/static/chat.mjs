@@ -51,12 +51,13 @@ const messages = (...more) => path("conversations", chat.dataset.conversation, "
 async function begin(text) {
   if (chat.dataset.conversation) return;
   const title = text.trim().split("\n", 1)[0].slice(0, 60);
-  const created = await read("/api/conversations", { method: "POST", json: title ? { title } : {} });
+  const created = await read("/api/conversations", { method: "POST", json: {} });
   chat.dataset.conversation = created.id;
   chat.dataset.empty = "false";
   document.querySelector("#welcome")?.remove();
   history.replaceState(null, "", `/conversations/${encodeURIComponent(created.id)}`);
-  keep(created);
+  // Until it has titled itself, it is called by the first words.
+  keep({ ...created, title });
 }
 
 function busy(yes) {
@@ -76,7 +77,8 @@ async function answer(start, place, appendTo = null) {
       item.dataset.status = "streaming";
       announcer.textContent = t("chat.answering");
     } else if (name === "delta") {
-      item.querySelector(".text").append(data.text);
+      const shown = item.querySelector(".text");
+      shown.append(shown.hasChildNodes() ? data.text : data.text.trimStart());
     } else if (name === "lost" || name === "found") {
       say(name === "lost" ? t("chat.lost") : "");
     } else if (name === "end") {
@@ -104,7 +106,9 @@ async function answer(start, place, appendTo = null) {
 // A screen reader hears an answer once it is whole, and not word by word.
 function spoken(item, { answer: kept, problem: cut }) {
   const text = item.querySelector(".text").textContent.trim();
-  if (cut) say(explain(cut), () => goOn(item));
+  // What the filter refused is refused again: it is for the person to put it another way.
+  const refused = cut?.type?.endsWith(":content-filtered");
+  if (cut) say(explain(cut), refused ? null : () => (text ? goOn(item) : regenerate(item)));
   announcer.textContent = kept.status === "interrupted" ? t("chat.interrupted") : text.length <= SPOKEN ? text : t("chat.answered");
 }
 

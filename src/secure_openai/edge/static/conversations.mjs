@@ -107,7 +107,9 @@ async function older() {
     loading = false;
   }
 }
-new IntersectionObserver(([seen]) => seen.isIntersecting && older(), { rootMargin: "400px" }).observe(document.querySelector("#older"));
+const sentinel = document.querySelector("#older");
+const options = { root: sentinel.parentElement, rootMargin: "0px 0px 600px" };
+new IntersectionObserver(([seen]) => seen.isIntersecting && older(), options).observe(sentinel);
 
 let asked = 0;
 let waiting = null;

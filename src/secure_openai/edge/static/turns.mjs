@@ -44,11 +44,11 @@ function verdict(item, message) {
   let said = message.note ?? "";
   if (cut) said = stopped(said);
   else if (length) said = t("turn.length");
-  else if (message.status === "interrupted") said = message.note ? `${t("chat.interrupted")} ${message.note}` : t("chat.interrupted");
+  else if (message.status === "interrupted") said = message.text && message.note ? `${t("chat.interrupted")} ${message.note}` : message.note || t("chat.interrupted");
   const note = item.querySelector(".note");
   note.textContent = said;
   note.hidden = !said;
-  item.querySelector("[data-action=continue]").hidden = message.status !== "interrupted" && !length;
+  item.querySelector("[data-action=continue]").hidden = !message.text || (message.status !== "interrupted" && !length);
   const usage = item.querySelector(".usage");
   if (message.usage) {
     const { prompt_tokens: read, completion_tokens: written } = message.usage;

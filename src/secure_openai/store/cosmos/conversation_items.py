@@ -99,9 +99,9 @@ def conversation_in(owner: PrincipalId, item: JsonObject) -> Conversation:
     return conversation_of(owner, item["conversation"], item["etag"], item)
 
 
-def renamed_item(stored: JsonObject, renamed: Conversation) -> JsonObject:
-    """Return a conversation's item after a rename."""
-    return merged(stored, {**conversation_document(renamed), "etag": renamed.etag})
+def changed_item(stored: JsonObject, changed: Conversation) -> JsonObject:
+    """Return a conversation's item after a change."""
+    return merged(stored, {**conversation_document(changed), "etag": changed.etag})
 
 
 def newest_noted(item: JsonObject) -> MessageId | None:
@@ -181,6 +181,13 @@ def plausible_end(values: list[object]) -> bool:
         return False
     updated, *shown = (str(value) for value in values)
     return bool(datetime.fromisoformat(updated)) and all(map(_IDENTIFIER.fullmatch, shown))
+
+
+def plausible_part(values: list[object]) -> bool:
+    """Return whether a page of a list in parts could end so: in a part, at its begin or further."""
+    if not values or type(values[0]) is not int or values[0] not in (0, 1):
+        return False
+    return len(values) == 1 or plausible_end(values[1:])
 
 
 def plausible_place(values: list[object]) -> bool:

@@ -36,6 +36,7 @@ from secure_openai.store.cosmos.conversation_items import (
     replaced_item,
 )
 from secure_openai.store.cosmos.database import CosmosDatabase
+from secure_openai.store.cosmos.deletions import Deletions
 from secure_openai.types import (
     Clock,
     ConversationId,
@@ -56,13 +57,14 @@ class CosmosMessages:
     def __init__(self, database: CosmosDatabase, *, clock: Clock = utc_now) -> None:
         self._container = database.container("conversations")
         self._branches = Branches(self._container)
+        self._deletions = Deletions(self._container)
         self._clock = clock
 
     async def _conversation(
         self, owner: PrincipalId, conversation_id: ConversationId
     ) -> JsonObject:
         item = await self._container.read_latest(conversation_key(conversation_id), owner.key)
-        if item is None:
+        if item is None or item.get("discarded"):
             raise NotFound(NO_CONVERSATION)
         return item
 
@@ -148,11 +150,13 @@ class CosmosMessages:
         """Return a message's item, if its conversation is there too."""
         item_id = message_key(conversation_id, message_id)
         try:
-            _, item = await self._container.batch(
+            conversation, item = await self._container.batch(
                 owner.key, [Read(conversation_key(conversation_id)), Read(item_id)]
             )
         except NotFound:
             raise NotFound(NO_MESSAGE) from None
+        if conversation.get("discarded"):
+            raise NotFound(NO_MESSAGE)
         return item
 
     async def replace(self, owner: PrincipalId, message: Message) -> Message:
@@ -174,11 +178,14 @@ class CosmosMessages:
             item = replaced_item(stored, written)
             try:
                 with contended():
-                    await self._container.batch(
+                    conversation, _ = await self._container.batch(
                         owner.key, [Read(conversation_id), Replace(item, stored[ETAG])]
                     )
             except NotFound:
                 raise NotFound(NO_MESSAGE) from None
+            if conversation.get("discarded"):
+                # It is in what may be restored; for who asked there is none.
+                raise NotFound(NO_MESSAGE)
             return written
 
         return await until_decided(attempt)

@@ -55,6 +55,9 @@ from secure_openai.types import ConversationId, JsonObject, Page, PrincipalId
 COUNTS = "personal"
 """The id of the item that counts."""
 
+LONG_AGO = "1970-01-01T00:00:00+00:00"
+"""When what lost its conversation has expired."""
+
 LISTED = "c.owner = @owner AND c.kind = @kind"
 WRITTEN = "c.kind = @kind AND c.changed >= @day AND c.changed < @next"
 DUE = "SELECT * FROM c WHERE c.kind = @kind AND c.expires <= @now"
@@ -316,9 +319,7 @@ class CosmosPersonalStore:
         return await self._container.read_latest(COUNTS, owner.key)
 
 
-async def clear_items(
-    container: Container, owner: str, conversation: str, *, now: datetime
-) -> None:
+async def clear_items(container: Container, owner: str, conversation: str) -> None:
     """Let go what goes with a conversation that is deleted; done again, it does nothing more.
 
     Raises:
@@ -336,7 +337,7 @@ async def clear_items(
             if not found:
                 return
             operations: list[Operation] = [
-                Replace(_let_go(item, now), item[ETAG])
+                Replace(_let_go(item), item[ETAG])
                 if item["kind"] == PersonalKind.ATTACHMENT
                 else Delete(item["id"])
                 for item in found
@@ -348,8 +349,8 @@ async def clear_items(
     await until_decided(attempt)
 
 
-def _let_go(item: JsonObject, now: datetime) -> JsonObject:
-    return {**item, "conversation": None, "expires": time_text(now), "etag": secrets.token_hex(8)}
+def _let_go(item: JsonObject) -> JsonObject:
+    return {**item, "conversation": None, "expires": LONG_AGO, "etag": secrets.token_hex(8)}
 
 
 def _key(kind: PersonalKind, item_id: str) -> str:

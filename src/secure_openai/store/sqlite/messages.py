@@ -16,11 +16,12 @@ from secure_openai.store.sqlite.rows import (
     NO_CONVERSATION,
     MessageRow,
     conversation_in,
+    ending,
     message_in,
     message_row,
     new_etag,
-    plausible,
 )
+from secure_openai.store.sqlite.signatures import sign, sign_again
 from secure_openai.types import (
     Clock,
     ConversationId,
@@ -63,16 +64,21 @@ class SqliteMessages:
 
         def work(connection: sqlite3.Connection) -> tuple[Message, ...]:
             last: dict[ConversationId, MessageId | None] = {}
+            first: dict[ConversationId, int] = {}
             written = []
             for message in messages:
                 mine = message.conversation_id
                 position = _next_position(connection, owner, mine, self._clock())
                 if mine not in last:
+                    first[mine] = position
                     last[mine] = _checked_parent(connection, owner, mine, parent)
                 one = replace(message, etag=new_etag(), parent=last[mine])
                 _insert(connection, owner, position, one)
                 last[mine] = one.id
                 written.append(one)
+            for mine, place in first.items():
+                texts = [one.text for one in messages if one.conversation_id == mine]
+                sign(connection, owner.key, mine, texts, first=place)
             return tuple(written)
 
         return await self._database.write(work)
@@ -99,6 +105,11 @@ class SqliteMessages:
                     position,
                 ),
             )
+            known = str(loads(document)["text"])
+            # Of an answer that grows only what is new, and the end of what it joins.
+            new = written.text[max(0, len(known) - 2) :]
+            said = new if written.text.startswith(known) else written.text
+            sign_again(connection, owner.key, message.conversation_id, said, at=position)
             return written
 
         return await self._database.write(work)
@@ -125,7 +136,7 @@ class SqliteMessages:
     ) -> Page[Message]:
         """Return a conversation's messages in the order in which they were stored."""
         place = ("messages", owner.key, conversation_id, newest_first)
-        after = values_of(continuation, place, plausible)
+        after = values_of(continuation, place, ending(int))
         statement, begin = NEWEST_FIRST if newest_first else OLDEST_FIRST
 
         def work(connection: sqlite3.Connection) -> list[MessageRow]:
@@ -150,7 +161,7 @@ class SqliteMessages:
     ) -> Page[Turn]:
         """Return the messages from `leaf` up to a first one, the last said first."""
         place = ("branch", owner.key, conversation_id)
-        _, *following = values_of(continuation, place, plausible) or (0,)
+        _, *following = values_of(continuation, place, ending(int, str)) or (0,)
         key = (owner.key, conversation_id)
 
         def work(connection: sqlite3.Connection) -> Page[Turn]:
@@ -218,7 +229,7 @@ def _next_position(
     row: tuple[int] | None = connection.execute(
         "UPDATE conversation SET next_position = next_position + 1, updated = ?,"
         " document = json_set(document, '$.updated', ?)"
-        " WHERE owner = ? AND id = ? RETURNING next_position - 1",
+        " WHERE owner = ? AND id = ? AND discarded IS NULL RETURNING next_position - 1",
         (now.timestamp(), time_text(now), owner.key, conversation_id),
     ).fetchone()
     if row is None:

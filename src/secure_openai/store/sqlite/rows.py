@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from collections.abc import Callable
 from typing import TypeAlias
 
 from secure_openai.errors import NotFound
@@ -17,7 +18,10 @@ LARGEST_PLACE = 2**53
 """Beyond any time or place in a list."""
 
 MESSAGE = "SELECT position, id, etag, parent, document FROM message"
-MESSAGE_BY_ID = f"{MESSAGE} WHERE owner = ? AND conversation_id = ? AND id = ?"
+MESSAGE_BY_ID = (
+    f"{MESSAGE} WHERE owner = ?1 AND conversation_id = ?2 AND id = ?3 AND EXISTS"
+    " (SELECT 1 FROM conversation WHERE owner = ?1 AND id = ?2 AND discarded IS NULL)"
+)
 
 MessageRow: TypeAlias = tuple[int, str, str, str, str]
 """Place, id, etag, parent (empty for none), document."""
@@ -31,7 +35,21 @@ def new_etag() -> str:
 def conversation_in(
     connection: sqlite3.Connection, owner: PrincipalId, conversation_id: ConversationId
 ) -> Conversation:
-    """Return a conversation.
+    """Return a conversation that is not discarded.
+
+    Raises:
+        NotFound: The owner has none of that id.
+    """
+    found = stored_conversation(connection, owner, conversation_id)
+    if found.discarded is not None:
+        raise NotFound(NO_CONVERSATION)
+    return found
+
+
+def stored_conversation(
+    connection: sqlite3.Connection, owner: PrincipalId, conversation_id: ConversationId
+) -> Conversation:
+    """Return a conversation, discarded or not.
 
     Raises:
         NotFound: The owner has none of that id.
@@ -73,10 +91,18 @@ def message_in(conversation_id: ConversationId, row: MessageRow) -> Message:
     )
 
 
-def plausible(values: list[object]) -> bool:
-    """Return whether values could be the ones that a page ends with: a time or a place, an id."""
-    kinds = [type(value) for value in values]
-    in_range = all(
-        abs(value) < LARGEST_PLACE for value in values if isinstance(value, (int, float))
-    )
-    return in_range and kinds in ([float, str], [int, str], [int])
+def ending(*kinds: type[int] | type[float] | type[str]) -> Callable[[list[object]], bool]:
+    """Return what says whether a page of a list could end with values: times, places, ids."""
+
+    def plausible(values: list[object]) -> bool:
+        if len(values) != len(kinds):
+            return False
+        return all(map(_of_kind, values, kinds))
+
+    return plausible
+
+
+def _of_kind(value: object, kind: type[int] | type[float] | type[str]) -> bool:
+    if isinstance(value, (int, float)) and abs(value) >= LARGEST_PLACE:
+        return False
+    return type(value) is kind or (type(value) is int and kind is float)

@@ -128,6 +128,19 @@ MIGRATIONS = (
     """,
     # What a message follows: '' for none. The trigger lines up what the program before appends.
     """
+    ALTER TABLE conversation ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE conversation ADD COLUMN discarded TEXT;
+    CREATE INDEX conversation_by_pin
+        ON conversation (owner, discarded IS NULL, pinned DESC, updated DESC, id DESC);
+    CREATE INDEX conversation_discarded ON conversation (discarded) WHERE discarded IS NOT NULL;
+    CREATE TABLE signature (
+        owner TEXT NOT NULL,
+        conversation_id TEXT NOT NULL,
+        place INTEGER NOT NULL,
+        bits BLOB NOT NULL,
+        PRIMARY KEY (owner, conversation_id),
+        FOREIGN KEY (owner, conversation_id) REFERENCES conversation (owner, id) ON DELETE CASCADE
+    );
     ALTER TABLE message ADD COLUMN parent TEXT;
     UPDATE message SET parent = coalesce((
         SELECT before.id FROM message AS before
