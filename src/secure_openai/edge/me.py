@@ -31,6 +31,7 @@ async def me(request: Request) -> Response:
                     "name": deployment.name,
                     "model": deployment.model,
                     "operations": sorted(deployment.parameters.operations),
+                    "images": deployment.parameters.images,
                 }
                 for deployment in deployments
             ],
