@@ -19,7 +19,7 @@ from secure_openai.edge.access import (
 )
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.cookies import delete_cookie, session_cookie
-from secure_openai.edge.messages import shown_branch, turn_json
+from secure_openai.edge.messages import PAGE, shown_branch, turn_json
 from secure_openai.edge.problems import headers_of, request_id_of
 from secure_openai.edge.sign_in import sign_in_address
 from secure_openai.errors import SecureOpenAIError, Unauthenticated
@@ -80,7 +80,7 @@ async def _chat_page(request: Request, conversation_id: ConversationId | None) -
             principal.id,
             conversation_id,
             leaf=request.query_params.get("leaf"),
-            limit=100,
+            limit=PAGE,
             continuation=request.query_params.get("before"),
         )
         messages = [turn_json(turn) for turn in page.items]
