@@ -8,6 +8,7 @@ create_app(settings)
   HostsMiddleware              only our own names are answered
   LimitsMiddleware             bodies bounded in size and time
   OriginMiddleware             a cookie alone proves nothing
+  ShortcutMiddleware           the gateway's answers are found without the router
     SecuredRoute               who calls, and whether they may: declared beside every route
       gateway  conversations  messages  answers  me  my_data  pages  sign_in  administration
       custody  deployments  health
@@ -15,7 +16,7 @@ create_app(settings)
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.resources import files
@@ -52,6 +53,7 @@ from secure_openai.edge.middleware.limits import LimitsMiddleware
 from secure_openai.edge.middleware.observation import PROBLEM, ObservationMiddleware
 from secure_openai.edge.middleware.origin import OriginMiddleware
 from secure_openai.edge.middleware.request_id import RequestIdMiddleware
+from secure_openai.edge.middleware.shortcut import Handler, ShortcutMiddleware
 from secure_openai.edge.openai_errors import openai_error_response, speaks_openai
 from secure_openai.errors import MethodNotAllowed, NotFound, SecureOpenAIError
 from secure_openai.jobs.scheduler import scheduled
@@ -108,12 +110,7 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        exception_handlers={
-            SecureOpenAIError: _error,
-            HTTPException: _http_error,
-            ClientDisconnect: problems.client_left,
-            Exception: _unexpected,
-        },
+        exception_handlers={**HANDLERS, Exception: _unexpected},
         middleware=[
             Middleware(ObservationMiddleware),
             Middleware(RequestIdMiddleware),
@@ -126,9 +123,14 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
             Middleware(HostsMiddleware, hosts=settings.hosts),
             Middleware(LimitsMiddleware, body_bytes=settings.body_limit_bytes),
             Middleware(OriginMiddleware, public_url=settings.public_url),
+            Middleware(
+                ShortcutMiddleware,
+                routes=gateway.answering(),
+                prefix=gateway.DEPLOYMENTS,
+                handlers=HANDLERS,
+            ),
         ],
     )
-    # The busiest first: a request is compared with one route after the other.
     for room in (
         gateway,
         conversations,
@@ -183,3 +185,11 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     return (
         openai_error_response(SecureOpenAIError()) if speaks_openai(request.url.path) else response
     )
+
+
+HANDLERS: Mapping[int | type[Exception], Handler] = {
+    SecureOpenAIError: _error,
+    HTTPException: _http_error,
+    ClientDisconnect: problems.client_left,
+}
+"""What answers for an exception that is foreseen."""

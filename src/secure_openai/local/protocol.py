@@ -41,7 +41,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to count a request's head."""
         super().on_message_begin()
-        self._begin_head()
+        # Most heads come whole: what is left of one is waited for once all that came is read.
+        self._end_head()
+        self._head_open = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; a trailer is none."""
@@ -77,8 +79,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._head_open:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._head_open and self._head_bytes > LARGEST_HEAD_BYTES:
+        if not self._head_open:
+            return
+        if self._head_bytes > LARGEST_HEAD_BYTES:
             self._give_up()
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
     def _begin_head(self) -> None:
         self._end_head()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import socket
 import time
 from types import FrameType
@@ -20,6 +21,10 @@ from secure_openai.streams import Drain
 GRACE_SECONDS = 5
 CLOSE_SECONDS = 3
 """How long the last words of what was cut off may take."""
+
+GARBAGE_OBJECTS = 20_000
+"""How many objects more than before are alive when those in cycles are looked for. A request keeps
+some hundred while it waits, and Python's own 700 would look through them several times for each."""
 
 POLL_SECONDS = 0.05
 MOST_CONNECTIONS = 1000
@@ -94,6 +99,13 @@ class DrainingServer(uvicorn.Server):
         super().handle_exit(sig, frame)
         # uvicorn would leave without closing the application, and so without the audit's last.
         self.force_exit = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the application, and look for cyclic garbage among what requests leave alone."""
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GARBAGE_OBJECTS)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait for what is under way, cut off what is left, and close."""

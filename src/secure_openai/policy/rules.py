@@ -8,6 +8,7 @@ types are `object`, `list`, `text`, `integer`, `number`, `boolean`, `nothing`, `
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from secure_openai.errors import Refused, RequestError
@@ -47,7 +48,7 @@ class Check:
             rule = self._types[rule["use"]]
         if value is None and rule.get("null"):
             return None
-        return getattr(self, f"_{rule['type']}")(value, rule, pointer)
+        return _TYPES[rule["type"]](self, value, rule, pointer)
 
     def _object(self, value: object, rule: JsonObject, pointer: str) -> JsonObject:
         if not isinstance(value, dict):
@@ -165,6 +166,25 @@ class Check:
             known = ", ".join(rule["variants"])
             raise RequestError(f"Write one of {known}.", pointer=f"{pointer}/{by}")
         return self.value(value, rule["variants"][kind], pointer)
+
+
+_TYPES: Mapping[str, Callable[[Check, object, JsonObject, str], Any]] = {
+    name: getattr(Check, f"_{name}")
+    for name in (
+        "boolean",
+        "either",
+        "integer",
+        "json",
+        "list",
+        "map",
+        "nothing",
+        "number",
+        "object",
+        "text",
+        "variant",
+    )
+}
+"""What checks a value of each type."""
 
 
 def _within(value: float, rule: JsonObject, pointer: str) -> float:
