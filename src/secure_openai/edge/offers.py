@@ -21,6 +21,8 @@ def offer_json(assembly: Assembly, deployment: Deployment) -> JsonObject:
         "good_for": said.get(deployment.name),
         "images": deployment.parameters.images,
         "window_tokens": deployment.parameters.window_tokens,
+        "answer_tokens": deployment.parameters.answer_tokens,
+        "reasons": bool(deployment.parameters.reasoning_effort),
         "price": None
         if price is None
         else {
