@@ -13,7 +13,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from secure_openai.conversations.answers import Answers
 from secure_openai.conversations.running import MOST_OF_A_PRINCIPAL
+from secure_openai.errors import NotFound
+from secure_openai.testing.person import named
+from secure_openai.types import ConversationId, MessageId, PrincipalId
 from tests.edge.test_chat import ask, conversation, kept
 from tests.world import World, running_world
 
@@ -164,6 +168,39 @@ async def test_stop_ends_an_answer_at_once(world: World) -> None:
     assert stored["status"] == "interrupted"
     assert stored["text"]
     assert last[1:] == ("end", {"answer": stored, "problem": None})
+
+
+async def test_an_answer_of_another_process_is_stopped(world: World) -> None:
+    """Stopped where it is not under way, an answer ends where it is, with what had been kept."""
+    assembly = world.assembly
+    elsewhere = Answers(
+        conversations=assembly.conversations,
+        pipeline=assembly.pipeline,
+        background=assembly.background,
+        drain=assembly.drain,
+        grace_seconds=15,
+    )
+    owner = PrincipalId(world.settings.tenant_id, named("Uma").oid)
+    async with world.client(**world.bearer("Uma")) as http:
+        talk = await conversation(http)
+        async with asking(http, talk, "slow 400") as events:
+            _, _, begun = await anext(events)
+            async with asyncio.timeout(10):
+                while not (await kept(http, talk))[-1]["text"]:
+                    await asyncio.sleep(0.02)
+            named_so = ConversationId(talk), MessageId(begun["answer"]["id"])
+            with pytest.raises(NotFound):
+                await elsewhere.under_way(owner, *named_so)
+            await elsewhere.stop(owner, *named_so)
+            marked = (await kept(http, talk))[-1]
+            last = [told async for told in events][-1]
+        stored = (await kept(http, talk))[-1]
+        settled = await world.settled()
+
+    assert marked == stored
+    assert (stored["status"], bool(stored["text"])) == ("interrupted", True)
+    assert last[1:] == ("end", {"answer": stored, "problem": None})
+    assert [event.reason for event in settled] == ["interrupted"]
 
 
 @pytest.mark.parametrize("how", ["stop", "events", "continue"])
