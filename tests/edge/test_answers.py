@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from secure_openai.conversations import answering
 from secure_openai.conversations.answers import Answers
-from secure_openai.conversations.running import MOST_OF_A_PRINCIPAL
+from secure_openai.conversations.running import MOST_LISTENERS, MOST_OF_A_PRINCIPAL
 from secure_openai.errors import NotFound
 from secure_openai.testing.person import named
 from secure_openai.types import ConversationId, MessageId, PrincipalId
@@ -120,6 +121,41 @@ async def test_two_tabs_listen_at_once(world: World) -> None:
         assert len("".join(data.get("text", "") for _, _, data in told).split()) == 40
     assert mine[-1] == heard[0][-1] == heard[1][-1]
     assert mine[-1][2]["answer"]["status"] == "complete"
+
+
+async def test_listeners_are_bounded(world: World) -> None:
+    """So many connections listen to one answer and no more; the others go on."""
+    async with world.client(**world.bearer("Uma")) as http:
+        talk = await conversation(http)
+        async with asking(http, talk, "slow 60") as events, AsyncExitStack() as many:
+            _, _, begun = await anext(events)
+            path = f"/api/conversations/{talk}/messages/{begun['answer']['id']}/events"
+            statuses = [
+                (await many.enter_async_context(http.stream("GET", path))).status_code
+                for _ in range(MOST_LISTENERS)
+            ]
+            last = [told async for told in events][-1]
+
+    assert statuses == [200] * (MOST_LISTENERS - 1) + [409]
+    assert last[2]["answer"]["status"] == "complete"
+
+
+async def test_an_answer_that_goes_on_for_ever_is_cut(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer ends where it is longer than is kept, also one that is continued."""
+    monkeypatch.setattr(answering, "LARGEST_ANSWER", 100)
+    async with world.client(**world.bearer("Uma")) as http:
+        talk = await conversation(http)
+        _, first = (await ask(http, talk, "long 50"))[-1]
+        path = f"/api/conversations/{talk}/messages/{first['answer']['id']}/continue"
+        await http.post(path, json={})
+        stored = (await kept(http, talk))[-1]
+
+    assert first["problem"]["detail"] == answering.TOO_LONG
+    assert (first["answer"]["status"], stored["status"]) == ("interrupted", "interrupted")
+    assert len(first["answer"]["text"]) <= len(stored["text"]) <= 100
+    assert len(stored["text"]) > 80
 
 
 async def test_who_does_not_come_back_stops_the_model(
