@@ -18,12 +18,17 @@ pytest.register_assert_rewrite(
             "conversations",
             "holds",
             "management",
+            "messages",
             "model",
             "notes",
+            "personal",
             "requests",
+            "search",
             "seals",
             "sessions",
+            "sightings",
             "signer",
+            "tallies",
             "usage",
         )
     )
