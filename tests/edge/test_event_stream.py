@@ -6,7 +6,13 @@ from collections.abc import AsyncGenerator
 import pytest
 from starlette.types import Message
 
-from secure_openai.edge.event_stream import HEARTBEAT, EventStreamResponse, event
+from secure_openai.edge.event_stream import (
+    HEARTBEAT,
+    UNWATCHED_SECONDS,
+    EventStreamResponse,
+    event,
+    while_present,
+)
 
 
 class Client:
@@ -123,6 +129,26 @@ async def test_a_client_already_gone_still_ends_everything() -> None:
     await EventStreamResponse(pieces(), on_end=on_end)({}, client.receive, send)
 
     assert told.is_set()
+
+
+async def test_a_client_that_leaves_as_the_work_ends_cancels_nothing_after_it() -> None:
+    """What follows the work, such as its settlement, is not the watch's to cancel."""
+    client, found = Client(), asyncio.Event()
+
+    async def receive() -> Message:
+        await asyncio.sleep(UNWATCHED_SECONDS)
+        # Whoever waits for this goes on in the turn of the loop in which the watch ends.
+        found.set()
+        return await client.receive()
+
+    async def work() -> str:
+        await found.wait()
+        return "done"
+
+    client.leave.set()
+    assert await while_present(receive, work()) == "done"
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
 
 
 async def test_an_error_of_the_source_is_raised() -> None:

@@ -27,6 +27,7 @@ def event(data: bytes) -> ServerSentEvent:
         (b'{"choices":[],"usage":null,"prompt_filter_results":[1]}', None),
         (b'{"choices":[],"usage":{"total_tokens":3}}', b""),
         (b'{"choices":[{"d":1}],"usage":{"total_tokens":3},"x":"\xc3\xa9"}', None),
+        (b'{"choices":[{"d":"\\ud83d"}],"usage":{"total_tokens":3}}', None),
         (b"[DONE]", b"[DONE]"),
         (b'not "usage" json', b'not "usage" json'),
         (b'["usage"]', b'["usage"]'),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 import httpx2
@@ -52,13 +54,9 @@ def test_someone_else_on_the_other_loopback_stops_the_start() -> None:
             loopback_sockets(port)
 
 
-async def answered(parts: list[bytes], pause: float = 0.0) -> bytes:
-    """Send parts of a request to a bounded server; return what comes back."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
+@asynccontextmanager
+async def serving(app: Any) -> AsyncIterator[tuple[str, int]]:
+    """Yield the address of a bounded server."""
     config = uvicorn.Config(app, http=BoundedHttpProtocol, lifespan="off", log_level="critical")
     server = uvicorn.Server(config)
     listener = socket.socket()
@@ -66,20 +64,39 @@ async def answered(parts: list[bytes], pause: float = 0.0) -> bytes:
     running = asyncio.ensure_future(server.serve([listener]))
     while not server.started:
         await asyncio.sleep(0.01)
-    reader, writer = await asyncio.open_connection(*listener.getsockname())
-    received = b""
     try:
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-            await asyncio.sleep(pause)
-        received = await asyncio.wait_for(reader.read(65_536), 5)
-    except (ConnectionError, TimeoutError):
-        pass
+        yield listener.getsockname()
     finally:
-        writer.close()
         server.should_exit = True
         await running
+
+
+async def answered(parts: list[bytes], pause: float = 0.0, *, to_the_end: bool = False) -> bytes:
+    """Send parts of a request to a bounded server; return what comes back.
+
+    With `to_the_end`, until the server hangs up, which it must.
+    """
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    received = b""
+    async with serving(app) as address:
+        reader, writer = await asyncio.open_connection(*address)
+        try:
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(pause)
+            reading = reader.read() if to_the_end else reader.read(65_536)
+            received = await asyncio.wait_for(reading, 3)
+        except ConnectionError:
+            pass
+        except TimeoutError:
+            assert not to_the_end, "the connection stays open"
+        finally:
+            writer.close()
     return received
 
 
@@ -109,6 +126,79 @@ async def test_a_slow_head_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
 
     assert await answered([b"GET / HTTP/1.1\r\n"]) == b""
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"\r\n"],
+        [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n", b"x", b"x"],
+        [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n", b"x"],
+    ],
+    ids=["an empty line", "the rest of a body, slowly", "the rest of a body"],
+)
+async def test_what_follows_an_answer_keeps_no_connection_open(
+    monkeypatch: pytest.MonkeyPatch, parts: list[bytes]
+) -> None:
+    """What is no request is not waited behind, whatever it is, for longer than for a head."""
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
+
+    assert (await answered(parts, 0.05, to_the_end=True)).startswith(b"HTTP/1.1 204")
+
+
+async def test_the_rest_of_a_body_after_its_answer_harms_no_request_behind_it() -> None:
+    """Who is refused early may finish sending, and ask again on the same connection."""
+    begin = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n"
+    last = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    came = await answered([begin, b"x", b"x", last], 0.02, to_the_end=True)
+
+    assert came.count(b"HTTP/1.1 204") == 2
+
+
+@pytest.mark.parametrize("pieces", [1, 1_000], ids=["at once", "as it may"])
+async def test_what_nobody_reads_is_not_kept_for_ever(
+    monkeypatch: pytest.MonkeyPatch, pieces: int
+) -> None:
+    """A client that stays and reads nothing is hung up on, and the application told."""
+    monkeypatch.setattr(protocol, "STALLED_SECONDS", 0.1)
+    ended = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(pieces):
+            body = b"x" * (64_000_000 // pieces)
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        ended.set()
+
+    async with serving(app) as address:
+        _, writer = await asyncio.open_connection(*address, limit=1)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await asyncio.wait_for(ended.wait(), 10)
+        writer.close()
+
+
+async def test_who_reads_slowly_gets_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time is for what is not read at all, not for how long a whole answer takes."""
+    monkeypatch.setattr(protocol, "STALLED_SECONDS", 1.0)
+    size = 32_000_000
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-length", str(size).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"x" * size})
+
+    async with serving(app) as address:
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        left = size
+        while left:
+            await asyncio.sleep(0.02)
+            left -= len(await reader.readexactly(min(left, 250_000)))
+        writer.close()
 
 
 async def test_one_connection_too_many_is_closed() -> None:

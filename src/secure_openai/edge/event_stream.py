@@ -137,7 +137,8 @@ class Presence:
         self._watching.add_done_callback(self._leave)
 
     def _leave(self, watching: asyncio.Future[None]) -> None:
-        if not watching.cancelled():
+        # It may have ended in the very turn in which the block did.
+        if self._watching is not None and not watching.cancelled():
             # Whatever ended the watch, nobody can be told any more.
             watching.exception()
             self._gone = True
@@ -148,6 +149,7 @@ class Presence:
         if self._watching is not None:
             self._watching.remove_done_callback(self._leave)
             self._watching.cancel()
+            self._watching = None
         if not self._gone:
             return
         # Whoever else cancelled this task still does.

@@ -73,5 +73,5 @@ def _error_event(error: ModelError, operation: Operation, sent: int) -> bytes:
 
 
 def _data(payload: JsonObject) -> bytes:
-    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-    return b"data: " + text.encode() + b"\n\n"
+    # In ASCII: half of a surrogate pair is JSON, and no UTF-8.
+    return b"data: " + json.dumps(payload, separators=(",", ":")).encode() + b"\n\n"

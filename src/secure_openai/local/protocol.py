@@ -20,9 +20,16 @@ LARGEST_HEAD_BYTES = 65_536
 HEAD_SECONDS = 20.0
 """How long a request's line and headers may take to arrive."""
 
+STALLED_SECONDS = 30.0
+LEAST_READ_BYTES = 16_384
+"""How much of an answer that does not leave at once its client must read in that time."""
+
 
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Closes a connection whose request line and headers are too large or too slow.
+
+    So does one whose client goes on with what is no request after its answer, or does not read what
+    it asked for: uvicorn waits for both without end.
 
     uvicorn's own `limit_concurrency` refuses requests, in words of its own and those of connections
     that are long since open; here it bounds connections, and one more is closed as it comes. How
@@ -32,6 +39,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _head_open = True
     _head_timer: asyncio.TimerHandle | None = None
+    _read_timer: asyncio.TimerHandle | None = None
 
     def __init__(self, *values: Any, **named: Any) -> None:
         super().__init__(*values, **named)
@@ -48,7 +56,35 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._end_head()
+        self._end_reading()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to see whether the client reads."""
+        super().pause_writing()
+        self._await_reading()
+
+    def resume_writing(self) -> None:
+        """Go on: it does."""
+        self._end_reading()
+        super().resume_writing()
+
+    def _await_reading(self) -> None:
+        self._end_reading()
+        left = self.transport.get_write_buffer_size()
+        self._read_timer = self.loop.call_later(STALLED_SECONDS, self._look_again, left)
+
+    def _look_again(self, before: int) -> None:
+        if before - self.transport.get_write_buffer_size() < LEAST_READ_BYTES:
+            # Closing would wait until all of it is read.
+            self.transport.abort()
+        else:
+            self._await_reading()
+
+    def _end_reading(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
 
     def on_message_begin(self) -> None:
         """Begin to count a request's head."""
@@ -133,12 +169,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._head_open:
             self._head_bytes += len(data)
         super().data_received(data)
-        if not self._head_open:
+        if not self._head_open and not self._answered():
             return
         if self._head_bytes > LARGEST_HEAD_BYTES:
             self._give_up()
         elif self._head_timer is None:
             self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
+
+    def _answered(self) -> bool:
+        """Return whether an answer went out, and what comes is the rest of its request or nothing.
+
+        Whatever comes ends the wait for the next request, which only another answer begins again.
+        """
+        return self.cycle is not None and self.cycle.response_complete
 
     def _begin_head(self) -> None:
         self._end_head()
