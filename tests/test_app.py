@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from secure_openai.errors import (
 )
 from secure_openai.jobs.catalogue import JOBS, Job
 from secure_openai.settings import Settings
+from secure_openai.store.usage import Reservation
 from secure_openai.testing.person import named
 from secure_openai.types import JsonObject, PrincipalId
 from tests.edge.test_refusals import openai_error, problem
@@ -329,8 +330,9 @@ async def test_jobs_run_by_themselves(
         assert [seal async for seal in world.assembly.seals.all()]
 
 
+@pytest.mark.parametrize("failure", [StorageFull, LookupError])
 async def test_reservations_under_way_are_renewed(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, failure: type[Exception]
 ) -> None:
     """A long answer keeps its quota; a store that fails meanwhile is survived."""
     from secure_openai import pipeline
@@ -341,7 +343,7 @@ async def test_reservations_under_way_are_renewed(
     async def counted(*arguments: Any, **more: Any) -> None:
         renewed.append(1)
         if len(renewed) == 1:
-            raise StorageFull
+            raise failure
         await real(*arguments, **more)
 
     monkeypatch.setattr(world.assembly.usage, "renew", counted)
@@ -353,6 +355,38 @@ async def test_reservations_under_way_are_renewed(
 
     assert answer.status_code == 200
     assert len(renewed) > 2
+
+
+async def test_a_renewal_that_hangs_holds_up_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One principal's ledger that does not answer frees nobody else's quota."""
+    from secure_openai import pipeline
+
+    monkeypatch.setattr(pipeline, "RESERVATION_SECONDS", 0.06)
+    asked: set[str] = set()
+
+    async def hanging(reservation: Reservation, *, expires: datetime) -> None:
+        asked.add(reservation.principal.oid)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(world.assembly.usage, "renew", hanging)
+    body = HELLO | {"messages": [{"role": "user", "content": "slow 20"}]}
+    async with (
+        world.client(**world.bearer("Uma")) as uma,
+        world.client(**world.bearer("Ada")) as ada,
+    ):
+        answers = [
+            asyncio.create_task(http.post("/openai/v1/chat/completions", json=body))
+            for http in (uma, ada)
+        ]
+        while len(await world.events()) < len(answers):
+            await asyncio.sleep(0.01)
+        keeping = asyncio.create_task(world.assembly.pipeline.keep_reservations())
+        await asyncio.gather(*answers)
+    keeping.cancel()
+
+    assert len(asked) == 2
 
 
 def test_everyone_is_people_and_applications() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from secure_openai.completion import Admission, Completion, finish_reason_of
 from secure_openai.errors import ModelError
-from secure_openai.model.interface import ModelRequest
+from secure_openai.model.interface import Model, ModelRequest
 from secure_openai.model.scripted import DEPLOYMENT, ScriptedModel
+from secure_openai.policy.estimate import estimate_text_tokens
 from secure_openai.store.usage import Reservation
 from secure_openai.testing.model_contract import embeddings_request, request, response_request
 from secure_openai.types import (
@@ -29,7 +32,7 @@ UMA = Principal(PrincipalId("t", "uma"), PrincipalKind.PERSON, frozenset({"user"
 LIMITS = Limits(1, 1, 1, 1, 1, 1, 1)
 
 
-def completion_of(asked: ModelRequest) -> Completion:
+def completion_of(asked: ModelRequest, model: Model | None = None) -> Completion:
     """Return a completion that was admitted with five tokens of prompt and a hundred in all."""
     reservation = Reservation(
         id=ReservationId("r"),
@@ -40,7 +43,8 @@ def completion_of(asked: ModelRequest) -> Completion:
         expires=utc_now(),
     )
     return Completion(
-        Admission(UMA, DEPLOYMENT, LIMITS, reservation, 5, asked), ScriptedModel([DEPLOYMENT])
+        Admission(UMA, DEPLOYMENT, LIMITS, reservation, 5, asked),
+        model or ScriptedModel([DEPLOYMENT]),
     )
 
 
@@ -103,6 +107,23 @@ async def test_an_answer_cut_off_is_charged_what_was_seen(asking: Any, text: str
     assert completion.charge.estimated
     assert completion.charge.completion_tokens >= 3
     assert completion.outcome == "model-failed"
+
+
+@pytest.mark.parametrize("counts", [None, (5, 0), (10**9, 1), (5, 10**9)])
+async def test_an_answer_whose_usage_cannot_be_is_charged_what_was_seen(
+    counts: tuple[int, int] | None,
+) -> None:
+    """Not its whole reservation: the answer is there to be counted."""
+    usage = counts and {"prompt_tokens": counts[0], "completion_tokens": counts[1]}
+    answer = {"choices": [{"message": {"content": "hello there"}}], "usage": usage}
+    body = json.dumps(answer).encode()
+    model = mock.AsyncMock(deployments=[DEPLOYMENT])
+    model.open.return_value.read.return_value = body
+    completion = completion_of(request("hello", stream=False), model)
+    await completion.read()
+
+    seen = estimate_text_tokens(body.decode()) // 2
+    assert completion.charge == Usage(5, seen, estimated=True)
 
 
 async def test_embeddings_are_charged_their_prompt() -> None:

@@ -184,8 +184,8 @@ class Completion:
             payload = read_object(body)
         except ValueError:
             raise ModelError("The model's answer is not JSON.") from None
-        reported = usage_of(payload)
-        if reported is None or not reported.completion_tokens:
+        believed = self._believed(usage_of(payload))
+        if believed is None or not believed.completion_tokens:
             self._estimate_output(body)
         self._take_facts(payload, body)
         self._ended = True

@@ -20,7 +20,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from secure_openai.completion import Admission, Completion
 from secure_openai.errors import Refused, SecureOpenAIError, StoreError
@@ -301,11 +301,15 @@ class Pipeline:
         while True:
             await asyncio.sleep(RESERVATION_SECONDS / 3)
             expires = self._clock() + timedelta(seconds=RESERVATION_SECONDS)
-            for reservation in tuple(self._alive.values()):
-                try:
-                    await self._usage.renew(reservation, expires=expires)
-                except StoreError:
-                    logger.warning("a reservation could not be renewed")
+            # At once: one that is slow must not let all others lapse.
+            await asyncio.gather(*(self._renew(one, expires) for one in self._alive.values()))
+
+    async def _renew(self, reservation: Reservation, expires: datetime) -> None:
+        try:
+            await self._usage.renew(reservation, expires=expires)
+        except Exception as error:
+            # Whatever it was, all others go on.
+            logger.warning("a reservation could not be renewed (%s)", type(error).__name__)
 
     async def _settle(self, completion: Completion, seconds: float) -> None:
         admission = completion.admission
