@@ -55,12 +55,27 @@ def test_someone_else_on_the_other_loopback_stops_the_start() -> None:
 
 
 @asynccontextmanager
-async def serving(app: Any) -> AsyncIterator[tuple[str, int]]:
-    """Yield the address of a bounded server."""
-    config = uvicorn.Config(app, http=BoundedHttpProtocol, lifespan="off", log_level="critical")
+async def serving(
+    app: Any, connections: set[Any] | None = None, *, buffer: int | None = None
+) -> AsyncIterator[tuple[str, int]]:
+    """Yield the address of a bounded server, which keeps its connections in a set.
+
+    With `buffer`, the system takes about so many bytes of an answer.
+    """
+    config = uvicorn.Config(
+        app,
+        http=BoundedHttpProtocol,
+        lifespan="off",
+        log_level="critical",
+        timeout_graceful_shutdown=1,
+    )
     server = uvicorn.Server(config)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    if buffer is not None:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+    if connections is not None:
+        server.server_state.connections = connections
     running = asyncio.ensure_future(server.serve([listener]))
     while not server.started:
         await asyncio.sleep(0.01)
@@ -178,6 +193,34 @@ async def test_what_nobody_reads_is_not_kept_for_ever(
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         await asyncio.wait_for(ended.wait(), 10)
         writer.close()
+
+
+@pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"], ids=["open", "closing"])
+async def test_no_rest_of_an_answer_is_kept_for_ever(
+    monkeypatch: pytest.MonkeyPatch, header: bytes
+) -> None:
+    """However little it is that nobody reads, and whoever closes."""
+    monkeypatch.setattr(protocol, "STALLED_SECONDS", 0.1)
+    connections: set[Any] = set()
+    sent = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-length", b"40000")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"x" * 40_000})
+        sent.set()
+
+    async with serving(app, connections, buffer=4_096) as address:
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(client, address)
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n" + header + b"\r\n")
+        await asyncio.wait_for(sent.wait(), 5)
+        async with asyncio.timeout(10):
+            while connections:
+                await asyncio.sleep(0.01)
+        client.close()
 
 
 async def test_who_reads_slowly_gets_everything(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ HEAD_SECONDS = 20.0
 
 STALLED_SECONDS = 30.0
 LEAST_READ_BYTES = 16_384
-"""How much of an answer that does not leave at once its client must read in that time."""
+"""How much of an answer that does not leave at once its client must read in that time, or all."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -48,6 +48,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a request, unless there are too many who do."""
         super().connection_made(transport)
+        # Whatever the system does not take at once waits for its client, and not without end.
+        transport.set_write_buffer_limits(high=0)
         if self._most is not None and len(self.connections) > self._most:
             transport.close()
             return
