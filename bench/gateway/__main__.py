@@ -1,6 +1,6 @@
 """`make bench-gateway`: the gateway against its limit and its peers, all in one run.
 
-    python -m bench.gateway [rates] [first-byte] [streams] [records] [principals]
+    python -m bench.gateway [rates] [first-byte] [streams] [records] [principals] [attacks]
     python -m bench.gateway rates --rounds 5 --seconds 2 --connections 1,32,256 --litellm ENV
     python -m bench.gateway rates --kinds streamed --prompts small
     python -m bench.gateway records principals --records 100000 --principals 10000
@@ -22,6 +22,7 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
+from bench.gateway.attacks import beside_attacks
 from bench.gateway.flatness import by_principals, by_records
 from bench.gateway.ingestion import Ingestion, ingesting
 from bench.gateway.processes import LOAD_CORE, pin
@@ -31,8 +32,8 @@ from bench.gateway.streams import Told, at_once, first_bytes, percentile
 from bench.gateway.upstream import missing, static
 
 LIMIT = "Starlette"
-PARTS = ("rates", "first-byte", "streams", "records", "principals")
-FIRST_BYTE_SECONDS = 20.0
+PARTS = ("rates", "first-byte", "streams", "records", "principals", "attacks")
+FIRST_BYTE_SECONDS = 15.0
 SHARE = 0.3
 STREAMS, CHUNKS, EVERY, BEGIN_SECONDS = 1_000, 600, 0.1, 10.0
 
@@ -68,6 +69,8 @@ def main() -> None:
                 _sent(ingestion)
         if "streams" in parts:
             _streams(folder)
+        if "attacks" in parts:
+            _attacked(folder)
         if "records" in parts or "principals" in parts:
             _flat(folder, parts, given)
 
@@ -108,6 +111,22 @@ def _flat(folder: Path, parts: Sequence[str], given: argparse.Namespace) -> None
             )
             print("\nthose who ask become many; the same:\n")
             _rows(found)
+
+
+def _attacked(folder: Path) -> None:
+    place = folder / "attacked"
+    place.mkdir()
+    with ExitStack() as stack:
+        pin(os.getpid(), LOAD_CORE)
+        upstream = stack.enter_context(static(place, core=LOAD_CORE))
+        side = stack.enter_context(gateway(place / "gateway", upstream, "whole"))
+        told = beside_attacks(folder, side)
+    print("\nwhole answers, small prompt, 4 connections, beside attacks:\n")
+    _rows(told.figures)
+    print(f"\nthe gateway's memory at most: {told.memory:.0f} MB\n")
+    print("| attack | answered | times |\n| --- | --- | --- |")
+    for kind, statuses in sorted(told.statuses.items()):
+        print(f"| {kind} | {', '.join(statuses)} | {sum(statuses.values())} |", flush=True)
 
 
 def _sent(ingestion: Ingestion) -> None:

@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).with_name("load.lua")
 PROMPTS = {"small": 12, "100 kB": 100_000}
 WARM_UP_SECONDS = 1
 CONNECTIONS = (1, MIDDLE, 256)
-SLOW = 4
+SLOW = 3
 """Times as long a side is asked that ends few requests a second."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -36,9 +37,14 @@ def tokens(issuer: str, data: Path, count: int) -> list[str]:
         return _made(issuer, data, count)
     parts = [min(PART, count - begun) for begun in range(0, count, PART)]
     # Spawned: what was forked would share what this process has open.
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, get_context("spawn"), _anywhere) as pool:
         made = pool.map(_made, [issuer] * len(parts), [data] * len(parts), parts)
         return list(_flat(made))
+
+
+def _anywhere() -> None:
+    # Whoever holds the load to one core holds its children there too.
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
 
 
 def _made(issuer: str, data: Path, count: int) -> list[str]:

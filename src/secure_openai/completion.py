@@ -44,6 +44,9 @@ ECHOED_BYTES_PER_TOKEN = 64
 """A response says its instructions and tools again, in three of its events."""
 
 _WITH_FACTS = re.compile(rb'"usage":\s*\{|"finish_reason":\s*"')
+_FILTERED = b"content_filter"
+"""What names everything that the content filter says."""
+
 _FLAGGED = re.compile(rb':\s*(?:true|"(?:low|medium|high)")')
 """What an event holds where the content filter found something; everywhere else it is `safe`."""
 
@@ -184,7 +187,7 @@ class Completion:
         reported = usage_of(payload)
         if reported is None or not reported.completion_tokens:
             self._estimate_output(body)
-        self._take_facts(payload)
+        self._take_facts(payload, body)
         self._ended = True
         return body
 
@@ -194,10 +197,10 @@ class Completion:
             # Half of the JSON around a short answer is framing.
             self._output_tokens = estimate_text_tokens(body.decode(errors="replace")) // 2
 
-    def _take_facts(self, payload: JsonObject) -> None:
+    def _take_facts(self, payload: JsonObject, text: bytes) -> None:
         self.usage = self._believed(usage_of(payload)) or self.usage
         self.finish_reason = finish_reason_of(payload) or self.finish_reason
-        if verdicts := verdicts_of(payload):
+        if _FILTERED in text and (verdicts := verdicts_of(payload)):
             self._verdicts = worst((*self._verdicts, *verdicts))
 
     def _believed(self, reported: Usage | None) -> Usage | None:
@@ -229,7 +232,7 @@ class Completion:
             or _FLAGGED.search(event.data) is not None
         ):
             with contextlib.suppress(ValueError):
-                self._take_facts(event.parsed)
+                self._take_facts(event.parsed, event.data)
 
     async def aclose(self) -> None:
         """Stop the model's work at once, and say what became of it."""

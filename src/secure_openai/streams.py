@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -112,13 +112,13 @@ class Drain:
     def __init__(self) -> None:
         self.begun = False
         self._cut = False
-        self._under_way = 0
+        self._counted = _Counted()
         self._waiting: set[asyncio.Task[Any]] = set()
 
     @property
     def under_way(self) -> int:
         """Return how much work has not come to its end."""
-        return self._under_way
+        return self._counted.count
 
     def begin(self) -> None:
         """Let nothing begin from here on."""
@@ -133,14 +133,9 @@ class Drain:
         for task in cut:
             task.cancel()
 
-    @contextmanager
-    def work(self) -> Iterator[None]:
+    def work(self) -> AbstractContextManager[None]:
         """Count as under way until the block is left."""
-        self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
+        return self._counted
 
     async def until_cut(self, work: Callable[[], Awaitable[T]]) -> T:
         """Await what `work` begins, or end with `CutOffError` when there is no more time for it.
@@ -165,6 +160,19 @@ class Drain:
             raise
         finally:
             self._waiting.discard(task)
+
+
+class _Counted:
+    """A block that counts how often it is entered and not yet left."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> None:
+        self.count += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.count -= 1
 
 
 class CutOffError(Exception):

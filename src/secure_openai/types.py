@@ -409,8 +409,7 @@ class Conversation:
     Attributes:
         titled: Whether somebody gave it its title; until then it titles itself.
         pinned: Whether its owner keeps it at the top.
-        discarded: Since when it is deleted for its owner, who may still take that back.
-        etag: Changes with every change of these.
+        discarded: Since when it is deleted for its owner, who may have it back for a while.
     """
 
     id: ConversationId

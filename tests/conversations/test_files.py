@@ -29,6 +29,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
     [
         ("image/png", b"", RequestError),
         ("text/plain", b"", RequestError),
+        ("text/plain", b"\xef\xbb\xbf", RequestError),
         ("image/png", JPEG, UnsupportedMediaType),
         ("image/jpeg", WEBP, UnsupportedMediaType),
         ("text/plain", PNG, UnsupportedMediaType),

@@ -107,6 +107,10 @@ async def test_files(world: World, requests: list[dict[str, Any]]) -> None:
         assert question["attachments"] == [picture, note]
         address = f"{messages}/{question['id']}/answers"
         assert (await http.post(address, json={"deployment": "scripted"})).status_code == 200
+        told = await http.get(messages.removesuffix("messages") + "export?format=markdown")
+        assert "*Attached: a.png, a.txt*" in told.text
+        (offered,) = (await http.get("/api/me")).json()["deployments"]
+        assert offered["images"] is True
         assert (await http.delete(f"/api/attachments/{note['id']}")).status_code == 204
         assert (await ask(http, messages)).status_code == 200
         other = await begun(http)

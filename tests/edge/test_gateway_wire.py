@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any
 
 import psutil
@@ -277,6 +277,79 @@ async def test_large_and_endless_bodies_cost_nothing_and_harm_nobody(world: Worl
     assert refused(neverending, 413)["code"] == "too_large"
     assert meanwhile.status_code == 200
     assert process.memory_info().rss - before < 64 * MEBIBYTE
+
+
+async def hundred_megabytes(begin: bytes) -> AsyncIterator[bytes]:
+    """Yield a body that says its length and is sent whole."""
+    yield begin
+    for _ in range(1_600):
+        yield b"x" * 65_536
+        await asyncio.sleep(0)
+
+
+async def until(stop: asyncio.Event, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield pieces until there is to be an end."""
+    async for piece in pieces:
+        if stop.is_set():
+            return
+        yield piece
+
+
+async def test_a_whole_table_at_once_harms_nobody(world: World) -> None:
+    """While every attack on bodies runs several times over, whoever asks rightly is answered."""
+    said = head(world, b"Content-Length: 104857600")
+    unsaid = head(world, b"Transfer-Encoding: chunked")
+    slow = head(world, b"Content-Length: 1000")
+    process = psutil.Process()
+    before = process.memory_info().rss
+
+    def attacks() -> Iterator[Coroutine[Any, Any, list[tuple[int, bytes]]]]:
+        for body in (
+            hundred_megabytes(said),
+            endless(b"x" * 65_536, begin=unsaid),
+            endless(b"x", pause=0.05, begin=slow),
+        ):
+            yield answers(world, until(stop, body))
+        for text, headers, _, _ in BODIES.values():
+            fields = {"Content-Length": str(len(text))} | headers
+            lines = [f"{name}: {value}".encode() for name, value in fields.items()]
+            yield answers(world, head(world, *lines) + text)
+        for name in ("both lengths", "a chunk beyond numbers", "a folded line"):
+            shape, text = SHAPES[name]
+            yield answers(world, head(world, *shape) + text)
+
+    stop = asyncio.Event()
+    under_way = [asyncio.create_task(attack) for _ in range(3) for attack in attacks()]
+    statuses = []
+    async with world.client(**world.bearer("Ada")) as http:
+        for _ in range(20):
+            statuses.append((await http.post(CHAT, json=ASK)).status_code)
+            await asyncio.sleep(0.02)
+    stop.set()
+    found = await asyncio.gather(*under_way)
+
+    assert statuses == [200] * 20
+    assert {status for answer in found for status, _ in answer} <= {400, 408, 413, 415}
+    assert process.memory_info().rss - before < 192 * MEBIBYTE
+
+
+async def test_names_are_no_paths_and_no_headers(world: World) -> None:
+    """What asks for a deployment by a path, or with a line end, finds none and is not repeated."""
+    names = ("../x", "..%2fx", "scripted\r\nX-Evil: 1", "scripted/../x", "\u2028", "a" * 64)
+    async with world.client(**world.bearer("Uma")) as http:
+        for name in names:
+            answer = await http.post(CHAT, json=ASK | {"model": name})
+            assert openai_error(answer, answer.status_code)["message"]
+            assert answer.status_code in {400, 404}, name
+            assert "x-evil" not in answer.headers
+            assert "evil" not in answer.text.lower()
+        for path in ("../x", "..%2Fx", "%2e%2e/x", "scripted%0d%0aX-Evil:%201", "%00"):
+            raw = f"/openai/deployments/{path}/chat/completions?api-version=2024-10-21"
+            ((status, body),) = await answers(world, request(world, raw.encode()))
+            assert status in {400, 404}, path
+            assert json.loads(body)["error"]["type"] in {"invalid_request_error", "not_found_error"}
+            assert b"evil" not in body.lower()
+    assert "completion.admitted" not in {event.action for event in await world.events()}
 
 
 async def test_a_slow_body_is_told_that_it_was_late(

@@ -228,6 +228,35 @@ def test_the_largest_pass() -> None:
             checked_size(*size)
 
 
+def tedious() -> dict[str, bytes]:
+    """Return files of 2 MB that are as much work to look at as there can be."""
+    size = 2_000_000
+    jpeg = encoded("jpeg")
+    begun = jpeg[: jpeg.index(b"\xff\xda") + 14]
+    empty = b"\0\0\0\0teXt" + struct.pack(">I", zlib.crc32(b"teXt"))
+    boxes = b"EVIL\0\0\0\0" * (size // 8)
+    return {
+        "empty segments": jpeg[:2] + b"\xff\xfe\0\2" * (size // 4) + jpeg[2:],
+        "fill bytes": jpeg[:2] + b"\xff" * size + jpeg[2:],
+        "a scan of nothing but 0xFF": begun + b"\xff" * size + b"\0",
+        "a scan of stuffed bytes": begun + b"\xff\0" * (size // 2),
+        "a scan of restarts": begun + b"\xff\xd0" * (size // 2),
+        "empty scans": begun + begun[-14:] * (size // 14),
+        "empty chunks": encoded("png")[:33] + empty * (size // 12) + encoded("png")[33:],
+        "empty boxes": b"RIFF" + struct.pack("<I", len(boxes) + 4) + b"WEBP" + boxes,
+    }
+
+
+@pytest.mark.parametrize("what", tedious())
+def test_what_is_tedious(what: str) -> None:
+    """A file that is nothing but work is refused before the work is done."""
+    given = tedious()[what]
+
+    with pytest.raises(UnsupportedMediaType):
+        picture_of(given)
+    measured(given)
+
+
 def test_what_moves() -> None:
     """An animated PNG is its first frame; an animated WebP is refused, as it has none apart."""
     frames = [drawn(), drawn(), drawn()]

@@ -368,6 +368,23 @@ async def test_erasure(kept: Kept, job: Attending) -> None:
     assert [one.action for one in by_her] == ["completion.settled"]
 
 
+async def test_what_was_discarded(kept: Kept, job: Attending) -> None:
+    """What its owner has deleted and could still have back is in no export, and is erased."""
+    await fill(kept)
+    (one, *_) = (await kept.conversations.list(ANNA)).items
+    await kept.conversations.discard(ANNA, one.id, etag=one.etag)
+    export = await ask(kept, RequestKind.EXPORT)
+    await job.run()
+    document = json.loads(await job.blobs.get(export_name(export)))
+    await ask(kept, RequestKind.ERASURE)
+
+    assert await job.run() == {"erased": 1}
+    assert one.id not in [exported["id"] for exported in document["conversations"]]
+    assert (await kept.conversations.list(ANNA, discarded=True)).items == []
+    with pytest.raises(NotFound):
+        await kept.conversations.restore(ANNA, one.id)
+
+
 async def test_what_a_list_did_not_show(
     kept: Kept, job: Attending, monkeypatch: pytest.MonkeyPatch
 ) -> None:

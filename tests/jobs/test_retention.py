@@ -110,6 +110,35 @@ async def test_legal_hold(kept: Kept) -> None:
     assert await left(kept, ANNA, BEN) == []
 
 
+async def test_what_was_discarded(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes for good when it cannot be had back any more, unless a hold was placed meanwhile."""
+    mine = await filled(kept.conversations, ANNA, 3)
+    (theirs,) = await filled(kept.conversations, BEN, 1)
+    for one in (mine[0], mine[1], theirs):
+        await kept.conversations.discard(one.owner, one.id, etag=one.etag)
+    await kept.holds.place(hold_on(ANNA, mine[1].id))
+    await kept.holds.place(hold_on(BEN))
+    early = await run(kept, days=None)
+    await kept.conversations.restore(ANNA, mine[0].id)
+    back = await kept.conversations.get(ANNA, mine[0].id)
+    await kept.conversations.discard(ANNA, back.id, etag=back.etag)
+
+    monkeypatch.setattr(kept.conversations, "_clock", later)
+    due, again = await run(kept, days=None), await run(kept, days=None)
+    held = [
+        one.id
+        for owner in (ANNA, BEN)
+        for one in (await kept.conversations.list(owner, discarded=True)).items
+    ]
+    await kept.holds.lift(ANNA, mine[1].id)
+    await kept.holds.lift(BEN, None)
+    lifted = await run(kept, days=None)
+
+    assert [one["cleared"] for one in (early, due, again, lifted)] == [0, 1, 0, 2]
+    assert held == [mine[1].id, theirs.id]
+    assert await left(kept, ANNA, BEN) == [mine[2].id]
+
+
 async def test_what_is_used_meanwhile_stays(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """A conversation whose owner comes back to it after it was listed is not deleted."""
     (conversation,) = await filled(kept.conversations, ANNA, 1)

@@ -47,6 +47,7 @@ class Asked:
         prompt: What they are sent.
         begin: Stores what must be before they are asked; told which deployment answers.
         request_id: Of whoever asks.
+        untitled: Whether the conversation has no title yet that somebody gave it.
     """
 
     conversation_id: ConversationId
@@ -54,6 +55,7 @@ class Asked:
     prompt: Composed
     begin: Callable[[str], Awaitable[Begun]]
     request_id: str
+    untitled: bool = False
 
 
 class Answering:
@@ -133,40 +135,38 @@ class Answering:
                 problem = SecureOpenAIError()
             finished = await self._closed(principal.id, completion, draft, problem)
             running.tell(finished)
-        titled = await self._titled(principal, asked, begun.question, finished, running)
-        if titled is not None:
-            running.tell(titled)
+        if asked.untitled:
+            await self._title(principal, asked, begun.question, finished, running)
 
-    async def _titled(
+    async def _title(
         self,
         principal: Principal,
         asked: Asked,
         question: Message,
         finished: Finished,
         running: Running,
-    ) -> Titled | None:
-        """Give the conversation a title, if nobody has."""
+    ) -> None:
+        """Give the conversation a title, if nobody has meanwhile."""
         try:
             conversation = await self._conversations.get(principal.id, asked.conversation_id)
             if conversation.titled:
-                return None
+                return
             title = None
             if finished.answer.status is MessageStatus.COMPLETE and not self._drain.begun:
                 title = await running.until_stopped(
                     self._titles.title_of(principal, question.text, asked.deployment)
                 )
-            return Titled(
-                await self._conversations.change(
-                    principal.id,
-                    conversation.id,
-                    etag=conversation.etag,
-                    title=title or first_words(question.text) or conversation.title,
-                )
+            titled = await self._conversations.change(
+                principal.id,
+                conversation.id,
+                etag=conversation.etag,
+                title=title or first_words(question.text) or conversation.title,
             )
         except SecureOpenAIError as error:
             # Its owner was faster, or it is gone; or it stays without until the next answer.
             logger.info("a conversation has not titled itself: %s", error.slug)
-            return None
+        else:
+            running.tell(Titled(titled))
 
     async def _read(self, completion: Completion, draft: Draft, running: Running) -> None:
         characters = 0

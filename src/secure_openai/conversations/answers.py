@@ -122,7 +122,7 @@ class Answers:
             StoreError: The question could not be stored.
         """
         owner = principal.id
-        await self._conversations.get(owner, conversation_id)
+        conversation = await self._conversations.get(owner, conversation_id)
         earlier = await self._earlier(owner, conversation_id, parent)
         if earlier.items and parent is not End.NEWEST and _asked_by_a_person(earlier.items[0]):
             raise RequestError(
@@ -153,7 +153,15 @@ class Answers:
             return Begun(*stored)
 
         return await self._answering.start(
-            principal, Asked(conversation_id, deployment, prompt, begin, request_id)
+            principal,
+            Asked(
+                conversation_id,
+                deployment,
+                prompt,
+                begin,
+                request_id,
+                untitled=not conversation.titled,
+            ),
         )
 
     async def ask_again(

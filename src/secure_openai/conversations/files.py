@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from secure_openai.types import JsonObject
 
 TEXT = "text/plain"
 NAME_CHARACTERS = 100
+
+LONGEST_TYPE = 64
+"""As much of a content type is told back to whoever sent it."""
 
 LARGEST_TEXT_BYTES = 256_000
 """About 73,000 tokens of prose: more than most windows leave for a question."""
@@ -65,9 +69,9 @@ def checked_file(name: str, declared: str, content: bytes) -> File:
         TooLarge: It is a text that is too long.
         UnsupportedMediaType: It is nothing that is read here, or not what was declared.
     """
-    declared = declared.partition(";")[0].strip().lower()
+    declared = declared.partition(";")[0].strip().lower()[:LONGEST_TYPE]
     kind = kind_of(content)
-    if not content:
+    if not content.removeprefix(codecs.BOM_UTF8):
         raise RequestError("The file is empty.")
     if kind is not None:
         if declared == "image/jpg":

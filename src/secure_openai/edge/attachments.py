@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import quote
 
 from fastapi import APIRouter
@@ -25,7 +26,9 @@ router = APIRouter(route_class=SecuredRoute, prefix=PATH, tags=["attachments"])
 @requires(*PEOPLE)
 async def add(request: Request) -> Response:
     """Keep a file, sent as it is, until it goes with a message; a day later it is gone."""
-    file = checked_file(
+    # In a thread: whoever sends a file decides how long it takes to be looked at.
+    file = await asyncio.to_thread(
+        checked_file,
         request.query_params.get("name", ""),
         request.headers.get("content-type", ""),
         await request.body(),

@@ -88,21 +88,16 @@ class EventStreamResponse(Response):
         await send(
             {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         )
-        async with aclosing(self._source()) as source:
-            async for piece in source:
-                body = HEARTBEAT if piece is None else piece
-                await send({"type": "http.response.body", "body": body, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _source(self) -> AsyncGenerator[bytes | None, None]:
         async with aclosing(self._pieces) as pieces:
             if self._heartbeat_seconds is None:
-                async for own in pieces:
-                    yield own
-                return
-            async with aclosing(with_pauses(pieces, self._heartbeat_seconds)) as watched:
-                async for piece in watched:
-                    yield piece
+                async for piece in pieces:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            else:
+                async with aclosing(with_pauses(pieces, self._heartbeat_seconds)) as watched:
+                    async for held in watched:
+                        body = HEARTBEAT if held is None else held
+                        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def while_present(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

@@ -8,8 +8,6 @@ ends here: a model gets the checked body, and the client only headers of ours.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from functools import partial
 
 from fastapi import APIRouter
@@ -163,19 +161,11 @@ async def _answered(
         await pipeline.end(completion)
         raise
     return EventStreamResponse(
-        _stream(completion, include_usage=checked.include_usage),
+        passed_on(completion.events(), operation, checked.include_usage),
         on_end=partial(pipeline.end, completion),
         heartbeat_seconds=None,
         headers=headers,
     )
-
-
-async def _stream(completion: Completion, *, include_usage: bool) -> AsyncGenerator[bytes, None]:
-    operation = completion.admission.request.operation
-    events = completion.events()
-    async with aclosing(events), aclosing(passed_on(events, operation, include_usage)) as pieces:
-        async for piece in pieces:
-            yield piece
 
 
 def _headers(completion: Completion) -> dict[str, str]:

@@ -31,6 +31,10 @@ async def me(request: Request) -> Response:
                     "name": deployment.name,
                     "model": deployment.model,
                     "operations": sorted(deployment.parameters.operations),
+                    "images": deployment.parameters.images,
+                    "window_tokens": deployment.parameters.window_tokens,
+                    "answer_tokens": deployment.parameters.answer_tokens,
+                    "reasons": bool(deployment.parameters.reasoning_effort),
                 }
                 for deployment in deployments
             ],

@@ -26,6 +26,9 @@ from secure_openai.types import (
     PrincipalId,
 )
 
+PAGE = 50
+"""Messages that are shown at once, unless said: their Markdown is rendered for each."""
+
 router = APIRouter(route_class=SecuredRoute, prefix="/api", tags=["chat"])
 
 
@@ -42,7 +45,7 @@ async def list_messages(request: Request, conversation_id: str) -> Response:
         principal_of(request).id,
         ConversationId(conversation_id),
         leaf=request.query_params.get("leaf"),
-        limit=limit_of(request, default=100, largest=200),
+        limit=limit_of(request, default=PAGE, largest=200),
         continuation=request.query_params.get("continuation"),
     )
     return JSONResponse(

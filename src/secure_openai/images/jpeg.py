@@ -10,7 +10,7 @@ import re
 import struct
 from collections.abc import Iterator
 
-from secure_openai.images.picture import Picture, Unreadable, checked_size, part
+from secure_openai.images.picture import Picture, Unreadable, checked_size, counted, part
 
 START, END = b"\xff\xd8", 0xD9
 SCAN = 0xDA
@@ -31,7 +31,8 @@ UPRIGHT, LAST_ORIENTATION = 1, 8
 MOST_TAGS = 1_000
 
 # Behind a scan: an 0xFF that is neither stuffed (00) nor a restart (D0 to D7) begins a marker.
-_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+# Without a repetition: one of many 0xFF would be looked at once for each.
+_MARKER = re.compile(rb"\xff(?=[^\x00\xd0-\xd7\xff])")
 
 
 def begins(content: bytes) -> bool:
@@ -88,12 +89,14 @@ def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
 
     Of a scan, the data is all of it: its header, and the picture's data behind that.
     """
-    place = len(START)
+    place, number = len(START), 0
     while True:
+        number = counted(number)
         if part(content, place, 1) != b"\xff":
             raise Unreadable("a marker is missing")
         while part(content, place + 1, 1) == b"\xff":
-            place += 1
+            # Before a marker there may be any number of these (B.1.1.2).
+            number, place = counted(number), place + 1
         marker = content[place + 1]
         if marker == END:
             return

@@ -9,6 +9,9 @@ LARGEST_SIDE = 10_000
 LARGEST_PIXELS = 50_000_000
 """What a browser or a model has to unpack: 200 MB at four bytes each."""
 
+MOST_PARTS = 2_000
+"""Chunks or segments of a file: ten times what a camera or a program writes."""
+
 
 class Unreadable(Exception):
     """It is not a whole image; the text says what is wrong with it."""
@@ -69,6 +72,17 @@ def checked_size(width: int, height: int) -> tuple[int, int]:
             f"{LARGEST_PIXELS // 1_000_000} million in all"
         )
     return width, height
+
+
+def counted(number: int) -> int:
+    """Return the number of the next part.
+
+    Raises:
+        Unreadable: There are more than any picture has.
+    """
+    if number >= MOST_PARTS:
+        raise Unreadable("it has too many parts")
+    return number + 1
 
 
 def part(content: bytes, start: int, size: int) -> bytes:

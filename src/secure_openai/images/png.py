@@ -9,7 +9,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from secure_openai.images.picture import Picture, Unreadable, checked_size, part
+from secure_openai.images.picture import Picture, Unreadable, checked_size, counted, part
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER, DATA, END = b"IHDR", b"IDAT", b"IEND"
@@ -67,8 +67,9 @@ def rebuilt(content: bytes) -> Picture:
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
     """Yield each chunk's name, its data and the whole of it, up to the end that it declares."""
-    place = len(SIGNATURE)
+    place, number = len(SIGNATURE), 0
     while True:
+        number = counted(number)
         size, name = struct.unpack(">I4s", part(content, place, 8))
         whole = part(content, place, size + 12)
         data = whole[8:-4]

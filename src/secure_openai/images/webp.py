@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from secure_openai.images.picture import Picture, Unreadable, checked_size, part
+from secure_openai.images.picture import Picture, Unreadable, checked_size, counted, part
 
 EXTENDED, ALPHA, LOSSY, LOSSLESS = b"VP8X", b"ALPH", b"VP8 ", b"VP8L"
 FRAMES = frozenset({LOSSY, LOSSLESS})
@@ -91,8 +91,9 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield each chunk's name and data, up to the end that the file declares."""
     (size,) = struct.unpack("<I", part(content, 4, 4))
     body = part(content, 8, size)
-    place = 4
+    place, number = 4, 0
     while place < len(body):
+        number = counted(number)
         name, length = struct.unpack("<4sI", part(body, place, 8))
         yield name, part(body, place + 8, length)
         place += 8 + length + length % 2

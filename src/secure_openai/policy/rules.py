@@ -10,6 +10,7 @@ they made of them.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from secure_openai.errors import Refused, RequestError
@@ -49,7 +50,7 @@ class Check:
             rule = self._types[rule["use"]]
         if value is None and rule.get("null"):
             return None
-        return getattr(self, f"_{rule['type']}")(value, rule, pointer)
+        return _TYPES[rule["type"]](self, value, rule, pointer)
 
     def _object(self, value: object, rule: JsonObject, pointer: str) -> JsonObject:
         if not isinstance(value, dict):
@@ -65,7 +66,7 @@ class Check:
             name: self.value(member, known, f"{pointer}/{name}")
             for name, member in value.items()
             if (known := members.get(name, ANYTHING)).get("type") != "left_out"
-            or _says_something(known, member, f"{pointer}/{name}")
+            or not _left_out(known, member, f"{pointer}/{name}")
         }
 
     def _list(self, value: object, rule: JsonObject, pointer: str) -> list[Any]:
@@ -171,15 +172,34 @@ class Check:
         return self.value(value, rule["variants"][kind], pointer)
 
 
-def _says_something(rule: JsonObject, value: object, pointer: str) -> bool:
-    """Return whether what is left out should go on after all: never.
+_TYPES: Mapping[str, Callable[[Check, object, JsonObject, str], Any]] = {
+    name: getattr(Check, f"_{name}")
+    for name in (
+        "boolean",
+        "either",
+        "integer",
+        "json",
+        "list",
+        "map",
+        "nothing",
+        "number",
+        "object",
+        "text",
+        "variant",
+    )
+}
+"""What checks a value of each type."""
+
+
+def _left_out(rule: JsonObject, value: object, pointer: str) -> bool:
+    """Return true: nothing that matters is lost.
 
     Raises:
-        RequestError: It says what would be lost.
+        RequestError: It would be, since only null says nothing here.
     """
     if value is not None and rule.get("only_null"):
         _wrong("null", pointer)
-    return False
+    return True
 
 
 def _within(value: float, rule: JsonObject, pointer: str) -> float:

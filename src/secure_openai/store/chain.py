@@ -20,18 +20,24 @@ LARGEST_BYTES = 32 * 1024
 
 def event_document(event: AuditEvent) -> JsonObject:
     """Return an event as stored; members without a value are left out."""
+    at = event.at if event.at.tzinfo is UTC else event.at.astimezone(UTC)
     document: JsonObject = {
         "action": event.action,
-        "at": event.at.astimezone(UTC).isoformat(),
-        "principal": event.principal.key if event.principal else None,
+        "at": at.isoformat(),
         "decision": event.decision,
         "reason": event.reason,
-        "deployment": event.deployment,
-        "request_id": event.request_id,
-        "facts": event.facts or None,
-        "subject": event.subject,
     }
-    return {name: value for name, value in document.items() if value is not None}
+    if event.principal:
+        document["principal"] = event.principal.key
+    if event.deployment is not None:
+        document["deployment"] = event.deployment
+    if event.request_id is not None:
+        document["request_id"] = event.request_id
+    if event.facts:
+        document["facts"] = event.facts
+    if event.subject is not None:
+        document["subject"] = event.subject
+    return document
 
 
 def event_of(document: JsonObject) -> AuditEvent:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -59,7 +59,7 @@ class PersonalItem:
     conversation: ConversationId | None = None
     expires: datetime | None = None
     size: int = 0
-    etag: str = field(default="")
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)

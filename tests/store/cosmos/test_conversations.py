@@ -16,10 +16,10 @@ from secure_openai.testing.conversations_contract import (
     ANNA,
     ConversationStoreContract,
     MovableClock,
-    all_messages,
     message_in,
-    whole_branch,
 )
+from secure_openai.testing.messages_contract import MessagesContract, all_messages, whole_branch
+from secure_openai.testing.search_contract import SearchContract
 from secure_openai.types import Conversation, JsonObject
 from tests.cosmosdb.bridge import Bridge, Call, Fault
 from tests.cosmosdb.faults import UNANSWERED, UNDONE, first
@@ -41,6 +41,14 @@ def store(cosmos: CosmosDatabase, clock: MovableClock) -> CosmosConversationStor
 
 class TestCosmosConversationStore(ConversationStoreContract):
     """The contract, on Cosmos DB."""
+
+
+class TestCosmosMessages(MessagesContract):
+    """The contract of messages, on Cosmos DB."""
+
+
+class TestCosmosSearch(SearchContract):
+    """The contract of the search, on Cosmos DB."""
 
 
 async def items(cosmos: CosmosDatabase) -> list[JsonObject]:

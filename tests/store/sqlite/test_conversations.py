@@ -19,8 +19,9 @@ from secure_openai.testing.conversations_contract import (
     ConversationStoreContract,
     MovableClock,
     message_in,
-    whole_branch,
 )
+from secure_openai.testing.messages_contract import MessagesContract, whole_branch
+from secure_openai.testing.search_contract import SearchContract
 from secure_openai.types import Author, ConversationId, MessageId, MessageStatus
 
 
@@ -38,6 +39,14 @@ def store(database: Database, clock: MovableClock) -> SqliteConversationStore:
 
 class TestSqliteConversationStore(ConversationStoreContract):
     """The contract, on SQLite."""
+
+
+class TestSqliteMessages(MessagesContract):
+    """The contract of messages, on SQLite."""
+
+
+class TestSqliteSearch(SearchContract):
+    """The contract of the search, on SQLite."""
 
 
 async def test_unknown_members_survive(store: SqliteConversationStore, database: Database) -> None:

@@ -30,7 +30,8 @@ class CapacityMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on if there is room for it."""
-        if self._drain.under_way > self._most and scope["path"] not in PROBES:
+        full = self._drain.under_way > self._most and scope["type"] == "http"
+        if full and scope["path"] not in PROBES:
             error = Overloaded(
                 "As many requests are under way as this server carries: ask again.",
                 retry_after=AGAIN_SECONDS,

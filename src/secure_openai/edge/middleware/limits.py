@@ -140,7 +140,7 @@ class _Body:
         try:
             async with asyncio.timeout(self._seconds):
                 while self._open and self._size <= SMALL_BYTES:
-                    self._chunks.append(await self._next())
+                    self._chunks.append((await self._next()).get("body", b""))
         except TimeoutError:
             raise _too_late() from None
 
@@ -155,7 +155,9 @@ class _Body:
         if self._chunks:
             body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
             self._chunks.clear()
-            return self._told(body)
+            # There was to be more, where the client left: a part must not pass for the whole.
+            more = self._open or self._left
+            return {"type": "http.request", "body": body, "more_body": more}
         if self._left:
             return {"type": "http.disconnect"}
         if not self._open:
@@ -163,29 +165,23 @@ class _Body:
         self._take(self._declared)
         try:
             async with asyncio.timeout_at(self._until):
-                body = await self._next()
+                return await self._next()
         except TimeoutError:
             self._open = False
             raise _too_late() from None
-        return self._told(body)
 
-    def _told(self, body: bytes) -> Message:
-        # There was to be more, where the client left: a part must not pass for the whole.
-        return {"type": "http.request", "body": body, "more_body": self._open or self._left}
-
-    async def _next(self) -> bytes:
+    async def _next(self) -> Message:
         message = await self._receive()
-        # A client that leaves ends its body; the application is told by the next message.
+        # A client that leaves ends its body, and the application is told what came and then that.
         self._open = message.get("more_body", False)
         self._left = message["type"] == "http.disconnect"
-        chunk: bytes = message.get("body", b"")
-        self._size += len(chunk)
+        self._size += len(message.get("body", b""))
         if self._size > self._most:
             self._open = False
             raise _too_large(self._most)
         if self._size > SMALL_BYTES:
             self._take(self._size)
-        return chunk
+        return message
 
     def _take(self, size: int) -> None:
         """Take as much room as `size` needs."""

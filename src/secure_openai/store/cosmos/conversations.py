@@ -19,7 +19,7 @@ from datetime import datetime
 from secure_openai.errors import AlreadyStored, LegalHold, NotFound, PreconditionFailed
 from secure_openai.store.continuation import token, values_of
 from secure_openai.store.conversations import UNDO, Found
-from secure_openai.store.cosmos.container import ETAG, Replace
+from secure_openai.store.cosmos.container import ETAG, Operation, Replace
 from secure_openai.store.cosmos.contention import contended, until_decided
 from secure_openai.store.cosmos.conversation_items import (
     NO_CONVERSATION,
@@ -194,21 +194,21 @@ class CosmosConversationStore(CosmosMessages):
                 return stored
             if stored.discarded is not None and not discarded:
                 raise NotFound(NO_CONVERSATION)
+            holds = None
+            if unless_held:
+                holds = await self._container.read_latest(HOLDS, owner.key)
+                if covered(holds, conversation_id):
+                    raise LegalHold(KEPT)
             made = change(stored)
             if made is None:
                 return stored
             written = replace(made, etag=following)
-            replacing = Replace(changed_item(item, written), item[ETAG])
-            if not unless_held:
-                with contended():
-                    await self._container.replace(replacing.item, etag=replacing.etag)
-                return written
-            holds = await self._container.read_latest(HOLDS, owner.key)
-            if covered(holds, conversation_id):
-                raise LegalHold(KEPT)
-            # A hold that was placed since it was looked at undoes this.
+            operations: list[Operation] = [Replace(changed_item(item, written), item[ETAG])]
+            if unless_held:
+                # A hold that was placed since it was looked at undoes this.
+                operations.append(unchanged(holds, owner))
             with contended(AlreadyStored, NotFound):
-                await self._container.batch(owner.key, [replacing, unchanged(holds, owner)])
+                await self._container.batch(owner.key, operations)
             return written
 
         return await until_decided(attempt)

@@ -36,7 +36,7 @@ from secure_openai.store.cosmos.conversation_items import (
     conversation_key,
 )
 from secure_openai.store.cosmos.holds import HOLDS, covered, unchanged
-from secure_openai.store.cosmos.personal import clear_items
+from secure_openai.store.cosmos.personal_items import clear_items
 from secure_openai.store.documents import time_text
 from secure_openai.store.holds import KEPT
 from secure_openai.types import ConversationId, JsonObject, PrincipalId

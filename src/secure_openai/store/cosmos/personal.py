@@ -9,7 +9,6 @@ themselves, as a deletion of a conversation does; one that adds to a conversatio
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,20 +24,28 @@ from secure_openai.errors import (
 from secure_openai.store.continuation import Place, token, values_of
 from secure_openai.store.cosmos.container import (
     ETAG,
-    LARGEST_BATCH,
-    Container,
     Create,
     Delete,
     Operation,
     Read,
     Replace,
-    without_system,
 )
 from secure_openai.store.cosmos.contention import TryAgain, contended, until_decided
 from secure_openai.store.cosmos.conversation_items import conversation_key, new_etag
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.cosmos.holds import HOLDS, covered, unchanged
-from secure_openai.store.documents import VERSION, merged, time_text
+from secure_openai.store.cosmos.personal_items import (
+    COUNTS,
+    count_in,
+    counting,
+    item_in,
+    item_key,
+    name_of,
+    plausible_end,
+    stored_item,
+    written_over,
+)
+from secure_openai.store.documents import time_text
 from secure_openai.store.holds import KEPT
 from secure_openai.store.personal import (
     ELSEWHERE,
@@ -47,27 +54,13 @@ from secure_openai.store.personal import (
     Bound,
     PersonalItem,
     PersonalKind,
-    personal_document,
-    personal_of,
 )
 from secure_openai.types import ConversationId, JsonObject, Page, PrincipalId
-
-COUNTS = "personal"
-"""The id of the item that counts."""
-
-LONG_AGO = "1970-01-01T00:00:00+00:00"
-"""When what lost its conversation has expired."""
 
 LISTED = "c.owner = @owner AND c.kind = @kind"
 WRITTEN = "c.kind = @kind AND c.changed >= @day AND c.changed < @next"
 DUE = "SELECT * FROM c WHERE c.kind = @kind AND c.expires <= @now"
 DUE_OF_ONE = f"{DUE} AND c.owner = @owner"
-GOING = (
-    "SELECT * FROM c WHERE c.owner = @owner AND c.conversation = @conversation"
-    " AND (c.kind = 'attachment' OR c.kind = 'feedback')"
-)
-"""What goes with a conversation."""
-
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -80,7 +73,7 @@ class CosmosPersonalStore:
     async def add(self, item: PersonalItem, bound: Bound | None = None) -> PersonalItem:
         """Store an item; return it with its etag."""
         written = replace(item, etag=new_etag())
-        stored = _stored(written, counted=bound is not None)
+        stored = stored_item(written, counted=bound is not None)
 
         async def attempt() -> PersonalItem:
             operations: list[Operation] = [Create(stored)]
@@ -88,13 +81,13 @@ class CosmosPersonalStore:
                 operations.append(Read(conversation_key(written.conversation)))
             if bound is not None:
                 counts = await self._counts(written.owner)
-                items, size = _count(counts, written.kind)
+                items, size = count_in(counts, written.kind)
                 if not bound.leaves_room_for(items + 1, size + written.size):
                     # An attempt before may have counted this one.
                     if await self._is_stored(written):
                         return written
                     raise LimitReached(bound.in_words(written.kind))
-                operations.append(_counted(written.owner, counts, written, 1))
+                operations.append(counting(written.owner, counts, written, 1))
             try:
                 with contended():
                     await self._container.batch(written.owner.key, operations)
@@ -113,7 +106,7 @@ class CosmosPersonalStore:
 
     async def get(self, owner: PrincipalId, kind: PersonalKind, item_id: str) -> PersonalItem:
         """Return one item."""
-        return _item(await self._read(owner, kind, item_id))
+        return item_in(await self._read(owner, kind, item_id))
 
     async def list(
         self,
@@ -142,11 +135,11 @@ class CosmosPersonalStore:
         async def attempt() -> PersonalItem:
             stored = await self._read(item.owner, item.kind, item.id)
             if stored["etag"] == following:
-                return _item(stored)
+                return item_in(stored)
             unheld = await self._unheld(item.owner, stored)
             if stored["etag"] != item.etag:
                 raise PreconditionFailed
-            before = _item(stored)
+            before = item_in(stored)
             written = replace(
                 item,
                 created=before.created,
@@ -156,7 +149,7 @@ class CosmosPersonalStore:
             )
             with contended(AlreadyStored, NotFound):
                 await self._container.batch(
-                    item.owner.key, [Replace(_over(stored, written), stored[ETAG]), unheld]
+                    item.owner.key, [Replace(written_over(stored, written), stored[ETAG]), unheld]
                 )
             return written
 
@@ -178,14 +171,14 @@ class CosmosPersonalStore:
             bound: list[PersonalItem] = []
             for item_id in dict.fromkeys(item_ids):
                 stored = await self._read(owner, kind, item_id)
-                item = _item(stored)
+                item = item_in(stored)
                 if item.expires is not None and item.expires <= now:
                     raise NotFound(NO_ITEM)
                 if item.conversation not in {None, conversation}:
                     raise PreconditionFailed(ELSEWHERE)
                 if item.conversation is None or item.expires is not None:
                     item = replace(item, conversation=conversation, expires=None, etag=new_etag())
-                    operations.append(Replace(_over(stored, item), stored[ETAG]))
+                    operations.append(Replace(written_over(stored, item), stored[ETAG]))
                 bound.append(item)
             try:
                 with contended():
@@ -220,7 +213,7 @@ class CosmosPersonalStore:
             operations: list[Operation] = [Delete(stored["id"], stored[ETAG]), unheld]
             if stored["counted"]:
                 counts = await self._counts(owner)
-                operations.append(_counted(owner, counts, _item(stored), -1))
+                operations.append(counting(owner, counts, item_in(stored), -1))
             try:
                 with contended(AlreadyStored, NotFound):
                     await self._container.batch(owner.key, operations)
@@ -259,7 +252,7 @@ class CosmosPersonalStore:
             found = await self._container.query(
                 DUE_OF_ONE, {**asked, "owner": owner.key}, limit=limit, partition=owner.key
             )
-        return [_item(item) for item in found]
+        return [item_in(item) for item in found]
 
     async def _page(
         self,
@@ -271,7 +264,7 @@ class CosmosPersonalStore:
         continuation: str | None,
         partition: str | None = None,
     ) -> Page[PersonalItem]:
-        changed, *seen = values_of(continuation, place, _plausible) or ("",)
+        changed, *seen = values_of(continuation, place, plausible_end) or ("",)
         # Two may have been written at the same instant, in no certain order: those of the last
         # instant that were shown already are asked for again, and left out here.
         found = await self._container.query(
@@ -280,13 +273,13 @@ class CosmosPersonalStore:
             limit=limit + 1 + len(seen),
             partition=partition,
         )
-        items = [item for item in found if _name(item) not in seen]
+        items = [item for item in found if name_of(item) not in seen]
         shown = items[:limit]
-        page = [_item(item) for item in shown]
+        page = [item_in(item) for item in shown]
         if len(items) <= limit:
             return Page(page)
         last = shown[-1]["changed"]
-        shown_last = [_name(item) for item in shown if item["changed"] == last]
+        shown_last = [name_of(item) for item in shown if item["changed"] == last]
         earlier = seen if last == changed else []
         return Page(page, token(place, (last, *earlier, *shown_last)))
 
@@ -294,14 +287,16 @@ class CosmosPersonalStore:
         item = None
         # Ours are of these characters; of the others, some would mean something in an address.
         if _IDENTIFIER.fullmatch(item_id):
-            item = await self._container.read_latest(_key(kind, item_id), owner.key)
+            item = await self._container.read_latest(item_key(kind, item_id), owner.key)
         if item is None:
             raise NotFound(NO_ITEM)
         return item
 
     async def _is_stored(self, written: PersonalItem) -> bool:
         """Return whether an attempt before has stored an item, though nobody said so."""
-        item = await self._container.read_latest(_key(written.kind, written.id), written.owner.key)
+        item = await self._container.read_latest(
+            item_key(written.kind, written.id), written.owner.key
+        )
         return item is not None and item["etag"] == written.etag
 
     async def _unheld(self, owner: PrincipalId, stored: JsonObject) -> Operation:
@@ -317,103 +312,3 @@ class CosmosPersonalStore:
 
     async def _counts(self, owner: PrincipalId) -> JsonObject | None:
         return await self._container.read_latest(COUNTS, owner.key)
-
-
-async def clear_items(container: Container, owner: str, conversation: str) -> None:
-    """Let go what goes with a conversation that is deleted; done again, it does nothing more.
-
-    Raises:
-        StoreError: It cannot be done, or not wholly.
-    """
-
-    async def attempt() -> None:
-        while True:
-            found = await container.query(
-                GOING,
-                {"owner": owner, "conversation": conversation},
-                partition=owner,
-                limit=LARGEST_BATCH,
-            )
-            if not found:
-                return
-            operations: list[Operation] = [
-                Replace(_let_go(item), item[ETAG])
-                if item["kind"] == PersonalKind.ATTACHMENT
-                else Delete(item["id"])
-                for item in found
-            ]
-            # Another process may be clearing the same.
-            with contended(NotFound):
-                await container.batch(owner, operations)
-
-    await until_decided(attempt)
-
-
-def _let_go(item: JsonObject) -> JsonObject:
-    return {**item, "conversation": None, "expires": LONG_AGO, "etag": secrets.token_hex(8)}
-
-
-def _key(kind: PersonalKind, item_id: str) -> str:
-    return f"{kind.value}.{item_id}"
-
-
-def _name(item: JsonObject) -> str:
-    """Return what tells an item from those of all owners."""
-    return f"{item['owner']}/{item['id']}"
-
-
-def _stored(item: PersonalItem, *, counted: bool) -> JsonObject:
-    return {
-        **personal_document(item),
-        "id": _key(item.kind, item.id),
-        "owner": item.owner.key,
-        "kind": item.kind.value,
-        "etag": item.etag,
-        "counted": counted,
-    }
-
-
-def _over(stored: JsonObject, item: PersonalItem) -> JsonObject:
-    return merged(stored, _stored(item, counted=stored["counted"]))
-
-
-def _item(item: JsonObject) -> PersonalItem:
-    return personal_of(
-        PrincipalId.parse(item["owner"]),
-        PersonalKind(item["kind"]),
-        str(item["id"]).partition(".")[2],
-        item["etag"],
-        without_system(item),
-    )
-
-
-def _count(counts: JsonObject | None, kind: PersonalKind) -> tuple[int, int]:
-    items, size = (counts or {"counts": {}})["counts"].get(kind.value, (0, 0))
-    return items, size
-
-
-def _counted(
-    owner: PrincipalId, counts: JsonObject | None, item: PersonalItem, sign: int
-) -> Operation:
-    """Return what counts an item, or counts it no more, if nobody has counted meanwhile."""
-    items, size = _count(counts, item.kind)
-    document = {
-        "id": COUNTS,
-        "owner": owner.key,
-        "kind": "counts",
-        "version": VERSION,
-        "counts": {
-            **(counts or {"counts": {}})["counts"],
-            item.kind.value: [max(0, items + sign), max(0, size + sign * item.size)],
-        },
-    }
-    if counts is None:
-        return Create(document)
-    return Replace(merged(counts, document), counts[ETAG])
-
-
-def _plausible(values: list[object]) -> bool:
-    """Return whether a page could end so: at a time, and those shown of it."""
-    if len(values) < 2 or not all(isinstance(value, str) for value in values):  # noqa: PLR2004
-        return False
-    return bool(datetime.fromisoformat(str(values[0])))

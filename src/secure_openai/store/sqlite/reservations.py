@@ -8,10 +8,11 @@ as its members one after the other would.
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
@@ -23,22 +24,20 @@ from secure_openai.streams import Within
 from secure_openai.types import Decision, Limits, PrincipalId, Usage
 
 GROUP = 256
-"""How many are written at once: well below the number of variables that SQLite takes."""
+"""How many are written at once."""
 
 DELAY_SECONDS = 0.02
 """How long what gives back may wait for company. What takes ends the wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taking:
+class Taking(NamedTuple):
     """A reservation to be decided."""
 
     reservation: Reservation
     limits: Limits
 
 
-@dataclass(frozen=True, slots=True)
-class Giving:
+class Giving(NamedTuple):
     """A reservation to be settled, or released where nothing was used."""
 
     reservation: Reservation
@@ -127,11 +126,10 @@ def _give(connection: sqlite3.Connection, changes: Sequence[Giving]) -> None:
     if not changes:
         return
     asked = {one.reservation.id: one for one in changes}
-    marks = ", ".join("?" * len(asked))
     held = connection.execute(
-        f"SELECT id FROM reservation WHERE id IN ({marks})", tuple(asked)
+        "DELETE FROM reservation WHERE id IN (SELECT value FROM json_each(?)) RETURNING id",
+        (json.dumps(list(asked)),),
     ).fetchall()
-    connection.execute(f"DELETE FROM reservation WHERE id IN ({marks})", tuple(asked))
     windows: Counter[tuple[str, str, str]] = Counter()
     prompts: Counter[tuple[str, str, str]] = Counter()
     answers: Counter[tuple[str, str, str]] = Counter()

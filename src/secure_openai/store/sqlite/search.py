@@ -7,9 +7,9 @@ import sqlite3
 
 from secure_openai.store.continuation import token, values_of
 from secure_openai.store.conversations import Found
-from secure_openai.store.documents import conversation_of, loads
+from secure_openai.store.documents import loads
 from secure_openai.store.excerpts import excerpt, place_of
-from secure_openai.store.sqlite.rows import ending
+from secure_openai.store.sqlite.rows import conversation_in, ending
 from secure_openai.store.sqlite.signatures import may_hold, places_in
 from secure_openai.types import ConversationId, MessageId, Page, PrincipalId
 
@@ -18,7 +18,8 @@ LOOKED_THROUGH = 5_000
 
 AFTER_ALL = (float("inf"), "")
 CONVERSATIONS = (
-    "SELECT updated, id, etag, document, next_position - 1, place, bits FROM conversation"
+    "SELECT updated, id, json_extract(document, '$.title'), next_position - 1, place, bits"
+    " FROM conversation"
     " LEFT JOIN signature ON signature.owner = conversation.owner AND conversation_id = id"
     " WHERE conversation.owner = ? AND discarded IS NULL AND (updated, id) < (?, ?)"
     " ORDER BY updated DESC, id DESC"
@@ -45,18 +46,16 @@ def found_in(
     wanted, like = places_in(text), _pattern(text)
     found: list[Found] = []
     looked = 0
-    for updated, conversation_id, etag, document, last, signed, bits in connection.execute(
+    for updated, conversation_id, title, last, signed, bits in connection.execute(
         CONVERSATIONS, (owner.key, *after)
     ):
-        conversation = conversation_of(owner, conversation_id, etag, loads(document))
         hit = None
         if signed != last or may_hold(bits, wanted):
-            hit = _hit(connection, owner, conversation.id, text, like)
+            hit = _hit(connection, owner, conversation_id, text, like)
             looked += last
-        if hit is not None:
-            found.append(Found(conversation, *hit))
-        elif place_of(text, conversation.title) is not None:
-            found.append(Found(conversation, None, None))
+        if hit is not None or place_of(text, title) is not None:
+            conversation = conversation_in(connection, owner, conversation_id)
+            found.append(Found(conversation, *(hit or (None, None))))
         if len(found) == limit or looked >= LOOKED_THROUGH:
             return Page(found, token(place, (updated, conversation_id)))
     return Page(found)
