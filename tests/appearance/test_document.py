@@ -32,6 +32,10 @@ text = "Shorten this text: "
 text = "House rules"
 url = "https://contoso.example/rules"
 
+[[deployments]]
+name = "chat"
+good_for = "Everyday questions"
+
 [[prompts]]
 name = "Minutes"
 text = "Write minutes of: "
@@ -61,9 +65,9 @@ MISTAKES = {
     "a notice as text": ("version = 1\nnotice = 'x'\n", "a.toml:2: write a table [notice]"),
     "a notice of nothing": (GOOD.replace('text = "Read', 'txt = "Read'), "write text = and a text"),
     "rows as a table": ("version = 1\n[prompts]\nname = 'x'\n", "a.toml:2: write [[prompts]] with"),
-    "a row without text": (GOOD + "[[prompts]]\nname = 'x'\n", "a.toml:28: write text = and a"),
-    "the second of two": (GOOD.replace('"Reply"', "2"), "a.toml:26: write name = and a text"),
-    "named twice": (GOOD.replace('"Reply"', '"Minutes"'), "a.toml:26: 'Minutes' is there twice"),
+    "a row without text": (GOOD + "[[prompts]]\nname = 'x'\n", "a.toml:32: write text = and a"),
+    "the second of two": (GOOD.replace('"Reply"', "2"), "a.toml:30: write name = and a text"),
+    "named twice": (GOOD.replace('"Reply"', '"Minutes"'), "a.toml:30: 'Minutes' is there twice"),
     "too many": (GOOD + "[[links]]\ntext='x'\nurl='https://x'\n" * 6, "there are 7 links"),
     "a script as link": (
         GOOD.replace("https://contoso.example/rules", "javascript:alert(1)"),
@@ -107,6 +111,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read.notice == Written("Before you begin", "Read **this**.")
     assert read.suggestions == (Written("Shorten a text", "Shorten this text:"),)
     assert read.links == (Written("House rules", "https://contoso.example/rules"),)
+    assert read.deployments == (Written("chat", "Everyday questions"),)
     assert [one.name for one in read.prompts] == ["Minutes", "Reply"]
 
 

@@ -26,9 +26,19 @@ GROUNDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """What stands behind an accent, by theme; `edge/static/style.css` has the same."""
 
 LENGTHS: Mapping[str, int] = MappingProxyType(
-    {"name": 40, "title": 80, "welcome": 400, "text": 8_000, "url": 2_000, "notice": 8_000}
+    {
+        "name": 40,
+        "title": 80,
+        "good_for": 200,
+        "welcome": 400,
+        "text": 8_000,
+        "url": 2_000,
+        "notice": 8_000,
+    }
 )
-MOST: Mapping[str, int] = MappingProxyType({"suggestions": 6, "links": 6, "prompts": 200})
+MOST: Mapping[str, int] = MappingProxyType(
+    {"suggestions": 6, "links": 6, "prompts": 200, "deployments": 50}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,7 @@ class Appearance:
         suggestions: What an empty page offers to ask.
         prompts: The organisation's prompts.
         links: To its rules, at the foot of the chat.
+        deployments: What each is good for, by its name.
     """
 
     name: str | None = None
@@ -72,6 +83,7 @@ class Appearance:
     suggestions: tuple[Written, ...] = ()
     prompts: tuple[Written, ...] = ()
     links: tuple[Written, ...] = ()
+    deployments: tuple[Written, ...] = ()
 
     @property
     def notice_digest(self) -> str | None:
@@ -141,6 +153,7 @@ class _Reading:
             suggestions=self._written("suggestions", document, "title", "text"),
             prompts=self._written("prompts", document, "name", "text"),
             links=self._written("links", document, "text", "url"),
+            deployments=self._written("deployments", document, "name", "good_for"),
         )
         if self._problems:
             raise AppearanceError(

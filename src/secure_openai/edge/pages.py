@@ -22,6 +22,7 @@ from secure_openai.edge.cookies import delete_cookie, session_cookie
 from secure_openai.edge.language import language_of
 from secure_openai.edge.markdown import rendered
 from secure_openai.edge.messages import shown_branch, turn_json
+from secure_openai.edge.offers import offer_json
 from secure_openai.edge.presentation import page
 from secure_openai.edge.problems import headers_of, request_id_of
 from secure_openai.edge.sign_in import sign_in_address
@@ -105,7 +106,7 @@ async def _chat_page(request: Request, conversation_id: ConversationId | None) -
     return page(
         request,
         "chat.html",
-        deployments=deployments,
+        deployments=[offer_json(assembly, deployment) for deployment in deployments],
         conversations=mine.items,
         continuation=mine.continuation,
         current=current,
@@ -145,6 +146,7 @@ async def error_page(request: Request, error: SecureOpenAIError) -> Response:
         request,
         "error.html",
         status_code=error.http_status,
+        status=error.http_status,
         title=title,
         detail=error.detail or title,
         request_id=request_id_of(request),

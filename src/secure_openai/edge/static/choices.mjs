@@ -29,15 +29,6 @@ document.querySelector("#deployment-menu").addEventListener("click", (event) => 
   if (button) choose(button);
 });
 
-// What each is good for and costs, where the installation says so.
-async function describe() {
-  const me = await readIfThere("/api/me");
-  for (const { name, good_for: good, cost } of me?.deployments ?? []) {
-    const row = deployments.find((one) => one.dataset.deployment === name);
-    if (row) row.querySelector(".good-for").textContent = [good, cost].filter(Boolean).join(" · ");
-  }
-}
-
 export async function loadInstructions() {
   const page = await readIfThere("/api/me/instructions");
   document.querySelector("#instruction-button").hidden = !page;
@@ -108,6 +99,5 @@ function line(name, { limit, used, left }) {
 }
 
 if (deployment) choose(deployment);
-describe();
 loadInstructions();
 loadQuota();
