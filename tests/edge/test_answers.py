@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,13 @@ from typing import Any
 import httpx2
 import pytest
 
-from secure_openai.conversations.running import MOST_OF_A_PRINCIPAL
+from secure_openai.conversations import answering
+from secure_openai.conversations.answers import Answers
+from secure_openai.conversations.composing import Composer
+from secure_openai.conversations.running import MOST_LISTENERS, MOST_OF_A_PRINCIPAL
+from secure_openai.errors import NotFound
+from secure_openai.testing.person import named
+from secure_openai.types import ConversationId, MessageId, PrincipalId
 from tests.edge.test_chat import ask, conversation, kept
 from tests.world import World, running_world
 
@@ -118,6 +124,41 @@ async def test_two_tabs_listen_at_once(world: World) -> None:
     assert mine[-1][2]["answer"]["status"] == "complete"
 
 
+async def test_listeners_are_bounded(world: World) -> None:
+    """So many connections listen to one answer and no more; the others go on."""
+    async with world.client(**world.bearer("Uma")) as http:
+        talk = await conversation(http)
+        async with asking(http, talk, "slow 60") as events, AsyncExitStack() as many:
+            _, _, begun = await anext(events)
+            path = f"/api/conversations/{talk}/messages/{begun['answer']['id']}/events"
+            statuses = [
+                (await many.enter_async_context(http.stream("GET", path))).status_code
+                for _ in range(MOST_LISTENERS)
+            ]
+            last = [told async for told in events][-1]
+
+    assert statuses == [200] * (MOST_LISTENERS - 1) + [409]
+    assert last[2]["answer"]["status"] == "complete"
+
+
+async def test_an_answer_that_goes_on_for_ever_is_cut(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer ends where it is longer than is kept, also one that is continued."""
+    monkeypatch.setattr(answering, "LARGEST_ANSWER", 100)
+    async with world.client(**world.bearer("Uma")) as http:
+        talk = await conversation(http)
+        _, first = (await ask(http, talk, "long 50"))[-1]
+        path = f"/api/conversations/{talk}/messages/{first['answer']['id']}/continue"
+        await http.post(path, json={})
+        stored = (await kept(http, talk))[-1]
+
+    assert first["problem"]["detail"] == answering.TOO_LONG
+    assert (first["answer"]["status"], stored["status"]) == ("interrupted", "interrupted")
+    assert len(first["answer"]["text"]) <= len(stored["text"]) <= 100
+    assert len(stored["text"]) > 80
+
+
 async def test_who_does_not_come_back_stops_the_model(
     tmp_path: Path, identity_folder: Path
 ) -> None:
@@ -164,6 +205,43 @@ async def test_stop_ends_an_answer_at_once(world: World) -> None:
     assert stored["status"] == "interrupted"
     assert stored["text"]
     assert last[1:] == ("end", {"answer": stored, "problem": None})
+
+
+async def test_an_answer_of_another_process_is_stopped(world: World) -> None:
+    """Stopped where it is not under way, an answer ends where it is, with what had been kept."""
+    assembly = world.assembly
+    elsewhere = Answers(
+        conversations=assembly.conversations,
+        pipeline=assembly.pipeline,
+        composer=Composer(
+            pipeline=assembly.pipeline, attachments=assembly.attachments, texts=assembly.texts
+        ),
+        attachments=assembly.attachments,
+        background=assembly.background,
+        drain=assembly.drain,
+        grace_seconds=15,
+    )
+    owner = PrincipalId(world.settings.tenant_id, named("Uma").oid)
+    async with world.client(**world.bearer("Uma")) as http:
+        talk = await conversation(http)
+        async with asking(http, talk, "slow 400") as events:
+            _, _, begun = await anext(events)
+            async with asyncio.timeout(10):
+                while not (await kept(http, talk))[-1]["text"]:
+                    await asyncio.sleep(0.02)
+            named_so = ConversationId(talk), MessageId(begun["answer"]["id"])
+            with pytest.raises(NotFound):
+                await elsewhere.under_way(owner, *named_so)
+            await elsewhere.stop(owner, *named_so)
+            marked = (await kept(http, talk))[-1]
+            last = [told async for told in events][-1]
+        stored = (await kept(http, talk))[-1]
+        settled = await world.settled()
+
+    assert marked == stored
+    assert (stored["status"], bool(stored["text"])) == ("interrupted", True)
+    assert last[1:] == ("end", {"answer": stored, "problem": None})
+    assert [event.reason for event in settled] == ["interrupted"]
 
 
 @pytest.mark.parametrize("how", ["stop", "events", "continue"])

@@ -30,8 +30,8 @@ from secure_openai.types import (
 
 logger = logging.getLogger(__name__)
 
-LARGEST_ANSWER = 600_000
-"""Characters of an answer: every store keeps as many, and what is held for who comes back is
+LARGEST_ANSWER = 800_000
+"""Bytes of an answer as UTF-8: every store keeps as many, and what is held for who comes back is
 bounded."""
 
 TOO_LONG = "The answer is longer than is kept here, and ends where it is."
@@ -169,15 +169,15 @@ class Answering:
             running.tell(Titled(titled))
 
     async def _read(self, completion: Completion, draft: Draft, running: Running) -> None:
-        characters = 0
+        size = draft.size
         async with (
             aclosing(completion.events()) as events,
             aclosing(with_pauses(events, CHECKPOINT_SECONDS)) as watched,
         ):
             async for event in watched:
                 piece = text_of(event) if event is not None else ""
-                characters += len(piece)
-                if characters > LARGEST_ANSWER:
+                size += len(piece.encode())
+                if size > LARGEST_ANSWER:
                     raise ModelError(TOO_LONG)
                 if piece:
                     draft.add(piece)

@@ -37,6 +37,11 @@ class Draft:
         # A checkpoint goes on when whoever waits for it has been stopped; the end comes after it.
         self._writing = asyncio.Lock()
 
+    @property
+    def size(self) -> int:
+        """Return how many bytes there are of it as UTF-8."""
+        return sum(len(piece.encode()) for piece in self._pieces)
+
     def add(self, piece: str) -> None:
         """Take a piece of the answer."""
         self._pieces.append(piece)

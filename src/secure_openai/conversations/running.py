@@ -20,6 +20,10 @@ T = TypeVar("T")
 MOST_OF_A_PRINCIPAL = 16
 """Answers under way at once for one principal, whatever policy allows of each deployment."""
 
+MOST_LISTENERS = 32
+"""To one answer: tabs, and connections of which nobody knows yet that they broke."""
+
+CROWDED = f"{MOST_LISTENERS} connections listen to this answer: close one."
 TOO_MANY = f"{MOST_OF_A_PRINCIPAL} of your answers are under way: wait for one to end, or stop it."
 NOT_UNDER_WAY = "This answer is not under way here: read it where it is kept."
 NOT_TOLD = "There was no such event: send the id of the last one that came."
@@ -104,8 +108,11 @@ class Running:
         """Begin to listen behind an event, the first of which is 1.
 
         Raises:
+            Conflict: As many listen as may.
             RequestError: There was no such event.
         """
+        if self._listeners >= MOST_LISTENERS:
+            raise Conflict(CROWDED)
         if after > len(self._events):
             raise RequestError(NOT_TOLD)
         return Listener(self, after)
