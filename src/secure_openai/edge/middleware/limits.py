@@ -16,6 +16,7 @@ from secure_openai.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
+from secure_openai.streams import Within
 from secure_openai.tables import table
 
 BODY_SECONDS = 30.0
@@ -138,7 +139,7 @@ class _Body:
         if self._declared > SMALL_BYTES:
             return
         try:
-            async with asyncio.timeout(self._seconds):
+            with Within(self._seconds):
                 while self._open and self._size <= SMALL_BYTES:
                     self._chunks.append((await self._next()).get("body", b""))
         except TimeoutError:
