@@ -214,7 +214,9 @@ async def test_an_answer_of_another_process_is_stopped(world: World) -> None:
         conversations=assembly.conversations,
         pipeline=assembly.pipeline,
         composer=Composer(
-            pipeline=assembly.pipeline, attachments=assembly.attachments, texts=assembly.texts
+            pipeline=assembly.pipeline,
+            attachments=assembly.attachments,
+            texts=assembly.texts,
         ),
         attachments=assembly.attachments,
         background=assembly.background,

@@ -68,6 +68,7 @@ INSIDE: dict[str, Any] = {
         "resolver": {},
         "user_address_prefixes": ["192.168.0.0/16"],
     },
+    "appearance_file": "ours/appearance.toml",
     "policy_file": "policies/ours.toml",
     "operations": {
         "bastion": {},
@@ -227,6 +228,19 @@ def test_a_policy_lies_in_the_packages(inside: Estate, outside: Estate) -> None:
             given = inside.at(address).values["app_settings"]
             assert given["SECURE_OPENAI_POLICY"] == "/home/site/wwwroot/policies/ours.toml"
             assert "SECURE_OPENAI_POLICY" not in outside.at(address).values["app_settings"]
+
+
+def test_an_appearance_lies_in_the_web_applications_package(
+    inside: Estate, outside: Estate
+) -> None:
+    """The web application reads it, in both slots; the function app shows nothing to anybody."""
+    for name in ("linux_web_app.this", "linux_web_app_slot.staging"):
+        address = f"module.app.azurerm_{name}"
+        given = inside.at(address).values["app_settings"]
+        assert given["SECURE_OPENAI_APPEARANCE"] == "/home/site/wwwroot/ours/appearance.toml"
+        assert "SECURE_OPENAI_APPEARANCE" not in outside.at(address).values["app_settings"]
+    jobs = inside.at("module.app.azurerm_linux_function_app.this").values["app_settings"]
+    assert "SECURE_OPENAI_APPEARANCE" not in jobs
 
 
 def test_the_edge_has_a_firewall_and_its_own_name(inside: Estate) -> None:
