@@ -115,13 +115,13 @@ class Answers:
             raise RequestError(
                 "A question follows an answer: name one, or null.", pointer="/parent"
             )
-        follows = earlier.items[0].id if earlier.items else None
         window = self._window(principal, deployment, text, earlier, request_id=request_id)
 
         async def begin(answering: str) -> Begun:
             question = self._message(conversation_id, Author.USER, text)
             answer = self._draft(conversation_id, answering, window)
-            stored = await self._conversations.append(owner, question, answer, parent=follows)
+            # Who names no parent stands in line: of two who ask at once neither is set aside.
+            stored = await self._conversations.append(owner, question, answer, parent=parent)
             return Begun(*stored)
 
         return await self._answering.start(
