@@ -21,11 +21,14 @@ pytest.register_assert_rewrite(
             "messages",
             "model",
             "notes",
+            "personal",
             "requests",
             "search",
             "seals",
             "sessions",
+            "sightings",
             "signer",
+            "tallies",
             "usage",
         )
     )

@@ -5,13 +5,15 @@ create_app(settings)
   RequestIdMiddleware          an id that logs, audit and error pages share
   SecurityHeadersMiddleware    what a browser may do with our pages
   DrainMiddleware              a process that ends begins nothing
+  CapacityMiddleware           no more at once than one process carries
   HostsMiddleware              only our own names are answered
-  LimitsMiddleware             bodies bounded in size and time
+  LimitsMiddleware             bodies bounded in size and time, and all together
   OriginMiddleware             a cookie alone proves nothing
   ShortcutMiddleware           the gateway's answers are found without the router
     SecuredRoute               who calls, and whether they may: declared beside every route
-      gateway  conversations  messages  answers  me  my_data  pages  sign_in  administration
-      custody  deployments  health
+      gateway  conversations  messages  answers  attachments  me  my_data  notice  personal
+      feedback  quota  pages  sign_in  preferences  appearance  administration  custody
+      deployments  desk  health
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from importlib.resources import files
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -27,25 +28,45 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 
 from secure_openai.assembly import assemble
+from secure_openai.conversations.attachments import LARGEST_BYTES
 from secure_openai.edge import (
     administration,
     answers,
+    appearance,
+    attachments,
     conversations,
     custody,
     deployments,
+    feedback,
     gateway,
     health,
     me,
     messages,
     my_data,
+    my_data_page,
+    notice,
     pages,
+    personal,
+    preferences,
     problems,
+    quota,
     sign_in,
 )
 from secure_openai.edge.access import check_declared
+from secure_openai.edge.assets import STATIC_PATH, Assets
+from secure_openai.edge.desk import (
+    audit,
+    forms,
+    governance,
+    principals,
+    quotas,
+    refusals,
+    usage,
+)
+from secure_openai.edge.desk import pages as desk_pages
+from secure_openai.edge.middleware.capacity import CapacityMiddleware
 from secure_openai.edge.middleware.drain import DrainMiddleware
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
 from secure_openai.edge.middleware.hosts import HostsMiddleware
@@ -60,8 +81,6 @@ from secure_openai.jobs.scheduler import scheduled
 from secure_openai.observation import sending_observations
 from secure_openai.settings import Settings
 from secure_openai.streams import Drain
-
-STATIC_PATH = "/static"
 
 SILENT: TelemetryConfig = {
     "auto_configure": False,
@@ -120,8 +139,15 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
                 https=settings.secure_cookies,
             ),
             Middleware(DrainMiddleware, drain=ending),
+            Middleware(CapacityMiddleware, drain=ending, most=settings.requests_at_once),
             Middleware(HostsMiddleware, hosts=settings.hosts),
-            Middleware(LimitsMiddleware, body_bytes=settings.body_limit_bytes),
+            Middleware(
+                LimitsMiddleware,
+                body_bytes=settings.body_limit_bytes,
+                larger={attachments.PATH: LARGEST_BYTES},
+                image_bytes=settings.image_body_limit_bytes,
+                at_once_bytes=settings.bodies_at_once_bytes,
+            ),
             Middleware(OriginMiddleware, public_url=settings.public_url),
             Middleware(
                 ShortcutMiddleware,
@@ -138,17 +164,32 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
         answers,
         me,
         my_data,
+        notice,
+        quota,
+        personal,
+        feedback,
+        attachments,
         pages,
         sign_in,
+        preferences,
+        appearance,
         administration,
         custody,
         deployments,
+        usage,
+        principals,
+        quotas,
+        refusals,
+        audit,
+        governance,
+        desk_pages,
+        forms,
+        my_data_page,
         health,
     ):
         # Not include_router: it hides the routes from whoever checks what they declare.
         app.router.routes.extend(room.router.routes)
-    static = StaticFiles(directory=str(files("secure_openai.edge") / "static"))
-    app.mount(STATIC_PATH, static, name="static")
+    app.mount(STATIC_PATH, Assets(), name="static")
     check_declared(app, public_mounts=frozenset({STATIC_PATH}))
     return app
 

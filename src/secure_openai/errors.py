@@ -4,6 +4,7 @@
     ├── ConfigurationError              the process does not start
     │   ├── SettingsError
     │   ├── PolicyError
+    │   ├── AppearanceError
     │   ├── StartError                  a taken port, a missing model, an unwritable folder
     │   └── ProofError                  what cannot be read as an estate
     │       └── AssumptionError         a file of assumptions or of accepted findings
@@ -13,6 +14,7 @@
     │   ├── RequestTimeout              408
     │   ├── Conflict                    409  it cannot be done as things stand
     │   ├── LegalHold                   409  it is kept, whoever wants it gone
+    │   ├── LimitReached                409  one keeps as much as one may
     │   ├── PreconditionFailed          412
     │   ├── TooLarge                    413
     │   └── UnsupportedMediaType        415
@@ -20,7 +22,8 @@
     │   ├── Unauthenticated             401
     │   ├── SignInFailed                400
     │   ├── IdentityProviderUnavailable 503
-    │   └── Forbidden                   403
+    │   ├── Forbidden                   403
+    │   └── NoticeNotAccepted           403  a person who has to read something first
     ├── CredentialUnavailable           503  we cannot prove ourselves to Azure
     ├── Refused                         403, 413 or 429 by its decision
     ├── ModelError                      502
@@ -45,6 +48,7 @@
     │   ├── ManagementConflict          409
     │   ├── ManagementThrottled         429
     │   └── ManagementUnavailable       503
+    ├── Overloaded                      503  too much at once: another time, or another process
     ├── Stopping                        503  this process ends: another one may answer
     └── StoreError                      503
         ├── AlreadyStored
@@ -122,6 +126,10 @@ class PolicyError(ConfigurationError):
     """The policy file is not usable; each problem begins with its line number."""
 
 
+class AppearanceError(ConfigurationError):
+    """The appearance file is not usable; each problem begins with its line number."""
+
+
 class StartError(ConfigurationError):
     """Something that the process needs from the machine is not there."""
 
@@ -190,6 +198,14 @@ class LegalHold(RequestError):
     title = "A legal hold keeps this"
 
 
+class LimitReached(RequestError):
+    """Whoever asks keeps as much of this as anyone may."""
+
+    status = 409
+    slug = "limit-reached"
+    title = "There is no room for more of these"
+
+
 class PreconditionFailed(RequestError):
     """The item changed since it was read (RFC 9110, 13.1.1)."""
 
@@ -253,6 +269,14 @@ class Forbidden(IdentityError):
     title = "Your roles do not allow this"
 
 
+class NoticeNotAccepted(IdentityError):
+    """A person has not accepted the notice that the organisation puts before first use."""
+
+    status = 403
+    slug = "notice-not-accepted"
+    title = "Accept the notice first"
+
+
 class CredentialUnavailable(SecureOpenAIError):
     """We cannot prove ourselves to Azure: there is no token, and none can be had."""
 
@@ -294,6 +318,7 @@ _REFUSAL_STATUS = {
     Reason.ANSWER_TOO_LARGE: 400,
     Reason.REQUESTS_PER_MINUTE: 429,
     Reason.TOKENS_PER_MINUTE: 429,
+    Reason.REQUESTS_PER_DAY: 429,
     Reason.TOKENS_PER_DAY: 429,
     Reason.CONCURRENT_STREAMS: 429,
     Reason.AUDIT_UNAVAILABLE: 503,
@@ -510,6 +535,14 @@ class ManagementUnavailable(ManagementError):
     status = 503
     slug = "management-unavailable"
     title = "Azure cannot be asked now"
+
+
+class Overloaded(SecureOpenAIError):
+    """This process has as much to do as it carries."""
+
+    status = 503
+    slug = "overloaded"
+    title = "The server has too much to do"
 
 
 class Stopping(SecureOpenAIError):

@@ -83,6 +83,12 @@ class Settings(ModelSettings, StoreSettings):
         default=None, description="The policy file; the one that ships with the package unless set."
     )
 
+    appearance: Path | None = Field(
+        default=None,
+        description="The appearance file: name, logo, colours, welcome, notice, prompts and links; "
+        "everything looks as it ships unless set.",
+    )
+
     federation_audience: str = Field(
         default="",
         description="In Azure: audience of the assertion that the managed identity vouches with; "
@@ -118,8 +124,25 @@ class Settings(ModelSettings, StoreSettings):
         "that comes back within it loses nothing. After it the answer ends, marked interrupted.",
     )
 
+    requests_at_once: int = Field(
+        default=2_000,
+        ge=1,
+        le=100_000,
+        description="How many requests one process answers at once; one more is told to ask again.",
+    )
     body_limit_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest request body that is read."
+    )
+    image_body_limit_bytes: int = Field(
+        default=29_360_128,
+        ge=1024,
+        description="Largest body where images are read: chat completions and responses.",
+    )
+    bodies_at_once_bytes: int = Field(
+        default=134_217_728,
+        ge=1024,
+        description="What all bodies together take that are over 64 KiB, until each is answered; "
+        "the process needs up to four times as much memory.",
     )
 
     @field_validator("allowed_hosts", mode="before")
@@ -127,7 +150,7 @@ class Settings(ModelSettings, StoreSettings):
     def _split_names(cls, value: object) -> object:
         return split(value)
 
-    @field_validator("policy", mode="before")
+    @field_validator("policy", "appearance", mode="before")
     @classmethod
     def _no_path(cls, value: object) -> object:
         # An empty path would be the folder that we stand in.

@@ -109,6 +109,7 @@ class Reason(enum.StrEnum):
     ANSWER_TOO_LARGE = "answer_too_large"
     REQUESTS_PER_MINUTE = "requests_per_minute"
     TOKENS_PER_MINUTE = "tokens_per_minute"
+    REQUESTS_PER_DAY = "requests_per_day"
     TOKENS_PER_DAY = "tokens_per_day"
     CONCURRENT_STREAMS = "concurrent_streams"
     AUDIT_UNAVAILABLE = "audit_unavailable"
@@ -120,17 +121,20 @@ class Standing:
 
     Attributes:
         limit_requests: Requests allowed in it.
-        remaining_requests: Of those, left.
+        remaining_requests: Of those, left in the minute and in the day, whichever is less.
         limit_tokens: Tokens allowed in it.
         remaining_tokens: Of those, left in the minute and in the day, whichever is less.
-        reset_seconds: Until the minute turns.
+        reset_requests_seconds: Until there are more requests: the minute turns, or the day does
+            where less is left of it.
+        reset_tokens_seconds: The same of tokens.
     """
 
     limit_requests: int
     remaining_requests: int
     limit_tokens: int
     remaining_tokens: int
-    reset_seconds: float
+    reset_requests_seconds: float
+    reset_tokens_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,7 @@ class Limits:
 
     Attributes:
         requests_per_minute: Requests in one UTC minute.
+        requests_per_day: Requests in one UTC day.
         tokens_per_minute: Prompt and answer tokens in one UTC minute.
         tokens_per_day: Prompt and answer tokens in one UTC day.
         prompt_tokens: Largest prompt, estimated.
@@ -168,6 +173,7 @@ class Limits:
     """
 
     requests_per_minute: int
+    requests_per_day: int
     tokens_per_minute: int
     tokens_per_day: int
     prompt_tokens: int
@@ -209,6 +215,7 @@ class Parameters:
         refused: Fields of a chat completion that the model does not accept.
         reasoning_effort: The accepted values of `reasoning_effort`; empty where it is refused.
         operations: What may be asked.
+        images: Whether it reads images.
     """
 
     window_tokens: int = 8192
@@ -218,6 +225,7 @@ class Parameters:
     refused: frozenset[str] = frozenset()
     reasoning_effort: tuple[str, ...] = ()
     operations: frozenset[Operation] = frozenset({Operation.CHAT_COMPLETIONS})
+    images: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +329,30 @@ class MessageStatus(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message; its bytes lie elsewhere.
+
+    Attributes:
+        id: Unguessable.
+        name: What its owner calls it: no path, for people to read.
+        type: Its media type, as its bytes say.
+        size: In bytes.
+        tokens: About how many it takes in a prompt.
+    """
+
+    id: str
+    name: str
+    type: str
+    size: int
+    tokens: int
+
+    @property
+    def is_image(self) -> bool:
+        """Return whether only a deployment that reads images can read it."""
+        return self.type.startswith("image/")
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation.
 
@@ -336,6 +368,8 @@ class Message:
         usage: Tokens of the answer, once settled.
         finish_reason: `stop`, `length`, `content_filter` … as the model said.
         note: One sentence for the reader: why it stopped, or what was left out of the window.
+        attachments: The files that were sent with it.
+        instruction: Of a question, the saved instruction that it was asked with, by its id.
         parent: The message that it follows, of the same conversation; `None` for a first one.
             Those that follow the same one are siblings, and each begins a branch.
         etag: Changes with every write.
@@ -352,6 +386,8 @@ class Message:
     usage: Usage | None = None
     finish_reason: str | None = None
     note: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    instruction: str | None = None
     parent: MessageId | None = None
     etag: str = ""
 

@@ -15,6 +15,7 @@ import pytest
 
 from secure_openai.conversations import answering
 from secure_openai.conversations.answers import Answers
+from secure_openai.conversations.composing import Composer
 from secure_openai.conversations.running import MOST_LISTENERS, MOST_OF_A_PRINCIPAL
 from secure_openai.errors import NotFound
 from secure_openai.testing.person import named
@@ -212,6 +213,12 @@ async def test_an_answer_of_another_process_is_stopped(world: World) -> None:
     elsewhere = Answers(
         conversations=assembly.conversations,
         pipeline=assembly.pipeline,
+        composer=Composer(
+            pipeline=assembly.pipeline,
+            attachments=assembly.attachments,
+            texts=assembly.texts,
+        ),
+        attachments=assembly.attachments,
         background=assembly.background,
         drain=assembly.drain,
         grace_seconds=15,

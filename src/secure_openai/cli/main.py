@@ -22,6 +22,8 @@ NAMES: Final = (
     "check",
     "serve",
     "prove",
+    "doctor",
+    "verify",
     "audit",
     "jobs",
     "deployments",

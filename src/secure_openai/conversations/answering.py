@@ -8,12 +8,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from secure_openai.completion import Completion
+from secure_openai.conversations.composing import Composed
 from secure_openai.conversations.draft import CHECKPOINT_SECONDS, Draft
 from secure_openai.conversations.events import Begun, Delta, Finished, Titled
 from secure_openai.conversations.running import Running, RunningAnswers
 from secure_openai.conversations.text import text_of
 from secure_openai.conversations.titles import Titles, first_words
-from secure_openai.conversations.window import Window
 from secure_openai.errors import ModelError, PreconditionFailed, SecureOpenAIError
 from secure_openai.pipeline import Pipeline
 from secure_openai.policy.fields import check_chat_completions
@@ -44,7 +44,7 @@ class Asked:
     Attributes:
         conversation_id: In which conversation.
         deployment: By whom.
-        window: What they are sent.
+        prompt: What they are sent.
         begin: Stores what must be before they are asked; told which deployment answers.
         request_id: Of whoever asks.
         untitled: Whether the conversation has no title yet that somebody gave it.
@@ -52,7 +52,7 @@ class Asked:
 
     conversation_id: ConversationId
     deployment: str
-    window: Window
+    prompt: Composed
     begin: Callable[[str], Awaitable[Begun]]
     request_id: str
     untitled: bool = False
@@ -116,10 +116,10 @@ class Answering:
 
     async def _answer(self, principal: Principal, asked: Asked, running: Running) -> None:
         request = check_chat_completions(
-            {"model": asked.deployment, "messages": asked.window.messages, "stream": True}
+            {"model": asked.deployment, "messages": asked.prompt.messages, "stream": True}
         )
         async with self._pipeline.run(
-            principal, request, request_id=asked.request_id
+            principal, request, request_id=asked.request_id, facts=asked.prompt.facts
         ) as completion:
             begun = await asked.begin(completion.admission.deployment.name)
             self._running.note(principal.id, begun.answer, running)

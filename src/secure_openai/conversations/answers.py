@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 
 from secure_openai.conversations.answering import Answering, Asked
+from secure_openai.conversations.attachments import Attachments
+from secure_openai.conversations.composing import Composed, Composer, Question
 from secure_openai.conversations.draft import lease_from
 from secure_openai.conversations.events import Begun
 from secure_openai.conversations.running import Running, RunningAnswers
-from secure_openai.conversations.window import Window, newest_that_fit, prompt_budget
 from secure_openai.errors import Conflict, NotFound, PreconditionFailed, RequestError
 from secure_openai.pipeline import Pipeline
 from secure_openai.store.conversations import ConversationStore, End, Parent
@@ -51,6 +53,8 @@ class Answers:
     Args:
         conversations: Where it is kept.
         pipeline: The way to the model.
+        composer: Puts together what it is sent.
+        attachments: The files that go with messages.
         background: Where answers run.
         drain: Told of what is under way.
         grace_seconds: How long an answer goes on while nobody listens.
@@ -62,13 +66,16 @@ class Answers:
         *,
         conversations: ConversationStore,
         pipeline: Pipeline,
+        composer: Composer,
+        attachments: Attachments,
         background: Background,
         drain: Drain,
         grace_seconds: float,
         clock: Clock = utc_now,
     ) -> None:
         self._conversations = conversations
-        self._pipeline = pipeline
+        self._composer = composer
+        self._attachments = attachments
         self._clock = clock
         self._running = RunningAnswers(grace_seconds=grace_seconds)
         self._answering = Answering(
@@ -89,6 +96,8 @@ class Answers:
         deployment: str,
         request_id: str,
         parent: Parent = End.NEWEST,
+        attachment_ids: Sequence[str] = (),
+        instruction: str | None = None,
     ) -> Running:
         """Store a question, and have it answered.
 
@@ -99,11 +108,15 @@ class Answers:
             deployment: Whom.
             request_id: Of the request.
             parent: The answer that it follows: the newest message unless said, `None` for none.
+            attachment_ids: The files that go with it.
+            instruction: The saved instruction that goes before everything, by its id.
 
         Raises:
             AuditUnavailable: The audit cannot be written.
             Conflict: Too much is under way, or follows `parent` already.
-            NotFound: The principal has no such conversation, or it has no such message.
+            NotFound: The principal has no such conversation, file or instruction, or it has no such
+                message.
+            PreconditionFailed: A file was sent in another conversation.
             Refused: Policy or quota.
             RequestError: The text has characters that are not accepted, or `parent` is a question.
             StoreError: The question could not be stored.
@@ -115,11 +128,26 @@ class Answers:
             raise RequestError(
                 "A question follows an answer: name one, or null.", pointer="/parent"
             )
-        window = self._window(principal, deployment, text, earlier, request_id=request_id)
+        asked = await self._composer.question(
+            owner,
+            conversation_id,
+            text,
+            attachment_ids=attachment_ids,
+            instruction=instruction,
+        )
+        prompt = await self._composer.compose(
+            principal, deployment, asked, earlier, request_id=request_id
+        )
 
         async def begin(answering: str) -> Begun:
-            question = self._message(conversation_id, Author.USER, text)
-            answer = self._draft(conversation_id, answering, window)
+            # Before the message: one that names a file must not see it cleared away.
+            await self._attachments.bind(owner, attachment_ids, conversation_id)
+            question = replace(
+                self._message(conversation_id, Author.USER, text),
+                attachments=asked.attachments,
+                instruction=instruction,
+            )
+            answer = self._draft(conversation_id, answering, prompt)
             # Who names no parent stands in line: of two who ask at once neither is set aside.
             stored = await self._conversations.append(owner, question, answer, parent=parent)
             return Begun(*stored)
@@ -129,7 +157,7 @@ class Answers:
             Asked(
                 conversation_id,
                 deployment,
-                window,
+                prompt,
                 begin,
                 request_id,
                 untitled=not conversation.titled,
@@ -156,15 +184,17 @@ class Answers:
         if not _asked_by_a_person(question):
             raise NotFound(NO_QUESTION)
         earlier = Page(branch.items[1:], branch.continuation)
-        window = self._window(principal, deployment, question.text, earlier, request_id=request_id)
+        prompt = await self._composer.compose(
+            principal, deployment, Question.of(question), earlier, request_id=request_id
+        )
 
         async def begin(answering: str) -> Begun:
-            draft = self._draft(conversation_id, answering, window)
+            draft = self._draft(conversation_id, answering, prompt)
             (answer,) = await self._conversations.append(owner, draft, parent=question.id)
             return Begun(question, answer)
 
         return await self._answering.start(
-            principal, Asked(conversation_id, deployment, window, begin, request_id)
+            principal, Asked(conversation_id, deployment, prompt, begin, request_id)
         )
 
     async def go_on(
@@ -193,12 +223,14 @@ class Answers:
         question = earlier[0]
         if answer.text:
             page = branch
-            asked = GO_ON
+            asked = Question(GO_ON, instruction=question.instruction)
         else:
             page = Page(earlier[1:], branch.continuation)
-            asked = question.text
-        window = self._window(principal, answer.deployment, asked, page, request_id=request_id)
-        if answer.text and len(window.messages) == 1:
+            asked = Question.of(question)
+        prompt = await self._composer.compose(
+            principal, answer.deployment, asked, page, request_id=request_id
+        )
+        if answer.text and not prompt.earlier:
             raise Conflict(FULL_WINDOW)
 
         async def begin(answering: str) -> Begun:
@@ -208,7 +240,7 @@ class Answers:
                 lease_expires=lease_from(self._clock()),
                 deployment=answering,
                 finish_reason=None,
-                note=window.note,
+                note=prompt.note,
             )
             try:
                 return Begun(question, await self._conversations.replace(owner, draft))
@@ -217,7 +249,7 @@ class Answers:
                 raise Conflict(UNDER_WAY) from None
 
         return await self._answering.start(
-            principal, Asked(conversation_id, answer.deployment, window, begin, request_id)
+            principal, Asked(conversation_id, answer.deployment, prompt, begin, request_id)
         )
 
     async def under_way(
@@ -281,27 +313,6 @@ class Answers:
         )
         return Page([turn.message for turn in page.items], page.continuation)
 
-    def _window(
-        self,
-        principal: Principal,
-        deployment: str,
-        text: str,
-        earlier: Page[Message],
-        *,
-        request_id: str,
-    ) -> Window:
-        allowed = self._pipeline.allowance(principal, deployment, request_id=request_id)
-        return newest_that_fit(
-            text,
-            earlier.items,
-            budget_tokens=prompt_budget(
-                allowed.deployment.parameters,
-                prompt_limit=allowed.limits.prompt_tokens,
-                answer_tokens=allowed.answer_tokens,
-            ),
-            total=len(earlier.items) + (earlier.continuation is not None),
-        )
-
     def _message(self, conversation_id: ConversationId, author: Author, text: str) -> Message:
         return Message(
             id=MessageId(secrets.token_urlsafe(16)),
@@ -311,14 +322,14 @@ class Answers:
             created=self._clock(),
         )
 
-    def _draft(self, conversation_id: ConversationId, answering: str, window: Window) -> Message:
+    def _draft(self, conversation_id: ConversationId, answering: str, prompt: Composed) -> Message:
         blank = self._message(conversation_id, Author.ASSISTANT, "")
         return replace(
             blank,
             status=MessageStatus.STREAMING,
             lease_expires=lease_from(blank.created),
             deployment=answering,
-            note=window.note,
+            note=prompt.note,
         )
 
 

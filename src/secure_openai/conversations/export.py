@@ -125,6 +125,9 @@ def _part(message: Message, now: datetime) -> str:
     if asked:
         said = "\n".join(f"> {line}".rstrip() for line in said.split("\n"))
     parts = [f"## {who}, {_moment(message.created)}", said]
+    if message.attachments:
+        names = ", ".join(_escaped(one.name) for one in message.attachments)
+        parts.append(f"*Attached: {names}*")
     if message.status_at(now) is not MessageStatus.COMPLETE:
         parts.append("*Interrupted: the answer stops here.*")
     return "\n\n".join(parts)

@@ -17,6 +17,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from secure_openai.conversations.attachments import MOST_IN_MESSAGE
 from secure_openai.conversations.events import AnswerEvent, Begun, Delta, Finished, Titled
 from secure_openai.conversations.running import Listener, Running
 from secure_openai.edge.access import PEOPLE, SecuredRoute, principal_of, requires
@@ -40,11 +41,18 @@ Deployment = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class Question(Body):
-    """What is asked, of which deployment, and after which answer: the newest unless said."""
+    """What is asked, of which deployment, and after which answer: the newest unless said.
+
+    With it go files and a saved instruction of whoever asks, by their ids.
+    """
 
     text: Annotated[str, Field(min_length=1)]
     deployment: Deployment
     parent: str | None = None
+    attachments: Annotated[
+        list[Annotated[str, Field(max_length=128)]], Field(max_length=MOST_IN_MESSAGE)
+    ] = Field(default_factory=list)
+    instruction: Annotated[str, Field(max_length=128)] | None = None
 
     @property
     def follows(self) -> Parent:
@@ -75,6 +83,8 @@ async def ask(request: Request, conversation_id: str) -> Response:
         text=check_text(body.text, pointer="/text"),
         deployment=body.deployment,
         parent=body.follows,
+        attachment_ids=body.attachments,
+        instruction=body.instruction,
         request_id=request_id_of(request),
     )
     return _streamed(request, running)

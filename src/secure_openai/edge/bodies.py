@@ -7,6 +7,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
+from secure_openai.edge.middleware.refusal import header_values
 from secure_openai.errors import RequestError, UnsupportedMediaType
 from secure_openai.policy.json_text import parse_json
 
@@ -26,8 +27,8 @@ async def json_of(request: Request) -> object:
         UnsupportedMediaType: The content type is not `application/json`.
         RequestError: It is not well-formed.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
+    types = header_values(request.scope, b"content-type")
+    if len(types) != 1 or types[0].partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedMediaType("Send the body as application/json.")
     return parse_json(await _whole(request))
 

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from secure_openai.edge.access import SecuredRoute, principal_of, signed_in
 from secure_openai.edge.authentication import assembly_of
+from secure_openai.edge.offers import offer_json
 
 router = APIRouter(route_class=SecuredRoute, prefix="/api", tags=["me"])
 
@@ -17,7 +18,8 @@ router = APIRouter(route_class=SecuredRoute, prefix="/api", tags=["me"])
 async def me(request: Request) -> Response:
     """Return who is signed in and what they may use."""
     principal = principal_of(request)
-    deployments = assembly_of(request).pipeline.deployments_for(principal)
+    assembly = assembly_of(request)
+    deployments = assembly.pipeline.deployments_for(principal)
     return JSONResponse(
         {
             "tid": principal.id.tid,
@@ -26,16 +28,6 @@ async def me(request: Request) -> Response:
             "name": principal.name,
             "username": principal.username,
             "roles": sorted(principal.roles),
-            "deployments": [
-                {
-                    "name": deployment.name,
-                    "model": deployment.model,
-                    "operations": sorted(deployment.parameters.operations),
-                    "window_tokens": deployment.parameters.window_tokens,
-                    "answer_tokens": deployment.parameters.answer_tokens,
-                    "reasons": bool(deployment.parameters.reasoning_effort),
-                }
-                for deployment in deployments
-            ],
+            "deployments": [offer_json(assembly, deployment) for deployment in deployments],
         }
     )

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from secure_openai.edge.access import PEOPLE, SecuredRoute, principal_of, requires
+from secure_openai.edge.attachments import attachment_json
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import limit_of
 from secure_openai.edge.markdown import rendered
@@ -105,5 +106,7 @@ def message_json(message: Message, *, siblings: Sequence[MessageId] = ()) -> Jso
         },
         "finish_reason": message.finish_reason,
         "note": message.note,
+        "attachments": [attachment_json(one) for one in message.attachments],
+        "instruction": message.instruction,
         "etag": message.etag,
     }

@@ -2,7 +2,9 @@
 
 A rule is data (`tables/`): a type, its bounds, and for objects the members that may be there. The
 types are `object`, `list`, `text`, `integer`, `number`, `boolean`, `nothing`, `json`, `map`,
-`either` and `variant`; `use` names a rule of the table.
+`either` and `variant`; `use` names a rule of the table. A member that is `left_out` may be there,
+whatever it says unless `only_null`, and does not go on: clients send whole answers back, with what
+they made of them.
 """
 
 from __future__ import annotations
@@ -61,8 +63,10 @@ class Check:
             if name not in value:
                 raise RequestError("This member is missing.", pointer=f"{pointer}/{name}")
         return {
-            name: self.value(member, members.get(name, ANYTHING), f"{pointer}/{name}")
+            name: self.value(member, known, f"{pointer}/{name}")
             for name, member in value.items()
+            if (known := members.get(name, ANYTHING)).get("type") != "left_out"
+            or not _left_out(known, member, f"{pointer}/{name}")
         }
 
     def _list(self, value: object, rule: JsonObject, pointer: str) -> list[Any]:
@@ -185,6 +189,17 @@ _TYPES: Mapping[str, Callable[[Check, object, JsonObject, str], Any]] = {
     )
 }
 """What checks a value of each type."""
+
+
+def _left_out(rule: JsonObject, value: object, pointer: str) -> bool:
+    """Return true: nothing that matters is lost.
+
+    Raises:
+        RequestError: It would be, since only null says nothing here.
+    """
+    if value is not None and rule.get("only_null"):
+        _wrong("null", pointer)
+    return True
 
 
 def _within(value: float, rule: JsonObject, pointer: str) -> float:

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from secure_openai.types import (
+    Attachment,
     Author,
     Conversation,
     ConversationId,
@@ -96,6 +97,28 @@ def author_of(text: str) -> Author:
         return Author.ASSISTANT
 
 
+def attachment_document(attachment: Attachment) -> JsonObject:
+    """Return an attachment as stored with its message."""
+    return {
+        "id": attachment.id,
+        "name": attachment.name,
+        "type": attachment.type,
+        "bytes": attachment.size,
+        "tokens": attachment.tokens,
+    }
+
+
+def attachment_of(document: JsonObject) -> Attachment:
+    """Return an attachment that is stored with its message."""
+    return Attachment(
+        id=document["id"],
+        name=document["name"],
+        type=document["type"],
+        size=document["bytes"],
+        tokens=document["tokens"],
+    )
+
+
 def message_document(message: Message) -> JsonObject:
     """Return a message as stored."""
     usage = message.usage
@@ -116,6 +139,8 @@ def message_document(message: Message) -> JsonObject:
         },
         "finish_reason": message.finish_reason,
         "note": message.note,
+        "attachments": [attachment_document(one) for one in message.attachments],
+        "instruction": message.instruction,
         "parent": message.parent,
     }
 
@@ -137,6 +162,8 @@ def message_of(conversation_id: str, message_id: str, etag: str, document: JsonO
         else Usage(usage["prompt_tokens"], usage["completion_tokens"], usage["estimated"]),
         finish_reason=document.get("finish_reason"),
         note=document.get("note"),
+        attachments=tuple(map(attachment_of, document.get("attachments", ()))),
+        instruction=document.get("instruction"),
         parent=document.get("parent"),
         etag=etag,
     )

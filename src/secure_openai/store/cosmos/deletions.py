@@ -2,8 +2,9 @@
 
 *delete* removes the conversation and leaves a note of what is to be cleared, in one transactional
 batch, if the owner's holds are as they were when they were looked at. From then on nobody can reach
-or add a message. Clearing removes the messages a hundred at a time, then the note; `finish` goes on
-with what a process that died has left, and deletes what was discarded and not restored.
+or add a message. Clearing removes the messages a hundred at a time, and what is kept beside them,
+then the note; `finish` goes on with what a process that died has left, and deletes what was
+discarded and not restored.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from secure_openai.store.cosmos.conversation_items import (
     conversation_key,
 )
 from secure_openai.store.cosmos.holds import HOLDS, covered, unchanged
+from secure_openai.store.cosmos.personal_items import clear_items
 from secure_openai.store.documents import time_text
 from secure_openai.store.holds import KEPT
 from secure_openai.types import ConversationId, JsonObject, PrincipalId
@@ -171,5 +173,6 @@ class Deletions:
                     await self._container.batch(owner, [Delete(item["id"]) for item in found])
 
         await until_decided(attempt)
+        await clear_items(self._container, owner, note["conversation"])
         with suppress(NotFound):
             await self._container.delete(note["id"], owner)

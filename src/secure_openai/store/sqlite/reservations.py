@@ -238,9 +238,11 @@ def totals_of(
         (windows.minute, windows.day, *key, now.timestamp()),
     ).fetchone()
     requests_this_minute, tokens_this_minute = counted.get(windows.minute, (0, 0))
+    requests_today, tokens_today = counted.get(windows.day, (0, 0))
     return UsageTotals(
         requests_this_minute=requests_this_minute,
         tokens_this_minute=tokens_this_minute + minute,
-        tokens_today=counted.get(windows.day, (0, 0))[1] + day,
+        tokens_today=tokens_today + day,
         concurrent=alive,
+        requests_today=requests_today,
     )
