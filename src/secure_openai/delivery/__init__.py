@@ -1,0 +1,1 @@
+"""From a folder to a running application: package, copy a template, deploy, swap."""
