@@ -14,12 +14,12 @@ create_app(settings)
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.resources import files
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -69,12 +69,38 @@ values that did not validate, and takes a client's trace over: `ObservationMiddl
 place."""
 
 
-def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
+ROUTERS: Sequence[APIRouter] = (
+    # The busiest first: a request is compared with one route after the other.
+    gateway.router,
+    chat.router,
+    my_data.router,
+    pages.router,
+    pages.signed_out_router,
+    sign_in.router,
+    administration.router,
+    custody.router,
+    deployments.router,
+    health.router,
+)
+"""The rooms of the framework's own application."""
+
+
+def create_app(
+    settings: Settings,
+    drain: Drain | None = None,
+    *,
+    title: str = "Azure Secure OpenAI",
+    routers: Sequence[APIRouter] = ROUTERS,
+    errors_as_pages: bool = True,
+) -> FastAPI:
     """Return the application as an ASGI callable; its lifespan opens and closes the assembly.
 
     Args:
         settings: Everything that differs between installations.
         drain: Told by the server when the process ends.
+        title: What it is called.
+        routers: What it serves; `applications.py` puts others together.
+        errors_as_pages: Whether browsers are sent to sign in and shown errors as pages.
 
     Raises:
         ConfigurationError: A route does not say who may call it.
@@ -93,7 +119,7 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
             yield
 
     app = FastAPI(
-        title="Azure Secure OpenAI",
+        title=title,
         telemetry=SILENT,
         lifespan=lifespan,
         docs_url=None,
@@ -120,20 +146,10 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
             Middleware(OriginMiddleware, public_url=settings.public_url),
         ],
     )
-    # The busiest first: a request is compared with one route after the other.
-    for room in (
-        gateway,
-        chat,
-        my_data,
-        pages,
-        sign_in,
-        administration,
-        custody,
-        deployments,
-        health,
-    ):
+    app.state.errors_as_pages = errors_as_pages
+    for router in routers:
         # Not include_router: it hides the routes from whoever checks what they declare.
-        app.router.routes.extend(room.router.routes)
+        app.router.routes.extend(router.routes)
     static = StaticFiles(directory=str(files("secure_openai.edge") / "static"))
     app.mount(STATIC_PATH, static, name="static")
     check_declared(app, public_mounts=frozenset({STATIC_PATH}))
@@ -161,7 +177,7 @@ async def _error(request: Request, error: Exception) -> Response:
     request.scope[PROBLEM] = error.problem
     if speaks_openai(request.url.path):
         return openai_error_response(error)
-    if pages.wants_page(request):
+    if request.app.state.errors_as_pages and pages.wants_page(request):
         return await pages.error_page(request, error)
     return await problems.our_error(request, error)
 

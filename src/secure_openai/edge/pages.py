@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 
 from fastapi import APIRouter
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -26,9 +27,13 @@ from secure_openai.errors import SecureOpenAIError, Unauthenticated
 from secure_openai.types import ConversationId, Operation
 
 router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
+signed_out_router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
+"""Where a sign-out ends, whichever other pages there are."""
+
+TEMPLATES_FOLDER = Path(str(files("secure_openai.edge") / "templates"))
 
 _TEMPLATES = Environment(
-    loader=FileSystemLoader(str(files("secure_openai.edge") / "templates")),
+    loader=FileSystemLoader(TEMPLATES_FOLDER),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -47,7 +52,7 @@ async def home(request: Request) -> Response:
     return await _chat_page(request, None)
 
 
-@router.get("/signed-out")
+@signed_out_router.get("/signed-out")
 @public
 async def signed_out(request: Request) -> Response:  # noqa: ARG001 - every endpoint takes it
     """Say that the session has ended."""
