@@ -186,14 +186,14 @@ class Application:
 
         return add
 
-    def page(self, name: str, *, status_code: int = 200, **values: object) -> Response:
+    def page(self, template: str, /, *, status_code: int = 200, **values: object) -> Response:
         """Return a page; every value is escaped, and one that the template misses is an error."""
         if self._pages is None:
             raise ConfigurationError(
                 f"{self.name} has no pages: name their folder, as in "
                 'Application("…", pages=Path(__file__).parent / "pages").'
             )
-        text = _templates(self._pages).get_template(name).render(application=self, **values)
+        text = _templates(self._pages).get_template(template).render(application=self, **values)
         return HTMLResponse(text, status_code=status_code)
 
     def create(self, settings: Settings, drain: Drain | None = None) -> FastAPI:

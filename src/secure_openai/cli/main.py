@@ -22,6 +22,7 @@ NAMES: Final = (
     "check",
     "serve",
     "prove",
+    "new",
     "package",
     "audit",
     "jobs",

@@ -38,10 +38,11 @@ class Locked:
     hashes: tuple[str, ...]
     because: frozenset[str]
 
-    def line(self) -> str:
-        """Return it as a requirement without its marker, which somebody else has decided."""
+    def line(self, *, marked: bool = False) -> str:
+        """Return it as a requirement, with its marker or where that was decided already."""
+        marker = f" ; {self.marker}" if marked and self.marker else ""
         return " \\\n    ".join(
-            [f"{self.name}=={self.version}", *(f"--hash={one}" for one in self.hashes)]
+            [f"{self.name}=={self.version}{marker}", *(f"--hash={one}" for one in self.hashes)]
         )
 
 

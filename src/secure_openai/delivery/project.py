@@ -21,6 +21,7 @@ from secure_openai.errors import DeliveryError
 
 FILE: Final = "secure-openai.toml"
 NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+SHORTEST_NAME: Final = 2
 LONGEST_NAME: Final = 40
 _OBJECT: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _LISTS: Final = ("files", "requirements")
@@ -33,10 +34,11 @@ def require_name(name: str) -> str:
     Raises:
         DeliveryError: It may not.
     """
-    if NAME.fullmatch(name) is None or len(name) > LONGEST_NAME:
+    if NAME.fullmatch(name) is None or not SHORTEST_NAME <= len(name) <= LONGEST_NAME:
         raise DeliveryError(
-            f"{name!r} is no name for an application: write lower-case letters, digits and single "
-            f"hyphens, a letter first, {LONGEST_NAME} characters at most, such as contoso-answers."
+            f"{name!r} is no name for an application: write {SHORTEST_NAME} to {LONGEST_NAME} "
+            "lower-case letters, digits and single hyphens, a letter first, such as "
+            "contoso-answers."
         )
     return name
 

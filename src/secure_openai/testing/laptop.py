@@ -67,6 +67,11 @@ class Laptop:
         )
         return self.anyone(Authorization=f"Bearer {token}")
 
+    def as_service(self) -> httpx2.AsyncClient:
+        """Return a client that carries the token of another application, which has a role."""
+        token = self.provider.issuance.application_token()
+        return self.anyone(Authorization=f"Bearer {token}")
+
     @asynccontextmanager
     async def signed_in(self, name: str) -> AsyncIterator[httpx2.AsyncClient]:
         """Yield a client that signed in as a browser does: Ada Admin, Uma User or Nora Norole."""
