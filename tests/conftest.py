@@ -24,6 +24,7 @@ pytest.register_assert_rewrite(
             "seals",
             "sessions",
             "signer",
+            "slots",
             "usage",
         )
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 import re
 import subprocess
 import sys
@@ -12,9 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -22,40 +19,20 @@ from typer.testing import CliRunner
 
 from secure_openai.cli.main import app as commands
 from secure_openai.delivery.lock import FRAMEWORK, needed_by, read_lock
-from secure_openai.delivery.package import Kind, Package, make_package
+from secure_openai.delivery.package import Kind, make_package
 from secure_openai.delivery.target import PYTHON, Target
 from secure_openai.errors import DeliveryError
 from secure_openai.jobs.catalogue import JOBS
+from tests.delivery.conftest import HERE, Made
 from tests.system import free_ports, wait_ready
 
 ROOT = Path(__file__).parents[2]
-HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 DEVELOPMENT = {"build", "hatchling", "editables", "mypy", "pytest", "ruff", "pip", "zizmor"}
 LAPTOP = {
     "SECURE_OPENAI_TENANT_ID": "tenant",
     "SECURE_OPENAI_CLIENT_ID": "client",
     "SECURE_OPENAI_MODEL_SOURCE": "scripted",
 }
-
-
-@dataclass(frozen=True)
-class Made:
-    """Both packages, and what one of them lists."""
-
-    app: Package
-    functions: Package
-    bill: dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Return the packages of this clone, for the Python that runs this test."""
-    folder = tmp_path_factory.mktemp("packages")
-    target = Target(HERE)
-    wheels = folder / "wheels"
-    app = make_package(Kind.APP, folder, target=target, fetched=wheels)
-    functions = make_package(Kind.FUNCTIONS, folder, target=target, fetched=wheels)
-    return Made(app, functions, json.loads(app.bill.read_text()))
 
 
 @contextmanager

@@ -24,6 +24,7 @@ NAMES: Final = (
     "prove",
     "new",
     "package",
+    "deploy",
     "audit",
     "jobs",
     "deployments",
