@@ -8,7 +8,7 @@ ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up test coverage test-azure check check-infra format bench bench-gateway lock clean
+.PHONY: help up test coverage test-azure check check-infra format site bench bench-gateway lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -45,7 +45,13 @@ check-infra: $(VENV)/checkov/.done ## Check the Terraform with checkov: nothing 
 format: $(VENV)/.test ## Format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
 
+site: $(VENV)/.test ## Build the documentation as a site, in dist/site
+	@$(BIN)/python docs/reference
+	@$(BIN)/sphinx-build -W --keep-going --quiet --builder html docs dist/site
+	@echo "dist/site/index.html"
+
 bench: $(VENV)/.test $(VENV)/.emulators $(VENV)/checkov/.done ## Measure, and print tables
+	@$(BIN)/python bench/newcomer.py
 	@$(BIN)/python bench/laptop.py $(ARGS)
 	@$(BIN)/python bench/pool.py
 	@$(BIN)/python bench/hosted.py

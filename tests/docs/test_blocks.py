@@ -1,0 +1,208 @@
+"""Every block of code in the README and the docs runs, or is read and says what it needs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import typer
+import yaml  # type: ignore[import-untyped]
+
+from secure_openai.cli.main import app
+from secure_openai.posture.simulation import Workspace
+from tests.docs.blocks import ROOT, Block, blocks, pages
+from tests.system import System, running
+
+BLOCKS = blocks()
+
+ELSEWHERE = {
+    ("README.md", "python"): "tests/test_readme.py",
+    ("README.md", "sh"): "tests/test_readme.py",
+    ("docs/audit.md", "python"): "tests/audit/test_recipe.py",
+    ("docs/audit.md", "sh"): "tests/audit/test_recipe.py",
+    ("docs/gateway.md", "python"): "tests/clients/test_documentation.py",
+    ("docs/gateway.md", "sh"): "tests/clients/test_documentation.py",
+}
+"""Tests that take the blocks of one page and language from the page, and run every one."""
+
+SHOWN = {"console", "text", "{toctree}"}
+"""What is looked at and not typed."""
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "json": json.loads,
+    "python": ast.parse,
+    "toml": tomllib.loads,
+    "yaml": yaml.safe_load,
+}
+
+
+def runs(block: Block) -> bool:
+    """Return whether the block is run, and not read only."""
+    return not block.needs_azure and block.language in {"sh", "python"}
+
+
+def test_every_block_says_what_it_is() -> None:
+    """No block is indented, which says nothing; each language is one that is run, read or shown."""
+    known = {*SHOWN, *READERS, "sh", "hcl"}
+    indented = [
+        f"{page.relative_to(ROOT)}: {found[1]}"
+        for page in pages()
+        for found in re.finditer(r"(?:\A|\n\n) {4}(\S.*)", _without_blocks(page.read_text("utf-8")))
+    ]
+
+    assert [block.id for block in BLOCKS if block.language not in known] == []
+    assert indented == []
+
+
+def _without_blocks(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "block", [one for one in BLOCKS if one.language in READERS], ids=lambda one: one.id
+)
+def test_a_block_of_data_or_python_can_be_read(block: Block) -> None:
+    """By the parser of its language."""
+    READERS[block.language](block.text)
+
+
+def test_terraform_reads_its_blocks(tmp_path: Path) -> None:
+    """Each is a file of its own."""
+    (tmp_path / "main.tf").touch()
+    (tmp_path / "blocks").mkdir()
+    for number, block in enumerate(one for one in BLOCKS if one.language == "hcl"):
+        (tmp_path / "blocks" / f"{number}.tf").write_text(block.text, "utf-8")
+    assert any((tmp_path / "blocks").iterdir())
+    with Workspace(tmp_path) as workspace:
+        workspace.unformatted()
+
+
+def test_a_program_that_runs_elsewhere_is_taken_from_its_page() -> None:
+    """The test reads the page itself; every other program or line of a shell runs below."""
+    for (page, _), test in ELSEWHERE.items():
+        assert f'"{Path(page).name}"' in (ROOT / test).read_text("utf-8"), test
+    unrun = [b.id for b in BLOCKS if runs(b) and b.language == "python" and not _elsewhere(b)]
+    assert unrun == []
+
+
+def _elsewhere(block: Block) -> bool:
+    return (block.page, block.language) in ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    "block", [one for one in BLOCKS if one.language == "sh" and not runs(one)], ids=lambda b: b.id
+)
+def test_what_needs_azure_is_a_line_of_a_shell_and_a_command_of_ours(block: Block) -> None:
+    """The shell reads it, and the command line takes the names and options of our commands."""
+    read = subprocess.run(
+        ["sh", "-n"], input=block.text, text=True, capture_output=True, check=False
+    )
+    assert read.returncode == 0, read.stderr
+    for words in _ours(block.text):
+        _take(words)
+
+
+def test_the_examples_of_every_command_are_taken() -> None:
+    """What `--help` shows has the options that the command has."""
+    page = (ROOT / "docs" / "reference" / "commands.md").read_text("utf-8")
+    examples = [line for line in re.findall(r"^    (.*)$", page, re.MULTILINE) if "[" not in line]
+    taken = [words for line in examples for words in _ours(line)]
+
+    for words in taken:
+        _take(words)
+    assert len(taken) > 20
+
+
+def _ours(text: str) -> Iterator[list[str]]:
+    for line in text.replace("\\\n", " ").splitlines():
+        found = re.search(r"(?:^|[|(] ?)(?:\.venv/bin/)?secure-openai ([^|)#]*)", line)
+        if found and not found[1].startswith("COMMAND"):
+            yield shlex.split(found[1].replace("…", "X").partition(" > ")[0])
+
+
+def _take(words: list[str]) -> None:
+    """Let the command line read the words, and do nothing.
+
+    Raises:
+        click.UsageError: A command or an option is not there.
+    """
+    command = typer.main.get_command(app)
+    context = typer.Context(command)
+    while hasattr(command, "resolve_command"):
+        _, command, words = command.resolve_command(context, words)
+        context = typer.Context(command, parent=context)
+    if "--help" not in words:
+        command.make_parser(context).parse_args(list(words))
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The system that pages suppose to be running."""
+    with running(tmp_path_factory.mktemp("docs") / "data") as started:
+        yield started
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A folder that looks like the clone, and may be written to."""
+    for name in ("infra", "src", "functions"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
+    (tmp_path / "policy.toml").write_bytes(
+        (ROOT / "src" / "secure_openai" / "policy" / "default.toml").read_bytes()
+    )
+    return tmp_path
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    "block",
+    {
+        one.text.replace(".venv/bin/", ""): one
+        for one in BLOCKS
+        if one.language == "sh" and runs(one) and not _elsewhere(one)
+    }.values(),
+    ids=lambda one: one.id,
+)
+def test_the_lines_of_a_shell_run(block: Block, clone: Path, system: System) -> None:
+    """As they stand, in the clone, while the system runs; `make` is what runs this test."""
+    lines = re.sub(r"^make .*\n", "", block.text, flags=re.MULTILINE)
+    ran = subprocess.run(
+        ["sh", "-e", "-c", lines],
+        cwd=clone,
+        env=os.environ
+        | {
+            "SECURE_OPENAI_DATA": str(system.data),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
+
+
+def test_the_blocks_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """How many run, how many are read, and how many need Azure."""
+    run = sum(map(runs, BLOCKS))
+    azure = sum(one.needs_azure and one.language == "sh" for one in BLOCKS)
+    shown = sum(one.language in SHOWN for one in BLOCKS)
+    read = len(BLOCKS) - run - azure - shown
+    with capsys.disabled():
+        print(  # noqa: T201 - the figure is what this is for
+            f"\ndocumentation: {run} blocks run, {azure} need Azure and are read, "
+            f"{read} are data and are read, {shown} are shown"
+        )
+
+    assert run > 0
