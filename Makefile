@@ -102,6 +102,13 @@ $(VENV)/.test: $(VENV)/bin/python requirements/test.txt pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
+# What plans are compared and packages made and deployed with, where a pipeline has rights: no more.
+$(VENV)/.deliver: $(VENV)/bin/python requirements/azure.txt pyproject.toml
+	@echo "Installing what delivers (once) …"
+	@$(PIP) install --require-hashes -r requirements/azure.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
 # The servers that stand in for Cosmos DB and Storage, and what judges pages by who cannot see them.
 # Their node is a wheel: none need be installed.
 $(VENV)/.emulators: $(VENV)/.test tests/emulators/package-lock.json tests/browser/package-lock.json

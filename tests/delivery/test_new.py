@@ -53,13 +53,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def tested(home: Path) -> dict[Template, str]:
     """Run each one's own `make test` in one virtual environment; return what each said."""
-    venv = f"VENV={home / 'venv'}"
-    return {
-        template: run(
-            home / f"contoso-{template}", "make", f"PYTHON={sys.executable}", venv, "test"
-        )
-        for template in Template
-    }
+    said: dict[Template, str] = {}
+    make = ("make", f"PYTHON={sys.executable}", f"VENV={home / 'venv'}")
+    first, *others = Template
+    said[first] = run(home / f"contoso-{first}", *make, "test")
+    for template in others:
+        # What the first one installed is what the others lock: it need not be installed again.
+        folder = home / f"contoso-{template}"
+        installed = [f"requirements/{name}.txt" for name in ("base", "test", "framework")]
+        for path in installed:
+            assert (folder / path).read_bytes() == (home / f"contoso-{first}" / path).read_bytes()
+        said[template] = run(folder, *make, *(f"--old-file={one}" for one in installed), "test")
+    return said
 
 
 @pytest.mark.process
@@ -147,6 +152,30 @@ def test_a_wheel_that_differs_from_its_hash_is_not_packaged(
     assert done.exit_code == 2
     assert "differs from its hash" in done.stderr.replace("\n", " ")
     assert not (home / "none").exists()
+
+
+@pytest.mark.process
+def test_its_own_estate_is_proven(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make prove`'s command, with the Terraform that was copied and the values of the folder."""
+    monkeypatch.chdir(home / "contoso-starter")
+    planned = run(home / "contoso-starter", "make", "--dry-run", "prove")
+    command = "prove vendor/estate/infra --var-file infra/private.tfvars"
+    assert f"secure-openai {command}" in planned
+    done = CliRunner().invoke(commands, command.split())
+
+    assert done.exit_code == 0, done.stdout
+
+
+@pytest.mark.parametrize("template", list(Template))
+def test_its_pipeline_is_sound(template: Template, home: Path) -> None:
+    """What judges our workflows finds nothing in the copied ones."""
+    workflows = home / f"contoso-{template}" / ".github" / "workflows"
+    tools = Path(sys.executable).parent
+    run(home, str(tools / "zizmor"), "--offline", "--quiet", "--no-progress", str(workflows))
+    files = sorted(map(str, workflows.glob("*.yml")))
+    run(home, str(tools / "jactionlint"), "--no-hints", "--shellcheck=", "--pyflakes=", *files)
+
+    assert [Path(one).name for one in files] == ["checks.yml", "deliver.yml", "prove.yml"]
 
 
 def test_its_own_makefile_starts_it(home: Path) -> None:

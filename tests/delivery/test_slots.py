@@ -95,7 +95,7 @@ async def in_azure(azure: AppService) -> AsyncIterator[AzureSlots]:
         rest = Rest(Tokens(), Outbound(), base_url=url, scope=f"{url}/.default", poll_seconds=0.01)
         slots = AzureSlots(Place(SITES, f"{url}/packages"), rest)
         yield slots
-        await slots.aclose()
+        await rest.aclose()
 
 
 class TestAzure(SlotsContract):

@@ -9,16 +9,15 @@ from typing import Annotated, Final
 import typer
 from rich.markup import escape
 
-from secure_openai.assembly import credential_for
+from secure_openai.cli.azure import resource_manager
 from secure_openai.cli.console import COULD_NOT_RUN, NEGATIVE, err, out, told_clearly
-from secure_openai.credential_settings import CredentialSettings
+from secure_openai.delivery.azure.place import read_place
 from secure_openai.delivery.deployment import End, Outcome, Patience
 from secure_openai.delivery.deployment import deploy as deployed
 from secure_openai.delivery.placed import PlacedPackage, packages_in
 from secure_openai.delivery.rehearsal import Rehearsal
 from secure_openai.delivery.slots import Slots
 from secure_openai.errors import DeliveryError
-from secure_openai.outbound import Outbound
 
 EPILOG: Final = """[bold]Examples[/bold]
 
@@ -88,31 +87,12 @@ async def _rehearsed(
 async def _in_azure(
     applications: Path, packages_url: str, packages: list[PlacedPackage], patience: Patience
 ) -> Outcome:
-    settings = CredentialSettings.load()
-    outbound = Outbound.of(settings)
-    credential = credential_for(settings, outbound)
-    assert credential is not None  # noqa: S101 - these settings ask Azure
-    # Azure's clients are an extra, which the credential has just asked for.
-    from secure_openai.delivery.azure.place import read_place  # noqa: PLC0415
-    from secure_openai.delivery.azure.rest import Rest  # noqa: PLC0415
-    from secure_openai.delivery.azure.slots import AzureSlots  # noqa: PLC0415
+    async with resource_manager() as rest:
+        # Azure's clients are an extra, which the credential has just asked for.
+        from secure_openai.delivery.azure.slots import AzureSlots  # noqa: PLC0415
 
-    cloud = settings.cloud_facts
-    try:
-        place = read_place(applications, packages_url)
-        rest = Rest(
-            credential,
-            outbound,
-            base_url=cloud.resource_manager,
-            scope=cloud.resource_manager_scope,
-        )
-        slots = AzureSlots(place, rest)
-        try:
-            return await _run(slots, packages, patience)
-        finally:
-            await slots.aclose()
-    finally:
-        await credential.close()
+        slots = AzureSlots(read_place(applications, packages_url), rest)
+        return await _run(slots, packages, patience)
 
 
 async def _run(slots: Slots, packages: list[PlacedPackage], patience: Patience) -> Outcome:

@@ -24,6 +24,7 @@ NAMES: Final = (
     "prove",
     "new",
     "package",
+    "plans",
     "deploy",
     "audit",
     "jobs",

@@ -69,7 +69,3 @@ class Slots(Protocol):
             DeliveryError: They have not.
         """
         ...
-
-    async def aclose(self) -> None:
-        """End what was begun for this."""
-        ...

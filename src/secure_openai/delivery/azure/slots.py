@@ -207,10 +207,6 @@ class AzureSlots:
         site = self._place.sites[kind]
         return site if slot is Slot.PRODUCTION else f"{site}/slots/{slot}"
 
-    async def aclose(self) -> None:
-        """Close connections."""
-        await self._rest.aclose()
-
 
 def _written(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
