@@ -157,7 +157,7 @@ class Application:
         if Room.CHAT in self.rooms and Room.SIGN_IN not in self.rooms:
             raise ConfigurationError("The chat is for people: give the application Room.SIGN_IN.")
         self._router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
-        self._pages = pages
+        self._pages = None if pages is None else _templates(pages)
 
     def get(self, path: str) -> Callable[[Endpoint], Endpoint]:
         """Serve GET at a path."""
@@ -193,7 +193,7 @@ class Application:
                 f"{self.name} has no pages: name their folder, as in "
                 'Application("…", pages=Path(__file__).parent / "pages").'
             )
-        text = _templates(self._pages).get_template(template).render(application=self, **values)
+        text = self._pages.get_template(template).render(application=self, **values)
         return HTMLResponse(text, status_code=status_code)
 
     def create(self, settings: Settings, drain: Drain | None = None) -> FastAPI:

@@ -20,10 +20,7 @@ from secure_openai.delivery.wheels import sha256_of
 from secure_openai.testing.slots_contract import Packages
 from tests.delivery.app_service import FUNCTIONS, WEB, AppService
 from tests.delivery.conftest import Made
-from tests.delivery.test_slots import azure, in_azure, packages
 from tests.system import free_ports
-
-__all__ = ["azure", "in_azure", "packages"]
 
 ROOT = Path(__file__).parents[2]
 STAGING_ONLY = """

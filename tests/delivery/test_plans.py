@@ -19,7 +19,7 @@ from secure_openai.delivery.azure.rest import Rest
 from secure_openai.delivery.plans import container_url, differing, fetch, keep, read_plan
 from secure_openai.errors import DeliveryError
 from secure_openai.outbound import Outbound
-from tests.delivery.test_slots import Tokens
+from tests.delivery.conftest import Tokens
 from tests.servers import listening, port_of, served
 
 PLAN: dict[str, Any] = {

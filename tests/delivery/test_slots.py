@@ -2,50 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 from starlette.responses import JSONResponse
 
-from secure_openai.delivery.azure.place import Place, read_place
-from secure_openai.delivery.azure.rest import Rest
+from secure_openai.delivery.azure.place import read_place
 from secure_openai.delivery.azure.slots import AzureSlots
-from secure_openai.delivery.package import BILL, Kind
-from secure_openai.delivery.placed import PlacedPackage, packages_in
+from secure_openai.delivery.package import Kind
+from secure_openai.delivery.placed import packages_in
 from secure_openai.delivery.rehearsal import Rehearsal
 from secure_openai.delivery.slots import Slot, SwapUncertain
 from secure_openai.errors import DeliveryError
-from secure_openai.outbound import Outbound
 from secure_openai.testing.slots_contract import Packages, Runs, SlotsContract
 from tests.delivery.app_service import FUNCTIONS, STICKY, WEB, AppService
-from tests.delivery.conftest import HERE
-from tests.servers import listening, port_of, served
+from tests.delivery.conftest import SITES, package
 from tests.system import free_ports
-
-SITES = {Kind.APP: WEB, Kind.FUNCTIONS: FUNCTIONS}
-
-
-def package(folder: Path, kind: Kind, number: int, python: str = HERE) -> PlacedPackage:
-    """Return a package that says which it is, and does nothing."""
-    path = folder / f"{kind}-{number}.zip"
-    said = [{"name": "secure-openai:python", "value": python}]
-    with ZipFile(path, "w") as archive:
-        archive.writestr(BILL, json.dumps({"metadata": {"component": {"properties": said}}}))
-        archive.writestr("number", str(number))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return PlacedPackage(kind, path, digest)
-
-
-@pytest.fixture
-def packages(tmp_path: Path) -> Packages:
-    """Return two packages of each application."""
-    return {kind: [package(tmp_path, kind, number) for number in (1, 2)] for kind in Kind}
 
 
 @pytest.mark.process
@@ -69,33 +44,6 @@ class TestRehearsal(SlotsContract):
             return packages[kind][int(number.read_text()) - 1].sha256 if number.exists() else None
 
         return runs
-
-
-@dataclass
-class Tokens:
-    """Whoever has these may do it."""
-
-    async def bearer(self, scope: str) -> str:
-        """Return a token for a scope."""
-        return "Bearer storage" if "storage" in scope else "Bearer arm"
-
-
-@pytest.fixture
-def azure() -> AppService:
-    """Return the state of a server in Azure's shapes."""
-    return AppService()
-
-
-@pytest.fixture
-async def in_azure(azure: AppService) -> AsyncIterator[AzureSlots]:
-    """Return its slots."""
-    bound = listening()
-    url = f"http://127.0.0.1:{port_of(bound)}"
-    async with served(azure.app(), bound):
-        rest = Rest(Tokens(), Outbound(), base_url=url, scope=f"{url}/.default", poll_seconds=0.01)
-        slots = AzureSlots(Place(SITES, f"{url}/packages"), rest)
-        yield slots
-        await rest.aclose()
 
 
 class TestAzure(SlotsContract):
