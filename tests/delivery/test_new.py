@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from secure_openai.delivery.project import project_in
 from secure_openai.delivery.wheels import sha256_of
 from secure_openai.errors import DeliveryError
 from tests.delivery.test_package import serving, status
+from tests.system import free_ports, wait_ready
 
 ROOT = Path(__file__).parents[2]
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -110,6 +112,35 @@ def test_an_installed_framework_makes_the_same_folder(
         names = {name for name in one.namelist() if not name.endswith("/RECORD")}
         assert names == {name for name in other.namelist() if not name.endswith("/RECORD")}
         assert [name for name in names if one.read(name) != other.read(name)] == []
+
+
+@pytest.mark.process
+def test_up_starts_the_application_of_the_folder(
+    home: Path, tested: dict[Template, str], tmp_path: Path
+) -> None:
+    """With its own routes and none of the framework's chat; signed in to before it is seen."""
+    port = free_ports()
+    process = subprocess.Popen(
+        [
+            *(str(home / "venv" / "bin" / "secure-openai"), "up", "--no-browser"),
+            *("--model", "scripted", "--port", str(port), "--data", str(tmp_path / "data")),
+        ],
+        cwd=home / "contoso-starter",
+        env=outside(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        wait_ready(f"http://localhost:{port}", process)
+        assert status(f"http://localhost:{port}/") == 401
+        assert status(f"http://localhost:{port}/api/conversations") == 404
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+    assert process.returncode == 0
 
 
 @pytest.mark.process

@@ -93,7 +93,7 @@ async def test_the_web_application_says_when_it_cannot_fetch(
     ("end", "said"),
     [
         ("/config/appsettings/list", r"this needs Contributor on the applications"),
-        (".zip", r"this needs Storage Blob Data Contributor on the packages"),
+        (".zip", r"this needs Storage Blob Data Contributor on the container"),
     ],
 )
 async def test_a_missing_role_is_named(

@@ -69,7 +69,19 @@ def fetch(
     if pip.returncode != 0:
         raise DeliveryError(_reason(said, target))
     wanted.unlink()
-    return sorted(folder.glob("*.whl"))
+    return _those_of(locked, folder)
+
+
+def _those_of(locked: Sequence[Locked], folder: Path) -> list[Path]:
+    """Return the wheels that are locked, whatever else lies in the folder."""
+    there = {f"sha256:{sha256_of(wheel)}": wheel for wheel in sorted(folder.glob("*.whl"))}
+    found: list[Path] = []
+    for row in locked:
+        wheels = [there[one] for one in row.hashes if one in there]
+        if len(wheels) != 1:
+            raise DeliveryError(f"{row.name} is locked, and {len(wheels)} wheels of it came.")
+        found += wheels
+    return sorted(found)
 
 
 def _reason(said: list[str], target: Target) -> str:

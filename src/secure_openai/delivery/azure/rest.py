@@ -141,7 +141,8 @@ class Rest:
                     continue
                 host = urlsplit(url).hostname
                 raise DeliveryError(f"{host} cannot be reached ({type(error).__name__}).") from None
-            if told.status < HTTPStatus.BAD_REQUEST or told.status in expected:
+            # A redirect is none of Azure's answers here, and is not followed.
+            if told.status < HTTPStatus.MULTIPLE_CHOICES or told.status in expected:
                 return told
             throttled = told.status == HTTPStatus.TOO_MANY_REQUESTS
             later = throttled or (again and told.status in _LATER)
@@ -197,8 +198,8 @@ def refused(told: Told, url: str) -> DeliveryError:
         needed = (
             "Contributor on the applications"
             if "/providers/Microsoft.Web/" in url
-            else "Storage Blob Data Contributor on the packages, and an address that their "
-            "firewall lets in"
+            else "Storage Blob Data Contributor on the container (Reader, to read), and an address "
+            "that its firewall lets in"
         )
         return NotBegun(f"{host} refuses it ({told.status}{code}): this needs {needed}.")
     if told.status == HTTPStatus.NOT_FOUND:
