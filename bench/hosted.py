@@ -40,6 +40,7 @@ version = 1
 [people.user]
 deployments = ["*"]
 requests_per_minute = 100_000
+requests_per_day = 1_000_000
 tokens_per_minute = 100_000_000
 tokens_per_day = 1_000_000_000
 largest_prompt_tokens = 10_000

@@ -228,6 +228,7 @@ GENEROUS = """version = 1
 [people.admin]
 deployments = ["*"]
 requests_per_minute = 1_000_000
+requests_per_day = 1_000_000_000
 tokens_per_minute = 1_000_000_000
 tokens_per_day = 1_000_000_000
 largest_prompt_tokens = 1_000_000
@@ -236,6 +237,7 @@ concurrent_streams = 1_000
 [applications.service]
 deployments = ["*"]
 requests_per_minute = 1_000_000
+requests_per_day = 1_000_000_000
 tokens_per_minute = 1_000_000_000
 tokens_per_day = 1_000_000_000
 largest_prompt_tokens = 1_000_000

@@ -263,6 +263,16 @@ async def test_a_route_for_all_addresses_stands_behind_ours(system: Laptop) -> N
         assert (await http.get("/sign-in")).status_code == 303
 
 
+async def test_a_room_that_was_not_asked_for_is_not_there(system: Laptop) -> None:
+    """Neither the gateway nor the chat nor administration, for whoever has every role."""
+    hello = {"model": "scripted", "messages": [{"role": "user", "content": "hello"}]}
+    async with system.with_token("Ada") as http:
+        for path in ("/openai/v1/chat/completions", "/openai/v1/responses"):
+            assert (await http.post(path, json=hello)).status_code == 404
+        assert (await http.get("/api/conversations")).status_code == 404
+        assert (await http.get("/api/admin/accounts")).status_code == 404
+
+
 async def test_without_pages_a_browser_is_told_in_json(
     tmp_path: Path, identity_folder: Path
 ) -> None:

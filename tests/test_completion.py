@@ -26,7 +26,7 @@ from secure_openai.types import (
 )
 
 UMA = Principal(PrincipalId("t", "uma"), PrincipalKind.PERSON, frozenset({"user"}))
-LIMITS = Limits(1, 1, 1, 1, 1, 1)
+LIMITS = Limits(1, 1, 1, 1, 1, 1, 1)
 
 
 def completion_of(asked: ModelRequest) -> Completion:

@@ -91,7 +91,9 @@ class Running:
 
 
 @asynccontextmanager
-async def serving(tmp_path: Path, identity: Path, *, seconds: int) -> AsyncIterator[Running]:
+async def serving(
+    tmp_path: Path, identity: Path, *, seconds: int, **more: object
+) -> AsyncIterator[Running]:
     """Run `secure-openai serve` with an issuer and a model that are other servers."""
     model, model_port, issuer_port = scripted_model_app(), listening(), listening()
     port = free_ports(1)
@@ -110,6 +112,7 @@ async def serving(tmp_path: Path, identity: Path, *, seconds: int) -> AsyncItera
         "model_url": f"http://127.0.0.1:{port_of(model_port)}/v1",
         "model_deployments": "scripted",
         "drain_seconds": seconds,
+        **more,
     }
     variables = {f"SECURE_OPENAI_{name.upper()}": str(value) for name, value in settings.items()}
     with (tmp_path / "log").open("wb") as output:

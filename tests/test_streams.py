@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from secure_openai.streams import Background, with_pauses
+from secure_openai.streams import Background, Within, with_pauses
 
 
 async def test_pauses_are_told_and_nothing_is_lost() -> None:
@@ -77,3 +77,52 @@ async def test_finish_outlives_its_cancelled_caller() -> None:
     await background.drain()
 
     assert done.is_set()
+
+
+async def test_what_takes_too_long_ends_with_a_timeout() -> None:
+    """A block is ended when its time is over, and left alone when it ends before that."""
+    with pytest.raises(TimeoutError), Within(0.01):
+        await asyncio.Event().wait()
+
+    with Within(0.01):
+        pass
+    await asyncio.sleep(0.02)
+
+
+async def test_whoever_is_cancelled_within_a_time_stays_cancelled() -> None:
+    """A cancellation from elsewhere is no timeout, even one that comes with it."""
+    begun = asyncio.Event()
+
+    async def wait() -> None:
+        with Within(60):
+            begun.set()
+            await asyncio.Event().wait()
+
+    waiting = asyncio.create_task(wait())
+    await begun.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+    async def both() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        with Within(0):
+            asyncio.get_running_loop().call_later(0, task.cancel)
+            await asyncio.Event().wait()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(both())
+
+
+async def test_an_error_within_a_time_stays_what_it_is() -> None:
+    """What a block raises while its time ends is told, and the task is not left cancelled."""
+    with pytest.raises(ValueError, match="told"), Within(0.01):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ValueError("told") from None
+
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0

@@ -24,16 +24,19 @@ class Tls:
     key: Path
 
 
-def make_tls(folder: Path, *names: str) -> Tls:
-    """Write an authority and a certificate for host names."""
+def make_tls(folder: Path, *names: str, ended: bool = False) -> Tls:
+    """Write an authority and a certificate for host names, or one whose time is over."""
     authority, leaf = (
         ec.generate_private_key(ec.SECP256R1()),
         ec.generate_private_key(ec.SECP256R1()),
     )
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"authority of {names[0]}")])
     begin, end = datetime.now(UTC) - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=1)
+    leaf_end = datetime.now(UTC) - timedelta(minutes=1) if ended else end
 
-    def certificate(subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    def certificate(
+        subject: x509.Name, key: ec.EllipticCurvePrivateKey, end: datetime
+    ) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -44,11 +47,11 @@ def make_tls(folder: Path, *names: str) -> Tls:
             .not_valid_after(end)
         )
 
-    root = certificate(issuer, authority).add_extension(
+    root = certificate(issuer, authority, end).add_extension(
         x509.BasicConstraints(ca=True, path_length=None), critical=True
     )
     server = certificate(
-        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]), leaf
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]), leaf, leaf_end
     ).add_extension(x509.SubjectAlternativeName(map(x509.DNSName, names)), critical=False)
     made = Tls(folder / "ca.pem", folder / "server.pem", folder / "server.key")
     for path, builder in ((made.ca, root), (made.certificate, server)):

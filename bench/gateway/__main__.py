@@ -1,9 +1,12 @@
 """`make bench-gateway`: the gateway against its limit and its peers, all in one run.
 
-    python -m bench.gateway [rates] [first-byte] [streams]
+    python -m bench.gateway [rates] [first-byte] [streams] [records] [principals] [attacks]
     python -m bench.gateway rates --rounds 5 --seconds 2 --connections 1,32,256 --litellm ENV
+    python -m bench.gateway rates --kinds streamed --prompts small
+    python -m bench.gateway records principals --records 100000 --principals 10000
 
-Needs nginx, wrk and taskset on the PATH. Prints Markdown.
+Needs nginx, wrk and taskset on the PATH. Prints Markdown. The gateway has everything on: it
+validates the token, decides, counts, records, and sends its metrics and 5 % of its traces.
 """
 
 from __future__ import annotations
@@ -14,18 +17,23 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.gateway.rates import CONNECTIONS, Figure, body, measure, rounds
-from bench.gateway.sides import LOAD_CORE, Side, gateway, paced, pin, sides, starlette
+from bench.gateway.attacks import beside_attacks
+from bench.gateway.flatness import by_principals, by_records
+from bench.gateway.ingestion import Ingestion, ingesting
+from bench.gateway.processes import LOAD_CORE, pin
+from bench.gateway.rates import CONNECTIONS, PROMPTS, Figure, body, measure, rounds
+from bench.gateway.sides import KINDS, Side, gateway, paced, sides, starlette
 from bench.gateway.streams import Told, at_once, first_bytes, percentile
-from bench.gateway.upstream import missing
+from bench.gateway.upstream import missing, static
 
 LIMIT = "Starlette"
-PARTS = ("rates", "first-byte", "streams")
-FIRST_BYTE_SECONDS = 20.0
+PARTS = ("rates", "first-byte", "streams", "records", "principals", "attacks")
+FIRST_BYTE_SECONDS = 15.0
 SHARE = 0.3
 STREAMS, CHUNKS, EVERY, BEGIN_SECONDS = 1_000, 600, 0.1, 10.0
 
@@ -34,10 +42,14 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.gateway")
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=1)
     parser.add_argument("--connections", default=",".join(map(str, CONNECTIONS)))
     parser.add_argument("--litellm", type=Path, help="an environment with litellm[proxy] in it")
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    parser.add_argument("--prompts", default=",".join(PROMPTS))
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--principals", type=int, default=100_000)
     given = parser.parse_args()
     if unknown := set(given.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}: write {', '.join(PARTS)}")
@@ -48,23 +60,81 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         if "rates" in parts or "first-byte" in parts:
-            with sides(folder, litellm=given.litellm) as every:
+            kinds = tuple(given.kinds.split(","))
+            with sides(folder, litellm=given.litellm, kinds=kinds) as (every, ingestion):
                 if "rates" in parts:
                     _rates(folder, every, given)
                 if "first-byte" in parts:
                     _first_bytes(folder, every)
+                _sent(ingestion)
         if "streams" in parts:
             _streams(folder)
+        if "attacks" in parts:
+            _attacked(folder)
+        if "records" in parts or "principals" in parts:
+            _flat(folder, parts, given)
 
 
 def _rates(folder: Path, every: list[Side], given: argparse.Namespace) -> None:
     connections = tuple(map(int, given.connections.split(",")))
     for kind, prompt, number, found in rounds(
-        folder, every, count=given.rounds, seconds=given.seconds, connections=connections
+        folder,
+        every,
+        count=given.rounds,
+        seconds=given.seconds,
+        connections=connections,
+        prompts=tuple(given.prompts.split(",")),
     ):
         plural = "" if number == 1 else "s"
         print(f"\n{kind}, {prompt} prompt, {number} connection{plural}:\n")
         _table(found)
+
+
+def _flat(folder: Path, parts: Sequence[str], given: argparse.Namespace) -> None:
+    (folder / "flat").mkdir()
+    with ExitStack() as stack:
+        upstream = stack.enter_context(static(folder / "flat", core=LOAD_CORE))
+        ingestion = stack.enter_context(ingesting(folder / "flat" / "ingestion"))
+        if "records" in parts:
+            found = by_records(
+                folder, upstream, ingestion.settings, records=given.records, count=given.rounds
+            )
+            print("\nthe store fills; whole answers, small prompt, 32 connections:\n")
+            _rows(found)
+        if "principals" in parts:
+            found = by_principals(
+                folder,
+                upstream,
+                ingestion.settings,
+                principals=given.principals,
+                count=given.rounds,
+            )
+            print("\nthose who ask become many; the same:\n")
+            _rows(found)
+
+
+def _attacked(folder: Path) -> None:
+    place = folder / "attacked"
+    place.mkdir()
+    with ExitStack() as stack:
+        pin(os.getpid(), LOAD_CORE)
+        upstream = stack.enter_context(static(place, core=LOAD_CORE))
+        side = stack.enter_context(gateway(place / "gateway", upstream, "whole"))
+        told = beside_attacks(folder, side)
+    print("\nwhole answers, small prompt, 4 connections, beside attacks:\n")
+    _rows(told.figures)
+    print(f"\nthe gateway's memory at most: {told.memory:.0f} MB\n")
+    print("| attack | answered | times |\n| --- | --- | --- |")
+    for kind, statuses in sorted(told.statuses.items()):
+        print(f"| {kind} | {', '.join(statuses)} | {sum(statuses.values())} |", flush=True)
+
+
+def _sent(ingestion: Ingestion) -> None:
+    """Say what the gateway's exporters have sent; a gateway that sent nothing was not measured."""
+    taken = ingestion.taken()
+    if not (taken.get("RequestData") and taken.get("MetricData")):
+        raise SystemExit(f"the gateway's observations did not arrive: {taken}")
+    print(f"\nsent to Azure Monitor meanwhile: {taken}", flush=True)
 
 
 def _first_bytes(folder: Path, every: list[Side]) -> None:
@@ -95,7 +165,8 @@ def _streams(folder: Path) -> None:
             url = f"http://127.0.0.1:{port}/streamed/chat/completions"
             side = Side(LIMIT, "streamed", url, nothing, pid)
             told[LIMIT] = _held(folder, side)
-        with gateway(folder / "paced", upstream, "streamed") as (side, *_):
+        ingestion = stack.enter_context(ingesting(folder / "paced-ingestion"))
+        with gateway(folder / "paced", upstream, "streamed", ingestion.settings) as side:
             told["gateway"] = _held(folder, side)
     _told(told, "event late", {name: one.late for name, one in told.items()})
 
@@ -120,20 +191,28 @@ def _told(told: dict[str, Told], what: str, values: dict[str, list[float]]) -> N
 
 
 def _table(found: dict[str, Figure]) -> None:
-    row = "| {:<22} | {:>10} | {:>7} | {:>8} | {:>8} | {:>6} | {:>9} |"
-    print(row.format("side", "requests/s", "CPU, us", "p50, ms", "p99, ms", "MB", "CPU ratio"))
+    """Print what each side showed, and its share of the limit."""
+    limit = found[LIMIT]
+    _rows(
+        found,
+        "CPU, Starlette's part",
+        {name: f"{limit.cpu / one.cpu:.2f}" if one.cpu else "" for name, one in found.items()},
+    )
+    if "LiteLLM" in found and found["LiteLLM"].rate:
+        times = found["gateway"].rate / found["LiteLLM"].rate
+        print(f"\nthe gateway answers {times:.0f} times as many requests a second as LiteLLM")
+
+
+def _rows(found: dict[str, Figure], more: str = "", told: dict[str, str] | None = None) -> None:
+    row = "| {:<44} | {:>10} | {:>17} | {:>8} | {:>8} | {:>6} |" + (" {:>21} |" if more else "")
+    head = ("side", "requests/s", "CPU, us a request", "p50, ms", "p99, ms", "MB", more)
+    print(row.format(*head))
     print(row.format(*("---",) * 7))
-    limit = found[LIMIT].cpu
     for name, one in found.items():
-        cpu = f"{one.cpu:.0f}" if one.cpu else ""
-        ratio = f"{limit / one.cpu:.2f}" if one.cpu else ""
+        cpu = f"{one.cpu:,.0f}" if one.cpu else ""
         memory = f"{one.memory:.0f}" if one.memory else ""
-        print(
-            row.format(
-                name, f"{one.rate:.0f}", cpu, f"{one.p50:.2f}", f"{one.p99:.2f}", memory, ratio
-            ),
-            flush=True,
-        )
+        cells = (f"{one.rate:,.0f}", cpu, f"{one.p50:.2f}", f"{one.p99:.2f}", memory)
+        print(row.format(name, *cells, (told or {}).get(name, "")), flush=True)
 
 
 def _machine(litellm: Path | None) -> str:

@@ -1,4 +1,4 @@
--- What wrk sends: one body, tokens in turn; what it says at the end: one line of JSON.
+-- What wrk sends: one body, tokens in turn from one of them on; at the end it says one line of JSON.
 local bodies, tokens, turn = {}, {}, 0
 
 function init(args)
@@ -8,7 +8,8 @@ function init(args)
   for line in io.lines(args[2]) do tokens[#tokens + 1] = "Bearer " .. line end
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
-  if args[3] and args[3] ~= "" then wrk.headers["Host"] = args[3] end
+  if args[3] and args[3] ~= "-" then wrk.headers["Host"] = args[3] end
+  turn = tonumber(args[4] or "0")
   if #tokens == 1 then wrk.headers["Authorization"] = tokens[1] end
 end
 

@@ -12,12 +12,15 @@ from pathlib import Path
 
 import psutil
 
-from bench.gateway.sides import LOAD_CORE, MODEL, Side
+from bench.gateway.processes import LOAD_CORE
+from bench.gateway.sides import MIDDLE, MODEL, Side
 
 SCRIPT = Path(__file__).with_name("load.lua")
 PROMPTS = {"small": 12, "100 kB": 100_000}
 WARM_UP_SECONDS = 1
-CONNECTIONS = (1, 32, 256)
+CONNECTIONS = (1, MIDDLE, 256)
+SLOW = 3
+"""Times as long a side is asked that ends few requests a second."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,15 @@ def measure(folder: Path, side: Side, prompt: str, connections: int, seconds: in
     command = [
         *("taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}"),
         *(f"-d{seconds}s", "--timeout", "20s", "-s", str(SCRIPT), side.url, "--"),
-        *(str(body(folder, side.kind, prompt, model)), str(side.tokens), side.host),
+        *(str(body(folder, side.kind, prompt, model)), str(side.tokens), side.host or "-"),
+        str(side.sent),
     ]
     before = _processor_seconds(side)
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     after = _processor_seconds(side)
     said = json.loads(done.stdout.splitlines()[-1])
+    # What is under way at the end was sent too.
+    side.sent += said["requests"] + 2 * connections
     if said["failed"]:
         raise SystemExit(f"{side.name}, {side.kind}: {said['failed']} requests failed")
     # A slow side may not end one within the time: then nothing is known of a request.
@@ -87,26 +93,39 @@ def _processor_seconds(side: Side) -> float:
 
 
 def rounds(
-    folder: Path, every: list[Side], *, count: int, seconds: int, connections: tuple[int, ...]
+    folder: Path,
+    every: list[Side],
+    *,
+    count: int,
+    seconds: int,
+    connections: tuple[int, ...],
+    prompts: tuple[str, ...] = tuple(PROMPTS),
 ) -> Iterator[tuple[str, str, int, dict[str, Figure]]]:
     """Yield for each kind, prompt and number of connections each side's median figure.
 
     The sides take turns within each round, so that what else the machine does meets all of them.
     """
     for kind in dict.fromkeys(side.kind for side in every):
-        mine = [side for side in every if side.kind == kind]
-        for prompt in PROMPTS:
+        for side in every:
+            if side.kind == kind:
+                measure(folder, side, prompts[0], MIDDLE, WARM_UP_SECONDS)
+        for prompt in prompts:
             for number in connections:
+                mine = [
+                    side
+                    for side in every
+                    if side.kind == kind and number in (side.connections or connections)
+                ]
                 taken: dict[str, list[Figure]] = {side.name: [] for side in mine}
-                for side in mine:
-                    measure(folder, side, prompt, number, WARM_UP_SECONDS)
                 for _ in range(count):
                     for side in mine:
-                        taken[side.name].append(measure(folder, side, prompt, number, seconds))
-                yield kind, prompt, number, {n: _median(f) for n, f in taken.items()}
+                        time = seconds * (SLOW if side.name == "LiteLLM" else 1)
+                        taken[side.name].append(measure(folder, side, prompt, number, time))
+                yield kind, prompt, number, {n: median_of(f) for n, f in taken.items()}
 
 
-def _median(figures: list[Figure]) -> Figure:
+def median_of(figures: list[Figure]) -> Figure:
+    """Return the median of each figure."""
     return Figure(
         *(
             statistics.median(getattr(one, name) for one in figures)

@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
-from tests.system import environment, free_ports, running
+from tests.system import free_ports, running
 
-from bench.gateway.tokens import issuance, tokens
+from bench.gateway.ingestion import Ingestion, ingesting
+from bench.gateway.processes import LOAD_CORE, SERVED_CORE, pin, process, wait, worker_of
+from bench.gateway.tokens import tokens
 from bench.gateway.upstream import PASSING, nginx, static
 from secure_openai.local.identity_provider.directory import TENANT_ID
 
-SERVED_CORE, LOAD_CORE = 0, 1
-"""What is measured has a core of its own; load and upstream share the other."""
-
 KINDS = ("whole", "streamed")
+
+MIDDLE = 32
+"""The number of connections at which every side is asked."""
 
 MODEL = "local"
 """The deployment's name at the gateway, and the model's at every other side."""
 
-COLD_TOKENS = 20_000
-"""More than the gateway remembers: asked in turn, none is remembered when it comes again."""
-
-READY_SECONDS = 60
+COLD_TOKENS = 16_000
+"""None is sent twice: each run goes on where the last one of its side ended."""
 
 UNBOUNDED = """
 version = 1
@@ -41,6 +37,7 @@ version = 1
 [people.user]
 deployments = ["*"]
 requests_per_minute = 1_000_000_000
+requests_per_day = 1_000_000_000_000
 tokens_per_minute = 1_000_000_000_000
 tokens_per_day = 1_000_000_000_000
 largest_prompt_tokens = 1_000_000
@@ -50,7 +47,7 @@ concurrent_streams = 100_000
 """Everything is decided, counted and recorded; nothing is refused."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Side:
     """A server to ask for one kind of answer.
 
@@ -61,6 +58,8 @@ class Side:
         tokens: A file of bearer tokens, one a line, sent in turn.
         pid: The process whose time and memory count, if one is measured.
         host: The Host to send, if not the address's own.
+        connections: How many it is asked with, if not every number.
+        sent: How many requests it was sent.
     """
 
     name: str
@@ -69,40 +68,53 @@ class Side:
     tokens: Path
     pid: int | None = None
     host: str = ""
+    connections: tuple[int, ...] = ()
+    sent: int = 0
 
 
 @contextmanager
-def sides(folder: Path, *, litellm: Path | None) -> Iterator[list[Side]]:
-    """Start every side; yield them.
+def sides(
+    folder: Path, *, litellm: Path | None, kinds: tuple[str, ...]
+) -> Iterator[tuple[list[Side], Ingestion]]:
+    """Start every side; yield them, and where the gateway's observations go.
 
     Args:
         folder: An empty one.
+        kinds: Which answers to ask for.
         litellm: The environment in which LiteLLM's proxy is installed, if it is to be measured.
     """
     nothing = folder / "nobody"
     nothing.write_text("nobody\n")
     with ExitStack() as stack:
         upstream = stack.enter_context(static(folder, core=LOAD_CORE))
+        ingestion = stack.enter_context(ingesting(folder / "ingestion"))
         found: list[Side] = []
-        for kind in KINDS:
+        for kind in kinds:
             direct = f"http://127.0.0.1:{upstream}/{kind}/chat/completions"
-            found.append(Side("upstream alone", kind, direct, nothing))
+            found.append(Side("upstream alone", kind, direct, nothing, connections=(MIDDLE,)))
         port = free_ports(1)
         servers = PASSING.format(port=port, target=upstream)
         pid = stack.enter_context(nginx(folder / "nginx", servers, core=SERVED_CORE))
-        worker = _worker_of(pid)
-        for kind in KINDS:
+        worker = worker_of(pid)
+        for kind in kinds:
             url = f"http://127.0.0.1:{port}/{kind}/chat/completions"
-            found.append(Side("nginx", kind, url, nothing, worker))
+            found.append(Side("nginx", kind, url, nothing, worker, connections=(MIDDLE,)))
         port, pid = stack.enter_context(starlette(upstream))
-        for kind in KINDS:
+        for kind in kinds:
             url = f"http://127.0.0.1:{port}/{kind}/chat/completions"
             found.append(Side("Starlette", kind, url, nothing, pid))
-        for kind in KINDS:
-            found += stack.enter_context(gateway(folder / f"gateway-{kind}", upstream, kind))
+        for kind in kinds:
+            place = folder / f"gateway-{kind}"
+            side = stack.enter_context(gateway(place, upstream, kind, ingestion.settings))
+            cold = cold_tokens(place, side)
+            found += [
+                side,
+                replace(side, name="gateway, cold tokens", tokens=cold, connections=(MIDDLE,)),
+            ]
         if litellm is not None:
-            found += stack.enter_context(_litellm(folder, litellm, upstream))
-        yield found
+            made = stack.enter_context(_litellm(folder, litellm, upstream))
+            found += [side for side in made if side.kind in kinds]
+        yield found, ingestion
 
 
 @contextmanager
@@ -110,8 +122,8 @@ def paced(chunks: int, every: float) -> Iterator[int]:
     """Serve streams at a steady pace from the load's core; yield the port."""
     port = free_ports(1)
     command = [sys.executable, "-m", "bench.gateway.upstream", *map(str, (port, chunks, every))]
-    with _process(command, core=LOAD_CORE):
-        _wait(f"http://127.0.0.1:{port}/", {})
+    with process(command, core=LOAD_CORE):
+        wait(f"http://127.0.0.1:{port}/", {})
         yield port
 
 
@@ -123,35 +135,47 @@ def starlette(upstream: int) -> Iterator[tuple[int, int]]:
         *("--log-level", "warning", "--no-access-log", "--loop", "uvloop"),
         *("--http", "httptools", "--backlog", "4096"),
     ]
-    with _process(command, UPSTREAM=f"http://127.0.0.1:{upstream}") as pid:
-        _wait(f"http://127.0.0.1:{port}/whole/chat/completions", {})
+    with process(command, UPSTREAM=f"http://127.0.0.1:{upstream}") as pid:
+        wait(f"http://127.0.0.1:{port}/whole/chat/completions", {})
         yield port, pid
 
 
 @contextmanager
-def gateway(folder: Path, upstream: int, kind: str) -> Iterator[list[Side]]:
-    """The gateway with everything on, asked with a warm token and with cold ones."""
-    folder.mkdir()
+def gateway(
+    folder: Path, upstream: int, kind: str, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Side]:
+    """The gateway, asked with one token that it remembers.
+
+    Args:
+        folder: Where it is kept; one that holds its data already is taken as it is.
+        upstream: The model's port.
+        kind: `whole` or `streamed`.
+        settings: What it does besides deciding, counting and recording: sending observations.
+    """
+    folder.mkdir(exist_ok=True)
     policy = folder / "policy.toml"
     policy.write_text(UNBOUNDED)
     model = f"http://127.0.0.1:{upstream}/{kind}"
-    with running(folder / "data", model=model, SECURE_OPENAI_POLICY=str(policy)) as system:
+    named = {"SECURE_OPENAI_POLICY": str(policy), **settings}
+    with running(folder / "data", model=model, azure=False, **named) as system:
         application = next(
             child
             for child in psutil.Process(system.process.pid).children()
             if "serve" in child.cmdline()
         )
         pin(application.pid, SERVED_CORE)
-        made_by = issuance(f"{system.issuer}/{TENANT_ID}/v2.0", system.data)
         port = system.url.rpartition(":")[2]
         url = f"http://127.0.0.1:{port}/openai/v1/chat/completions"
-        yield [
-            Side(name, kind, url, _file(folder / name, made), application.pid, f"localhost:{port}")
-            for name, made in {
-                "gateway": tokens(made_by, 1),
-                "gateway, cold tokens": tokens(made_by, COLD_TOKENS),
-            }.items()
-        ]
+        issuer = f"{system.issuer}/{TENANT_ID}/v2.0"
+        (folder / "issuer").write_text(issuer)
+        warm = _file(folder / "warm", tokens(issuer, system.data, 1))
+        yield Side("gateway", kind, url, warm, application.pid, f"localhost:{port}")
+
+
+def cold_tokens(folder: Path, side: Side, count: int = COLD_TOKENS) -> Path:
+    """Return a file of tokens that the gateway in a folder has never seen."""
+    made = tokens((folder / "issuer").read_text(), folder / "data", count)
+    return _file(folder / f"cold-{count}-{side.kind}", made)
 
 
 @contextmanager
@@ -176,7 +200,7 @@ def _litellm(folder: Path, installed: Path, upstream: int) -> Iterator[list[Side
         *(str(installed / "bin" / "litellm"), "--config", str(config)),
         *("--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"),
     ]
-    with _process(
+    with process(
         command,
         NO_DOCS="True",
         LITELLM_TELEMETRY="False",
@@ -184,60 +208,9 @@ def _litellm(folder: Path, installed: Path, upstream: int) -> Iterator[list[Side
         PATH=f"{installed / 'bin'}:{os.environ['PATH']}",
     ) as pid:
         url = f"http://127.0.0.1:{port}/v1/chat/completions"
-        _wait(url, {"Authorization": f"Bearer {key}"})
+        wait(url, {"Authorization": f"Bearer {key}"})
         held = _file(folder / "litellm.key", [key])
         yield [Side("LiteLLM", kind, url, held, pid) for kind in KINDS]
-
-
-@contextmanager
-def _process(command: list[str], *, core: int = SERVED_CORE, **extra: str) -> Iterator[int]:
-    """Run a server on a core; yield its process id."""
-    process = subprocess.Popen(
-        ["taskset", "-c", str(core), *command],
-        env=environment(**extra),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def pin(pid: int, core: int) -> None:
-    """Hold every thread of a process, and those to come, to one core."""
-    for thread in psutil.Process(pid).threads():
-        os.sched_setaffinity(thread.id, {core})
-
-
-def _worker_of(pid: int) -> int:
-    end = time.monotonic() + READY_SECONDS
-    while time.monotonic() < end:
-        if children := psutil.Process(pid).children():
-            return children[0].pid
-        time.sleep(0.05)
-    raise SystemExit("nginx did not start")
-
-
-def _wait(url: str, headers: dict[str, str]) -> None:
-    """Return once something answers at an address, whatever it answers."""
-    end = time.monotonic() + READY_SECONDS
-    while time.monotonic() < end:
-        request = urllib.request.Request(url, b"{}", headers)
-        try:
-            urllib.request.urlopen(request, timeout=2).close()
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise SystemExit(f"nothing answers at {url}")
 
 
 def _file(path: Path, lines: list[str]) -> Path:

@@ -5,16 +5,18 @@ create_app(settings)
   RequestIdMiddleware          an id that logs, audit and error pages share
   SecurityHeadersMiddleware    what a browser may do with our pages
   DrainMiddleware              a process that ends begins nothing
+  CapacityMiddleware           no more at once than one process carries
   HostsMiddleware              only our own names are answered
-  LimitsMiddleware             bodies bounded in size and time
+  LimitsMiddleware             bodies bounded in size and time, and all together
   OriginMiddleware             a cookie alone proves nothing
+  ShortcutMiddleware           the gateway's answers are found without the router
     SecuredRoute               who calls, and whether they may: declared beside every route
       sign_in  pages  chat  my_data  gateway  administration  custody  deployments  health
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.resources import files
@@ -41,6 +43,7 @@ from secure_openai.edge import (
     sign_in,
 )
 from secure_openai.edge.access import check_declared
+from secure_openai.edge.middleware.capacity import CapacityMiddleware
 from secure_openai.edge.middleware.drain import DrainMiddleware
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
 from secure_openai.edge.middleware.hosts import HostsMiddleware
@@ -48,6 +51,7 @@ from secure_openai.edge.middleware.limits import LimitsMiddleware
 from secure_openai.edge.middleware.observation import PROBLEM, ObservationMiddleware
 from secure_openai.edge.middleware.origin import OriginMiddleware
 from secure_openai.edge.middleware.request_id import RequestIdMiddleware
+from secure_openai.edge.middleware.shortcut import Handler, ShortcutMiddleware
 from secure_openai.edge.openai_errors import openai_error_response, speaks_openai
 from secure_openai.errors import MethodNotAllowed, NotFound, SecureOpenAIError
 from secure_openai.jobs.scheduler import scheduled
@@ -126,12 +130,7 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        exception_handlers={
-            SecureOpenAIError: _error,
-            HTTPException: _http_error,
-            ClientDisconnect: problems.client_left,
-            Exception: _unexpected,
-        },
+        exception_handlers={**HANDLERS, Exception: _unexpected},
         middleware=[
             Middleware(ObservationMiddleware),
             Middleware(RequestIdMiddleware),
@@ -141,9 +140,22 @@ def create_app(
                 https=settings.secure_cookies,
             ),
             Middleware(DrainMiddleware, drain=ending),
+            Middleware(CapacityMiddleware, drain=ending, most=settings.requests_at_once),
             Middleware(HostsMiddleware, hosts=settings.hosts),
-            Middleware(LimitsMiddleware, body_bytes=settings.body_limit_bytes),
+            Middleware(
+                LimitsMiddleware,
+                body_bytes=settings.body_limit_bytes,
+                image_bytes=settings.image_body_limit_bytes,
+                at_once_bytes=settings.bodies_at_once_bytes,
+            ),
             Middleware(OriginMiddleware, public_url=settings.public_url),
+            Middleware(
+                ShortcutMiddleware,
+                # Only what this application serves: no router stands before the shortcut.
+                routes=gateway.answering() if gateway.router in routers else (),
+                prefix=gateway.DEPLOYMENTS,
+                handlers=HANDLERS,
+            ),
         ],
     )
     app.state.errors_as_pages = errors_as_pages
@@ -188,3 +200,11 @@ async def _unexpected(request: Request, error: Exception) -> Response:
     return (
         openai_error_response(SecureOpenAIError()) if speaks_openai(request.url.path) else response
     )
+
+
+HANDLERS: Mapping[int | type[Exception], Handler] = {
+    SecureOpenAIError: _error,
+    HTTPException: _http_error,
+    ClientDisconnect: problems.client_left,
+}
+"""What answers for an exception that is foreseen."""

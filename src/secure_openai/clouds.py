@@ -21,6 +21,7 @@ class Cloud:
         blob_domain: Domain of storage accounts' blobs.
         cosmos_domain: Domain of Cosmos DB accounts.
         federation_audience: Audience of an assertion that a federated identity vouches with.
+        graph: Origin of Microsoft Graph.
         model_domains: Domains of Azure OpenAI accounts.
         model_scope: Scope of tokens for Azure OpenAI.
         resource_manager: Origin of Azure Resource Manager.
@@ -32,6 +33,7 @@ class Cloud:
     name: str
     authority: str
     federation_audience: str
+    graph: str
     model_domains: tuple[str, ...]
     model_scope: str
     resource_manager: str
@@ -45,6 +47,7 @@ class Cloud:
 _PLAIN = (
     "authority",
     "federation_audience",
+    "graph",
     "model_scope",
     "resource_manager",
     "resource_manager_scope",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
-from collections.abc import AsyncGenerator, Iterator
+import time
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from secure_openai.errors import AnswerCutOff, ContentFiltered, ModelError
@@ -15,6 +15,7 @@ from secure_openai.model.interface import (
     ModelRequest,
     ModelResponse,
     ServerSentEvent,
+    read_object,
     usage_of,
 )
 from secure_openai.policy.estimate import estimate_text_tokens
@@ -43,6 +44,9 @@ ECHOED_BYTES_PER_TOKEN = 64
 """A response says its instructions and tools again, in three of its events."""
 
 _WITH_FACTS = re.compile(rb'"usage":\s*\{|"finish_reason":\s*"')
+_FILTERED = b"content_filter"
+"""What names everything that the content filter says."""
+
 _FLAGGED = re.compile(rb':\s*(?:true|"(?:low|medium|high)")')
 """What an event holds where the content filter found something; everywhere else it is `safe`."""
 
@@ -73,6 +77,7 @@ class Completion:
 
     def __init__(self, admission: Admission, model: Model, *, provider: str = "") -> None:
         self.admission = admission
+        self.began = time.monotonic()
         self._call = ModelCall(
             operation=admission.request.operation,
             provider=provider,
@@ -135,8 +140,12 @@ class Completion:
             ModelError: As `Model.open` does.
         """
         self._asked = True
-        with self._noting(), self._call.active():
-            self._response = await self._model.open(self.admission.request)
+        try:
+            with self._call.active():
+                self._response = await self._model.open(self.admission.request)
+        except ModelError as error:
+            self.failure = error
+            raise
         if self.admission.request.stream:
             self._call.answered()
 
@@ -149,10 +158,13 @@ class Completion:
         if self._response is None:
             await self.open()
         assert self._response is not None  # noqa: S101 - open() has set it or raised
-        with self._noting():
+        try:
             async for event in self._response.events():
                 self._note(event)
                 yield event
+        except ModelError as error:
+            self.failure = error
+            raise
 
     async def read(self) -> bytes:
         """Return the body of an answer that is not streamed, opening the model first if need be.
@@ -163,23 +175,32 @@ class Completion:
         if self._response is None:
             await self.open()
         assert self._response is not None  # noqa: S101 - open() has set it or raised
-        with self._noting():
-            body = await self._response.read()
         try:
-            payload = json.loads(body)
-        except (ValueError, RecursionError):
+            body = await self._response.read()
+        except ModelError as error:
+            self.failure = error
+            raise
+        try:
+            payload = read_object(body)
+        except ValueError:
             raise ModelError("The model's answer is not JSON.") from None
-        if self.admission.request.operation is not Operation.EMBEDDINGS:
-            # Half of the JSON around a short answer is framing; a model that reports is believed.
-            self._output_tokens = estimate_text_tokens(body.decode(errors="replace")) // 2
-        self._take_facts(payload)
+        reported = usage_of(payload)
+        if reported is None or not reported.completion_tokens:
+            self._estimate_output(body)
+        self._take_facts(payload, body)
         self._ended = True
         return body
 
-    def _take_facts(self, payload: JsonObject) -> None:
+    def _estimate_output(self, body: bytes) -> None:
+        """Count what an answer took whose usage is not reported, or not believed."""
+        if self.admission.request.operation is not Operation.EMBEDDINGS:
+            # Half of the JSON around a short answer is framing.
+            self._output_tokens = estimate_text_tokens(body.decode(errors="replace")) // 2
+
+    def _take_facts(self, payload: JsonObject, text: bytes) -> None:
         self.usage = self._believed(usage_of(payload)) or self.usage
         self.finish_reason = finish_reason_of(payload) or self.finish_reason
-        if verdicts := verdicts_of(payload):
+        if _FILTERED in text and (verdicts := verdicts_of(payload)):
             self._verdicts = worst((*self._verdicts, *verdicts))
 
     def _believed(self, reported: Usage | None) -> Usage | None:
@@ -211,15 +232,7 @@ class Completion:
             or _FLAGGED.search(event.data) is not None
         ):
             with contextlib.suppress(ValueError):
-                self._take_facts(event.parsed)
-
-    @contextlib.contextmanager
-    def _noting(self) -> Iterator[None]:
-        try:
-            yield
-        except ModelError as error:
-            self.failure = error
-            raise
+                self._take_facts(event.parsed, event.data)
 
     async def aclose(self) -> None:
         """Stop the model's work at once, and say what became of it."""

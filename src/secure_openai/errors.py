@@ -45,6 +45,7 @@
     │   ├── ManagementConflict          409
     │   ├── ManagementThrottled         429
     │   └── ManagementUnavailable       503
+    ├── Overloaded                      503  too much at once: another time, or another process
     ├── Stopping                        503  this process ends: another one may answer
     └── StoreError                      503
         ├── AlreadyStored
@@ -290,6 +291,7 @@ _REFUSAL_STATUS = {
     Reason.ANSWER_TOO_LARGE: 400,
     Reason.REQUESTS_PER_MINUTE: 429,
     Reason.TOKENS_PER_MINUTE: 429,
+    Reason.REQUESTS_PER_DAY: 429,
     Reason.TOKENS_PER_DAY: 429,
     Reason.CONCURRENT_STREAMS: 429,
     Reason.AUDIT_UNAVAILABLE: 503,
@@ -506,6 +508,14 @@ class ManagementUnavailable(ManagementError):
     status = 503
     slug = "management-unavailable"
     title = "Azure cannot be asked now"
+
+
+class Overloaded(SecureOpenAIError):
+    """This process has as much to do as it carries."""
+
+    status = 503
+    slug = "overloaded"
+    title = "The server has too much to do"
 
 
 class Stopping(SecureOpenAIError):

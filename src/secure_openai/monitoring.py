@@ -21,7 +21,6 @@ from typing import Any, Protocol
 from azure.core.credentials import AccessToken
 from azure.core.settings import settings as azure_settings
 from azure.monitor.opentelemetry.exporter import (
-    ApplicationInsightsSampler,
     AzureMonitorLogExporter,
     AzureMonitorMetricExporter,
     AzureMonitorTraceExporter,
@@ -35,7 +34,14 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
+from opentelemetry.sdk.trace.sampling import (
+    Decision,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
+from opentelemetry.trace import SpanKind
+from opentelemetry.util.types import Attributes
 
 from secure_openai import __version__
 from secure_openai.credential import Credential
@@ -48,6 +54,9 @@ SERVICE = "secure-openai"
 SECONDS_BETWEEN_METRICS = 60.0
 TOKEN_SECONDS = 30.0
 FLUSH_SECONDS = 10.0
+SAMPLE_RATE = "_MS.sampleRate"
+"""In which attribute the exporter looks for the rate, in per cent."""
+
 SENDING = frozenset({"azure", "opentelemetry", "requests", "urllib3"})
 """Whose messages are not sent: those of the sending itself would be without end."""
 
@@ -113,25 +122,39 @@ def _start(settings: Settings, credential: _OnLoop, outbound: Outbound) -> Seque
 class WholeTraces(Sampler):
     """Keeps all spans of a request or none.
 
-    The first is decided by the id of the trace, as in all of Application Insights' SDKs; those
-    under one that is not kept are not kept either, without another thought. A span that is kept
-    says the rate, by which Azure Monitor counts those that were not.
+    The first is decided by the id of the trace, which is random; those under it share its fate,
+    without another thought. A span that is kept says the rate, by which Azure Monitor counts those
+    that were not. Application Insights' SDKs put the id through a hash of their own before, so as
+    to agree with each other about a trace that several see: ours are seen by nobody else.
 
     Args:
         ratio: How many of all traces to keep, 0 to 1.
     """
 
     def __init__(self, ratio: float) -> None:
-        self._by_trace = ApplicationInsightsSampler(ratio)
+        self._bound = TraceIdRatioBased.get_bound_for_rate(ratio)
+        self._rate = ratio * 100
 
     def should_sample(
-        self, parent_context: Context | None, trace_id: int, name: str, *more: Any, **options: Any
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,  # noqa: ARG002 - the interface's
+        kind: SpanKind | None = None,  # noqa: ARG002
+        attributes: Attributes = None,
+        *more: Any,  # noqa: ARG002
+        **options: Any,  # noqa: ARG002
     ) -> SamplingResult:
         """Decide for one span."""
         parent = trace.get_current_span(parent_context).get_span_context()
-        if parent.is_valid and not parent.trace_flags.sampled:
+        if parent.is_valid:
+            kept = parent.trace_flags.sampled
+        else:
+            kept = trace_id & TraceIdRatioBased.TRACE_ID_LIMIT < self._bound
+        if not kept:
             return SamplingResult(Decision.DROP)
-        return self._by_trace.should_sample(parent_context, trace_id, name, *more, **options)
+        told = {**(attributes or {}), SAMPLE_RATE: self._rate}
+        return SamplingResult(Decision.RECORD_AND_SAMPLE, told)
 
     def get_description(self) -> str:
         """Return what this is, for the SDK's own words."""

@@ -4,6 +4,8 @@
         async for event in completion.events():
             ...
 
+Whoever cannot keep a block open calls `begin` and `end`, which `run` does around its block.
+
 *admit* decides, reserves quota and queues the audit record; a refusal never reaches the model and
 leaves a record with its reason and without its text. *complete* opens the model and hands its
 events on. *settle* charges what was used in place of what was reserved and records the end; it
@@ -13,10 +15,9 @@ happens however the block is left, and finishes even when the client has gone.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -106,8 +107,11 @@ class Pipeline:
             Refused: A field is not on the list; the refusal is recorded.
             AuditUnavailable: The refusal cannot be recorded.
         """
-        with self._recording_refusals(principal, None, request_id):
+        try:
             return check_request(operation, body, admitted=self._policy.fields_for(principal))
+        except Refused as refusal:
+            self._record_refusal(refusal, principal, None, request_id)
+            raise
 
     def allowance(self, principal: Principal, deployment: str, *, request_id: str) -> Admittance:
         """Return what policy allows the principal of a deployment, without reserving anything.
@@ -116,10 +120,13 @@ class Pipeline:
             Refused: The principal may not use it; the refusal is recorded.
             AuditUnavailable: The refusal cannot be recorded.
         """
-        with self._recording_refusals(principal, deployment, request_id):
+        try:
             return self._policy.admit(
                 principal, deployment, self._model.deployments, prompt_tokens=0, answer_tokens=None
             )
+        except Refused as refusal:
+            self._record_refusal(refusal, principal, deployment, request_id)
+            raise
 
     @asynccontextmanager
     async def run(
@@ -131,18 +138,35 @@ class Pipeline:
             Refused: Policy or quota refuses.
             AuditUnavailable: Nothing that must be audited may happen now.
         """
-        admission = await self.admit(principal, request, request_id=request_id)
-        completion = Completion(admission, self._model, provider=self._provider)
-        started = time.monotonic()
+        completion = await self.begin(principal, request, request_id=request_id)
         try:
             yield completion
         finally:
-            self._alive.pop(admission.reservation.id, None)
-            closed = asyncio.Event()
-            # Nobody waits for the rest: whoever asks next is decided after it, since stores keep
-            # the order of the calls.
-            self._background.spawn(self._settle(completion, time.monotonic() - started, closed))
-            await closed.wait()
+            await self.end(completion)
+
+    async def begin(
+        self, principal: Principal, request: CheckedRequest, *, request_id: str
+    ) -> Completion:
+        """Admit, and return the completion; whoever calls this calls `end`, whatever comes.
+
+        Raises:
+            Refused: Policy or quota refuses.
+            AuditUnavailable: Nothing that must be audited may happen now.
+        """
+        admission = await self.admit(principal, request, request_id=request_id)
+        return Completion(admission, self._model, provider=self._provider)
+
+    async def end(self, completion: Completion) -> None:
+        """Stop the model's work and settle; cancelled or not, the settlement finishes."""
+        self._alive.pop(completion.admission.reservation.id, None)
+        seconds = time.monotonic() - completion.began
+        try:
+            await completion.aclose()
+        finally:
+            self._background.spawn(self._settle(completion, seconds))
+        # Nobody waits for the settlement. After one turn of the loop it has asked the store, which
+        # keeps the order of the calls: whoever asks next is decided after it.
+        await asyncio.sleep(0)
 
     async def admit(
         self, principal: Principal, request: CheckedRequest, *, request_id: str
@@ -161,7 +185,8 @@ class Pipeline:
                 current.set_attributes(_told(principal, known, "refused", reason))
                 raise
             told = _told(principal, admission.deployment.name, "allowed", Reason.ADMITTED)
-            current.set_attributes(told)
+            if current.is_recording():
+                current.set_attributes(told)
             metrics.decisions.add(1, told)
         return admission
 
@@ -170,7 +195,7 @@ class Pipeline:
     ) -> Admission:
         self._audit.ensure_writable()
         prompt_tokens = estimate_prompt_tokens(request.body)
-        with self._recording_refusals(principal, request.deployment, request_id, prompt_tokens):
+        try:
             admittance = self._policy.admit(
                 principal,
                 request.deployment,
@@ -189,6 +214,15 @@ class Pipeline:
                 now=self._clock(),
                 lifetime=RESERVATION_SECONDS,
             )
+        except Refused as refusal:
+            self._record_refusal(
+                refusal,
+                principal,
+                request.deployment,
+                request_id,
+                {"prompt_tokens_estimated": prompt_tokens},
+            )
+            raise
         admission = Admission(
             principal=principal,
             deployment=admittance.deployment,
@@ -231,11 +265,7 @@ class Pipeline:
                 except StoreError:
                     logger.warning("a reservation could not be renewed")
 
-    async def _settle(self, completion: Completion, seconds: float, closed: asyncio.Event) -> None:
-        try:
-            await completion.aclose()
-        finally:
-            closed.set()
+    async def _settle(self, completion: Completion, seconds: float) -> None:
         admission = completion.admission
         charge = completion.charge
         settled = True
@@ -275,30 +305,25 @@ class Pipeline:
         except StoreError:
             logger.exception("an end is not in the audit (%s)", admission.request.request_id)
 
-    @contextlib.contextmanager
-    def _recording_refusals(
+    def _record_refusal(
         self,
+        refusal: Refused,
         principal: Principal,
         deployment: str | None,
         request_id: str,
-        prompt_tokens: int | None = None,
-    ) -> Iterator[None]:
-        """Record a refusal with its reason, and let it pass on."""
-        try:
-            yield
-        except Refused as refusal:
-            known, reason = self._known(deployment), refusal.decision.reason
-            metrics.decisions.add(1, _told(principal, known, "refused", reason))
-            self._record(
-                "completion.refused",
-                principal,
-                known,
-                request_id,
-                decision="refused",
-                reason=reason,
-                facts={} if prompt_tokens is None else {"prompt_tokens_estimated": prompt_tokens},
-            )
-            raise
+        facts: JsonObject | None = None,
+    ) -> None:
+        known, reason = self._known(deployment), refusal.decision.reason
+        metrics.decisions.add(1, _told(principal, known, "refused", reason))
+        self._record(
+            "completion.refused",
+            principal,
+            known,
+            request_id,
+            decision="refused",
+            reason=reason,
+            facts=facts or {},
+        )
 
     def _known(self, deployment: str | None) -> str | None:
         """Return a deployment's name if there is one: any other is a text that a person wrote."""

@@ -110,8 +110,25 @@ class Settings(ModelSettings, StoreSettings):
         "seconds (60 in the estate): leave it fifteen.",
     )
 
+    requests_at_once: int = Field(
+        default=2_000,
+        ge=1,
+        le=100_000,
+        description="How many requests one process answers at once; one more is told to ask again.",
+    )
     body_limit_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest request body that is read."
+    )
+    image_body_limit_bytes: int = Field(
+        default=29_360_128,
+        ge=1024,
+        description="Largest body where images are read: chat completions and responses.",
+    )
+    bodies_at_once_bytes: int = Field(
+        default=134_217_728,
+        ge=1024,
+        description="What all bodies together take that are over 64 KiB, until each is answered; "
+        "the process needs up to four times as much memory.",
     )
 
     @field_validator("allowed_hosts", mode="before")

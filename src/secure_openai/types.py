@@ -109,6 +109,7 @@ class Reason(enum.StrEnum):
     ANSWER_TOO_LARGE = "answer_too_large"
     REQUESTS_PER_MINUTE = "requests_per_minute"
     TOKENS_PER_MINUTE = "tokens_per_minute"
+    REQUESTS_PER_DAY = "requests_per_day"
     TOKENS_PER_DAY = "tokens_per_day"
     CONCURRENT_STREAMS = "concurrent_streams"
     AUDIT_UNAVAILABLE = "audit_unavailable"
@@ -120,17 +121,20 @@ class Standing:
 
     Attributes:
         limit_requests: Requests allowed in it.
-        remaining_requests: Of those, left.
+        remaining_requests: Of those, left in the minute and in the day, whichever is less.
         limit_tokens: Tokens allowed in it.
         remaining_tokens: Of those, left in the minute and in the day, whichever is less.
-        reset_seconds: Until the minute turns.
+        reset_requests_seconds: Until there are more requests: the minute turns, or the day does
+            where less is left of it.
+        reset_tokens_seconds: The same of tokens.
     """
 
     limit_requests: int
     remaining_requests: int
     limit_tokens: int
     remaining_tokens: int
-    reset_seconds: float
+    reset_requests_seconds: float
+    reset_tokens_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,7 @@ class Limits:
 
     Attributes:
         requests_per_minute: Requests in one UTC minute.
+        requests_per_day: Requests in one UTC day.
         tokens_per_minute: Prompt and answer tokens in one UTC minute.
         tokens_per_day: Prompt and answer tokens in one UTC day.
         prompt_tokens: Largest prompt, estimated.
@@ -168,6 +173,7 @@ class Limits:
     """
 
     requests_per_minute: int
+    requests_per_day: int
     tokens_per_minute: int
     tokens_per_day: int
     prompt_tokens: int

@@ -17,9 +17,9 @@ async def gateway(tmp_path: Path, identity_folder: Path) -> AsyncIterator[World]
     default = (files("secure_openai.policy") / "default.toml").read_text("utf-8")
     policy = tmp_path / "policy.toml"
     policy.write_text(
-        default.replace("requests_per_minute = 30", "requests_per_minute = 3000").replace(
-            "tokens_per_minute = 60_000", "tokens_per_minute = 900_000"
-        )
+        default.replace("requests_per_minute = 30", "requests_per_minute = 3000")
+        .replace("requests_per_day = 3_000", "requests_per_day = 1_000_000")
+        .replace("tokens_per_minute = 60_000", "tokens_per_minute = 900_000")
     )
     async with running_world(tmp_path, identity_folder, policy=policy) as world:
         yield world

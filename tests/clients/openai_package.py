@@ -85,6 +85,48 @@ def sync(client: OpenAI) -> dict[str, Any]:
     }
 
 
+def sent_back(client: OpenAI) -> list[str]:
+    """Send answers back as programs do: whole, dumped, with what the package made of them."""
+    chat, tools = client.chat.completions, [openai.pydantic_function_tool(Weather)]
+    call: list[Any] = [{"role": "user", "content": "call Berlin"}]
+    named = [{"type": "function", "name": "weather", "parameters": {"type": "object"}}]
+    with chat.stream(model="scripted", messages=call, tools=tools) as events:
+        streamed = events.get_final_completion().choices[0].message
+    called = chat.parse(model="scripted", messages=call, tools=tools).choices[0].message
+    messages = [
+        chat.create(model="scripted", messages=HELLO).choices[0].message,
+        chat.parse(model="scripted", messages=HELLO, response_format=Place).choices[0].message,
+        called,
+        streamed,
+    ]
+    told = []
+    for message in messages:
+        for form in (message, message.model_dump(warnings=False), message.to_dict(warnings=False)):
+            results: list[Any] = [
+                {"role": "tool", "tool_call_id": one.id, "content": "sun"}
+                for one in message.tool_calls or ()
+            ]
+            back = [*call, form, *results, *HELLO]
+            answer = chat.create(model="scripted", messages=back, tools=tools)
+            told.append(answer.choices[0].message.content)
+    outputs = [
+        client.responses.create(model="scripted", input="hello there").output,
+        client.responses.parse(model="scripted", input="x", text_format=Place).output,
+        client.responses.create(model="scripted", input="call Berlin", tools=named).output,
+    ]
+    for output in outputs:
+        dumped = [item.model_dump(warnings=False) for item in output]
+        for items in (output, dumped, [item.to_dict(warnings=False) for item in output]):
+            results = [
+                {"type": "function_call_output", "call_id": item.call_id, "output": "sun"}
+                for item in output
+                if item.type == "function_call"
+            ]
+            back = [*HELLO, *items, *results, *HELLO]
+            told.append(client.responses.create(model="scripted", input=back).output_text)
+    return told
+
+
 async def asynchronous(client: AsyncOpenAI) -> dict[str, Any]:
     """Use the same without waiting."""
     chat = client.chat.completions
@@ -126,6 +168,7 @@ print(
             "AsyncAzureOpenAI": asyncio.run(
                 asynchronous(AsyncAzureOpenAI(**azure, azure_ad_token_provider=async_token))
             ),
+            "sent back": sent_back(OpenAI(base_url=f"{GATEWAY}/openai/v1", api_key=TOKEN)),
             "asked": asked > 20,
             "refused": {
                 "key": refused(api_key="sk-static"),

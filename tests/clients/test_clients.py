@@ -53,6 +53,7 @@ async def test_the_openai_package(gateway: World) -> None:
         "AzureOpenAI by deployment": TEXT,
         "AsyncOpenAI": unhurried,
         "AsyncAzureOpenAI": unhurried,
+        "sent back": [TEXT] * 21,
         "asked": True,
         "refused": {
             "key": ["AuthenticationError", "invalid_api_key", None],

@@ -1,4 +1,4 @@
-"""Packages, of this clone and of no use, and a server in Azure's shapes."""
+"""What several of the delivery's tests need: packages, slots, and the estate as it would stand."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from secure_openai.delivery.package import BILL, Kind, Package, make_package
 from secure_openai.delivery.placed import PlacedPackage
 from secure_openai.delivery.target import Target
 from secure_openai.outbound import Outbound
+from secure_openai.posture.simulation import Workspace
 from secure_openai.testing.slots_contract import Packages
 from tests.delivery.app_service import FUNCTIONS, WEB, AppService
+from tests.infra.estate import INFRA, environment
 from tests.servers import listening, port_of, served
 
 SITES = {Kind.APP: WEB, Kind.FUNCTIONS: FUNCTIONS}
@@ -89,3 +91,10 @@ async def in_azure(azure: AppService) -> AsyncIterator[AzureSlots]:
         slots = AzureSlots(Place(SITES, f"{url}/packages"), rest)
         yield slots
         await rest.aclose()
+
+
+@pytest.fixture(scope="session")
+def private_state() -> dict[str, Any]:
+    """Return the private estate's state, in which every name is known."""
+    with Workspace(INFRA, var_files=[environment("private")]) as workspace:
+        return dict(workspace.apply())

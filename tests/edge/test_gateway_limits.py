@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,6 @@ def counts(answer: httpx2.Response, what: str) -> tuple[int, int]:
 
 async def minute_begins() -> None:
     """Wait until the UTC minute is not about to turn."""
-    from datetime import UTC, datetime
-
     while datetime.now(UTC).second > 50:
         await asyncio.sleep(0.2)
 
@@ -115,6 +114,47 @@ async def test_waiting_that_does_not_help_is_not_asked_for(narrow: World) -> Non
     assert attempts == 1
     assert caught.value.code == "rate_limit_exceeded"
     assert caught.value.response.headers["x-should-retry"] == "false"
+
+
+@pytest.fixture
+async def sparing(tmp_path: Path, identity_folder: Path) -> AsyncIterator[World]:
+    """A gateway whose policy allows people two requests a day."""
+    text = (files("secure_openai.policy") / "default.toml").read_text("utf-8")
+    policy = tmp_path / "policy.toml"
+    policy.write_text(text.replace("requests_per_day = 3_000", "requests_per_day = 2"))
+    async with running_world(tmp_path, identity_folder, policy=policy) as world:
+        yield world
+
+
+async def test_the_requests_of_a_day(sparing: World) -> None:
+    """What is left is the day's; one more is refused until it turns, and the package gives up."""
+    await minute_begins()
+    before = 86_400 - datetime.now(UTC).timestamp() % 86_400
+    async with sparing.client(**sparing.bearer("Uma")) as http:
+        answers = [await http.post(CHAT, json=body()) for _ in range(2)]
+        refused = await http.post(CHAT, json=body())
+        others = await http.post(CHAT, json=body(), headers=sparing.bearer("Ada"))
+    after = 86_400 - datetime.now(UTC).timestamp() % 86_400
+    async with openai.AsyncOpenAI(
+        base_url=f"{sparing.url}/openai/v1",
+        api_key=sparing.token("Uma"),
+        http_client=httpx2.AsyncClient(trust_env=False),
+    ) as sdk:
+        with pytest.raises(openai.RateLimitError) as caught:
+            await sdk.chat.completions.create(model="scripted", messages=HELLO, max_tokens=5)
+
+    assert [counts(one, "requests") for one in answers] == [(30, 1), (30, 0)]
+    assert others.status_code == 200
+    error = openai_error(refused, 429)
+    assert (error["type"], error["code"]) == ("rate_limit_error", "insufficient_quota")
+    assert "2 requests today" in error["message"]
+    assert counts(refused, "requests") == (30, 0)
+    for header in ("retry-after", "x-ratelimit-reset-requests"):
+        assert after - 1 <= int(refused.headers[header].removesuffix("s")) <= before + 1
+    assert int(refused.headers["x-ratelimit-reset-tokens"].removesuffix("s")) <= 60
+    assert caught.value.code == "insufficient_quota"
+    reasons = [event.reason for event in await sparing.events()]
+    assert reasons.count("requests_per_day") == 2
 
 
 async def test_a_stream_under_way_counts(narrow: World) -> None:

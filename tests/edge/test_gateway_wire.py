@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any
 
 import psutil
@@ -113,6 +113,22 @@ SHAPES: dict[str, tuple[tuple[bytes, ...], bytes]] = {
     "a chunk with a prefix": ((b"Transfer-Encoding: chunked",), b"0x5\r\nabcde\r\n0\r\n\r\n"),
     "a NUL in a header": ((b"X: a\x00b", b"Content-Length: " + LENGTH), BODY),
     "a bare CR in a header": ((b"X: a\rb", b"Content-Length: " + LENGTH), BODY),
+    "a coding that nobody undoes": ((b"Transfer-Encoding: gzip, chunked",), CHUNKED + b"\r\n"),
+    "a coding twice": ((b"Transfer-Encoding: chunked, chunked",), CHUNKED + b"\r\n"),
+    "a space after a chunk's size": (
+        (b"Transfer-Encoding: chunked",),
+        CHUNKED.replace(b"\r\n", b" \r\n", 1) + b"\r\n",
+    ),
+    "a chunk longer than it says": (
+        (b"Transfer-Encoding: chunked",),
+        b"3\r\nabcdef\r\n0\r\n\r\n",
+    ),
+    "chunks ended by LF": (
+        (b"Transfer-Encoding: chunked",),
+        CHUNKED.replace(b"\r\n", b"\n") + b"\n",
+    ),
+    "a name of nothing": ((b": x", b"Content-Length: " + LENGTH), BODY),
+    "a line ended by LF": ((b"X: a\nY: b", b"Content-Length: " + LENGTH), BODY),
     "a second Host": ((b"Host: evil", b"Content-Length: " + LENGTH), BODY),
 }
 
@@ -125,6 +141,106 @@ async def test_what_two_readers_would_read_differently_is_refused(world: World, 
 
     assert refused(found, 400)["type"] == "invalid_request_error"
     assert "completion.admitted" not in {event.action for event in await world.events()}
+
+
+def request(
+    world: World, target: bytes, *, method: bytes = b"POST", version: bytes = b"HTTP/1.1"
+) -> bytes:
+    """Return a request that would be answered, at an address of any form."""
+    first, rest = head(world, b"Content-Length: " + LENGTH).split(b"\r\n", 1)
+    assert first.startswith(b"POST ")
+    return b" ".join((method, target, version)) + b"\r\n" + rest + BODY
+
+
+HERE = b"{host}"
+TARGETS: dict[str, tuple[bytes, bytes, bytes]] = {
+    "another host's": (b"POST", b"http://evil" + CHAT.encode(), b"HTTP/1.1"),
+    "ours and a user": (b"POST", b"http://a@" + HERE + CHAT.encode(), b"HTTP/1.1"),
+    "ours by another scheme": (b"POST", b"ftp://" + HERE + CHAT.encode(), b"HTTP/1.1"),
+    "another port": (b"POST", b"http://localhost:1" + CHAT.encode(), b"HTTP/1.1"),
+    "with a fragment": (b"POST", CHAT.encode() + b"#x", b"HTTP/1.1"),
+    "with a slash that is none": (b"POST", CHAT.encode().replace(b"t/c", b"t%2Fc"), b"HTTP/1.1"),
+    "with a backslash": (b"POST", CHAT.encode().replace(b"t/c", b"t%5Cc"), b"HTTP/1.1"),
+    "with a space": (b"POST", CHAT.encode() + b" x", b"HTTP/1.1"),
+    "a version to come": (b"POST", CHAT.encode(), b"HTTP/2.0"),
+    "a version between": (b"POST", CHAT.encode(), b"HTTP/1.2"),
+    "no version": (b"GET", CHAT.encode(), b"HTTP/0.9"),
+}
+NO_ADDRESS: dict[str, bytes] = {
+    "everything": b"OPTIONS * HTTP/1.1",
+    "a tunnel": b"CONNECT evil:443 HTTP/1.1",
+    "no slash": b"POST openai/v1/chat/completions HTTP/1.1",
+    "a host alone": b"POST http://localhost HTTP/1.1",
+    "letters beyond ASCII": "POST /openai/ü HTTP/1.1".encode(),
+    "another protocol": b"PRI * HTTP/2.0",
+    "no method": b"post /openai/v1/chat/completions HTTP/1.1",
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+async def test_an_address_that_two_readers_would_read_differently_is_refused(
+    world: World, target: str
+) -> None:
+    """Whoever looks at the address and whoever looks at Host must see one place."""
+    method, address, version = TARGETS[target]
+    host = world.url.removeprefix("http://").encode()
+    sent = request(world, address.replace(HERE, host), method=method, version=version)
+
+    assert refused(await answers(world, sent), 400)["type"] == "invalid_request_error"
+    assert "completion.admitted" not in {event.action for event in await world.events()}
+
+
+@pytest.mark.parametrize("line", NO_ADDRESS)
+async def test_what_is_no_address_is_refused(world: World, line: str) -> None:
+    """Nothing of the application is asked; the connection is closed."""
+    _, rest = request(world, b"/").split(b"\r\n", 1)
+    ((status, body),) = await answers(world, NO_ADDRESS[line] + b"\r\n" + rest)
+
+    assert status == 400
+    assert b"not well-formed HTTP" in body
+
+
+@pytest.mark.parametrize("scheme", [b"http", b"https", b"HTTP"])
+async def test_a_whole_address_of_ours_is_answered(world: World, scheme: bytes) -> None:
+    """As RFC 9112, 3.2.2 asks: proxies' clients write it so."""
+    host = world.url.removeprefix("http://").encode()
+    ((status, _),) = await answers(world, request(world, scheme + b"://" + host + CHAT.encode()))
+
+    assert status == 200
+
+
+async def test_a_body_is_never_the_next_request(world: World) -> None:
+    """What says that it goes on in another protocol has no body, and its connection ends."""
+    models = head(world).replace(b"POST " + CHAT.encode(), b"GET /openai/v1/models")
+    upgrade = (b"Connection: Upgrade", b"Upgrade: h2c", b"Content-Length: %d" % len(models))
+
+    async def in_two_parts(begin: bytes) -> AsyncIterator[bytes]:
+        yield begin
+        await asyncio.sleep(0.1)
+        yield models
+
+    smuggled = await answers(world, in_two_parts(head(world, *upgrade)))
+    plain = models.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+    ignored = await answers(world, plain + models)
+
+    refused(smuggled, 400)
+    assert [status for status, _ in ignored] == [200]
+
+
+async def test_what_follows_a_stream_is_no_part_of_it(world: World) -> None:
+    """Nonsense behind a request that is being answered ends the connection and says nothing."""
+    asked = {"messages": [{"role": "user", "content": "slow 20"}], "max_tokens": 50, "stream": True}
+    body = json.dumps(ASK | asked).encode()
+    begin = head(world, b"Content-Length: %d" % len(body)) + body
+
+    async def with_nonsense() -> AsyncIterator[bytes]:
+        yield begin
+        yield b"nonsense\r\n\r\n"
+
+    found = await answers(world, with_nonsense())
+
+    assert b"well-formed" not in b"".join(body for _, body in found)
+    assert {status for status, _ in found} <= {200}
 
 
 async def test_a_trailer_is_no_header(world: World) -> None:
@@ -163,12 +279,86 @@ async def test_large_and_endless_bodies_cost_nothing_and_harm_nobody(world: Worl
     assert process.memory_info().rss - before < 64 * MEBIBYTE
 
 
+async def hundred_megabytes(begin: bytes) -> AsyncIterator[bytes]:
+    """Yield a body that says its length and is sent whole."""
+    yield begin
+    for _ in range(1_600):
+        yield b"x" * 65_536
+        await asyncio.sleep(0)
+
+
+async def until(stop: asyncio.Event, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield pieces until there is to be an end."""
+    async for piece in pieces:
+        if stop.is_set():
+            return
+        yield piece
+
+
+async def test_a_whole_table_at_once_harms_nobody(world: World) -> None:
+    """While every attack on bodies runs several times over, whoever asks rightly is answered."""
+    said = head(world, b"Content-Length: 104857600")
+    unsaid = head(world, b"Transfer-Encoding: chunked")
+    slow = head(world, b"Content-Length: 1000")
+    process = psutil.Process()
+    before = process.memory_info().rss
+
+    def attacks() -> Iterator[Coroutine[Any, Any, list[tuple[int, bytes]]]]:
+        for body in (
+            hundred_megabytes(said),
+            endless(b"x" * 65_536, begin=unsaid),
+            endless(b"x", pause=0.05, begin=slow),
+        ):
+            yield answers(world, until(stop, body))
+        for text, headers, _, _ in BODIES.values():
+            fields = {"Content-Length": str(len(text))} | headers
+            lines = [f"{name}: {value}".encode() for name, value in fields.items()]
+            yield answers(world, head(world, *lines) + text)
+        for name in ("both lengths", "a chunk beyond numbers", "a folded line"):
+            shape, text = SHAPES[name]
+            yield answers(world, head(world, *shape) + text)
+
+    stop = asyncio.Event()
+    under_way = [asyncio.create_task(attack) for _ in range(3) for attack in attacks()]
+    statuses = []
+    async with world.client(**world.bearer("Ada")) as http:
+        for _ in range(20):
+            statuses.append((await http.post(CHAT, json=ASK)).status_code)
+            await asyncio.sleep(0.02)
+    stop.set()
+    found = await asyncio.gather(*under_way)
+
+    assert statuses == [200] * 20
+    assert {status for answer in found for status, _ in answer} <= {400, 408, 413, 415}
+    assert process.memory_info().rss - before < 192 * MEBIBYTE
+
+
+async def test_names_are_no_paths_and_no_headers(world: World) -> None:
+    """What asks for a deployment by a path, or with a line end, finds none and is not repeated."""
+    names = ("../x", "..%2fx", "scripted\r\nX-Evil: 1", "scripted/../x", "\u2028", "a" * 64)
+    async with world.client(**world.bearer("Uma")) as http:
+        for name in names:
+            answer = await http.post(CHAT, json=ASK | {"model": name})
+            assert openai_error(answer, answer.status_code)["message"]
+            assert answer.status_code in {400, 404}, name
+            assert "x-evil" not in answer.headers
+            assert "evil" not in answer.text.lower()
+        for path in ("../x", "..%2Fx", "%2e%2e/x", "scripted%0d%0aX-Evil:%201", "%00"):
+            raw = f"/openai/deployments/{path}/chat/completions?api-version=2024-10-21"
+            ((status, body),) = await answers(world, request(world, raw.encode()))
+            assert status in {400, 404}, path
+            assert json.loads(body)["error"]["type"] in {"invalid_request_error", "not_found_error"}
+            assert b"evil" not in body.lower()
+    assert "completion.admitted" not in {event.action for event in await world.events()}
+
+
 async def test_a_slow_body_is_told_that_it_was_late(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A byte at a time is a 408, which clients retry; others are answered meanwhile."""
     limits = LimitsMiddleware.__init__
-    monkeypatch.setattr(limits, "__kwdefaults__", {"body_seconds": 0.3})
+    defaults = limits.__kwdefaults__ or {}
+    monkeypatch.setattr(limits, "__kwdefaults__", defaults | {"body_seconds": 0.3})
     # The stack of middlewares is made anew with what was just set.
     world.app.middleware_stack = world.app.build_middleware_stack()
     begin = head(world, b"Transfer-Encoding: chunked")

@@ -113,6 +113,7 @@ POLICY = """version = 1
 [people.user]
 deployments = ["*"]
 requests_per_minute = 30
+requests_per_day = 3_000
 tokens_per_minute = 60_000
 tokens_per_day = 1_000_000
 largest_prompt_tokens = 24_000

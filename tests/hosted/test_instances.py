@@ -31,6 +31,7 @@ version = 1
 [people.user]
 deployments = ["chat"]
 requests_per_minute = 10_000
+requests_per_day = 100_000
 tokens_per_minute = 1_000_000
 tokens_per_day = {TOKENS_PER_DAY}
 largest_prompt_tokens = 500
@@ -40,6 +41,7 @@ concurrent_streams = 100
 [people.admin]
 deployments = ["chat"]
 requests_per_minute = 10_000
+requests_per_day = 100_000
 tokens_per_minute = 1_000_000
 tokens_per_day = 10_000_000
 largest_prompt_tokens = 5_000

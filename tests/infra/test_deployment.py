@@ -19,7 +19,7 @@ from tests.infra.estate import INFRA, ROOT, environment
 from tests.infra.test_bootstrap import ESTATE, FOLDER, example
 
 PAGES = ("docs/deployment.md", "infra/README.md")
-COMMANDS = {"apply", "destroy", "get", "init", "output", "providers"}
+COMMANDS = {"apply", "destroy", "get", "init", "output", "providers", "show"}
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`(terraform -chdir[^`…]*)`")
 _OUTPUT = re.compile(r"outputs? `(\w+)`")
@@ -67,13 +67,13 @@ def test_every_command_names_what_is_there(page: str) -> None:
             written.add(ROOT / words[words.index(">") + 1])
 
 
-def test_what_needs_no_azure_names_what_is_there() -> None:
-    """A proof is asked of a folder and a file of variables that exist."""
+def test_what_reads_the_configuration_names_what_is_there() -> None:
+    """A proof and a diagnosis are asked of a folder and a file of variables that exist."""
     found = commands(PAGES[0], ".venv/bin/secure-openai")
 
-    assert {words[1] for words in found} == {"check", "prove"}
+    assert {words[1] for words in found} == {"check", "doctor", "prove", "verify"}
     for words in found:
-        if words[1] == "check":
+        if words[1] not in {"doctor", "prove"}:
             continue
         assert list((ROOT / words[2]).glob("*.tf"))
         assert (ROOT / words[words.index("--var-file") + 1]).is_file()

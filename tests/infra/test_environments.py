@@ -177,7 +177,9 @@ def test_one_entra_application_a_slot(private: Estate) -> None:
         assert credential.values["subject"] == identity.values["principal_id"]
     command_line = private.at("module.identity.azuread_application.command_line[0]").values
     assert not command_line["web"]
-    assert not command_line["public_client"]
+    assert [one["redirect_uris"] for one in command_line["public_client"]] == [["http://localhost"]]
+    assert command_line["fallback_public_client_enabled"]
+    assert not command_line["password"]
     assert all(
         one.values["app_role_assignment_required"]
         for one in private.every("azuread_service_principal")

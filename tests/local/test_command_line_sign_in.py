@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -84,6 +86,34 @@ async def test_a_browser_sign_in_gives_tokens_that_renew(client: Client) -> None
     assert renewed.access_token != tokens.access_token
     with pytest.raises(SignInFailed):
         await refresh(client, tokens.refresh_token)
+
+
+@pytest.mark.parametrize("taken", [0, sign_in_module.PORTS_TRIED])
+async def test_nobody_else_stands_where_the_code_comes_back(
+    client: Client, monkeypatch: pytest.MonkeyPatch, taken: int
+) -> None:
+    """Both loopbacks are taken, or the sign-in does not begin: a browser may choose either."""
+    opened: list[str] = []
+    real = socket.socket.bind
+    tries = iter(range(10_000))
+
+    def bind(self: socket.socket, address: tuple[str, int]) -> None:
+        if self.family == socket.AF_INET6 and next(tries) < taken:
+            raise OSError(errno.EADDRINUSE, "taken")
+        real(self, address)
+
+    monkeypatch.setattr(socket, "socket", type("Bound", (socket.socket,), {"bind": bind}))
+    monkeypatch.setattr(sign_in_module, "WAIT_SECONDS", 0.05)
+    with pytest.raises(SignInFailed) as failed:
+        await sign_in_by_browser(client, opened.append)
+
+    if taken:
+        assert "--device-code" in failed.value.detail
+        assert opened == []
+    else:
+        (redirect,) = parse_qs(urlsplit(opened[0]).query)["redirect_uri"]
+        assert urlsplit(redirect).hostname == "localhost"
+        assert urlsplit(redirect).path == ""
 
 
 async def test_a_refusal_and_an_absence_end_the_wait(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ from secure_openai.errors import StartError
 from secure_openai.local import protocol
 from secure_openai.local.model_server.app import model_app
 from secure_openai.local.protocol import BoundedHttpProtocol
-from secure_openai.local.server import loopback_sockets
+from secure_openai.local.server import connections_at_most, loopback_sockets
 from tests.system import free_ports
 
 
@@ -108,6 +109,68 @@ async def test_a_slow_head_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
 
     assert await answered([b"GET / HTTP/1.1\r\n"]) == b""
+
+
+async def test_one_connection_too_many_is_closed() -> None:
+    """Who waits idly takes nobody's answer: the newest connection is closed, the others go on."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    config = uvicorn.Config(
+        app, http=BoundedHttpProtocol, lifespan="off", log_level="critical", limit_concurrency=5
+    )
+    server = uvicorn.Server(config)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    running = asyncio.ensure_future(server.serve([listener]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        opened = [await asyncio.open_connection(*listener.getsockname()) for _ in range(5)]
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+        for reader, writer in opened:
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 204")
+        opened.pop()[1].close()
+        while len(server.server_state.connections) > 4:
+            await asyncio.sleep(0.01)
+        opened.append(await asyncio.open_connection(*listener.getsockname()))
+        reader, writer = opened[-1]
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 204")
+    finally:
+        for _, writer in opened:
+            writer.close()
+        server.should_exit = True
+        await running
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "connections", "left"),
+    [
+        (1_024, 1_048_576, 10_000, 20_256),
+        (1_024, resource.RLIM_INFINITY, 10_000, 20_256),
+        (1_048_576, 1_048_576, 10_000, None),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, 10_000, None),
+        (1_024, 4_096, 1_920, 4_096),
+        (200, 200, 1, None),
+    ],
+)
+def test_connections_leave_files_for_models(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, connections: int, left: int | None
+) -> None:
+    """As many as there may be files for, two each; the soft limit is raised where it may be."""
+    raised: list[tuple[int, tuple[int, int]]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda *values: raised.append(values))
+
+    assert connections_at_most() == connections
+    expected = [] if left is None else [(resource.RLIMIT_NOFILE, (left, hard))]
+    assert raised == expected
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from secure_openai.types import (
 
 LIMITS = """deployments = ["small", "large"]
 requests_per_minute = 10
+requests_per_day = 100
 tokens_per_minute = 1000
 tokens_per_day = 10000
 largest_prompt_tokens = 500
@@ -54,10 +55,10 @@ MISTAKES = {
     "empty": ("", "write version = 1"),
     "nobody": ("version = 1\n", "no role may use anything"),
     "version": (GOOD.replace("version = 1", "version = 2"), "policy.toml:1: write version = 1"),
-    "unknown table": (GOOD + "[persons.user]\n", "policy.toml:10: 'persons' is not known here"),
+    "unknown table": (GOOD + "[persons.user]\n", "policy.toml:11: 'persons' is not known here"),
     "an administrator by a service": (
         GOOD + "[on_behalf.admin]\n",
-        "policy.toml:10: an application is never admin: write [on_behalf.user]",
+        "policy.toml:11: an application is never admin: write [on_behalf.user]",
     ),
     "aliases as a list": ("aliases = []\n" + GOOD, "policy.toml:1: write a table [aliases]"),
     "an alias that is a header": (
@@ -69,12 +70,12 @@ MISTAKES = {
         GOOD + '[aliases]\nx = "small\\r\\nX: y"\n',
         "write x = and a deployment's name",
     ),
-    "an alias of a number": (GOOD + "[aliases]\nx = 1\n", "policy.toml:11: write x = and"),
+    "an alias of a number": (GOOD + "[aliases]\nx = 1\n", "policy.toml:12: write x = and"),
     "an alias of an alias": (
         GOOD + '[aliases]\nx = "small"\ny = "x"\n',
-        "policy.toml:12: x is an alias itself",
+        "policy.toml:13: x is an alias itself",
     ),
-    "fields as a text": (GOOD + 'fields = "user"\n', "policy.toml:10: write fields = and a list"),
+    "fields as a text": (GOOD + 'fields = "user"\n', "policy.toml:11: write fields = and a list"),
     "a field that is none": (GOOD + 'fields = ["a/b"]\n', "in small letters"),
     "what Azure would fetch": (
         GOOD + 'fields = ["data_sources"]\n',
@@ -98,31 +99,43 @@ MISTAKES = {
     ),
     "an application's mistake": (
         GOOD + "[people.user.application.cli]\ntokens_per_day = 0\n",
-        "policy.toml:11: write tokens_per_day from 1",
+        "policy.toml:12: write tokens_per_day from 1",
     ),
     "an application within one": (
         GOOD + "[people.user.application.a.application.b]\n",
         "'application' is not known here",
     ),
-    "unknown role": (GOOD + "[people.adimn]\n", "policy.toml:10: there is no role 'adimn'"),
+    "unknown role": (GOOD + "[people.adimn]\n", "policy.toml:11: there is no role 'adimn'"),
     "suggestion": (GOOD + "[people.adimn]\n", "did you mean 'admin'?"),
     "a person's role for applications": (
         GOOD + "[applications.user]\n",
-        "policy.toml:10: there is no role 'user'",
+        "policy.toml:11: there is no role 'user'",
     ),
     "application as admin": (
         GOOD + "[applications.admin]\n",
-        "policy.toml:10: an application is never admin",
+        "policy.toml:11: an application is never admin",
     ),
     "role as a number": ("version = 1\n[people]\nuser = 1\n", "policy.toml:3: write a table"),
     "people as a number": ("version = 1\npeople = 1\n", "policy.toml:2: write a table"),
     "misspelt limit": (
         GOOD.replace("tokens_per_day", "token_per_day"),
-        "policy.toml:6: 'token_per_day' is not known here: did you mean 'tokens_per_day'?",
+        "policy.toml:7: 'token_per_day' is not known here: did you mean 'tokens_per_day'?",
     ),
     "missing limit": (
         GOOD.replace("tokens_per_day = 10000\n", ""),
         "policy.toml:2: tokens_per_day is missing",
+    ),
+    "missing requests a day": (
+        GOOD.replace("requests_per_day = 100\n", ""),
+        "policy.toml:2: requests_per_day is missing: write requests_per_day = and a number",
+    ),
+    "misspelt requests a day": (
+        GOOD.replace("requests_per_day", "request_per_day"),
+        "'request_per_day' is not known here: did you mean 'requests_per_day'?",
+    ),
+    "no requests a day": (
+        GOOD.replace("requests_per_day = 100", "requests_per_day = 0"),
+        "policy.toml:5: write requests_per_day from 1",
     ),
     "zero": (GOOD.replace("= 10\n", "= 0\n"), "policy.toml:4: write requests_per_minute from 1"),
     "negative": (GOOD.replace("= 10\n", "= -1\n"), "policy.toml:4: write requests_per_minute"),
@@ -136,17 +149,17 @@ MISTAKES = {
     "all and one": (GOOD.replace('"large"', '"*"'), 'policy.toml:3: write ["*"] alone'),
     "override of another": (
         GOOD + '[people.user.deployment."other"]\ntokens_per_day = 1\n',
-        "policy.toml:10: the role may not use 'other'",
+        "policy.toml:11: the role may not use 'other'",
     ),
     "override unknown": (
         GOOD + "[people.user.deployment.small]\ncolour = 1\n",
-        "policy.toml:11: 'colour' is not known here",
+        "policy.toml:12: 'colour' is not known here",
     ),
     "override as a number": (
         GOOD + "[people.user.deployment]\nsmall = 1\n",
-        "policy.toml:11: write a table",
+        "policy.toml:12: write a table",
     ),
-    "overrides as a number": (GOOD + "deployment = 1\n", "policy.toml:10: write a table"),
+    "overrides as a number": (GOOD + "deployment = 1\n", "policy.toml:11: write a table"),
 }
 
 
@@ -163,7 +176,7 @@ def test_every_mistake_is_told_at_once() -> None:
     text = GOOD.replace("version = 1", "version = 9").replace("= 10\n", "= 0\n")
     lines = problems(text + "[applications.admin]\n").splitlines()
 
-    assert [line.split(":")[1] for line in lines] == ["1", "4", "10"]
+    assert [line.split(":")[1] for line in lines] == ["1", "4", "11"]
 
 
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
@@ -344,7 +357,7 @@ def test_days_that_are_none(written: str) -> None:
     """A retention that is no number of days is refused, with its line."""
     said = problems(f"{GOOD}[retention]\nconversation_days = {written}\n")
 
-    assert said == "policy.toml:11: write conversation_days as a number of days, 1 to 36500."
+    assert said == "policy.toml:12: write conversation_days as a number of days, 1 to 36500."
 
 
 def test_retention() -> None:

@@ -256,6 +256,29 @@ def test_what_does_not_fit_is_pointed_at(change: dict[str, Any], pointer: str) -
     assert caught.value.pointer == pointer
 
 
+def test_what_a_package_made_of_an_answer_goes_no_further() -> None:
+    """Sent back with an answer, it is neither refused nor sent to the model; null says nothing."""
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    plain = {"role": "assistant", "content": "{}", "tool_calls": [call]}
+    made = call | {"index": 0, "function": call["function"] | {"parsed_arguments": {"a": 1}}}  # type: ignore[operator]
+    sent = plain | {"parsed": {"any": ["thing"]}, "tool_calls": [made]}
+    chat = check_chat_completions({"model": "m", "messages": [sent]})
+    item = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    dumped: dict[str, Any] = item | {
+        "async_": None,
+        "caller": None,
+        "namespace": None,
+        "parsed_arguments": {},
+    }
+    asked = check_request(Operation.RESPONSES, {"model": "m", "input": [dumped]})
+
+    assert chat.body["messages"] == [plain]
+    assert asked.body["input"] == [item]
+    with pytest.raises(RequestError) as caught:
+        check_request(Operation.RESPONSES, {"model": "m", "input": [item | {"namespace": "x"}]})
+    assert caught.value.pointer == "/input/0/namespace"
+
+
 def test_a_request_is_bounded_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """A schema of very many values is refused before it is copied whole."""
     monkeypatch.setattr("secure_openai.policy.rules.LARGEST_NODES", 100)

@@ -1,5 +1,6 @@
-# The command line signs people in with a device code (RFC 8628) as a public client of its own: it has
-# neither a secret nor a redirect address, and may ask for nothing but our scope.
+# The command line signs people in as a public client of its own, by their browser with PKCE (RFC 8252) or
+# with a device code (RFC 8628): it has no secret, and may ask for nothing but our scope. Codes go to no other
+# machine than the one that asked: Entra ID ignores the port of this address, and nothing else of it.
 resource "azuread_application" "command_line" {
   count = var.client_ids == null ? 1 : 0
 
@@ -9,6 +10,10 @@ resource "azuread_application" "command_line" {
   prevent_duplicate_names        = true
   fallback_public_client_enabled = true
   owners                         = var.owners
+
+  public_client {
+    redirect_uris = ["http://localhost"]
+  }
 
   required_resource_access {
     resource_app_id = azuread_application.this["production"].client_id

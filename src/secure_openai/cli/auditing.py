@@ -18,7 +18,7 @@ from secure_openai.errors import StartError
 from secure_openai.jobs.seal import seal
 from secure_openai.local.folder import Folder
 from secure_openai.outbound import Outbound
-from secure_openai.store.audit import AuditRecord, ChainHead
+from secure_openai.store.audit import AuditEvent, AuditRecord, ChainHead
 from secure_openai.store.seals import LARGEST_BYTES, Seal, Seals
 from secure_openai.store.signing import FileSigner
 from secure_openai.store.sqlite.audit import SqliteAuditStore
@@ -63,6 +63,14 @@ class KeptAudit(Protocol):
 
         Raises:
             StoreError: It cannot be read.
+        """
+        ...
+
+    async def append(self, event: AuditEvent) -> None:
+        """Record an event; return when it is written.
+
+        Raises:
+            StoreError: It cannot be.
         """
         ...
 
@@ -118,6 +126,12 @@ class FolderAudit:
         """Return the last records."""
         async with self._opened() as audit:
             return await _last(audit, await audit.heads(), count)
+
+    async def append(self, event: AuditEvent) -> None:
+        """Record an event in the folder's chain, which the application writes too."""
+        async with self._opened() as audit:
+            audit.append(event)
+            await audit.flush()
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[SqliteAuditStore]:
@@ -177,6 +191,18 @@ class EstateAudit:
             if len(found) < count:
                 found = await _last(audit, await audit.heads(), count)
             return found
+
+    async def append(self, event: AuditEvent) -> None:
+        """Record an event in a chain of its own."""
+        from secure_openai.store.cosmos.audit import CosmosAuditStore  # noqa: PLC0415
+
+        async with self._opened() as (container, _, _):
+            audit = await CosmosAuditStore.open(container)
+            try:
+                audit.append(event)
+                await audit.flush()
+            finally:
+                await audit.aclose()
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[tuple[Container, Seals, KeyVaultSigner]]:

@@ -26,6 +26,8 @@ NAMES: Final = (
     "package",
     "plans",
     "deploy",
+    "doctor",
+    "verify",
     "audit",
     "jobs",
     "deployments",

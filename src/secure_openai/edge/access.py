@@ -95,13 +95,23 @@ class SecuredRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
-        if _takes_only_the_path(endpoint):
+        self.plain = _takes_only_the_path(endpoint)
+        if self.plain:
             self.app = self._call
 
-    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive, send)
+    async def respond(self, request: Request) -> Response:
+        """Return the answer of a plain endpoint, to whoever may have it.
+
+        Raises:
+            Unauthenticated: No one is signed in.
+            Forbidden: The principal has none of the roles.
+        """
         await _admit(self.endpoint, request)
-        response = await self.endpoint(request, **scope["path_params"])
+        response: Response = await self.endpoint(request, **request.scope["path_params"])
+        return response
+
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self.respond(Request(scope, receive, send))
         await response(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -11,10 +11,11 @@ from starlette.requests import Request
 
 from secure_openai.assembly import Assembly
 from secure_openai.edge.cookies import session_cookie
+from secure_openai.edge.middleware.refusal import header_values
 from secure_openai.errors import Unauthenticated
 from secure_openai.types import Principal
 
-API_KEY_HEADER = "api-key"
+API_KEY_HEADER = b"api-key"
 
 
 def assembly_of(request: Request) -> Assembly:
@@ -33,12 +34,12 @@ def bearer_of(request: Request) -> str | None:
         Unauthenticated: Another scheme, a second token, or two that differ.
     """
     tokens: set[str] = set()
-    for value in request.headers.getlist("authorization"):
+    for value in header_values(request.scope, b"authorization"):
         scheme, _, token = value.partition(" ")
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("Send Authorization: Bearer and an access token.")
         tokens.add(token.strip())
-    tokens.update(value.strip() for value in request.headers.getlist(API_KEY_HEADER))
+    tokens.update(value.strip() for value in header_values(request.scope, API_KEY_HEADER))
     if len(tokens) > 1:
         raise Unauthenticated("The request carries two credentials that differ.")
     return tokens.pop() if tokens else None
@@ -52,7 +53,9 @@ async def authenticate(request: Request) -> Principal | None:
     """
     assembly = assembly_of(request)
     token = bearer_of(request)
-    cookie = request.cookies.get(session_cookie(assembly.settings))
+    cookie = None
+    if header_values(request.scope, b"cookie"):
+        cookie = request.cookies.get(session_cookie(assembly.settings))
     if token is None and cookie is None:
         return None
     if token is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
+from secure_openai.edge.middleware.refusal import header_values
 from secure_openai.errors import RequestError, UnsupportedMediaType
 from secure_openai.policy.json_text import parse_json
 
@@ -26,10 +27,22 @@ async def json_of(request: Request) -> object:
         UnsupportedMediaType: The content type is not `application/json`.
         RequestError: It is not well-formed.
     """
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
+    types = header_values(request.scope, b"content-type")
+    if len(types) != 1 or types[0].partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedMediaType("Send the body as application/json.")
-    return parse_json(await request.body())
+    return parse_json(await _whole(request))
+
+
+async def _whole(request: Request) -> bytes:
+    """Return the body, which is read once and kept nowhere: `LimitsMiddleware` bounds it."""
+    pieces: list[bytes] = []
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 async def body_of(request: Request, kind: type[BodyT]) -> BodyT:

@@ -201,6 +201,9 @@ _SCHEMAS = {
     "either": _either,
     "integer": _number,
     "json": lambda _rule, _types: {},
+    "left_out": lambda rule, _types: (
+        {"type": "null"} if rule.get("only_null") else {"description": "The model is not sent it."}
+    ),
     "list": _list,
     "map": _map,
     "nothing": lambda _rule, _types: {"type": "null"},

@@ -20,6 +20,9 @@ from secure_openai.types import JsonObject
 
 T = TypeVar("T")
 
+UNWATCHED_SECONDS = 0.05
+"""So long nobody looks whether the client is there."""
+
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = b": heartbeat\n\n"
 
@@ -79,21 +82,16 @@ class EventStreamResponse(Response):
         await send(
             {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         )
-        async with aclosing(self._source()) as source:
-            async for piece in source:
-                body = HEARTBEAT if piece is None else piece
-                await send({"type": "http.response.body", "body": body, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _source(self) -> AsyncGenerator[bytes | None, None]:
         async with aclosing(self._pieces) as pieces:
             if self._heartbeat_seconds is None:
-                async for own in pieces:
-                    yield own
-                return
-            async with aclosing(with_pauses(pieces, self._heartbeat_seconds)) as watched:
-                async for piece in watched:
-                    yield piece
+                async for piece in pieces:
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            else:
+                async with aclosing(with_pauses(pieces, self._heartbeat_seconds)) as watched:
+                    async for held in watched:
+                        body = HEARTBEAT if held is None else held
+                        await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def while_present(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
@@ -107,10 +105,11 @@ async def while_present(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
 
 
 class Presence:
-    """A block that is cancelled the moment the client leaves.
+    """A block that is cancelled when the client leaves: the moment it does, after a first while.
 
     It runs in its own task, as with `asyncio.timeout`: another one for each request costs more than
-    all that is decided about it.
+    all that is decided about it. So does the one that watches, for an answer that comes at once:
+    it begins when that has not come.
 
     Raises:
         ClientDisconnect: The client left while the block ran.
@@ -124,6 +123,10 @@ class Presence:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - whoever awaits is a task
         self._task = task
+        self._watching: asyncio.Task[None] | None = None
+        self._first = asyncio.get_running_loop().call_later(UNWATCHED_SECONDS, self._watch)
+
+    def _watch(self) -> None:
         self._watching = asyncio.ensure_future(_left(self._receive))
         self._watching.add_done_callback(self._leave)
 
@@ -135,8 +138,10 @@ class Presence:
             self._task.cancel()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._watching.remove_done_callback(self._leave)
-        self._watching.cancel()
+        self._first.cancel()
+        if self._watching is not None:
+            self._watching.remove_done_callback(self._leave)
+            self._watching.cancel()
         if not self._gone:
             return
         # Whoever else cancelled this task still does.

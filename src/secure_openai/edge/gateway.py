@@ -8,8 +8,7 @@ ends here: a model gets the checked body, and the client only headers of ours.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, aclosing
+from functools import partial
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -30,7 +29,8 @@ from secure_openai.tables import table
 from secure_openai.types import JsonObject, Operation
 
 V1 = f"{PREFIX}/v1"
-DATED = f"{PREFIX}/deployments/{{deployment}}"
+DEPLOYMENTS = f"{PREFIX}/deployments/"
+DATED = f"{DEPLOYMENTS}{{deployment}}"
 
 router = APIRouter(route_class=SecuredRoute, tags=["gateway"])
 
@@ -118,6 +118,15 @@ async def openapi(request: Request) -> Response:
     return JSONResponse(description(assembly_of(request).settings.public_url))
 
 
+def answering() -> list[SecuredRoute]:
+    """Return the routes that ask a model: nearly all requests are for them."""
+    return [
+        route
+        for route in router.routes
+        if isinstance(route, SecuredRoute) and route.methods == {"POST"}
+    ]
+
+
 def not_served(path: str) -> NotFound:
     """Return what is told of an address under the prefix that is not on the list."""
     known = table("gateway")
@@ -138,29 +147,25 @@ async def _answered(
         # As at Azure: the address decides, and a model named in the body says nothing.
         body = {**body, "model": named}
     checked = pipeline.checked(principal, body, operation=operation, request_id=request_id)
-    async with AsyncExitStack() as stack:
-        completion = await stack.enter_async_context(
-            pipeline.run(principal, checked, request_id=request_id)
-        )
-        headers = _headers(completion)
-        if not checked.stream:
+    completion = await pipeline.begin(principal, checked, request_id=request_id)
+    headers = _headers(completion)
+    if not checked.stream:
+        try:
             answer = await while_present(request.receive, completion.read())
-            return Response(answer, media_type="application/json", headers=headers)
+        finally:
+            await pipeline.end(completion)
+        return Response(answer, media_type="application/json", headers=headers)
+    try:
         await while_present(request.receive, completion.open())
-        return EventStreamResponse(
-            _stream(completion, include_usage=checked.include_usage),
-            on_end=stack.pop_all().aclose,
-            heartbeat_seconds=None,
-            headers=headers,
-        )
-
-
-async def _stream(completion: Completion, *, include_usage: bool) -> AsyncGenerator[bytes, None]:
-    operation = completion.admission.request.operation
-    events = completion.events()
-    async with aclosing(events), aclosing(passed_on(events, operation, include_usage)) as pieces:
-        async for piece in pieces:
-            yield piece
+    except BaseException:
+        await pipeline.end(completion)
+        raise
+    return EventStreamResponse(
+        passed_on(completion.events(), operation, checked.include_usage),
+        on_end=partial(pipeline.end, completion),
+        heartbeat_seconds=None,
+        headers=headers,
+    )
 
 
 def _headers(completion: Completion) -> dict[str, str]:
@@ -174,6 +179,8 @@ def _check_query(request: Request, *, dated: bool) -> None:
     Raises:
         RequestError: It does not.
     """
+    if not request.scope["query_string"] and not dated:
+        return
     for name in request.query_params:
         if name != "api-version":
             raise RequestError("The query may hold api-version and nothing else.")

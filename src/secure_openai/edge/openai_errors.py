@@ -37,6 +37,7 @@ _CODES = {
     "tokens-per-minute": "rate_limit_exceeded",
     "concurrent-streams": "rate_limit_exceeded",
     "model-throttled": "rate_limit_exceeded",
+    "requests-per-day": "insufficient_quota",
     "tokens-per-day": "insufficient_quota",
 }
 """OpenAI's word for a problem, where it has one."""
@@ -82,14 +83,13 @@ def openai_error_response(error: SecureOpenAIError) -> Response:
 
 def standing_headers(standing: Standing) -> dict[str, str]:
     """Return `x-ratelimit-*` (OpenAI API, "Rate limits": rate limits in headers)."""
-    reset = f"{math.ceil(standing.reset_seconds)}s"
     return {
         "x-ratelimit-limit-requests": str(standing.limit_requests),
         "x-ratelimit-limit-tokens": str(standing.limit_tokens),
         "x-ratelimit-remaining-requests": str(standing.remaining_requests),
         "x-ratelimit-remaining-tokens": str(standing.remaining_tokens),
-        "x-ratelimit-reset-requests": reset,
-        "x-ratelimit-reset-tokens": reset,
+        "x-ratelimit-reset-requests": f"{math.ceil(standing.reset_requests_seconds)}s",
+        "x-ratelimit-reset-tokens": f"{math.ceil(standing.reset_tokens_seconds)}s",
     }
 
 

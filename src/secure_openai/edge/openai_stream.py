@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from secure_openai.edge.openai_errors import openai_error
 from secure_openai.errors import ModelError
@@ -21,18 +22,22 @@ _NULL_USAGE = re.compile(rb',\s*"usage"\s*:\s*null|"usage"\s*:\s*null\s*,')
 
 
 async def passed_on(
-    events: AsyncIterator[ServerSentEvent],
+    events: AsyncGenerator[ServerSentEvent, None],
     operation: Operation,
     include_usage: bool,  # noqa: FBT001 - what the client asked for
 ) -> AsyncGenerator[bytes, None]:
-    """Yield what goes out, each event as it comes; a failure of the model is the last of them."""
+    """Yield what goes out, each event as it comes; a failure of the model is the last of them.
+
+    Closing this closes `events`.
+    """
     sent = 0
     try:
-        async for event in events:
-            piece = event.raw if include_usage else without_usage(event)
-            if piece:
-                sent += 1
-                yield piece
+        async with aclosing(events):
+            async for event in events:
+                piece = event.raw if include_usage else without_usage(event)
+                if piece:
+                    sent += 1
+                    yield piece
     except ModelError as error:
         # The status has gone out; an error event is what OpenAI's clients raise from.
         yield _error_event(error, operation, sent)

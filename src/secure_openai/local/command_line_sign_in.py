@@ -2,15 +2,18 @@
 
 By loopback code with PKCE (RFC 8252), or by device code (RFC 8628). The command line is a public
 client: it has no secret, and its redirect address is a port on loopback that is open only while it
-waits.
+waits. What is registered is `http://localhost`, of which Entra ID ignores the port.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import secrets
+import socket
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -23,6 +26,7 @@ from secure_openai.identity.keys import KeySource
 from secure_openai.outbound import Outbound
 
 WAIT_SECONDS = 300.0
+PORTS_TRIED = 16
 DONE = b"You are signed in. You may close this window and go back to the command line."
 DIRECTLY = Outbound()
 FAILED = b"The sign-in did not succeed. Go back to the command line."
@@ -95,9 +99,12 @@ async def sign_in_by_browser(
         if ours and not answer.done():
             answer.set_result(query)
 
-    server = await asyncio.start_server(receive, "127.0.0.1", 0)
-    redirect_uri = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    async with outbound.session(client.authority) as http, server:
+    sockets = _loopback()
+    redirect_uri = f"http://localhost:{sockets[0].getsockname()[1]}"
+    async with AsyncExitStack() as stack:
+        for one in sockets:
+            await stack.enter_async_context(await asyncio.start_server(receive, sock=one))
+        http = await stack.enter_async_context(outbound.session(client.authority))
         metadata = await KeySource(client.authority, http=http).metadata()
         parameters = {
             "client_id": client.client_id,
@@ -128,6 +135,34 @@ async def sign_in_by_browser(
                 "code_verifier": verifier,
             },
         )
+
+
+def _loopback() -> list[socket.socket]:
+    """Return sockets of one port on each loopback that this machine has.
+
+    A browser takes `localhost` for either: nobody else may stand on the other one.
+
+    Raises:
+        SignInFailed: No port is free on both.
+    """
+    for _ in range(PORTS_TRIED):
+        first = socket.socket()
+        first.bind(("127.0.0.1", 0))
+        try:
+            second = socket.socket(socket.AF_INET6)
+        except OSError:
+            return [first]
+        second.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            second.bind(("::1", first.getsockname()[1]))
+        except OSError as error:
+            second.close()
+            if error.errno == errno.EADDRNOTAVAIL:
+                return [first]
+            first.close()
+        else:
+            return [first, second]
+    raise SignInFailed("No port of this machine is free for the way back: use --device-code.")
 
 
 async def sign_in_by_device(

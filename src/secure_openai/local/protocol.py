@@ -22,15 +22,27 @@ HEAD_SECONDS = 20.0
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Closes a connection whose request line and headers are too large or too slow."""
+    """Closes a connection whose request line and headers are too large or too slow.
+
+    uvicorn's own `limit_concurrency` refuses requests, in words of its own and those of connections
+    that are long since open; here it bounds connections, and one more is closed as it comes. How
+    many requests are answered at once, the application says (`CapacityMiddleware`).
+    """
 
     _head_bytes = 0
     _head_open = True
     _head_timer: asyncio.TimerHandle | None = None
 
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        self._most, self.limit_concurrency = self.limit_concurrency, None
+
     def connection_made(self, transport: Any) -> None:
-        """Begin to wait for a request."""
+        """Begin to wait for a request, unless there are too many who do."""
         super().connection_made(transport)
+        if self._most is not None and len(self.connections) > self._most:
+            transport.close()
+            return
         self._begin_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -41,7 +53,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to count a request's head."""
         super().on_message_begin()
-        self._begin_head()
+        # Most heads come whole: what is left of one is waited for once all that came is read.
+        self._end_head()
+        self._head_open = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; a trailer is none."""
@@ -50,8 +64,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words
         """Refuse what is not HTTP, or what two readers would read differently, and hang up."""
+        current = self.cycle
+        under_way = current is not None and not current.response_complete
+        if under_way and (current.response_started or not current.more_body):
+            # What stands before it has an answer of its own, and this is no part of that.
+            self.transport.close()
+            return
         error = RequestError("The request is not well-formed HTTP.")
-        if speaks_openai(getattr(self, "url", b"").decode("latin-1").partition("?")[0]):
+        if speaks_openai(_path_of(getattr(self, "url", b""))):
             kind, body = "application/json", openai_error(error)
         else:
             kind, body = MEDIA_TYPE, problem_of(error, request_id="")
@@ -68,17 +88,57 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def on_headers_complete(self) -> None:
-        """Stop counting: limits of the body are the application's."""
+        """Stop counting: limits of the body are the application's.
+
+        Raises:
+            ValueError: Two readers would read the request differently.
+        """
         self._end_head()
+        upgrade = self.parser.should_upgrade()
+        self._require_one_reading(upgrade=upgrade)
         super().on_headers_complete()
+        if upgrade:
+            # Nothing else is spoken here (RFC 9110, 7.8: it may be ignored). The parser would take
+            # what follows for the other protocol's.
+            self.cycle.keep_alive = False
+
+    def _require_one_reading(self, *, upgrade: bool) -> None:
+        """Return if there is one way to read the head (RFC 9112, 3.2, 6.1 and 11.2)."""
+        version = self.parser.get_http_version()
+        lengths = [value for name, value in self.headers if name == b"content-length"]
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if version not in {"1.0", "1.1"}:
+            raise ValueError("a version that is not spoken")
+        if codings and (codings != [b"chunked"] or version == "1.0"):
+            # The parser takes any list that ends with chunked, and the body with its other codings.
+            raise ValueError("a coding of the body that is not undone")
+        if upgrade and (codings or any(value.strip(b" \t0") for value in lengths)):
+            # The parser would begin the next request where the body of this one does.
+            raise ValueError("a body and another protocol")
+        if b"#" in self.url or not (self.url.startswith(b"/") or self._names_host()):
+            raise ValueError("an address of no form, or of somebody else")
+        path = self.url.partition(b"?")[0]
+        if b"%" in path and any(one in path.lower() for one in (b"%2f", b"%5c")):
+            raise ValueError("a slash that some take for one and some do not")
+
+    def _names_host(self) -> bool:
+        """Return whether an absolute address names what `Host` does (RFC 9112, 3.2.2)."""
+        scheme, _, rest = self.url.partition(b"://")
+        authority = rest.partition(b"/")[0]
+        hosts = [value.lower() for name, value in self.headers if name == b"host"]
+        return scheme.lower() in {b"http", b"https"} and hosts == [authority.lower()]
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head is too large."""
         if self._head_open:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._head_open and self._head_bytes > LARGEST_HEAD_BYTES:
+        if not self._head_open:
+            return
+        if self._head_bytes > LARGEST_HEAD_BYTES:
             self._give_up()
+        elif self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
     def _begin_head(self) -> None:
         self._end_head()
@@ -96,3 +156,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._end_head()
         if not self.transport.is_closing():
             self.transport.close()
+
+
+def _path_of(target: bytes) -> str:
+    """Return the path of an address in either form, as far as it can be told."""
+    text = target.decode("latin-1")
+    if not text.startswith("/"):
+        text = "/" + text.partition("://")[2].partition("/")[2]
+    return text.partition("?")[0]

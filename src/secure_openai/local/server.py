@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
+import resource
 import socket
 import time
 from types import FrameType
@@ -21,8 +23,17 @@ GRACE_SECONDS = 5
 CLOSE_SECONDS = 3
 """How long the last words of what was cut off may take."""
 
+GARBAGE_OBJECTS = 20_000
+"""How many objects more than before are alive when those in cycles are looked for. A request keeps
+some hundred while it waits, and Python's own 700 would look through them several times for each."""
+
 POLL_SECONDS = 0.05
-MOST_CONNECTIONS = 1000
+MOST_CONNECTIONS = 10_000
+"""Far more than requests that are answered at once: most of them wait for their next one."""
+
+FILES_BESIDE = 256
+"""Open files that are no client's connection nor that of a request to a model."""
+
 BACKLOG = 512
 LOOPBACKS = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
@@ -64,7 +75,7 @@ def serve(
             timeout_graceful_shutdown=grace_seconds if drain is None else CLOSE_SECONDS,
             ws="none",
             http=BoundedHttpProtocol,
-            limit_concurrency=MOST_CONNECTIONS,
+            limit_concurrency=connections_at_most(),
         ),
         grace_seconds=grace_seconds,
         drain=Drain() if drain is None else drain,
@@ -72,6 +83,21 @@ def serve(
     if parent_pipe is not None:
         watch_parent(parent_pipe, lambda: setattr(server, "should_exit", True))
     server.run(loopback_sockets(port) if is_loopback_host(host) else None)
+
+
+def connections_at_most() -> int:
+    """Let this process open as many files as it may; return for how many connections that is.
+
+    Each may need another one to a model. A process without files left could not even refuse.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * MOST_CONNECTIONS + FILES_BESIDE
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        soft = most
+    files = wanted if soft == resource.RLIM_INFINITY else soft
+    return max(1, min(MOST_CONNECTIONS, (files - FILES_BESIDE) // 2))
 
 
 class DrainingServer(uvicorn.Server):
@@ -94,6 +120,13 @@ class DrainingServer(uvicorn.Server):
         super().handle_exit(sig, frame)
         # uvicorn would leave without closing the application, and so without the audit's last.
         self.force_exit = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the application, and look for cyclic garbage among what requests leave alone."""
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GARBAGE_OBJECTS)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait for what is under way, cut off what is left, and close."""

@@ -61,6 +61,9 @@ class EventReader:
 
 
 def _event(raw: bytes) -> ServerSentEvent:
+    if raw.startswith(b"data: ") and raw.count(b"\n") == 2 and b"\r" not in raw:  # noqa: PLR2004
+        # Nearly all are so: one line of data, and the blank one.
+        return ServerSentEvent(raw, raw[6:-2])
     data, event = [], b""
     for line in _LINES.split(raw.removeprefix(_BYTE_ORDER_MARK)):
         name, _, value = line.partition(b":")

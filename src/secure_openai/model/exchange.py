@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -20,8 +19,9 @@ from secure_openai.errors import (
     ModelUnavailable,
 )
 from secure_openai.model.events import EventReader
-from secure_openai.model.interface import ModelRequest, ServerSentEvent
+from secure_openai.model.interface import ModelRequest, ServerSentEvent, read_object
 from secure_openai.model.refusals import ErrorAnswer, error_event, error_of
+from secure_openai.streams import Within
 from secure_openai.types import Attempt, JsonObject
 
 USER_AGENT = "azure-secure-openai"
@@ -70,6 +70,7 @@ class Exchange:
     ) -> None:
         self._session = session
         self._patience = patience or Patience()
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=self._patience.connect)
         self._authorization = authorization
         self._proxy = proxy
 
@@ -97,14 +98,14 @@ class Exchange:
         }
         response: aiohttp.ClientResponse | None = None
         try:
-            async with asyncio.timeout(patience.first_byte if request.stream else patience.whole):
+            with Within(patience.first_byte if request.stream else patience.whole):
                 response = await self._session.post(
                     url,
                     data=body,
                     headers=sent,
                     allow_redirects=False,
                     proxy=self._proxy,
-                    timeout=aiohttp.ClientTimeout(total=None, connect=patience.connect),
+                    timeout=self._timeout,
                 )
                 return await self._begun(response, request, successor)
         except BaseException as error:
@@ -212,9 +213,13 @@ class Answer:
 
     async def _chunk(self) -> bytes:
         """Return the next piece, empty at the end."""
+        content = self._response.content
         try:
-            async with asyncio.timeout(self._idle):
-                return await self._response.content.readany()
+            if content.is_eof():
+                # All of it has come: there is nothing to wait for.
+                return content.read_nowait()
+            with Within(self._idle):
+                return await content.readany()
         except TimeoutError:
             raise ModelTimeout(
                 "The model stopped in the middle of its answer.", billable=True
@@ -226,8 +231,10 @@ class Answer:
 
     async def aclose(self) -> None:
         """Close the connection."""
-        # close, not release: an answer half read must stop the model's work, not drain it.
-        self._response.close()
+        # close, not release: an answer half read must stop the model's work, not drain it. One that
+        # came to its end has given its connection back already.
+        if not self._response.closed:
+            self._response.close()
 
 
 def _broken(detail: str) -> NoReturn:
@@ -236,8 +243,9 @@ def _broken(detail: str) -> NoReturn:
 
 
 def _is_object(body: bytearray) -> bool:
-    with suppress(ValueError, RecursionError):
-        return isinstance(json.loads(body), dict)
+    with suppress(ValueError):
+        read_object(body)
+        return True
     return False
 
 

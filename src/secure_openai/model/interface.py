@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
+from pydantic_core import from_json
+
 from secure_openai.errors import ModelError
 from secure_openai.types import (
     Attempt,
@@ -17,6 +19,26 @@ from secure_openai.types import (
     Operation,
     Usage,
 )
+
+
+def read_object(text: bytes | bytearray) -> JsonObject:
+    """Return what a model wrote as JSON.
+
+    Raises:
+        ValueError: It is not a JSON object.
+    """
+    try:
+        value = from_json(text)
+    except ValueError:
+        # Half of a surrogate pair is JSON too, and Python's own reader lets it pass.
+        try:
+            value = json.loads(text)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 - as for JSON
+    return value
+
 
 DONE = b"[DONE]"
 """The data of the event that ends a stream of chat completions."""
@@ -53,13 +75,7 @@ class ServerSentEvent:
         """
         if not self.data or self.data == DONE:
             return {}
-        try:
-            value = json.loads(self.data)
-        except RecursionError:
-            raise ValueError("the event's data is nested too deeply") from None
-        if not isinstance(value, dict):
-            raise ValueError("the event's data is not a JSON object")  # noqa: TRY004 - as for JSON
-        return value
+        return read_object(self.data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import NoReturn
 
 from secure_openai.errors import PolicyError, Refused
 from secure_openai.policy.document import ROLES, Document, Grant, read_policy
-from secure_openai.types import Decision, Deployment, Limits, Operation, Principal, Reason
+from secure_openai.types import (
+    Decision,
+    Deployment,
+    Limits,
+    Operation,
+    Principal,
+    PrincipalKind,
+    Reason,
+)
+
+REMEMBERED = 1_000
+"""For how many sets of roles, with clients, what the file says of them is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,8 @@ class Policy:
         self._grants = document.grants
         self._aliases = document.aliases
         self.retention = document.retention
+        # The file is read once, and many principals hold the same roles.
+        self._holding = lru_cache(REMEMBERED)(self._held_by)
 
     @classmethod
     def parse(cls, text: str, *, source: str = "policy.toml") -> Policy:
@@ -78,8 +92,8 @@ class Policy:
         self, principal: Principal, offered: Sequence[Deployment]
     ) -> list[Deployment]:
         """Return those of `offered` that the principal may use, in their order."""
-        grants = self._grants_of(principal)
-        return [item for item in offered if any(grant.allows(item.name) for grant in grants)]
+        held = self._held(principal)
+        return [item for item in offered if held.limits_of(item.name) is not None]
 
     def offers_to(self, principal: Principal, offered: Sequence[Deployment]) -> list[Offer]:
         """Return every name that the principal may ask for: the deployments, then the aliases."""
@@ -96,12 +110,15 @@ class Policy:
 
         A deployment's own name comes before an alias: nobody is sent elsewhere by a new alias.
         """
-        named = {item.name: item for item in offered}
-        return named.get(name) or named.get(self._aliases.get(name, ""))
+        found = next((item for item in offered if item.name == name), None)
+        if found is None and name in self._aliases:
+            meant = self._aliases[name]
+            found = next((item for item in offered if item.name == meant), None)
+        return found
 
     def fields_for(self, principal: Principal) -> frozenset[str]:
         """Return the request fields that pass for the principal besides those of the lists."""
-        return frozenset().union(*(grant.fields for grant in self._grants_of(principal)))
+        return self._held(principal).fields
 
     def admit(
         self,
@@ -128,8 +145,8 @@ class Policy:
         Raises:
             Refused: With the rule that refused.
         """
-        grants = self._grants_of(principal)
-        if not grants:
+        held = self._held(principal)
+        if not held.grants:
             _refuse(Reason.NO_ROLE, "You have no role here that may use a model.")
         deployment = self.deployment_of(name, offered)
         if deployment is None:
@@ -139,8 +156,8 @@ class Policy:
                 f"There is no such deployment. You may use: {names or 'none'}.",
             )
         name = deployment.name
-        allowing = [grant for grant in grants if grant.allows(name)]
-        if not allowing:
+        limits = held.limits_of(name)
+        if limits is None:
             _refuse(Reason.DEPLOYMENT_NOT_ALLOWED, f"Your role may not use {name}.")
         if operation not in deployment.parameters.operations:
             known = ", ".join(sorted(deployment.parameters.operations))
@@ -148,7 +165,6 @@ class Policy:
                 Reason.OPERATION_NOT_TAKEN,
                 f"{name} does not answer {operation}, only {known}: choose another deployment.",
             )
-        limits = most_generous([grant.limits_of(name) for grant in allowing])
         embeds = operation is Operation.EMBEDDINGS
         # What a model embeds is bounded text by text, and by the model itself.
         taken = (None if embeds else deployment.parameters.prompt_tokens) or limits.prompt_tokens
@@ -173,15 +189,35 @@ class Policy:
             each = min(each, answer_tokens)
         return Admittance(deployment, limits, each)
 
-    def _grants_of(self, principal: Principal) -> list[Grant]:
+    def _held(self, principal: Principal) -> Held:
+        return self._holding(principal.kind, principal.roles, principal.client_id)
+
+    def _held_by(self, kind: PrincipalKind, roles: frozenset[str], client_id: str | None) -> Held:
         # Only roles of the principal's own kind count: an application is never a user or admin.
-        known = ROLES[principal.kind]
-        return [
-            grant.for_client(principal.client_id)
-            for role in known
-            if role in principal.roles
-            and (grant := self._grants.get((principal.kind, role))) is not None
-        ]
+        return Held(
+            grant.for_client(client_id)
+            for role in ROLES[kind]
+            if role in roles and (grant := self._grants.get((kind, role))) is not None
+        )
+
+
+class Held:
+    """What the roles of a principal give together."""
+
+    def __init__(self, grants: Iterable[Grant]) -> None:
+        self.grants = tuple(grants)
+        self.fields: frozenset[str] = frozenset().union(*(grant.fields for grant in self.grants))
+        self._limits: dict[str, Limits | None] = {}
+
+    def limits_of(self, deployment: str) -> Limits | None:
+        """Return the most generous of each limit for a deployment that is served.
+
+        `None` where no role allows it.
+        """
+        if deployment not in self._limits:
+            allowing = [one.limits_of(deployment) for one in self.grants if one.allows(deployment)]
+            self._limits[deployment] = most_generous(allowing) if allowing else None
+        return self._limits[deployment]
 
 
 def most_generous(limits: Sequence[Limits]) -> Limits:

@@ -40,6 +40,7 @@ TABLES = MappingProxyType(
 LIMIT_FIELDS = MappingProxyType(
     {
         "requests_per_minute": "requests_per_minute",
+        "requests_per_day": "requests_per_day",
         "tokens_per_minute": "tokens_per_minute",
         "tokens_per_day": "tokens_per_day",
         "largest_prompt_tokens": "prompt_tokens",
@@ -90,7 +91,7 @@ class Grant:
         return self.overrides.get(deployment, self.limits)
 
 
-NOTHING = Grant((), Limits(0, 0, 0, 0, 0, 0))
+NOTHING = Grant((), Limits(0, 0, 0, 0, 0, 0, 0))
 
 Grants = Mapping[tuple[PrincipalKind, str], Grant]
 

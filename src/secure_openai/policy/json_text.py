@@ -12,6 +12,10 @@ LARGEST_DEPTH = 64
 LARGEST_INTEGER = 2**53 - 1
 """RFC 7493, 2.2: beyond it, readers disagree about the number."""
 
+LARGE_BYTES = 1_048_576
+LARGEST_COUNT = 200_000
+"""How many commas and opening brackets a large text may have, in what it says included."""
+
 
 def parse_json(text: bytes, *, largest_depth: int = LARGEST_DEPTH) -> object:
     """Return the value.
@@ -20,6 +24,10 @@ def parse_json(text: bytes, *, largest_depth: int = LARGEST_DEPTH) -> object:
         RequestError: It is not UTF-8, not JSON, too deep, repeats a member, or holds a number that
             readers would disagree about. The message never repeats what was sent.
     """
+    if len(text) > LARGE_BYTES and sum(map(text.count, (b",", b"[", b"{"))) > LARGEST_COUNT:
+        # An empty list takes twenty times the memory that its two characters do. Only of a large
+        # text: looking costs more than reading a short one.
+        raise RequestError(f"A body over {LARGE_BYTES} bytes holds more than images need.")
     try:
         value = json.loads(
             text.decode("utf-8"),

@@ -2,12 +2,15 @@
 
 A rule is data (`tables/`): a type, its bounds, and for objects the members that may be there. The
 types are `object`, `list`, `text`, `integer`, `number`, `boolean`, `nothing`, `json`, `map`,
-`either` and `variant`; `use` names a rule of the table.
+`either` and `variant`; `use` names a rule of the table. A member that is `left_out` may be there,
+whatever it says unless `only_null`, and does not go on: clients send whole answers back, with what
+they made of them.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from secure_openai.errors import Refused, RequestError
@@ -47,7 +50,7 @@ class Check:
             rule = self._types[rule["use"]]
         if value is None and rule.get("null"):
             return None
-        return getattr(self, f"_{rule['type']}")(value, rule, pointer)
+        return _TYPES[rule["type"]](self, value, rule, pointer)
 
     def _object(self, value: object, rule: JsonObject, pointer: str) -> JsonObject:
         if not isinstance(value, dict):
@@ -60,8 +63,10 @@ class Check:
             if name not in value:
                 raise RequestError("This member is missing.", pointer=f"{pointer}/{name}")
         return {
-            name: self.value(member, members.get(name, ANYTHING), f"{pointer}/{name}")
+            name: self.value(member, known, f"{pointer}/{name}")
             for name, member in value.items()
+            if (known := members.get(name, ANYTHING)).get("type") != "left_out"
+            or not _left_out(known, member, f"{pointer}/{name}")
         }
 
     def _list(self, value: object, rule: JsonObject, pointer: str) -> list[Any]:
@@ -165,6 +170,36 @@ class Check:
             known = ", ".join(rule["variants"])
             raise RequestError(f"Write one of {known}.", pointer=f"{pointer}/{by}")
         return self.value(value, rule["variants"][kind], pointer)
+
+
+_TYPES: Mapping[str, Callable[[Check, object, JsonObject, str], Any]] = {
+    name: getattr(Check, f"_{name}")
+    for name in (
+        "boolean",
+        "either",
+        "integer",
+        "json",
+        "list",
+        "map",
+        "nothing",
+        "number",
+        "object",
+        "text",
+        "variant",
+    )
+}
+"""What checks a value of each type."""
+
+
+def _left_out(rule: JsonObject, value: object, pointer: str) -> bool:
+    """Return true: nothing that matters is lost.
+
+    Raises:
+        RequestError: It would be, since only null says nothing here.
+    """
+    if value is not None and rule.get("only_null"):
+        _wrong("null", pointer)
+    return True
 
 
 def _within(value: float, rule: JsonObject, pointer: str) -> float:

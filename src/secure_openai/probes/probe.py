@@ -119,14 +119,14 @@ class Prober:
         except CredentialUnavailable as error:
             return Answer(ask, Outcome.NO_TOKEN, str(error.detail), addresses)
         except FAILURES as error:
-            return Answer(ask, *_failed(error), addresses)
+            return Answer(ask, *failed(error), addresses)
 
     async def _asked(self, ask: Ask, addresses: tuple[str, ...]) -> Answer:
         headers = dict(ask.headers)
         if ask.scheme is not Scheme.NONE:
             bearer = await self._bearer(ask.scope)
             headers["Authorization"] = _authorization(ask.scheme, bearer)
-        connector = _Watched(ssl=self._outbound.ssl_context, resolver=self._resolver)
+        connector = Watched(ssl=self._outbound.ssl_context, resolver=self._resolver)
         async with (
             aiohttp.ClientSession(
                 connector=connector,
@@ -145,14 +145,16 @@ class Prober:
             )
 
 
-class _Watched(aiohttp.TCPConnector):
-    """Remembers the version of TLS: a short answer has given its connection back when it is read.
+class Watched(aiohttp.TCPConnector):
+    """Remembers TLS's facts: a short answer has given its connection back when it is read.
 
     Attributes:
         tls: The version, or `""`.
+        ends: When the certificate ends, as OpenSSL writes it, or `""`.
     """
 
     tls = ""
+    ends = ""
 
     async def connect(self, *arguments: Any, **options: Any) -> Connection:
         """Return a connection."""
@@ -160,13 +162,14 @@ class _Watched(aiohttp.TCPConnector):
         transport = connection.transport
         over = transport.get_extra_info("ssl_object") if transport else None
         self.tls = str(over.version()) if over else ""
+        self.ends = str(over.getpeercert().get("notAfter", "")) if over else ""
         return connection
 
 
 FAILURES = (aiohttp.ClientError, OSError, TimeoutError, ValueError)
 
 
-def _failed(error: Exception) -> tuple[Outcome, str]:
+def failed(error: Exception) -> tuple[Outcome, str]:
     """Return how a question ended that nobody answered."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         reason = getattr(error.certificate_error, "verify_message", "it does not hold")

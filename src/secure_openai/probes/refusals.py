@@ -19,6 +19,8 @@ BY_NETWORK = (
     # Azure AI services, "Configure virtual networks".
     "public access is disabled",
     "virtual network/firewall rules",
+    # Azure App Service, "Set up access restrictions".
+    "has blocked your access",
 )
 """What a refusal by a firewall says, in lower case."""
 

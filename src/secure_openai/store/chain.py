@@ -20,17 +20,22 @@ LARGEST_BYTES = 32 * 1024
 
 def event_document(event: AuditEvent) -> JsonObject:
     """Return an event as stored; members without a value are left out."""
+    at = event.at if event.at.tzinfo is UTC else event.at.astimezone(UTC)
     document: JsonObject = {
         "action": event.action,
-        "at": event.at.astimezone(UTC).isoformat(),
-        "principal": event.principal.key if event.principal else None,
+        "at": at.isoformat(),
         "decision": event.decision,
         "reason": event.reason,
-        "deployment": event.deployment,
-        "request_id": event.request_id,
-        "facts": event.facts or None,
     }
-    return {name: value for name, value in document.items() if value is not None}
+    if event.principal:
+        document["principal"] = event.principal.key
+    if event.deployment is not None:
+        document["deployment"] = event.deployment
+    if event.request_id is not None:
+        document["request_id"] = event.request_id
+    if event.facts:
+        document["facts"] = event.facts
+    return document
 
 
 def event_of(document: JsonObject) -> AuditEvent:
@@ -48,6 +53,11 @@ def event_of(document: JsonObject) -> AuditEvent:
     )
 
 
+_WRITER = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+)
+
+
 def canonical(document: JsonObject) -> str:
     """Return a document's one spelling: sorted keys, no spaces, UTF-8.
 
@@ -59,9 +69,7 @@ def canonical(document: JsonObject) -> str:
         ValueError: It holds NaN, an infinity, or half of a surrogate pair.
         TypeError: It holds what JSON does not know.
     """
-    text = json.dumps(
-        document, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
-    )
+    text = _WRITER.encode(document)
     text.encode()
     return text
 
@@ -76,7 +84,8 @@ def recordable(event: AuditEvent) -> str:
         document = canonical(event_document(event))
     except (TypeError, ValueError):
         raise AuditUnavailable("This cannot be recorded, so it cannot be done.") from None
-    if len(document.encode()) > LARGEST_BYTES:
+    # No character takes more than four bytes of UTF-8.
+    if len(document) * 4 > LARGEST_BYTES < len(document.encode()):
         raise AuditUnavailable("This is too large to be recorded, so it cannot be done.")
     return document
 

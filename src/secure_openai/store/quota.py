@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from secure_openai.store.usage import UsageTotals
@@ -38,20 +38,29 @@ def _windows(minutes: int) -> Windows:
 
 def standing_of(totals: UsageTotals, limits: Limits, now: datetime) -> Standing:
     """Return what `totals` leave of `limits`; never less than nothing."""
-    utc = now.astimezone(UTC)
+    to_minute, to_day = _turns(now)
+    requests, requests_of_day = (
+        limits.requests_per_minute - totals.requests_this_minute,
+        limits.requests_per_day - totals.requests_today,
+    )
+    tokens, tokens_of_day = (
+        limits.tokens_per_minute - totals.tokens_this_minute,
+        limits.tokens_per_day - totals.tokens_today,
+    )
     return Standing(
         limit_requests=limits.requests_per_minute,
-        remaining_requests=max(0, limits.requests_per_minute - totals.requests_this_minute),
+        remaining_requests=max(0, min(requests, requests_of_day)),
         limit_tokens=limits.tokens_per_minute,
-        remaining_tokens=max(
-            0,
-            min(
-                limits.tokens_per_minute - totals.tokens_this_minute,
-                limits.tokens_per_day - totals.tokens_today,
-            ),
-        ),
-        reset_seconds=60.0 - utc.second - utc.microsecond / 1e6,
+        remaining_tokens=max(0, min(tokens, tokens_of_day)),
+        reset_requests_seconds=to_day if requests_of_day < requests else to_minute,
+        reset_tokens_seconds=to_day if tokens_of_day < tokens else to_minute,
     )
+
+
+def _turns(now: datetime) -> tuple[float, float]:
+    """Return in how many seconds the UTC minute and the UTC day turn."""
+    seconds = now.timestamp()
+    return 60.0 - seconds % 60, 86_400.0 - seconds % 86_400
 
 
 def with_request(totals: UsageTotals, tokens: int) -> UsageTotals:
@@ -61,6 +70,7 @@ def with_request(totals: UsageTotals, tokens: int) -> UsageTotals:
         tokens_this_minute=totals.tokens_this_minute + tokens,
         tokens_today=totals.tokens_today + tokens,
         concurrent=totals.concurrent + 1,
+        requests_today=totals.requests_today + 1,
     )
 
 
@@ -71,10 +81,7 @@ def refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: datetime) 
 
 
 def _refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: datetime) -> Decision | None:
-    utc = now.astimezone(UTC)
-    midnight = (utc + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    to_day = (midnight - utc).total_seconds()
-    to_minute = to_day % 60 or 60.0
+    to_minute, to_day = _turns(now)
     # The longest wait first: whoever waits as long as the answer says must not be refused again.
     if totals.tokens_today + tokens > limits.tokens_per_day:
         return _refused(
@@ -82,6 +89,13 @@ def _refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: datetime)
             f"The request may take {tokens} tokens and you have "
             f"{max(0, limits.tokens_per_day - totals.tokens_today)} left today (UTC).",
             to_day if tokens <= limits.tokens_per_day else None,
+        )
+    if totals.requests_today >= limits.requests_per_day:
+        return _refused(
+            Reason.REQUESTS_PER_DAY,
+            f"You have made {totals.requests_today} requests today (UTC), which is the limit. "
+            "Come back tomorrow.",
+            to_day if limits.requests_per_day else None,
         )
     if totals.tokens_this_minute + tokens > limits.tokens_per_minute:
         return _refused(

@@ -104,12 +104,12 @@ class FileSigner:
         """Return the key that verifies."""
         return named(self._key, self._key.thumbprint())
 
-    async def sign(self, payload: bytes) -> str:
-        """Return a compact JWS."""
-        return await asyncio.to_thread(self._sign, payload)
+    async def sign(self, payload: bytes, *, kind: str = TYPE) -> str:
+        """Return a compact JWS; `kind` is its type, where it is no seal."""
+        return await asyncio.to_thread(self._sign, payload, kind)
 
-    def _sign(self, payload: bytes) -> str:
-        header = {"alg": ALGORITHM, "kid": self._key.thumbprint(), "typ": TYPE}
+    def _sign(self, payload: bytes, kind: str) -> str:
+        header = {"alg": ALGORITHM, "kid": self._key.thumbprint(), "typ": kind}
         return jws.serialize_compact(header, payload, self._key, algorithms=[ALGORITHM])
 
     async def public_keys(self) -> list[ECKey]:

@@ -41,6 +41,7 @@ class UsageTotals:
     tokens_this_minute: int
     tokens_today: int
     concurrent: int
+    requests_today: int
 
 
 @dataclass(frozen=True, slots=True)

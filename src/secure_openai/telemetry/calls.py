@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from opentelemetry.trace import Span, SpanKind
 
 from secure_openai.telemetry import metrics, names
-from secure_openai.telemetry.spans import Within, failed, tracer
+from secure_openai.telemetry.spans import Within, begun, failed
 from secure_openai.types import Attempt, Operation, Usage
 
 _OPERATIONS = {
@@ -39,10 +39,10 @@ class ModelCall:
             names.PROVIDER.name: provider,
             names.DEPLOYMENT.name: deployment,
         }
-        self._span = tracer.start_span(
+        self._span = begun(
             f"{name} {deployment}",
-            kind=SpanKind.CLIENT,
-            attributes={**self._attributes, names.STREAM.name: stream},
+            {**self._attributes, names.STREAM.name: stream},
+            SpanKind.CLIENT,
         )
         self._began = time.perf_counter()
         self._first: float | None = None

@@ -54,6 +54,24 @@ class Within:
             self.current.end()
 
 
+def begun(
+    name: str,
+    attributes: Mapping[str, str | bool] | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
+    *,
+    under: context.Context | None = None,
+) -> Span:
+    """Begin a span, under the current one or under a context that is given.
+
+    Under one that is not kept none is made: nobody would see it.
+    """
+    if under is None:
+        around = trace.get_current_span().get_span_context()
+        if around.is_valid and not around.trace_flags.sampled:
+            return trace.INVALID_SPAN
+    return tracer.start_span(name, context=under, kind=kind, attributes=attributes)
+
+
 def span(
     name: str,
     attributes: Mapping[str, str] | None = None,
@@ -61,8 +79,8 @@ def span(
     *,
     under: context.Context | None = None,
 ) -> Within:
-    """Begin a span, under the current one or under a context that is given."""
-    return Within(tracer.start_span(name, context=under, kind=kind, attributes=attributes))
+    """Begin a span that is current, and ends, with a block; see `begun`."""
+    return Within(begun(name, attributes, kind, under=under))
 
 
 def failed(current: Span, kind: str) -> None:

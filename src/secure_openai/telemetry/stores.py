@@ -41,6 +41,7 @@ class _Observed:
         found = getattr(self._observed_store, name)
         if inspect.iscoroutinefunction(found):
             found = _operation(found, name, self._observed_attributes)
+        if inspect.isroutine(found):
             # Found once: from here on it is an attribute like any other.
             self.__dict__[name] = found
         return found

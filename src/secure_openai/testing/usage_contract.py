@@ -17,6 +17,7 @@ BEN = PrincipalId("tenant", "ben")
 NOON = datetime(2030, 1, 2, 12, 0, 15, tzinfo=UTC)
 LIMITS = Limits(
     requests_per_minute=100,
+    requests_per_day=1_000,
     tokens_per_minute=1_000,
     tokens_per_day=5_000,
     prompt_tokens=500,
@@ -69,6 +70,7 @@ class UsageStoreContract:
         ("limit", "tokens", "reason", "retry_after"),
         [
             ({"requests_per_minute": 1}, 1, Reason.REQUESTS_PER_MINUTE, 45.0),
+            ({"requests_per_day": 1}, 1, Reason.REQUESTS_PER_DAY, 12 * 3600 - 15.0),
             ({"tokens_per_minute": 199}, 100, Reason.TOKENS_PER_MINUTE, 45.0),
             ({"tokens_per_day": 199}, 100, Reason.TOKENS_PER_DAY, 12 * 3600 - 15.0),
             ({"concurrent_streams": 1}, 1, Reason.CONCURRENT_STREAMS, 1.0),
@@ -101,6 +103,7 @@ class UsageStoreContract:
         ("limit", "reason"),
         [
             ({"requests_per_minute": 0}, Reason.REQUESTS_PER_MINUTE),
+            ({"requests_per_day": 0}, Reason.REQUESTS_PER_DAY),
             ({"concurrent_streams": 0}, Reason.CONCURRENT_STREAMS),
         ],
     )
@@ -116,6 +119,7 @@ class UsageStoreContract:
         ("limit", "allowed"),
         [
             ({"requests_per_minute": 7}, 7),
+            ({"requests_per_day": 6}, 6),
             ({"tokens_per_minute": 999}, 9),
             ({"tokens_per_day": 300}, 3),
             ({"concurrent_streams": 11, "tokens_per_minute": 50_000}, 11),
@@ -135,24 +139,24 @@ class UsageStoreContract:
         assert (len(granted), len(refused)) == (allowed, 200 - allowed)
         assert len({reservation.id for reservation in granted}) == allowed
         assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(
-            allowed, allowed * 100, allowed * 100, allowed
+            allowed, allowed * 100, allowed * 100, allowed, allowed
         )
 
     async def test_kept_apart(self, store: UsageStore) -> None:
         """One principal's use of one deployment is no other's."""
         await reserve(store)
 
-        assert await store.totals(BEN, "gpt", now=NOON) == UsageTotals(0, 0, 0, 0)
-        assert await store.totals(ANNA, "other", now=NOON) == UsageTotals(0, 0, 0, 0)
+        assert await store.totals(BEN, "gpt", now=NOON) == UsageTotals(0, 0, 0, 0, 0)
+        assert await store.totals(ANNA, "other", now=NOON) == UsageTotals(0, 0, 0, 0, 0)
 
     async def test_settle(self, store: UsageStore) -> None:
         """Settling puts what was used in the place of what was reserved."""
         reservation = await reserve(store, 500)
-        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 500, 500, 1)
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 500, 500, 1, 1)
 
         await store.settle(reservation, Usage(20, 30))
 
-        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 50, 50, 0)
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 50, 50, 0, 1)
 
     async def test_settle_twice(self, store: UsageStore) -> None:
         """Settling many times, also at once, charges once."""
@@ -160,27 +164,27 @@ class UsageStoreContract:
 
         await asyncio.gather(*(store.settle(reservation, Usage(20, 30)) for _ in range(20)))
 
-        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 50, 50, 0)
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 50, 50, 0, 1)
 
     async def test_settle_in_the_window_of_made(self, store: UsageStore) -> None:
         """What is settled in a later minute is charged to the minute of the reservation."""
         reservation = await reserve(store, 500, lifetime=600)
         later = NOON + timedelta(minutes=1)
 
-        assert await store.totals(ANNA, "gpt", now=later) == UsageTotals(0, 0, 500, 1)
+        assert await store.totals(ANNA, "gpt", now=later) == UsageTotals(0, 0, 500, 1, 1)
         await store.settle(reservation, Usage(20, 30))
-        assert await store.totals(ANNA, "gpt", now=later) == UsageTotals(0, 0, 50, 0)
-        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 50, 50, 0)
+        assert await store.totals(ANNA, "gpt", now=later) == UsageTotals(0, 0, 50, 0, 1)
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 50, 50, 0, 1)
 
     async def test_release(self, store: UsageStore) -> None:
         """Releasing gives the tokens back and not the request; releasing twice is no error."""
         reservation = await reserve(store, 500)
         await store.release(reservation)
         await store.release(reservation)
-        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 0, 0, 0)
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 0, 0, 0, 1)
 
         await store.settle(reservation, Usage(20, 30))
-        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 0, 0, 0)
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 0, 0, 0, 1)
 
     async def test_expired(self, store: UsageStore) -> None:
         """An expired reservation counts no more, and another takes its place."""
@@ -190,7 +194,7 @@ class UsageStoreContract:
 
         with pytest.raises(Refused):
             await reserve(store, 100, limits=one, now=at_end - timedelta(milliseconds=1))
-        assert await store.totals(ANNA, "gpt", now=at_end) == UsageTotals(1, 0, 0, 0)
+        assert await store.totals(ANNA, "gpt", now=at_end) == UsageTotals(1, 0, 0, 0, 1)
         await reserve(store, 100, limits=one, now=at_end)
 
     async def test_settle_after_expiry(self, store: UsageStore) -> None:
@@ -202,7 +206,7 @@ class UsageStoreContract:
         await store.settle(reservation, Usage(20, 30))
         await store.settle(reservation, Usage(20, 30))
 
-        assert await store.totals(ANNA, "gpt", now=later) == UsageTotals(2, 50, 50, 0)
+        assert await store.totals(ANNA, "gpt", now=later) == UsageTotals(2, 50, 50, 0, 2)
 
     async def test_renew(self, store: UsageStore) -> None:
         """A renewed reservation counts for longer; one that is gone does not come back."""
@@ -213,20 +217,44 @@ class UsageStoreContract:
             await store.renew(reservation, expires=NOON + timedelta(seconds=40))
 
         later = NOON + timedelta(seconds=30)
-        assert await store.totals(ANNA, "gpt", now=later) == UsageTotals(2, 100, 100, 1)
+        assert await store.totals(ANNA, "gpt", now=later) == UsageTotals(2, 100, 100, 1, 2)
 
     async def test_windows_turn(self, store: UsageStore) -> None:
         """A new UTC minute and a new UTC day begin at zero, whatever zone the clock shows."""
         await store.settle(await reserve(store, 500), Usage(20, 30))
         east = NOON.astimezone(timezone(timedelta(hours=14)))
 
-        assert await store.totals(ANNA, "gpt", now=east) == UsageTotals(1, 50, 50, 0)
+        assert await store.totals(ANNA, "gpt", now=east) == UsageTotals(1, 50, 50, 0, 1)
         assert await store.totals(ANNA, "gpt", now=NOON + timedelta(minutes=1)) == UsageTotals(
-            0, 0, 50, 0
+            0, 0, 50, 0, 1
         )
         assert await store.totals(ANNA, "gpt", now=NOON + timedelta(days=1)) == UsageTotals(
-            0, 0, 0, 0
+            0, 0, 0, 0, 0
         )
+
+    async def test_requests_of_a_day(self, store: UsageStore) -> None:
+        """A day's requests count from minute to minute, released ones too, until the day turns."""
+        limits = replace(LIMITS, requests_per_day=5)
+        for minute in range(5):
+            now = NOON + timedelta(minutes=minute)
+            one = await reserve(store, limits=limits, now=now)
+            await (store.release(one) if minute % 2 else store.settle(one, Usage(1, 2)))
+        now = NOON + timedelta(minutes=6)
+        with pytest.raises(Refused) as raised:
+            await reserve(store, limits=limits, now=now)
+        decision, standing = raised.value.decision, raised.value.decision.standing
+
+        assert (decision.reason, decision.retry_after) == (
+            Reason.REQUESTS_PER_DAY,
+            12 * 3600 - 6 * 60 - 15.0,
+        )
+        assert standing is not None
+        assert (standing.limit_requests, standing.remaining_requests) == (100, 0)
+        assert standing.reset_requests_seconds == decision.retry_after
+        assert standing.reset_tokens_seconds == 45.0
+        assert (await store.totals(ANNA, "gpt", now=now)).requests_today == 5
+        assert (await reserve(store, limits=limits, now=NOON + DAY)).standing is not None
+        assert (await store.totals(ANNA, "gpt", now=NOON + DAY)).requests_today == 1
 
     async def test_of(self, store: UsageStore) -> None:
         """What a principal used is told by day and deployment, prompts and answers apart."""

@@ -12,11 +12,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
+from secure_openai.edge.middleware.capacity import CapacityMiddleware
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
 from secure_openai.edge.middleware.hosts import HostsMiddleware
 from secure_openai.edge.middleware.limits import LimitsMiddleware
 from secure_openai.edge.middleware.origin import OriginMiddleware
 from secure_openai.edge.middleware.request_id import RequestIdMiddleware
+from secure_openai.streams import Drain
 
 ORIGIN = "http://localhost:8400"
 
@@ -231,6 +233,34 @@ async def test_a_client_that_leaves_while_sending_is_told_to_the_application() -
     assert [message["type"] for message in seen] == ["http.request", "http.disconnect"]
 
 
+async def test_half_of_a_large_body_is_none() -> None:
+    """Who leaves while sending what is read late is told to the application at once."""
+    size = 100_000
+    messages: list[Message] = [
+        {"type": "http.request", "body": b"x" * (size - 1), "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    seen: list[Message] = []
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        raise AssertionError
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert len(messages) == 2
+        seen.append(await receive())
+        seen.append(await receive())
+
+    headers = [(b"content-length", str(size).encode())]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
+    await LimitsMiddleware(app, body_bytes=size)(scope, receive, send)
+
+    assert [message["type"] for message in seen] == ["http.request", "http.disconnect"]
+    assert seen[0]["more_body"]
+
+
 async def test_ids_are_ours_and_differ() -> None:
     """Each request has an id of our making, in scope and header; a client's is not taken over."""
     async with client(Middleware(RequestIdMiddleware)) as http:
@@ -269,6 +299,7 @@ async def test_pages_are_fenced() -> None:
         lambda app: HostsMiddleware(app, hosts=frozenset()),
         lambda app: LimitsMiddleware(app, body_bytes=1),
         lambda app: OriginMiddleware(app, public_url=ORIGIN),
+        lambda app: CapacityMiddleware(app, drain=Drain(), most=0),
     ],
 )
 async def test_the_lifespan_passes_through(ring: Callable[..., object]) -> None:

@@ -100,14 +100,16 @@ SHOWN_HERE: list[dict[str, str]] = [
     {"redirect_uri": "http://localhost:1.evil.example/auth/callback"},
     {"redirect_uri": "http://127.0.0.1:5/"},
     {"client_id": COMMAND_LINE_CLIENT_ID},
-    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://127.0.0.1/"},
-    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://127.0.0.1:x/"},
-    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "https://127.0.0.1:5/"},
-    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://u@127.0.0.1:5/"},
-    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://127.0.0.1:5/x"},
-    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://127.0.0.1:5/?a"},
-    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://127.0.0.1:5/#a"},
+    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://localhost/"},
+    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://localhost:x/"},
+    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "https://localhost:5/"},
+    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://u@localhost:5/"},
+    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://localhost:5/x"},
+    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://localhost:5/?a"},
+    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://localhost:5/#a"},
     {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://10.0.0.1:5/"},
+    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://127.0.0.1:5/"},
+    {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://LOCALHOST:5/"},
 ]
 SENT_BACK: list[tuple[dict[str, str], str]] = [
     ({"response_type": "token"}, "unsupported_response_type"),
@@ -148,7 +150,7 @@ async def test_requests_that_break_a_rule_are_told_to_their_client(
 
 def test_the_command_line_may_use_any_port_of_loopback() -> None:
     """RFC 8252: the port is chosen when it is needed."""
-    asked = GOOD | {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://127.0.0.1:5/"}
+    asked = GOOD | {"client_id": COMMAND_LINE_CLIENT_ID, "redirect_uri": "http://localhost:5/"}
 
     assert check_authorize(asked, application_url=APPLICATION_URL).state == "s"
     with pytest.raises(AuthorizeError):

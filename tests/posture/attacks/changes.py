@@ -30,6 +30,7 @@ POLICY = 'module.model.azurerm_cognitive_account_rai_policy.this["main"]'
 OUTWARD = 'module.network[0].azurerm_network_security_group.this["applications"]'
 INWARD = 'module.network[0].azurerm_network_security_group.this["endpoints"]'
 APPLICATION = 'module.identity.azuread_application.this["production"]'
+COMMAND_LINE = "module.identity.azuread_application.command_line[0]"
 CREDENTIAL = 'module.identity.azuread_application_federated_identity_credential.this["production"]'
 
 
@@ -65,6 +66,16 @@ def absent(address: str, name: str) -> Change:
 
     def change(found: list[Entry]) -> None:
         at(found, address).pop(name)
+
+    return change
+
+
+def of_command_line(kind: str, **values: Any) -> Change:
+    """Add a resource that belongs to the command line's application."""
+
+    def change(found: list[Entry]) -> None:
+        application = at(found, COMMAND_LINE)["id"]
+        resource(kind, "x", id="x", application_id=application, **values)(found)
 
     return change
 

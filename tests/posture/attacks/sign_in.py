@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from tests.posture.attacks.changes import (
     APPLICATION,
+    COMMAND_LINE,
     FUNCTION,
     SOMEBODY,
     WEB,
     both,
+    of_command_line,
     resource,
 )
 from tests.posture.mutants import Change, added, put
@@ -45,6 +47,43 @@ SIGN_IN: dict[str, tuple[str, Change]] = {
         "SIGNIN-01",
         put(APPLICATION, "public_client", [{"redirect_uris": ["https://evil.example/native"]}]),
     ),
+    **{
+        f"a program's tokens for {name}": (
+            "SIGNIN-03",
+            put(COMMAND_LINE, "public_client", [{"redirect_uris": ["http://localhost", address]}]),
+        )
+        for name, address in {
+            "somebody": "https://evil.example/native",
+            "somebody in the clear": "http://evil.example",
+            "a path of this machine": "http://localhost/callback",
+            "a port of this machine": "http://localhost:8400",
+            "a name like this machine's": "http://localhost.evil.example",
+            "this machine as somebody": "http://localhost@evil.example",
+            "this machine by TLS": "https://localhost",
+            "this machine in capitals": "http://LOCALHOST",
+            "this machine by its number": "http://127.0.0.1",
+            "another machine by its number": "http://10.0.0.9",
+            "whoever registers a scheme": "myapp://auth",
+            "whoever reads the page": "https://login.microsoftonline.com/common/oauth2/nativeclient",
+            "a copied code": "urn:ietf:wg:oauth:2.0:oob",
+        }.items()
+    },
+    "a program's tokens from a page": ("SIGNIN-03", put(COMMAND_LINE, "web", [{"redirect_uris": ["https://evil.example/x"], "implicit_grant": []}])),
+    "a program with a password": (
+        "SIGNIN-03",
+        of_command_line("azuread_application_password"),
+    ),
+    "a program with a certificate": (
+        "SIGNIN-03",
+        of_command_line("azuread_application_certificate"),
+    ),
+    "a program that another system vouches for": (
+        "SIGNIN-03",
+        of_command_line("azuread_application_federated_identity_credential", issuer="https://token.actions.githubusercontent.com", subject="repo:evil/evil:ref:refs/heads/main", audiences=["api://AzureADTokenExchange"]),
+    ),
+    "a program with a right of its own": ("SIGNIN-03", put(COMMAND_LINE, "required_resource_access/0/resource_access/0/type", "Role")),
+    "a program that asks for people's mail": ("SIGNIN-03", put(COMMAND_LINE, "required_resource_access/0/resource_app_id", "00000003-0000-0000-c000-000000000000")),
+    "a program with roles": ("SIGNIN-03", put(COMMAND_LINE, "app_role", [{"value": "user", "allowed_member_types": ["User"]}])),
     "code from elsewhere": ("SIGNIN-04", put(WEB, "app_settings/PYTHONPATH", "/home/evil")),
     "a shell that reads a file first": ("SIGNIN-04", twice("BASH_ENV", "/home/evil.sh")),
     "a proxy in small letters": ("SIGNIN-04", twice("https_proxy", "10.0.0.9:3128")),

@@ -28,7 +28,7 @@ from secure_openai.errors import (
 )
 from secure_openai.store.cosmos import contention, holding
 from secure_openai.store.cosmos.container import ETAG, Operation, Replace, Upsert
-from secure_openai.store.cosmos.holding import Holding
+from secure_openai.store.cosmos.holding import LARGEST_BLOCK_REQUESTS, Holding
 from secure_openai.store.cosmos.ledger import CLOCK_SKEW, ledger_key
 from secure_openai.store.cosmos.usage import CosmosUsageStore
 from secure_openai.store.quota import Windows
@@ -39,6 +39,7 @@ ANNA = PrincipalId("tenant", "anna")
 START = datetime(2030, 1, 2, 23, 48, tzinfo=UTC)
 PLENTY = Limits(
     requests_per_minute=1_000,
+    requests_per_day=10_000,
     tokens_per_minute=100_000,
     tokens_per_day=1_000_000,
     prompt_tokens=500,
@@ -47,6 +48,7 @@ PLENTY = Limits(
 )
 SCARCE = (
     replace(PLENTY, requests_per_minute=10),
+    replace(PLENTY, requests_per_day=25),
     replace(PLENTY, tokens_per_minute=900),
     replace(PLENTY, tokens_per_day=2_500),
     replace(PLENTY, concurrent_streams=3),
@@ -328,6 +330,7 @@ class World:
         day = [fact for fact in self.facts if fact.windows.day == windows.day]
         for what, taken, limit in (
             ("requests a minute", len(minute) + 1, self.limits.requests_per_minute),
+            ("requests a day", len(day) + 1, self.limits.requests_per_day),
             (
                 "tokens a minute",
                 sum(fact.counts() for fact in minute) + reservation.tokens,
@@ -372,15 +375,21 @@ class World:
     def _compare(self) -> None:
         ledger = self.items.get(ledger_key("gpt"), {"leases": {}})
         kept: Counter[str] = Counter()
+        claimed: Counter[str] = Counter()
         for lease in ledger["leases"].values():
             for label, claim in lease["days"].items():
                 kept[label] += claim["settled"]
+                claimed[label] += claim["claimed_requests"]
         for label in {fact.windows.day for fact in self.facts}:
             facts = [fact for fact in self.facts if fact.windows.day == label]
             least = sum(fact.used or 0 for fact in facts if fact.durable)
             most = sum(fact.used or 0 for fact in facts)
             if not least <= kept[label] <= most:
                 self.wrong.append(f"{kept[label]} tokens are kept of {least} to {most}: {label}")
+            # An admission that nobody could be told of claims one as well.
+            idle = (LARGEST_BLOCK_REQUESTS + 1) * len(self._holders)
+            if not len(facts) <= claimed[label] <= len(facts) + idle:
+                self.wrong.append(f"{claimed[label]} requests count of {len(facts)}: {label}")
 
     async def _give_everything_out(self) -> None:
         """When every lease has ended, all that was not used can be had again, and no more."""
@@ -388,15 +397,21 @@ class World:
         fresh = self._instance()
         day = Windows.of(fresh.clock()).day
         ledger = self.items.get(ledger_key("gpt"), {"leases": {}})
-        used = sum(
-            lease["days"].get(day, {"settled": 0})["settled"] for lease in ledger["leases"].values()
-        )
+        days = [lease["days"][day] for lease in ledger["leases"].values() if day in lease["days"]]
+        used = sum(one["settled"] for one in days)
+        requests = sum(one["claimed_requests"] for one in days)
         counted = asyncio.ensure_future(fresh.store.totals(ANNA, "gpt", now=fresh.clock()))
         await self._drain()
-        if counted.result() != UsageTotals(0, 0, used, 0):
-            self.wrong.append(f"{used} tokens were used and this counts: {counted.result()}")
+        counts = counted.result()
+        made = sum(fact.windows.day == day for fact in self.facts)
+        if not (
+            made <= counts.requests_today <= requests
+            and counts == UsageTotals(0, 0, used, 0, counts.requests_today)
+        ):
+            self.wrong.append(f"{used} tokens were used and this counts: {counts}")
         left = min(self.limits.tokens_per_minute, self.limits.tokens_per_day - used)
-        for tokens, admitted in ((left + 1, 0), (left, 1)):
+        more = min(1, self.limits.requests_per_day - requests)
+        for tokens, admitted in ((left + 1, 0), (left, more)):
             before = len(self.facts)
             fresh.start(self._reserve(fresh, tokens))
             await self._drain()

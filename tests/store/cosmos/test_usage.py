@@ -80,10 +80,73 @@ async def test_instances_share(store: CosmosUsageStore, cosmos: CosmosDatabase) 
     assert 700 <= 50 * len(granted) <= 1_000
     for instance, reservation in granted:
         await instance.settle(reservation, Usage(20, 30))
+    for instance in (store, second):
+        await instance.aclose()
     third = another(cosmos)
     assert (await third.totals(ANNA, "gpt", now=NOON + timedelta(minutes=5))) == UsageTotals(
-        0, 0, 50 * len(granted), 0
+        0, 0, 50 * len(granted), 0, len(granted)
     )
+
+
+async def test_instances_share_the_requests_of_a_day(
+    store: CosmosUsageStore, cosmos: CosmosDatabase
+) -> None:
+    """Nobody gets past them in any minute; of one that died at most its block is lost for the day.
+
+    What an instance may have made of its block, only itself knows: it counts until the day turns.
+    """
+    limits = replace(LIMITS, requests_per_day=60)
+    made = 0
+    for number in range(8):
+        now = NOON + timedelta(minutes=5 * number)
+        # One dies each time, and another takes its place.
+        instances = (store, another(cosmos, now), another(cosmos, now))
+        for instance in instances * 4:
+            with suppress(Refused):
+                await instance.settle(
+                    await reserve(instance, 1, limits=limits, now=now), Usage(0, 1)
+                )
+                made += 1
+
+    assert 30 <= made <= 60
+    later = NOON + timedelta(hours=6)
+    counted = await another(cosmos, later).totals(ANNA, "gpt", now=later)
+    assert made <= counted.requests_today <= 60
+    tomorrow = NOON + timedelta(days=1)
+    await reserve(another(cosmos, tomorrow), 1, limits=limits, now=tomorrow)
+
+
+async def test_requests_that_an_instance_forgets_are_counted(
+    store: CosmosUsageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often a ledger is put out of mind and read again, none is lost and none made up."""
+    monkeypatch.setattr(usage, "MOST_HOLDINGS", 1)
+    limits = replace(LIMITS, requests_per_day=9)
+    for minute in range(9):
+        now = NOON + timedelta(minutes=minute)
+        one = await reserve(store, 1, limits=limits, now=now)
+        await (store.release(one) if minute % 3 == 1 else store.settle(one, Usage(0, 1)))
+        await store.settle(await reserve(store, 1, deployment="other", now=now), Usage(0, 1))
+
+    assert (await store.totals(ANNA, "gpt", now=now)).requests_today == 9
+    with pytest.raises(Refused):
+        await reserve(store, 1, limits=limits, now=now)
+
+
+async def test_a_program_before_claimed_no_requests(
+    store: CosmosUsageStore, cosmos: CosmosDatabase
+) -> None:
+    """A lease of a program that had no such limit counts with the requests that it says."""
+    second = another(cosmos)
+    await second.settle(await reserve(second, 1), Usage(0, 1))
+    ledger = await ledger_of(cosmos)
+    for lease in ledger["leases"].values():
+        del lease["days"]["2030-01-02"]["claimed_requests"]
+    await cosmos.container("usage").upsert(ledger)
+
+    with pytest.raises(Refused) as raised:
+        await reserve(store, 1, limits=replace(LIMITS, requests_per_day=1))
+    assert raised.value.decision.reason is Reason.REQUESTS_PER_DAY
 
 
 async def test_an_end_gives_the_block_back(store: CosmosUsageStore, cosmos: CosmosDatabase) -> None:
@@ -95,7 +158,7 @@ async def test_an_end_gives_the_block_back(store: CosmosUsageStore, cosmos: Cosm
     await second.aclose()
     third = another(cosmos)
 
-    assert await third.totals(ANNA, "gpt", now=NOON) == UsageTotals(2, 20, 20, 0)
+    assert await third.totals(ANNA, "gpt", now=NOON) == UsageTotals(2, 20, 20, 0, 2)
 
 
 async def test_anothers_block_is_waited_for(
@@ -137,7 +200,7 @@ async def test_anothers_reservation_is_unknown(
     await second.renew(reservation, expires=NOON + timedelta(hours=1))
     await store.settle(reservation, Usage(20, 30))
 
-    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 50, 50, 0)
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 50, 50, 0, 1)
 
 
 async def test_days_become_reports(store: CosmosUsageStore, cosmos: CosmosDatabase) -> None:
@@ -192,7 +255,7 @@ async def test_forgotten_and_erased(
 
     later = NOON + timedelta(minutes=1)
     await reserve(store, 100, now=later)
-    assert await store.totals(ANNA, "gpt", now=later) == UsageTotals(1, 100, 150, 1)
+    assert await store.totals(ANNA, "gpt", now=later) == UsageTotals(1, 100, 150, 1, 2)
     await store.settle(held, Usage(1, 1))
 
     for ledger in await cosmos.container("usage").query("SELECT * FROM c", {}, limit=10):
@@ -211,7 +274,7 @@ async def test_a_broken_connection(store: CosmosUsageStore, bridge: Bridge, faul
     bridge.fault = first(fault)
     await store.settle(reservation, Usage(20, 30))
 
-    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 50, 50, 0)
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 50, 50, 0, 1)
 
 
 async def test_settled_when_the_store_is_back(store: CosmosUsageStore, bridge: Bridge) -> None:
@@ -224,7 +287,7 @@ async def test_settled_when_the_store_is_back(store: CosmosUsageStore, bridge: B
 
     await store.settle(second_one, Usage(1, 2))
     await store.settle(first_one, Usage(20, 30))
-    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(2, 53, 53, 0)
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(2, 53, 53, 0, 2)
     assert (
         sum(
             lease["days"]["2030-01-02"]["settled"]
@@ -249,7 +312,7 @@ async def test_nobody_waits_for_ever(
 
     assert [type(result) for result in results] == [StoreError] * 3
     monkeypatch.undo()
-    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(0, 0, 0, 0)
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(0, 0, 0, 0, 0)
 
 
 async def test_a_late_answer_is_no_reservation(cosmos: CosmosDatabase) -> None:

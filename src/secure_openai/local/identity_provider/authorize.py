@@ -65,8 +65,9 @@ def check_authorize(query: Mapping[str, str], *, application_url: str) -> Author
 def _registered(client_id: str, redirect_uri: str, application_url: str) -> bool:
     """Return whether a client may be answered there.
 
-    The web application's address is compared whole. The command line's is on loopback with any
-    port (RFC 8252, 7.3).
+    The web application's address is compared whole. The command line's is `http://localhost` with
+    any port, as Entra ID has it (RFC 8252, 7.3; "Redirect URI (reply URL) restrictions and
+    limitations": localhost exceptions).
     """
     if client_id == WEB_CLIENT_ID:
         return redirect_uri == f"{application_url}/auth/callback"
@@ -77,7 +78,7 @@ def _registered(client_id: str, redirect_uri: str, application_url: str) -> bool
         return False
     return (
         parts.scheme == "http"
-        and parts.netloc == f"127.0.0.1:{parts.port}"
+        and parts.netloc == f"localhost:{parts.port}"
         and has_port
         and parts.path in {"", "/"}
         and not parts.query

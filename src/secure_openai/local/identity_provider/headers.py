@@ -16,7 +16,7 @@ class IssuerHeadersMiddleware:
         self.app = app
         policy = (
             "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; "
-            f"base-uri 'none'; form-action 'self' {application_url} http://127.0.0.1:*"
+            f"base-uri 'none'; form-action 'self' {application_url} http://localhost:*"
         )
         self._headers = [
             (b"content-security-policy", policy.encode()),

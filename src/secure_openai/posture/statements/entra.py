@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from secure_openai.posture.estate import Resource
+from secure_openai.posture.hcl import argument
 from secure_openai.posture.statements.statement import (
     Doubt,
     Finding,
     Note,
     Outcome,
+    Seen,
     Severity,
     Statement,
     held,
@@ -23,6 +26,15 @@ _DEPLOYING: Final = {
 """What whoever deploys Entra applications, or plans to, must hold: Application.ReadWrite.OwnedBy and
 Application.Read.All (Microsoft Graph permissions reference). Neither hands out a right."""
 
+_LOOPBACK: Final = "http://localhost"
+"""The one address that a program on somebody's own machine needs: Entra ID ignores its port, as RFC
+8252 asks ("Redirect URI (reply URL) restrictions and limitations": localhost exceptions)."""
+
+_SECRETS: Final = (
+    "azuread_application_certificate",
+    "azuread_application_federated_identity_credential",
+    "azuread_application_password",
+)
 _ASSIGNMENT: Final = "azuread_app_role_assignment"
 _PRE_AUTHORIZED: Final = "azuread_application_pre_authorized"
 
@@ -46,6 +58,7 @@ def _entra(topology: Topology) -> Iterator[Outcome]:
                     f"{uri} is no address of the estate",
                     "# https and the hostname only",
                 )
+        yield from _native(topology, one)
         for name in ("access_token_issuance_enabled", "id_token_issuance_enabled"):
             yield from held(one, f"web.0.implicit_grant.0.{name}", (False,), False)
         if one.blocks("app_role") or one.blocks("web"):
@@ -82,6 +95,46 @@ def _entra(topology: Topology) -> Iterator[Outcome]:
                 )
     yield from _assigned(topology)
     yield from _trusted(topology)
+
+
+def _native(topology: Topology, one: Resource) -> Iterator[Outcome]:
+    """Yield where a program on somebody's machine could be handed more than it may have."""
+    path = "public_client.0.redirect_uris"
+    for block in one.blocks("public_client"):
+        for uri in block.get("redirect_uris") or ():
+            if uri is None:
+                yield Doubt(one.address, "where programs are handed tokens is not known yet")
+            elif uri != _LOOPBACK:
+                says = f"whoever answers at {uri} is handed tokens"
+                yield Finding(one.address, path, says, argument(path, [_LOOPBACK]))
+            elif (why := _more_than_a_program(topology, one)) is not None:
+                says = f"any program of a machine is handed its tokens, and {why}"
+                yield Finding(one.address, path, says, "# remove the block public_client")
+            elif topology.estate.relations:
+                yield Seen(one.address, "a program on the machine that asked is handed its tokens")
+
+
+def _more_than_a_program(topology: Topology, one: Resource) -> str | None:
+    """Return what an application has that a public client may not have, or `None`."""
+    served = (*one.blocks("app_role"), *one.blocks("web"), *one.blocks("single_page_application"))
+    scopes = [
+        scope for api in one.blocks("api") for scope in api.get("oauth2_permission_scope") or ()
+    ]
+    if served or scopes:
+        return "it is more than a program"
+    if one.blocks("password") or any(
+        topology.estate.naming(kind, "application_id", one.id) for kind in _SECRETS
+    ):
+        return "it can prove itself by more than who signs in"
+    clients = {
+        other.values.get("client_id") for other in topology.estate.every("azuread_application")
+    }
+    for asked in one.blocks("required_resource_access"):
+        if any(right.get("type") != "Scope" for right in asked.get("resource_access") or ()):
+            return "it asks for rights of its own"
+        if topology.estate.relations and asked.get("resource_app_id") not in clients:
+            return "it asks for rights outside the estate"
+    return None
 
 
 def _assigned(topology: Topology) -> Iterator[Outcome]:
@@ -141,6 +194,6 @@ STATEMENTS: Final = (
         "Without assignment every guest of the tenant is a user.",
         ("MCSB IM-6", "MCSB PA-1"),
         _entra,
-        ("azuread_application", "azuread_service_principal", _ASSIGNMENT, _PRE_AUTHORIZED),
+        ("azuread_application", "azuread_service_principal", _ASSIGNMENT, _PRE_AUTHORIZED, *_SECRETS),
     ),
 )  # fmt: skip

@@ -79,15 +79,15 @@ class KeyVaultSigner:
         await self._client.close()
         await self._transport.aclose()
 
-    async def sign(self, payload: bytes) -> str:
-        """Return a compact JWS, signed in the vault and verified here."""
+    async def sign(self, payload: bytes, *, kind: str = TYPE) -> str:
+        """Return a compact JWS, signed in the vault and verified here; `kind` is its type."""
         with self._translated():
             async with asyncio.timeout(CALL_SECONDS):
                 bundle = await self._client.get_key(self._name, self._version)
                 key = self._public(bundle)
                 version = bundle.properties.version
                 client = self._client.get_cryptography_client(self._name, key_version=version)
-                header = {"alg": ALGORITHM, "kid": key.kid, "typ": TYPE}
+                header = {"alg": ALGORITHM, "kid": key.kid, "typ": kind}
                 signed = f"{_text(json.dumps(header).encode())}.{_text(payload)}"
                 digest = hashlib.sha256(signed.encode()).digest()
                 result = await client.sign(SignatureAlgorithm.es256, digest)

@@ -20,7 +20,7 @@ from secure_openai.store.cosmos.ledger import (
     claimed_by_others,
     lease_in,
 )
-from secure_openai.store.quota import Windows
+from secure_openai.store.quota import Windows, with_request
 from secure_openai.store.usage import Reservation, UsageTotals
 from secure_openai.types import JsonObject, Limits, PrincipalId, ReservationId, Usage
 
@@ -66,7 +66,10 @@ def block_of(limits: Limits, totals: UsageTotals, tokens: int) -> Block:
         limits.tokens_per_minute - totals.tokens_this_minute,
         limits.tokens_per_day - totals.tokens_today,
     )
-    requests = limits.requests_per_minute - totals.requests_this_minute
+    requests = min(
+        limits.requests_per_minute - totals.requests_this_minute,
+        limits.requests_per_day - totals.requests_today,
+    )
     streams = limits.concurrent_streams - totals.concurrent
     return Block(
         requests=max(0, min(requests // FRACTION, LARGEST_BLOCK_REQUESTS)),
@@ -83,6 +86,8 @@ class Holding:
         lock: Held by whoever reads and writes the ledger.
         changes: How many settlements there were.
         written: Up to which of them the ledger knows.
+        admitted: How many requests were admitted.
+        told: Up to which of them the ledger knows.
     """
 
     def __init__(self, principal: PrincipalId, deployment: str, instance: str) -> None:
@@ -92,6 +97,8 @@ class Holding:
         self.lock = asyncio.Lock()
         self.changes = 0
         self.written = 0
+        self.admitted = 0
+        self.told = 0
         self._instance = instance
         self._held: dict[ReservationId, Held] = {}
         self._requests: Counter[str] = Counter()
@@ -109,7 +116,8 @@ class Holding:
     @property
     def idle(self) -> bool:
         """Return whether nothing would be lost if this were forgotten."""
-        return not self._held and self.written == self.changes and not self.lock.locked()
+        told = self.written == self.changes and self.told == self.admitted
+        return told and not self._held and not self.lock.locked()
 
     def now(self, clock: datetime) -> datetime:
         """Return the later of a clock and the last instant that a request spoke of."""
@@ -119,7 +127,7 @@ class Holding:
         """Take the ledger as it was read or written.
 
         A holding that was forgotten and begins again goes on where its lease stands: what was
-        claimed of the minutes counts as used, since it may have been.
+        claimed of the minutes counts as used, since it may have been; of the days it had told all.
         """
         self.ledger = ledger
         lease = self.lease
@@ -144,6 +152,7 @@ class Holding:
             tokens_today=self._tokens[windows.day]
             + sum(one.reservation.tokens for one in alive if one.windows.day == windows.day),
             concurrent=len(alive),
+            requests_today=self._requests[windows.day],
         )
 
     def _alive(self, now: datetime) -> Iterator[Held]:
@@ -170,7 +179,9 @@ class Holding:
             and used.tokens_this_minute + tokens <= minute.tokens
             and used.tokens_today + tokens <= day.claimed
             and used.concurrent + 1 <= lease.streams
+            and used.requests_today + 1 <= day.claimed_requests
             and limits.requests_per_minute >= claimed_under.requests_per_minute
+            and limits.requests_per_day >= claimed_under.requests_per_day
             and limits.tokens_per_minute >= claimed_under.tokens_per_minute
             and limits.tokens_per_day >= claimed_under.tokens_per_day
             and limits.concurrent_streams >= claimed_under.concurrent_streams
@@ -180,12 +191,7 @@ class Holding:
         """Return a lease with room for one more request of `tokens`, and a block beside it."""
         used = self.used(now)
         others = claimed_by_others(self.ledger, self._instance, now)
-        after = UsageTotals(
-            used.requests_this_minute + 1 + others.requests_this_minute,
-            used.tokens_this_minute + tokens + others.tokens_this_minute,
-            used.tokens_today + tokens + others.tokens_today,
-            used.concurrent + 1 + others.concurrent,
-        )
+        after = with_request(sum_of(used, others), tokens)
         block = block_of(limits, after, tokens)
         return self._lease(
             now,
@@ -221,8 +227,12 @@ class Holding:
             most = block_of(self._limits, sum_of(used, others), tokens)
             minute, day = lease.minute(windows.minute), lease.day(windows.day)
             left = min(minute.tokens - used.tokens_this_minute, day.claimed - used.tokens_today)
+            requests = min(
+                minute.requests - used.requests_this_minute,
+                day.claimed_requests - used.requests_today,
+            )
             block = Block(
-                max(0, min(most.requests, minute.requests - used.requests_this_minute)),
+                max(0, min(most.requests, requests)),
                 max(0, min(most.tokens, left)),
                 max(0, min(most.streams, lease.streams - used.concurrent)),
             )
@@ -243,13 +253,17 @@ class Holding:
                 for one in alive
                 if label in {one.windows.minute, one.windows.day}
             ) + (block.tokens if current else 0)
+            requests = self._requests[label] + (block.requests if current else 0)
             if len(label) > len(windows.day):
-                requests = self._requests[label] + (block.requests if current else 0)
                 minutes[label] = MinuteClaim(requests, self._tokens[label] + reserved)
             else:
                 settled = self._tokens[label]
                 days[label] = DayClaim(
-                    settled, settled + reserved, self._requests[label], self._prompt[label]
+                    settled=settled,
+                    claimed=settled + reserved,
+                    requests=self._requests[label],
+                    prompt=self._prompt[label],
+                    claimed_requests=requests,
                 )
         return Lease(expires, len(alive) + block.streams, minutes, days)
 
@@ -269,6 +283,7 @@ class Holding:
         """Reserve what the lease covers."""
         windows = Windows.of(reservation.made)
         self._held[reservation.id] = Held(reservation, windows, reservation.expires)
+        self.admitted += 1
         for label in (windows.minute, windows.day):
             self._requests[label] += 1
 
@@ -308,4 +323,5 @@ def sum_of(one: UsageTotals, other: UsageTotals) -> UsageTotals:
         one.tokens_this_minute + other.tokens_this_minute,
         one.tokens_today + other.tokens_today,
         one.concurrent + other.concurrent,
+        one.requests_today + other.requests_today,
     )

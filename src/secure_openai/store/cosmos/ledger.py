@@ -2,7 +2,7 @@
 
 One item holds the leases of all instances, so that one conditional write of it decides. A lease
 says, in absolute numbers, what its instance claims: of a UTC minute its requests and tokens, of a
-UTC day its tokens, and how many requests may be under way. Whoever writes an absolute number twice
+UTC day the same, and how many requests may be under way. Whoever writes an absolute number twice
 has written it once.
 """
 
@@ -48,12 +48,16 @@ class DayClaim:
         claimed: Those, the ones reserved and the block: they count while the lease does.
         requests: How many were made, for reports.
         prompt: How many of the settled tokens were prompts, for reports.
+        claimed_requests: How many may have been made: those and the block. They count until the
+            day is over, whether the lease does or not, since what was made of the block is known
+            to its holder alone.
     """
 
     settled: int
     claimed: int
     requests: int
     prompt: int = 0
+    claimed_requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +132,16 @@ def _claimed(
     ledger: JsonObject | None, instance: str, now: datetime, *, certain: bool
 ) -> UsageTotals:
     windows = Windows.of(now)
-    requests = minute = day = streams = 0
+    requests = minute = day = streams = requests_of_day = 0
     for lease in _others(ledger, instance):
         counts = lease.counts_at(now) and not certain
         requests += lease.minute(windows.minute).requests
         minute += lease.minute(windows.minute).tokens
         claim = lease.day(windows.day)
         day += claim.claimed if counts else claim.settled
+        requests_of_day += claim.claimed_requests
         streams += lease.streams if counts else 0
-    return UsageTotals(requests, minute, day, streams)
+    return UsageTotals(requests, minute, day, streams, requests_of_day)
 
 
 def first_end_of_others(ledger: JsonObject | None, instance: str, now: datetime) -> float:
@@ -257,6 +262,7 @@ def _document(lease: Lease) -> JsonObject:
                 "claimed": claim.claimed,
                 "requests": claim.requests,
                 "prompt": claim.prompt,
+                "claimed_requests": claim.claimed_requests,
             }
             for label, claim in (lease.days or {}).items()
         },
@@ -276,8 +282,9 @@ def _lease_of(document: JsonObject) -> Lease:
                 claim["settled"],
                 claim["claimed"],
                 claim["requests"],
-                # A program before wrote none.
+                # A program before wrote neither.
                 claim.get("prompt", 0),
+                claim.get("claimed_requests", claim["requests"]),
             )
             for label, claim in document["days"].items()
         },

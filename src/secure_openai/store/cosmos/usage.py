@@ -13,7 +13,7 @@ other, each knowing all others.
 - *renew* prolongs the lease where it would end first. A reservation that has lapsed stays so: its
   tokens may be another's by now. Its answer is charged all the same when it is settled.
 - A lease that nobody prolongs ends. Its block and what was reserved under it count no more; what
-  was settled, and whatever was claimed of a minute, does.
+  was settled, whatever was claimed of a minute, and the requests claimed of a day, do.
 
 What always holds, as long as clocks differ by no more than `CLOCK_SKEW`:
 
@@ -26,7 +26,9 @@ What always holds, as long as clocks differ by no more than `CLOCK_SKEW`:
    absolute, and an instance writes only its own. The name of an instance is drawn when the store is
    opened and never again.
 3. *No more than the blocks of living leases lies idle.* A refusal is one that would stand if every
-   block were used; leases end `LEASE_SECONDS` after what was reserved under them.
+   block were used; leases end `LEASE_SECONDS` after what was reserved under them. Of a day's
+   requests, the block of an instance that writes no more (`LARGEST_BLOCK_REQUESTS` at most) is idle
+   until the day turns: how many of them it made, it alone knows.
 
 A request is charged to the UTC minute and day of `Reservation.made`, by the clock of whoever
 reserved; windows are told apart by name, so clocks that differ at the turn of a minute charge
@@ -292,7 +294,7 @@ class CosmosUsageStore:
         """
         ledger = holding.ledger
         assert ledger is not None  # noqa: S101 - whoever writes has read
-        change = holding.changes
+        change, admitted = holding.changes, holding.admitted
         item, days = with_lease(ledger, self._instance, lease, now)
         holding.ledger = None
         with contended(AlreadyStored, NotFound):
@@ -306,7 +308,7 @@ class CosmosUsageStore:
                     [Replace(item, ledger[ETAG]), *(Upsert(day) for day in days)],
                 )
         holding.learn(stored)
-        holding.written = change
+        holding.written, holding.told = change, admitted
 
     def _holding(self, principal: PrincipalId, deployment: str) -> Holding:
         key = (principal, deployment)

@@ -163,15 +163,14 @@ def head_of(connection: sqlite3.Connection) -> ChainHead:
 def _append(documents: Sequence[str], connection: sqlite3.Connection) -> None:
     # The head is read in the same transaction: another process may have appended meanwhile.
     head = head_of(connection)
-    sequence, previous = head.sequence, head.hash
-    for document in documents:
-        sequence += 1
+    rows, previous = [], head.hash
+    for sequence, document in enumerate(documents, head.sequence + 1):
         digest = record_hash(sequence, document, previous)
-        connection.execute(
-            "INSERT INTO audit (sequence, document, previous, hash) VALUES (?, ?, ?, ?)",
-            (sequence, document, previous, digest),
-        )
+        rows.append((sequence, document, previous, digest))
         previous = digest
+    connection.executemany(
+        "INSERT INTO audit (sequence, document, previous, hash) VALUES (?, ?, ?, ?)", rows
+    )
 
 
 def _note(note: SealNote, connection: sqlite3.Connection) -> None:

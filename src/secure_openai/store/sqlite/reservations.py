@@ -8,36 +8,36 @@ as its members one after the other would.
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from secure_openai.errors import StoreError
 from secure_openai.store.quota import Windows, refusal_of, standing_of, with_request
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.usage import Reservation, UsageTotals
+from secure_openai.streams import Within
 from secure_openai.types import Decision, Limits, PrincipalId, Usage
 
 GROUP = 256
-"""How many are written at once: well below the number of variables that SQLite takes."""
+"""How many are written at once."""
 
 DELAY_SECONDS = 0.02
 """How long what gives back may wait for company. What takes ends the wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taking:
+class Taking(NamedTuple):
     """A reservation to be decided."""
 
     reservation: Reservation
     limits: Limits
 
 
-@dataclass(frozen=True, slots=True)
-class Giving:
+class Giving(NamedTuple):
     """A reservation to be settled, or released where nothing was used."""
 
     reservation: Reservation
@@ -48,12 +48,9 @@ Change: TypeAlias = Taking | Giving
 Outcome: TypeAlias = Reservation | Decision | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     change: Change
-    future: asyncio.Future[Outcome] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    future: asyncio.Future[Outcome]
 
 
 class Reservations:
@@ -73,7 +70,7 @@ class Reservations:
         Raises:
             StoreError: The database cannot be written.
         """
-        waiting = _Waiting(change)
+        waiting = _Waiting(change, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         if isinstance(change, Taking):
             self._hurry.set()
@@ -85,7 +82,7 @@ class Reservations:
         while self._queue:
             if not self._hurry.is_set():
                 try:
-                    async with asyncio.timeout(DELAY_SECONDS):
+                    with Within(DELAY_SECONDS):
                         await self._hurry.wait()
                 except TimeoutError:
                     pass
@@ -129,11 +126,10 @@ def _give(connection: sqlite3.Connection, changes: Sequence[Giving]) -> None:
     if not changes:
         return
     asked = {one.reservation.id: one for one in changes}
-    marks = ", ".join("?" * len(asked))
     held = connection.execute(
-        f"SELECT id FROM reservation WHERE id IN ({marks})", tuple(asked)
+        "DELETE FROM reservation WHERE id IN (SELECT value FROM json_each(?)) RETURNING id",
+        (json.dumps(list(asked)),),
     ).fetchall()
-    connection.execute(f"DELETE FROM reservation WHERE id IN ({marks})", tuple(asked))
     windows: Counter[tuple[str, str, str]] = Counter()
     prompts: Counter[tuple[str, str, str]] = Counter()
     answers: Counter[tuple[str, str, str]] = Counter()
@@ -242,9 +238,11 @@ def totals_of(
         (windows.minute, windows.day, *key, now.timestamp()),
     ).fetchone()
     requests_this_minute, tokens_this_minute = counted.get(windows.minute, (0, 0))
+    requests_today, tokens_today = counted.get(windows.day, (0, 0))
     return UsageTotals(
         requests_this_minute=requests_this_minute,
         tokens_this_minute=tokens_this_minute + minute,
-        tokens_today=counted.get(windows.day, (0, 0))[1] + day,
+        tokens_today=tokens_today + day,
         concurrent=alive,
+        requests_today=requests_today,
     )

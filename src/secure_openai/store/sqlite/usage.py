@@ -37,7 +37,8 @@ class SqliteUsageStore:
         lifetime: float,
     ) -> Reservation:
         """Set quota aside, or refuse."""
-        await self._purge(now)
+        if self._purged != Windows.of(now).day:
+            await self._purge(now)
         reservation = Reservation(
             id=ReservationId(fresh_id()),
             principal=principal,
@@ -54,10 +55,7 @@ class SqliteUsageStore:
 
     async def _purge(self, now: datetime) -> None:
         """Drop what is too old, once in a day."""
-        day = Windows.of(now).day
-        if self._purged == day:
-            return
-        self._purged = day
+        self._purged = Windows.of(now).day
         yesterday = Windows.of(now - timedelta(days=1)).day
         oldest = Windows.of(now - timedelta(days=DAYS_KEPT)).day
 

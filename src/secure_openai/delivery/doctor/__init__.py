@@ -1,0 +1,1 @@
+"""What would stop an estate from being built, told before anything is."""
