@@ -59,6 +59,7 @@ bench: $(VENV)/.test $(VENV)/.emulators $(VENV)/checkov/.done ## Measure, and pr
 	@$(BIN)/python bench/laptop.py $(ARGS)
 	@$(BIN)/python bench/pool.py
 	@$(BIN)/python bench/hosted.py
+	@$(BIN)/python bench/conversations.py
 	@$(BIN)/python bench/telemetry.py
 	@$(BIN)/python bench/prove.py
 

@@ -48,6 +48,7 @@ largest_answer_tokens = 1_000
 concurrent_streams = 100
 """
 EMBEDDED = (
+    "ATTACHMENTS_CONTAINER",
     "BLOB_URL",
     "COSMOS_DATABASE",
     "COSMOS_URL",

@@ -22,6 +22,7 @@ locals {
         AzureWebJobsStorage__credential           = "managedidentity"
         SCM_DO_BUILD_DURING_DEPLOYMENT            = "false"
         SECURE_OPENAI_ALLOWED_HOSTS               = join(",", distinct([trimprefix(local.public_urls[slot], "https://"), local.web_hosts[slot]]))
+        SECURE_OPENAI_ATTACHMENTS_CONTAINER       = module.store.records.attachment_names[slot]
         SECURE_OPENAI_AUTHORITY                   = "${local.cloud.authority}/${local.entra.tenant_id}/v2.0"
         SECURE_OPENAI_BLOB_URL                    = module.store.records.url
         SECURE_OPENAI_CLIENT_ID                   = module.identity.client_ids[slot]

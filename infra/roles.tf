@@ -3,10 +3,11 @@
 locals {
   _scopes = {
     for slot in ["production", "staging"] : slot => {
-      application_insights = { "" = module.telemetry.application_insights_id }
-      cosmos_database      = { "" = "${module.store.cosmos.id}/dbs/${module.store.cosmos.databases[slot]}" }
-      exports_container    = { "" = module.store.records.exports[slot] }
-      host_storage         = { "" = module.store.host_storage.id }
+      application_insights  = { "" = module.telemetry.application_insights_id }
+      attachments_container = { "" = module.store.records.attachments[slot] }
+      cosmos_database       = { "" = "${module.store.cosmos.id}/dbs/${module.store.cosmos.databases[slot]}" }
+      exports_container     = { "" = module.store.records.exports[slot] }
+      host_storage          = { "" = module.store.host_storage.id }
       # Package storage is bootstrap's, and so are the rights to it.
       packages_container = {}
       model_account      = { for key, account in module.model.accounts : "-${key}" => account.id }

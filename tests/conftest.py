@@ -18,13 +18,18 @@ pytest.register_assert_rewrite(
             "conversations",
             "holds",
             "management",
+            "messages",
             "model",
             "notes",
+            "personal",
             "requests",
+            "search",
             "seals",
             "sessions",
+            "sightings",
             "signer",
             "slots",
+            "tallies",
             "usage",
         )
     )

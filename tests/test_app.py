@@ -203,7 +203,7 @@ async def test_a_full_disk_loses_no_question_silently(
 ) -> None:
     """What cannot be stored is a 507 before the model is asked, and quota is given back."""
 
-    async def full(*arguments: Any) -> Any:
+    async def full(*arguments: Any, **options: Any) -> Any:
         raise StorageFull
 
     async with world.client(**world.bearer("Uma")) as http:

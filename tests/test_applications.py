@@ -127,13 +127,13 @@ def make(folder: Path) -> Application:
     @application.get("/")
     @requires(*PEOPLE)
     async def home(request: Request) -> Response:
-        return application.page("home.html", answer="<b>")
+        return application.page(request, "home.html", answer="<b>")
 
     @application.post("/ask")
     @requires(*PEOPLE)
     async def asked(request: Request) -> Response:
         said = await ask(request, await text_of(request, "question"), instructions="Be brief.")
-        return application.page("home.html", answer=said.text)
+        return application.page(request, "home.html", answer=said.text)
 
     @application.get("/mine/{part}")
     @signed_in

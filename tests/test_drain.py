@@ -270,6 +270,36 @@ async def test_an_answer_to_a_page_is_kept_when_it_is_cut_off(
     assert "secure private keyless" in kept
 
 
+@pytest.mark.process
+async def test_an_answer_that_nobody_listens_to_is_kept_too(
+    tmp_path: Path, identity_folder: Path
+) -> None:
+    """A reader who left within the grace finds what had come, after the process has ended."""
+    async with serving(tmp_path, identity_folder, seconds=1) as running:
+        async with running.client() as http:
+            made = await http.post("/api/conversations", json={"title": "left"})
+            path = f"/api/conversations/{made.json()['id']}/messages"
+            asked = {"text": "stall 5", "deployment": "scripted"}
+            async with http.stream("POST", path, json=asked) as answer:
+                async for line in answer.aiter_lines():
+                    if line == "event: delta":
+                        break
+        running.process.send_signal(signal.SIGTERM)
+        records = await running.ended()
+        with sqlite3.connect(running.data / "secure-openai.db") as database:
+            kept = [
+                json.loads(document)
+                for (document,) in database.execute("SELECT document FROM message")
+            ]
+        database.close()
+    settled = [one["reason"] for one in records if one["action"] == "completion.settled"]
+
+    assert [one["status"] for one in kept] == ["complete", "interrupted"]
+    assert "secure private keyless" in kept[1]["text"]
+    assert settled == ["cut-off"]
+    assert running.reserved() == 0
+
+
 async def test_whoever_was_cancelled_stays_so() -> None:
     """A cut tells itself from a client that left; what was not begun does not begin."""
     drain, begun = Drain(), asyncio.Event()

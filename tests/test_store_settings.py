@@ -15,6 +15,7 @@ STORES = {
     "SECURE_OPENAI_BLOB_URL": "https://stx.blob.core.windows.net/",
     "SECURE_OPENAI_SEALS_CONTAINER": "seals-production",
     "SECURE_OPENAI_EXPORTS_CONTAINER": "exports-production",
+    "SECURE_OPENAI_ATTACHMENTS_CONTAINER": "attachments-production",
     "SECURE_OPENAI_SEAL_KEY_URL": "https://kv-x.vault.azure.net/keys/audit-seal-production",
 }
 GOVERNMENT = {
@@ -33,7 +34,7 @@ LOOPBACK = {
 
 @pytest.mark.parametrize("field", FEATURES)
 def test_what_is_missing_is_told_with_what_it_is_for(field: str) -> None:
-    """Data in Azure needs each of the six; without one the start stops and says why it matters."""
+    """Data in Azure needs each of them; without one the start stops and says why it matters."""
     name = f"SECURE_OPENAI_{field.upper()}"
     said = problems(AZURE | STORES | {name: ""})
 
@@ -73,6 +74,9 @@ def test_one_alone_asks_for_the_others() -> None:
         ({"SEALS_CONTAINER": "a--b"}, "SEALS_CONTAINER: a container's name has 3 to 63"),
         ({"EXPORTS_CONTAINER": "../x"}, "EXPORTS_CONTAINER: a container's name has 3 to 63"),
         ({"EXPORTS_CONTAINER": "seals-production"}, "EXPORTS_CONTAINER is the container of the se"),
+        ({"ATTACHMENTS_CONTAINER": "a/b"}, "ATTACHMENTS_CONTAINER: a container's name has 3 to 63"),
+        ({"ATTACHMENTS_CONTAINER": "seals-production"}, "ATTACHMENTS_CONTAINER is the container o"),
+        ({"ATTACHMENTS_CONTAINER": "exports-production"}, "the exports: what lies there is delet"),
     ],
 )
 def test_our_credential_goes_nowhere_else(change: dict[str, str], said: str) -> None:

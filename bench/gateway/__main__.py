@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--prompts", default=",".join(PROMPTS))
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--principals", type=int, default=100_000)
+    parser.add_argument("--unsent", action="store_true", help="also with nothing exported")
     given = parser.parse_args()
     if unknown := set(given.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}: write {', '.join(PARTS)}")
@@ -61,7 +62,10 @@ def main() -> None:
         folder = Path(made)
         if "rates" in parts or "first-byte" in parts:
             kinds = tuple(given.kinds.split(","))
-            with sides(folder, litellm=given.litellm, kinds=kinds) as (every, ingestion):
+            with sides(folder, litellm=given.litellm, kinds=kinds, unsent=given.unsent) as (
+                every,
+                ingestion,
+            ):
                 if "rates" in parts:
                     _rates(folder, every, given)
                 if "first-byte" in parts:

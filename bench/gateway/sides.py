@@ -74,13 +74,14 @@ class Side:
 
 @contextmanager
 def sides(
-    folder: Path, *, litellm: Path | None, kinds: tuple[str, ...]
+    folder: Path, *, litellm: Path | None, kinds: tuple[str, ...], unsent: bool = False
 ) -> Iterator[tuple[list[Side], Ingestion]]:
     """Start every side; yield them, and where the gateway's observations go.
 
     Args:
         folder: An empty one.
         kinds: Which answers to ask for.
+        unsent: Whether there is a gateway, too, that keeps its observations to itself.
         litellm: The environment in which LiteLLM's proxy is installed, if it is to be measured.
     """
     nothing = folder / "nobody"
@@ -111,6 +112,9 @@ def sides(
                 side,
                 replace(side, name="gateway, cold tokens", tokens=cold, connections=(MIDDLE,)),
             ]
+            if unsent:
+                alone = stack.enter_context(gateway(folder / f"unsent-{kind}", upstream, kind))
+                found.append(replace(alone, name="gateway, nothing sent", connections=(MIDDLE,)))
         if litellm is not None:
             made = stack.enter_context(_litellm(folder, litellm, upstream))
             found += [side for side in made if side.kind in kinds]

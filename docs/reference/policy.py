@@ -6,7 +6,8 @@ from importlib.resources import files
 
 from markdown import attributes, table
 
-from secure_openai.policy.document import LIMIT_FIELDS, RETENTION, ROLES, TABLES, Retention
+from secure_openai.policy.document import LIMIT_FIELDS, PRICES, RETENTION, ROLES, TABLES, Retention
+from secure_openai.policy.prices import PriceRule, PriceRules
 from secure_openai.types import Limits
 
 HEAD = """# Policy
@@ -21,6 +22,9 @@ every limit of a role is stated.
 def policy() -> str:
     """Return the page."""
     limits, kept = attributes(Limits), attributes(Retention)
+    priced = {"currency": attributes(PriceRules)["currency"]} | {
+        f"deployment.NAME.{name}": text for name, text in attributes(PriceRule).items()
+    }
     shipped = (files("secure_openai.policy") / "default.toml").read_text("utf-8")
     return HEAD + "\n".join(
         (
@@ -55,6 +59,11 @@ def policy() -> str:
             table(
                 ("key", "means"),
                 ((f"`{name}`", text.replace("`None`", "unset")) for name, text in kept.items()),
+            ),
+            f"\n## Keys of `[{PRICES}]`\n",
+            table(
+                ("key", "means"),
+                ((f"`{name}`", text.replace("`None`", "unset")) for name, text in priced.items()),
             ),
             f"\n## The one that ships\n\n```toml\n{shipped.rstrip()}\n```\n",
         )

@@ -11,7 +11,9 @@ create_app(settings)
   OriginMiddleware             a cookie alone proves nothing
   ShortcutMiddleware           the gateway's answers are found without the router
     SecuredRoute               who calls, and whether they may: declared beside every route
-      sign_in  pages  chat  my_data  gateway  administration  custody  deployments  health
+      gateway  conversations  messages  answers  attachments  me  my_data  notice  personal
+      feedback  quota  pages  sign_in  preferences  appearance  administration  custody
+      deployments  desk  health
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -27,22 +28,44 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
 
 from secure_openai.assembly import assemble
+from secure_openai.conversations.attachments import LARGEST_BYTES
 from secure_openai.edge import (
     administration,
-    chat,
+    answers,
+    appearance,
+    attachments,
+    conversations,
     custody,
     deployments,
+    feedback,
     gateway,
     health,
+    me,
+    messages,
     my_data,
+    my_data_page,
+    notice,
     pages,
+    personal,
+    preferences,
     problems,
+    quota,
     sign_in,
 )
 from secure_openai.edge.access import check_declared
+from secure_openai.edge.assets import STATIC_PATH, Assets
+from secure_openai.edge.desk import (
+    audit,
+    forms,
+    governance,
+    principals,
+    quotas,
+    refusals,
+    usage,
+)
+from secure_openai.edge.desk import pages as desk_pages
 from secure_openai.edge.middleware.capacity import CapacityMiddleware
 from secure_openai.edge.middleware.drain import DrainMiddleware
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
@@ -59,8 +82,6 @@ from secure_openai.observation import sending_observations
 from secure_openai.settings import Settings
 from secure_openai.streams import Drain
 
-STATIC_PATH = "/static"
-
 SILENT: TelemetryConfig = {
     "auto_configure": False,
     "logs": False,
@@ -76,14 +97,33 @@ place."""
 ROUTERS: Sequence[APIRouter] = (
     # The busiest first: a request is compared with one route after the other.
     gateway.router,
-    chat.router,
+    conversations.router,
+    messages.router,
+    answers.router,
+    me.router,
     my_data.router,
+    notice.router,
+    quota.router,
+    personal.router,
+    feedback.router,
+    attachments.router,
     pages.router,
-    pages.signed_out_router,
+    pages.entry_router,
     sign_in.router,
+    preferences.router,
+    appearance.router,
     administration.router,
     custody.router,
     deployments.router,
+    usage.router,
+    principals.router,
+    quotas.router,
+    refusals.router,
+    audit.router,
+    governance.router,
+    desk_pages.router,
+    forms.router,
+    my_data_page.router,
     health.router,
 )
 """The rooms of the framework's own application."""
@@ -120,7 +160,11 @@ def create_app(
             scheduled(assembly),
         ):
             app.state.assembly = assembly
-            yield
+            try:
+                yield
+            finally:
+                # Nobody can come back to listen.
+                assembly.answers.stop_all()
 
     app = FastAPI(
         title=title,
@@ -145,6 +189,7 @@ def create_app(
             Middleware(
                 LimitsMiddleware,
                 body_bytes=settings.body_limit_bytes,
+                larger={attachments.PATH: LARGEST_BYTES},
                 image_bytes=settings.image_body_limit_bytes,
                 at_once_bytes=settings.bodies_at_once_bytes,
             ),
@@ -162,8 +207,7 @@ def create_app(
     for router in routers:
         # Not include_router: it hides the routes from whoever checks what they declare.
         app.router.routes.extend(router.routes)
-    static = StaticFiles(directory=str(files("secure_openai.edge") / "static"))
-    app.mount(STATIC_PATH, static, name="static")
+    app.mount(STATIC_PATH, Assets(), name="static")
     check_declared(app, public_mounts=frozenset({STATIC_PATH}))
     return app
 

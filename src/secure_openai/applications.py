@@ -9,7 +9,7 @@
     async def answer(request: Request) -> Response:
         form = await request.form()
         said = await ask(request, str(form["question"]))
-        return application.page("home.html", answer=said.text)
+        return application.page(request, "home.html", answer=said.text)
 
 A route says who may call it, in one of three words: `requires(...)`, `signed_in` or `public`. One
 that does not stops the start, and so does a role that nobody can hold or an address that the
@@ -30,20 +30,31 @@ from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
-from secure_openai.app import STATIC_PATH, create_app
+from secure_openai.app import create_app
 from secure_openai.edge import (
     administration,
-    chat,
+    answers,
+    appearance,
+    attachments,
+    conversations,
     custody,
     deployments,
+    feedback,
     gateway,
     health,
+    me,
+    messages,
     my_data,
+    my_data_page,
+    notice,
     pages,
+    personal,
+    preferences,
+    presentation,
+    quota,
     sign_in,
 )
 from secure_openai.edge.access import (
@@ -56,8 +67,19 @@ from secure_openai.edge.access import (
     requires,
     signed_in,
 )
+from secure_openai.edge.assets import STATIC_PATH
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import Body, body_of
+from secure_openai.edge.desk import (
+    audit,
+    forms,
+    governance,
+    principals,
+    quotas,
+    refusals,
+    usage,
+)
+from secure_openai.edge.desk import pages as desk_pages
 from secure_openai.edge.event_stream import while_present
 from secure_openai.edge.openai_errors import PREFIX as OPENAI_PREFIX
 from secure_openai.edge.problems import request_id_of
@@ -115,7 +137,7 @@ class Room(enum.Enum):
     """Parts of the framework's own application that one's own may have beside its routes."""
 
     SIGN_IN = "sign_in"
-    """People sign in and out in a browser; errors are pages."""
+    """People sign in and out in a browser, and choose language and theme; errors are pages."""
 
     CHAT = "chat"
     """Conversations, their pages, and what a person may do with what is kept of him."""
@@ -130,11 +152,40 @@ class Room(enum.Enum):
 _ROUTERS: Final = MappingProxyType(
     {
         Room.GATEWAY: (gateway.router,),
-        Room.CHAT: (chat.router, my_data.router, pages.router),
-        Room.SIGN_IN: (sign_in.router, pages.signed_out_router),
-        Room.ADMINISTRATION: (administration.router, custody.router, deployments.router),
+        Room.CHAT: (
+            conversations.router,
+            messages.router,
+            answers.router,
+            my_data.router,
+            personal.router,
+            feedback.router,
+            attachments.router,
+            pages.router,
+            my_data_page.router,
+        ),
+        Room.SIGN_IN: (
+            pages.entry_router,
+            sign_in.router,
+            preferences.router,
+            appearance.router,
+        ),
+        Room.ADMINISTRATION: (
+            administration.router,
+            custody.router,
+            deployments.router,
+            usage.router,
+            principals.router,
+            quotas.router,
+            refusals.router,
+            audit.router,
+            governance.router,
+            desk_pages.router,
+            forms.router,
+        ),
     }
 )
+_ALWAYS: Final = (me.router, notice.router, quota.router, health.router)
+"""Who one is, what one accepts before first use, what one has left, and whether it works."""
 
 
 class Application:
@@ -143,7 +194,8 @@ class Application:
     Args:
         name: What it is called.
         pages: A folder of Jinja templates; they may extend the framework's `base.html`.
-        rooms: Which parts of the framework's own it has too; health always is one.
+        rooms: Which parts of the framework's own it has too. Health, and a person's own standing
+            under `/api/me`, are always there.
 
     Raises:
         ConfigurationError: The chat has no sign-in.
@@ -157,7 +209,7 @@ class Application:
         if Room.CHAT in self.rooms and Room.SIGN_IN not in self.rooms:
             raise ConfigurationError("The chat is for people: give the application Room.SIGN_IN.")
         self._router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
-        self._pages = None if pages is None else _templates(pages)
+        self._pages = None if pages is None else presentation.templates_in(pages)
 
     def get(self, path: str) -> Callable[[Endpoint], Endpoint]:
         """Serve GET at a path."""
@@ -186,15 +238,23 @@ class Application:
 
         return add
 
-    def page(self, template: str, /, *, status_code: int = 200, **values: object) -> Response:
-        """Return a page; every value is escaped, and one that the template misses is an error."""
+    def page(
+        self, request: Request, template: str, /, *, status_code: int = 200, **values: object
+    ) -> Response:
+        """Return a page in the reader's language and theme; every value is escaped.
+
+        It knows what the framework's own pages know (`edge/presentation.py`), `application`, and
+        the values; one that it misses is an error.
+        """
         if self._pages is None:
             raise ConfigurationError(
                 f"{self.name} has no pages: name their folder, as in "
                 'Application("…", pages=Path(__file__).parent / "pages").'
             )
-        text = self._pages.get_template(template).render(application=self, **values)
-        return HTMLResponse(text, status_code=status_code)
+        given = {"application": self, **values}
+        return presentation.page(
+            request, template, status_code=status_code, templates=self._pages, **given
+        )
 
     def create(self, settings: Settings, drain: Drain | None = None) -> FastAPI:
         """Return the ASGI application.
@@ -204,7 +264,7 @@ class Application:
                 hold, or takes an address of the framework's.
         """
         routers = [router for room in Room if room in self.rooms for router in _ROUTERS[room]]
-        problems = list(self._problems([health.router, *routers]))
+        problems = list(self._problems([*_ALWAYS, *routers]))
         if problems:
             raise ConfigurationError(*problems)
         return create_app(
@@ -212,7 +272,7 @@ class Application:
             drain,
             title=self.name,
             # Ours first: no pattern of another's can stand in front of sign-in or health.
-            routers=[*routers, health.router, self._router],
+            routers=[*routers, *_ALWAYS, self._router],
             errors_as_pages=Room.SIGN_IN in self.rooms,
         )
 
@@ -246,16 +306,6 @@ def _is_kept(path: str) -> bool:
 def _meets(route: APIRoute, method: str, path: str) -> bool:
     """Return whether a route of ours, which is looked at first, would answer another's address."""
     return method in (route.methods or ()) and route.path_regex.match(path) is not None
-
-
-def _templates(folder: Path) -> Environment:
-    return Environment(
-        loader=FileSystemLoader([folder, pages.TEMPLATES_FOLDER]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from secure_openai.acceptances import Acceptances
+from secure_openai.appearance import Appearance
 from secure_openai.conversations.answers import Answers
+from secure_openai.conversations.attachments import Attachments
+from secure_openai.conversations.composing import Composer
+from secure_openai.conversations.feedback import Feedbacks
+from secure_openai.conversations.texts import SavedTexts
 from secure_openai.credential_settings import CredentialSettings
 from secure_openai.deployments import Deployments
 from secure_openai.errors import StartError
@@ -33,6 +39,7 @@ from secure_openai.observation import PROVIDERS, gauged
 from secure_openai.outbound import Outbound
 from secure_openai.pipeline import Pipeline
 from secure_openai.policy.decision import Policy
+from secure_openai.presence import Presence
 from secure_openai.sessions import Sessions
 from secure_openai.settings import ModelSource, Settings
 from secure_openai.store.audit import AuditStore
@@ -40,13 +47,17 @@ from secure_openai.store.blobs import BlobStore
 from secure_openai.store.conversations import ConversationStore
 from secure_openai.store.holds import HoldStore
 from secure_openai.store.notes import NoteStore
+from secure_openai.store.personal import PersonalStore
 from secure_openai.store.requests import RequestStore
 from secure_openai.store.seals import Seals
+from secure_openai.store.sightings import SightingStore
 from secure_openai.store.signing import Signer
+from secure_openai.store.tallies import TallyStore
 from secure_openai.store.usage import UsageStore
 from secure_openai.stores import open_stores
 from secure_openai.streams import Background, Drain, running
 from secure_openai.types import Deployment, Parameters
+from secure_openai.verifications import Verifications
 
 if TYPE_CHECKING:
     from secure_openai.credential import Credential
@@ -60,20 +71,30 @@ class Assembly:
     outbound: Outbound
     credential: Credential | None
     policy: Policy
+    appearance: Appearance
     conversations: ConversationStore
     holds: HoldStore
     requests: RequestStore
     notes: NoteStore
+    personal: PersonalStore
+    texts: SavedTexts
+    acceptances: Acceptances
+    feedback: Feedbacks
+    attachments: Attachments
     exports: BlobStore
     usage: UsageStore
+    tallies: TallyStore
     audit: AuditStore
     seals: Seals
     signer: Signer
     model: Model
     tokens: TokenValidator
     sessions: Sessions
+    sightings: SightingStore
+    presence: Presence
     pipeline: Pipeline
     deployments: Deployments
+    verifications: Verifications
     answers: Answers
     background: Background
     drain: Drain
@@ -89,9 +110,11 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
 
     Raises:
         PolicyError: The policy file is not usable.
+        AppearanceError: The appearance file is not usable.
         StartError: The data folder or the CA bundle is not usable, or a client is not installed.
     """
     policy = Policy.load(settings.policy)
+    appearance = Appearance.load(settings.appearance)
     async with AsyncExitStack() as stack:
         outbound = Outbound.of(settings)
         http = await stack.enter_async_context(outbound.session())
@@ -129,6 +152,10 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             ssl_context=outbound.ssl_context,
         )
         stack.push_async_callback(authorization.aclose)
+        texts = SavedTexts(stores.personal)
+        attachments = Attachments(
+            stores.personal, stores.attachments, total_bytes=settings.attachments_total_bytes
+        )
         drain = Drain() if drain is None else drain
         background = Background()
         stack.push_async_callback(background.drain)
@@ -142,17 +169,38 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
         )
         stack.enter_context(running(pipeline.keep_reservations(), deployments.keep_quota()))
         stack.enter_context(gauged(stores.audit, model, deployments))
+        answers = Answers(
+            conversations=stores.conversations,
+            pipeline=pipeline,
+            composer=Composer(pipeline=pipeline, attachments=attachments, texts=texts),
+            attachments=attachments,
+            background=background,
+            drain=drain,
+            grace_seconds=settings.resume_grace_seconds,
+        )
+        stack.callback(answers.stop_all)
         yield Assembly(
             settings=settings,
             outbound=outbound,
             credential=credential,
             policy=policy,
+            appearance=appearance,
             conversations=stores.conversations,
             holds=stores.holds,
             requests=stores.requests,
             notes=stores.notes,
+            personal=stores.personal,
+            texts=texts,
+            acceptances=Acceptances(
+                stores.personal,
+                digest=appearance.notice_digest,
+                where=f"{settings.public_url}/notice",
+            ),
+            feedback=Feedbacks(stores.personal, stores.conversations),
+            attachments=attachments,
             exports=stores.exports,
             usage=stores.usage,
+            tallies=stores.tallies,
             audit=stores.audit,
             seals=stores.seals,
             signer=stores.signer,
@@ -167,11 +215,12 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
                 absolute=timedelta(hours=settings.session_absolute_hours),
                 roles_check=timedelta(minutes=settings.roles_check_minutes),
             ),
+            sightings=stores.sightings,
+            presence=Presence(stores.sightings, background),
             pipeline=pipeline,
             deployments=deployments,
-            answers=Answers(
-                conversations=stores.conversations, pipeline=pipeline, background=background
-            ),
+            verifications=Verifications(stores.audit, stores.seals, stores.signer, background),
+            answers=answers,
             background=background,
             drain=drain,
         )
@@ -269,6 +318,7 @@ def _deployments_of(settings: Settings) -> list[Deployment]:
             Parameters(
                 window_tokens=settings.model_window_tokens,
                 answer_tokens=settings.model_answer_tokens,
+                images=settings.model_images,
             ),
         )
         for name in settings.model_deployments

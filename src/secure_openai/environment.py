@@ -78,6 +78,12 @@ def policy_file(environment: Mapping[str, str] | None = None) -> Path | None:
     return Path(named) if named else None
 
 
+def appearance_file(environment: Mapping[str, str] | None = None) -> Path | None:
+    """Return the appearance file that the environment names, whatever else it lacks."""
+    named = _given(environment).get(f"{PREFIX}APPEARANCE", "").strip()
+    return Path(named) if named else None
+
+
 def model_accounts(environment: Mapping[str, str] | None = None) -> str:
     """Return the accounts that the environment names, as JSON; empty if it names none."""
     source = _given(environment)

@@ -4,6 +4,7 @@
     ├── ConfigurationError              the process does not start
     │   ├── SettingsError
     │   ├── PolicyError
+    │   ├── AppearanceError
     │   ├── StartError                  a taken port, a missing model, an unwritable folder
     │   ├── DeliveryError               what cannot be packaged, copied or deployed
     │   └── ProofError                  what cannot be read as an estate
@@ -12,7 +13,9 @@
     │   ├── NotFound                    404
     │   ├── MethodNotAllowed            405
     │   ├── RequestTimeout              408
+    │   ├── Conflict                    409  it cannot be done as things stand
     │   ├── LegalHold                   409  it is kept, whoever wants it gone
+    │   ├── LimitReached                409  one keeps as much as one may
     │   ├── PreconditionFailed          412
     │   ├── TooLarge                    413
     │   └── UnsupportedMediaType        415
@@ -20,7 +23,8 @@
     │   ├── Unauthenticated             401
     │   ├── SignInFailed                400
     │   ├── IdentityProviderUnavailable 503
-    │   └── Forbidden                   403
+    │   ├── Forbidden                   403
+    │   └── NoticeNotAccepted           403  a person who has to read something first
     ├── CredentialUnavailable           503  we cannot prove ourselves to Azure
     ├── Refused                         403, 413 or 429 by its decision
     ├── ModelError                      502
@@ -123,6 +127,10 @@ class PolicyError(ConfigurationError):
     """The policy file is not usable; each problem begins with its line number."""
 
 
+class AppearanceError(ConfigurationError):
+    """The appearance file is not usable; each problem begins with its line number."""
+
+
 class StartError(ConfigurationError):
     """Something that the process needs from the machine is not there."""
 
@@ -179,12 +187,28 @@ class RequestTimeout(RequestError):
     title = "The request took too long to arrive"
 
 
+class Conflict(RequestError):
+    """What was asked for does not go with what is kept as it stands."""
+
+    status = 409
+    slug = "conflict"
+    title = "It cannot be done as things stand"
+
+
 class LegalHold(RequestError):
     """An administrator's hold keeps what was to be deleted."""
 
     status = 409
     slug = "legal-hold"
     title = "A legal hold keeps this"
+
+
+class LimitReached(RequestError):
+    """Whoever asks keeps as much of this as anyone may."""
+
+    status = 409
+    slug = "limit-reached"
+    title = "There is no room for more of these"
 
 
 class PreconditionFailed(RequestError):
@@ -248,6 +272,14 @@ class Forbidden(IdentityError):
     status = 403
     slug = "forbidden"
     title = "Your roles do not allow this"
+
+
+class NoticeNotAccepted(IdentityError):
+    """A person has not accepted the notice that the organisation puts before first use."""
+
+    status = 403
+    slug = "notice-not-accepted"
+    title = "Accept the notice first"
 
 
 class CredentialUnavailable(SecureOpenAIError):

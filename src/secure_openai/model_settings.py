@@ -81,6 +81,8 @@ class ModelSettings(CredentialSettings):
         default=1024, ge=16, description="Largest answer that those deployments give."
     )
 
+    model_images: bool = Field(default=False, description="Whether those deployments read images.")
+
     @field_validator("model_deployments", mode="before")
     @classmethod
     def _split_deployments(cls, value: object) -> object:

@@ -29,7 +29,7 @@ from secure_openai.policy.decision import Admittance, Offer, Policy
 from secure_openai.policy.estimate import estimate_prompt_tokens
 from secure_openai.policy.fields import CheckedRequest, check_request
 from secure_openai.store.audit import AuditEvent, AuditStore
-from secure_openai.store.usage import Reservation, UsageStore
+from secure_openai.store.usage import Reservation, UsageStore, UsageTotals
 from secure_openai.streams import Background
 from secure_openai.telemetry import metrics, names
 from secure_openai.telemetry.spans import span
@@ -37,6 +37,7 @@ from secure_openai.types import (
     Clock,
     Deployment,
     JsonObject,
+    Limits,
     Operation,
     Principal,
     Reason,
@@ -113,6 +114,19 @@ class Pipeline:
             self._record_refusal(refusal, principal, None, request_id)
             raise
 
+    async def used(self, principal: Principal) -> Sequence[tuple[Deployment, Limits, UsageTotals]]:
+        """Return what the principal may use of each deployment, and what counts against it.
+
+        Raises:
+            StoreError: What was used cannot be read.
+        """
+        now = self._clock()
+        return [
+            (one, limits, await self._usage.totals(principal.id, one.name, now=now))
+            for one in self.deployments_for(principal)
+            if (limits := self._policy.limits_for(principal, one)) is not None
+        ]
+
     def allowance(self, principal: Principal, deployment: str, *, request_id: str) -> Admittance:
         """Return what policy allows the principal of a deployment, without reserving anything.
 
@@ -130,22 +144,38 @@ class Pipeline:
 
     @asynccontextmanager
     async def run(
-        self, principal: Principal, request: CheckedRequest, *, request_id: str
+        self,
+        principal: Principal,
+        request: CheckedRequest,
+        *,
+        request_id: str,
+        facts: JsonObject | None = None,
     ) -> AsyncIterator[Completion]:
         """Admit, hand out the completion, and settle however the block is left.
+
+        Args:
+            principal: Who asks.
+            request: What.
+            request_id: Of the request.
+            facts: What the audit is told of the request besides; never a text.
 
         Raises:
             Refused: Policy or quota refuses.
             AuditUnavailable: Nothing that must be audited may happen now.
         """
-        completion = await self.begin(principal, request, request_id=request_id)
+        completion = await self.begin(principal, request, request_id=request_id, facts=facts)
         try:
             yield completion
         finally:
             await self.end(completion)
 
     async def begin(
-        self, principal: Principal, request: CheckedRequest, *, request_id: str
+        self,
+        principal: Principal,
+        request: CheckedRequest,
+        *,
+        request_id: str,
+        facts: JsonObject | None = None,
     ) -> Completion:
         """Admit, and return the completion; whoever calls this calls `end`, whatever comes.
 
@@ -153,7 +183,7 @@ class Pipeline:
             Refused: Policy or quota refuses.
             AuditUnavailable: Nothing that must be audited may happen now.
         """
-        admission = await self.admit(principal, request, request_id=request_id)
+        admission = await self.admit(principal, request, request_id=request_id, facts=facts)
         return Completion(admission, self._model, provider=self._provider)
 
     async def end(self, completion: Completion) -> None:
@@ -169,7 +199,12 @@ class Pipeline:
         await asyncio.sleep(0)
 
     async def admit(
-        self, principal: Principal, request: CheckedRequest, *, request_id: str
+        self,
+        principal: Principal,
+        request: CheckedRequest,
+        *,
+        request_id: str,
+        facts: JsonObject | None = None,
     ) -> Admission:
         """Decide, reserve, and queue the audit record.
 
@@ -179,7 +214,9 @@ class Pipeline:
         """
         with span("admit") as current:
             try:
-                admission = await self._admit(principal, request, request_id=request_id)
+                admission = await self._admit(
+                    principal, request, request_id=request_id, facts=facts or {}
+                )
             except Refused as refusal:
                 known, reason = self._known(request.deployment), refusal.decision.reason
                 current.set_attributes(_told(principal, known, "refused", reason))
@@ -191,7 +228,12 @@ class Pipeline:
         return admission
 
     async def _admit(
-        self, principal: Principal, request: CheckedRequest, *, request_id: str
+        self,
+        principal: Principal,
+        request: CheckedRequest,
+        *,
+        request_id: str,
+        facts: JsonObject,
     ) -> Admission:
         self._audit.ensure_writable()
         prompt_tokens = estimate_prompt_tokens(request.body)
@@ -246,7 +288,7 @@ class Pipeline:
                 request_id,
                 decision="allowed",
                 reason=Reason.ADMITTED,
-                facts={"tokens_reserved": reservation.tokens},
+                facts={**facts, "tokens_reserved": reservation.tokens},
             )
         except SecureOpenAIError:
             await self._background.finish(self._usage.release(reservation))

@@ -219,6 +219,10 @@ class Sessions:
         """End every session of a principal at once; return how many there were."""
         return await self._store.revoke(principal)
 
+    async def drop(self, session: Session) -> None:
+        """End one session; ending one that has ended is no error."""
+        await self._store.delete(session.id_hash)
+
     async def of(self, principal: PrincipalId) -> Sequence[Session]:
         """Return a principal's sessions, oldest first."""
         return await self._store.of(principal)

@@ -83,6 +83,12 @@ class Settings(ModelSettings, StoreSettings):
         default=None, description="The policy file; the one that ships with the package unless set."
     )
 
+    appearance: Path | None = Field(
+        default=None,
+        description="The appearance file: name, logo, colours, welcome, notice, prompts and links; "
+        "everything looks as it ships unless set.",
+    )
+
     federation_audience: str = Field(
         default="",
         description="In Azure: audience of the assertion that the managed identity vouches with; "
@@ -108,6 +114,14 @@ class Settings(ModelSettings, StoreSettings):
         description="How long answers under way may go on after the process was asked to end; what "
         "comes meanwhile is refused with 503. Azure waits for WEBSITES_CONTAINER_STOP_TIME_LIMIT "
         "seconds (60 in the estate): leave it fifteen.",
+    )
+
+    resume_grace_seconds: float = Field(
+        default=15.0,
+        ge=0,
+        le=300,
+        description="How long an answer in the chat goes on while nobody listens: a connection "
+        "that comes back within it loses nothing. After it the answer ends, marked interrupted.",
     )
 
     requests_at_once: int = Field(
@@ -136,7 +150,7 @@ class Settings(ModelSettings, StoreSettings):
     def _split_names(cls, value: object) -> object:
         return split(value)
 
-    @field_validator("policy", mode="before")
+    @field_validator("policy", "appearance", mode="before")
     @classmethod
     def _no_path(cls, value: object) -> object:
         # An empty path would be the folder that we stand in.

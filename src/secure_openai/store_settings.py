@@ -16,12 +16,15 @@ from secure_openai.environment import is_loopback, variable_of
 FEATURES = {
     "cosmos_url": "conversations, quota, audit and sessions have no account to be kept in",
     "cosmos_database": "conversations, quota, audit and sessions have no database to be kept in",
-    "blob_url": "seals of the audit and exports have no storage account to be kept in",
+    "blob_url": "seals of the audit, exports and attachments have no storage account to be kept in",
     "seals_container": "seals of the audit have no container to be kept in",
     "exports_container": "exports have no container to be kept in",
+    "attachments_container": "what people attach to messages has no container to be kept in",
     "seal_key_url": "no key signs the audit's seals",
 }
 """What is kept in Azure needs all of these: what each is for, should it be missing."""
+
+CONTAINERS = ("seals_container", "exports_container", "attachments_container")
 
 CONTAINER = re.compile(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 """Source: Azure Storage, "Naming and referencing containers, blobs, and metadata"."""
@@ -43,13 +46,23 @@ class StoreSettings(CredentialSettings):
     )
     cosmos_database: str = Field(default="", description="In Azure: the slot's own database.")
     blob_url: str = Field(
-        default="", description="In Azure: address of the storage account of seals and exports."
+        default="",
+        description="In Azure: address of the storage account of seals, exports and attachments.",
     )
     seals_container: str = Field(
         default="", description="In Azure: the slot's own container of seals, which is immutable."
     )
     exports_container: str = Field(
         default="", description="In Azure: the slot's own container of exports."
+    )
+    attachments_container: str = Field(
+        default="",
+        description="In Azure: the slot's own container of what people attach to messages.",
+    )
+    attachments_total_bytes: int = Field(
+        default=200_000_000,
+        ge=1,
+        description="How much a person's attachments may take together; each has 2 MB at most.",
     )
     seal_key_url: str = Field(
         default="", description="In Azure: address of the key that signs the audit's seals."
@@ -76,17 +89,23 @@ class StoreSettings(CredentialSettings):
         yield from self._problem_of_address("cosmos_url", cloud.cosmos_domain)
         yield from self._problem_of_address("blob_url", cloud.blob_domain)
         yield from self._problem_of_address("seal_key_url", cloud.vault_domain, path=KEY_PATH)
-        for name in ("seals_container", "exports_container"):
+        for name in CONTAINERS:
             given = getattr(self, name)
             if given and not CONTAINER.fullmatch(given):
                 yield (
                     f"{variable_of(name)}: a container's name has 3 to 63 characters: lower-case "
                     "letters, digits and single hyphens between them"
                 )
-        if self.seals_container and self.seals_container == self.exports_container:
+        for name in CONTAINERS[1:]:
+            if self.seals_container and self.seals_container == getattr(self, name):
+                yield (
+                    f"{variable_of(name)} is the container of the seals: what lies there cannot be "
+                    "deleted, and this must be"
+                )
+        if self.exports_container and self.exports_container == self.attachments_container:
             yield (
-                f"{variable_of('exports_container')} is the container of the seals: what lies "
-                "there cannot be deleted, and exports must be"
+                f"{variable_of('attachments_container')} is the container of the exports: what "
+                "lies there is deleted after a day"
             )
 
     def _problem_of_address(

@@ -15,18 +15,24 @@ from secure_openai.store.conversations import ConversationStore
 from secure_openai.store.folder import FolderBlobs
 from secure_openai.store.holds import HoldStore
 from secure_openai.store.notes import NoteStore
+from secure_openai.store.personal import PersonalStore
 from secure_openai.store.requests import RequestStore
 from secure_openai.store.seals import LARGEST_BYTES, Seals
 from secure_openai.store.sessions import SessionStore
+from secure_openai.store.sightings import SightingStore
 from secure_openai.store.signing import FileSigner, Signer
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.holds import SqliteHoldStore
 from secure_openai.store.sqlite.notes import SqliteNoteStore
+from secure_openai.store.sqlite.personal import SqlitePersonalStore
 from secure_openai.store.sqlite.requests import SqliteRequestStore
 from secure_openai.store.sqlite.sessions import SqliteSessionStore
+from secure_openai.store.sqlite.sightings import SqliteSightingStore
+from secure_openai.store.sqlite.tallies import SqliteTallyStore
 from secure_openai.store.sqlite.usage import SqliteUsageStore
+from secure_openai.store.tallies import TallyStore
 from secure_openai.store.usage import UsageStore
 from secure_openai.telemetry.stores import observed
 
@@ -49,24 +55,32 @@ class Stores:
         holds: Whose data may not be deleted.
         requests: What people asked to have done with their data.
         notes: What jobs have done and need not do again.
+        personal: What people keep beside their conversations.
         usage: What counts against quota.
+        tallies: What the audit adds up to by day.
         audit: Who was let do what, and why not.
         sessions: Who is signed in.
+        sightings: Who was here.
         seals: The audit's seals, where nothing is written over.
         signer: What signs them.
         exports: What was put together for a person to fetch.
+        attachments: What people attach to messages.
     """
 
     conversations: ConversationStore
     holds: HoldStore
     requests: RequestStore
     notes: NoteStore
+    personal: PersonalStore
     usage: UsageStore
+    tallies: TallyStore
     audit: AuditStore
     sessions: SessionStore
+    sightings: SightingStore
     seals: Seals
     signer: Signer
     exports: BlobStore
+    attachments: BlobStore
 
 
 @asynccontextmanager
@@ -102,12 +116,16 @@ async def _of_a_folder(settings: Settings, stack: AsyncExitStack) -> Stores:
         holds=observed(SqliteHoldStore(database), system=SQLITE, collection="holds"),
         requests=observed(SqliteRequestStore(database), system=SQLITE, collection="requests"),
         notes=observed(SqliteNoteStore(database), system=SQLITE, collection="notes"),
+        personal=observed(SqlitePersonalStore(database), system=SQLITE, collection="personal"),
         usage=observed(SqliteUsageStore(database), system=SQLITE, collection="usage"),
+        tallies=observed(SqliteTallyStore(database), system=SQLITE, collection="tallies"),
         audit=observed(audit, system=SQLITE, collection="audit"),
         sessions=observed(SqliteSessionStore(database), system=SQLITE, collection="sessions"),
+        sightings=observed(SqliteSightingStore(database), system=SQLITE, collection="sightings"),
         seals=Seals.in_folder(settings.data / "seals"),
         signer=FileSigner.open(settings.data / "keys" / "seal.pem"),
         exports=FolderBlobs(settings.data / "exports"),
+        attachments=FolderBlobs(settings.data / "attachments"),
     )
 
 
@@ -122,8 +140,11 @@ async def _of_azure(
     from secure_openai.store.cosmos.database import CosmosDatabase  # noqa: PLC0415
     from secure_openai.store.cosmos.holds import CosmosHoldStore  # noqa: PLC0415
     from secure_openai.store.cosmos.notes import CosmosNoteStore  # noqa: PLC0415
+    from secure_openai.store.cosmos.personal import CosmosPersonalStore  # noqa: PLC0415
     from secure_openai.store.cosmos.requests import CosmosRequestStore  # noqa: PLC0415
     from secure_openai.store.cosmos.sessions import CosmosSessionStore  # noqa: PLC0415
+    from secure_openai.store.cosmos.sightings import CosmosSightingStore  # noqa: PLC0415
+    from secure_openai.store.cosmos.tallies import CosmosTallyStore  # noqa: PLC0415
     from secure_openai.store.cosmos.usage import CosmosUsageStore  # noqa: PLC0415
 
     def blobs(container: str, **bounds: int) -> AzureBlobs:
@@ -137,6 +158,7 @@ async def _of_azure(
     stack.push_async_callback(signer.aclose)
     seals = Seals(blobs(settings.seals_container, largest=LARGEST_BYTES))
     exports = blobs(settings.exports_container)
+    attachments = blobs(settings.attachments_container)
     database = CosmosDatabase(
         settings.cosmos_url, settings.cosmos_database, credential=credential, outbound=outbound
     )
@@ -153,10 +175,14 @@ async def _of_azure(
         holds=observed(CosmosHoldStore(database), system=COSMOS, collection="holds"),
         requests=observed(CosmosRequestStore(database), system=COSMOS, collection="requests"),
         notes=observed(CosmosNoteStore(database), system=COSMOS, collection="notes"),
+        personal=observed(CosmosPersonalStore(database), system=COSMOS, collection="personal"),
         usage=observed(usage, system=COSMOS, collection="usage"),
+        tallies=observed(CosmosTallyStore(database), system=COSMOS, collection="tallies"),
         audit=observed(audit, system=COSMOS, collection="audit"),
         sessions=observed(CosmosSessionStore(database), system=COSMOS, collection="sessions"),
+        sightings=observed(CosmosSightingStore(database), system=COSMOS, collection="sightings"),
         seals=seals,
         signer=signer,
         exports=exports,
+        attachments=attachments,
     )

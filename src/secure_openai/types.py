@@ -215,6 +215,7 @@ class Parameters:
         refused: Fields of a chat completion that the model does not accept.
         reasoning_effort: The accepted values of `reasoning_effort`; empty where it is refused.
         operations: What may be asked.
+        images: Whether it reads images.
     """
 
     window_tokens: int = 8192
@@ -224,6 +225,7 @@ class Parameters:
     refused: frozenset[str] = frozenset()
     reasoning_effort: tuple[str, ...] = ()
     operations: frozenset[Operation] = frozenset({Operation.CHAT_COMPLETIONS})
+    images: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +329,30 @@ class MessageStatus(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message; its bytes lie elsewhere.
+
+    Attributes:
+        id: Unguessable.
+        name: What its owner calls it: no path, for people to read.
+        type: Its media type, as its bytes say.
+        size: In bytes.
+        tokens: About how many it takes in a prompt.
+    """
+
+    id: str
+    name: str
+    type: str
+    size: int
+    tokens: int
+
+    @property
+    def is_image(self) -> bool:
+        """Return whether only a deployment that reads images can read it."""
+        return self.type.startswith("image/")
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation.
 
@@ -342,6 +368,10 @@ class Message:
         usage: Tokens of the answer, once settled.
         finish_reason: `stop`, `length`, `content_filter` … as the model said.
         note: One sentence for the reader: why it stopped, or what was left out of the window.
+        attachments: The files that were sent with it.
+        instruction: Of a question, the saved instruction that it was asked with, by its id.
+        parent: The message that it follows, of the same conversation; `None` for a first one.
+            Those that follow the same one are siblings, and each begins a branch.
         etag: Changes with every write.
     """
 
@@ -356,6 +386,9 @@ class Message:
     usage: Usage | None = None
     finish_reason: str | None = None
     note: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    instruction: str | None = None
+    parent: MessageId | None = None
     etag: str = ""
 
     def status_at(self, now: datetime) -> MessageStatus:
@@ -371,13 +404,22 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A titled sequence of messages that one principal owns."""
+    """A titled tree of messages that one principal owns.
+
+    Attributes:
+        titled: Whether somebody gave it its title; until then it titles itself.
+        pinned: Whether its owner keeps it at the top.
+        discarded: Since when it is deleted for its owner, who may have it back for a while.
+    """
 
     id: ConversationId
     owner: PrincipalId
     title: str
     created: datetime
     updated: datetime
+    titled: bool = True
+    pinned: bool = False
+    discarded: datetime | None = None
     etag: str = ""
 
 

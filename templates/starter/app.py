@@ -8,7 +8,6 @@ from secure_openai.applications import (
     Request,
     Response,
     ask,
-    principal_of,
     requires,
     text_of,
 )
@@ -20,7 +19,7 @@ application = Application("@TITLE@", pages=Path(__file__).parent / "pages")
 @requires(*PEOPLE)
 async def home(request: Request) -> Response:
     """Show the page; whoever is not signed in is sent to sign in first."""
-    return application.page("home.html", who=principal_of(request), question="", said=None)
+    return application.page(request, "home.html", question="", said=None)
 
 
 @application.post("/ask")
@@ -29,4 +28,4 @@ async def answer(request: Request) -> Response:
     """Ask the model; what policy or quota refuses is told, recorded, and never reaches it."""
     question = await text_of(request, "question")
     said = await ask(request, question, instructions="Answer in two sentences.")
-    return application.page("home.html", who=principal_of(request), question=question, said=said)
+    return application.page(request, "home.html", question=question, said=said)

@@ -53,9 +53,9 @@ async def test_conversations(stores: Stores, somebody: PrincipalId) -> None:
     with charged("a conversation, opened"):
         await kept.get(somebody, conversation.id)
         messages = (await kept.messages(somebody, conversation.id, limit=10)).items
-    renamed = await kept.rename(somebody, conversation.id, title="again", etag=listed[0].etag)
+    renamed = await kept.change(somebody, conversation.id, title="again", etag=listed[0].etag)
     with pytest.raises(PreconditionFailed):
-        await kept.rename(somebody, conversation.id, title="stale", etag=listed[0].etag)
+        await kept.change(somebody, conversation.id, title="stale", etag=listed[0].etag)
     with pytest.raises(NotFound):
         await kept.get(replace(somebody, oid="somebody-else"), conversation.id)
     with charged("a conversation, deleted"):

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
 
+from tests.browser.person import sign_in
+from tests.browser.wire import Wire, wired
 from tests.system import System, running
 
 CANDIDATES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -68,7 +70,56 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
     """A page; errors in scripts and violations of the content security policy fail the test."""
+    yield from watched(context.new_page())
+
+
+@pytest.fixture(scope="package")
+def uma(browser: Browser, system: System) -> StorageState:
+    """The cookies of a user who has signed in once."""
+    context = browser.new_context()
+    sign_in(context.new_page(), system, "Uma")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def chat(browser: Browser, system: System, uma: StorageState) -> Iterator[Page]:
+    """The first page of a user who is signed in, watched as `page` is."""
+    context = browser.new_context(
+        viewport={"width": 1200, "height": 800},
+        storage_state=uma,
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    context.set_default_timeout(10_000)
     opened = context.new_page()
+    opened.goto(system.url)
+    yield from watched(opened)
+    context.close()
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    """What can be cut between the browser of `wired_chat` and the application."""
+    with wired() as whole:
+        yield whole
+
+
+@pytest.fixture
+def wired_chat(browser: Browser, system: System, uma: StorageState, wire: Wire) -> Iterator[Page]:
+    """As `chat`, behind a wire that can be cut."""
+    context = browser.new_context(
+        storage_state=uma, proxy={"server": wire.address, "bypass": "<-loopback>"}
+    )
+    context.set_default_timeout(10_000)
+    opened = context.new_page()
+    opened.goto(system.url)
+    yield from watched(opened)
+    context.close()
+
+
+def watched(opened: Page) -> Iterator[Page]:
+    """Give a page away; afterwards, neither a script nor the policy may have complained."""
     faults: list[str] = []
     opened.on("pageerror", lambda error: faults.append(str(error)))
     opened.on(
@@ -79,3 +130,8 @@ def page(context: BrowserContext) -> Iterator[Page]:
     )
     yield opened
     assert faults == []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take `--renew-pictures`, which keeps what pages look like instead of comparing it."""
+    parser.addoption("--renew-pictures", action="store_true", help="keep new pictures of the pages")

@@ -7,23 +7,10 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.person import ask, sign_in
 from tests.system import System
 
 pytestmark = pytest.mark.browser
-
-
-def sign_in(page: Page, system: System, name: str) -> None:
-    """Go to the application and choose a demo principal at the issuer."""
-    page.goto(system.url)
-    page.wait_for_url(re.compile(re.escape(system.issuer)))
-    page.get_by_role("button", name=re.compile(name)).click()
-    page.wait_for_url(re.compile(re.escape(system.url)))
-
-
-def ask(page: Page, text: str) -> None:
-    """Write a message and send it."""
-    page.get_by_label("Message").fill(text)
-    page.get_by_role("button", name="Send").click()
 
 
 def test_a_user_signs_in_chats_reloads_and_signs_out(page: Page, system: System) -> None:
@@ -41,6 +28,7 @@ def test_a_user_signs_in_chats_reloads_and_signs_out(page: Page, system: System)
     expect(page.locator(".message.assistant .text")).to_have_text(re.compile(re.escape(text[:20])))
 
     address = page.url
+    page.locator(".account").click()
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(f"{system.url}/signed-out")
     page.goto(address)

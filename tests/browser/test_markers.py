@@ -117,6 +117,7 @@ def use(page: Page, observed: Observed) -> list[str]:
     secrets.append(by_gateway(observed))
     page.goto(estate.url)
     expect(page.get_by_role("link", name=re.compile(PROMPT)).first).to_be_visible()
+    page.locator(".account").click()
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(f"{estate.url}/signed-out")
     return secrets

@@ -145,4 +145,7 @@ async def test_an_error_of_the_source_is_raised() -> None:
 
 def test_an_event_is_one_line_of_json() -> None:
     """Line breaks in text cannot end an event early."""
-    assert event("delta", {"text": "a\n\nb\u2028é"}).decode().count("\n") == 3
+    told = event("delta", {"text": "a\n\nb\u2028é"}, number=7).decode()
+
+    assert told.count("\n") == 4
+    assert told.endswith("\nid: 7\n\n")

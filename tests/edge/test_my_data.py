@@ -215,7 +215,7 @@ async def test_administrators_hold_and_erase(world: World) -> None:
         assert await run(world) == {"erased": 1}
         (request,) = (await ada.get(path_of(world, "Uma", "requests"))).json()["items"]
         assert request["by"].endswith(named("Ada").oid)
-        for foreign in ("x/hold", "a.b/hold"):
+        for foreign in ("x/x/hold", "a.b/x/hold", f"{world.settings.tenant_id}/a.b/hold"):
             problem(await ada.put(f"/api/admin/principals/{foreign}", json={"reference": "A"}), 404)
     events = [one for one in await world.events() if one.action in {"hold.placed", "hold.lifted"}]
     assert [(one.action, (one.facts or {}).get("conversation")) for one in events] == [

@@ -138,6 +138,7 @@ class Estate:
             for turn, host in enumerate(MODELS)
         }
         ours = {
+            "ATTACHMENTS_CONTAINER": f"attachments-{self.slot}",
             "AUTHORITY": self.provider.issuer,
             "BLOB_URL": f"https://{STORAGE}/",
             "CA_BUNDLE": str(self.tls.ca),
@@ -219,7 +220,7 @@ async def running_estate(servers: Servers, slot: str) -> AsyncIterator[Estate]:
         )
         await stack.enter_async_context(served(provider.app(), issuer, tls=servers.tls))
         await stack.enter_async_context(served(identity.app(), endpoint))
-        for kind in ("seals", "exports"):
+        for kind in ("attachments", "exports", "seals"):
             await _make_container(network, servers.tls, f"{kind}-{slot}")
         cosmos.calls.clear()
         yield Estate(

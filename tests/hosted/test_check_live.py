@@ -173,6 +173,8 @@ async def test_storage_says_who_refuses(estate: Estate, code: str, said: str) ->
         "seals",
         "exports",
         "exports, to write",
+        "attachments",
+        "attachments, to write",
     ]
 
 

@@ -284,7 +284,8 @@ def test_each_slot_names_its_own_containers(private: Estate) -> None:
             given = private.at(f"module.app.azurerm_{name}").values["app_settings"]
             assert given["SECURE_OPENAI_SEALS_CONTAINER"] == f"seals-{slot}"
             assert given["SECURE_OPENAI_EXPORTS_CONTAINER"] == f"exports-{slot}"
-            assert {f"seals-{slot}", f"exports-{slot}"} <= there
+            assert given["SECURE_OPENAI_ATTACHMENTS_CONTAINER"] == f"attachments-{slot}"
+            assert {f"seals-{slot}", f"exports-{slot}", f"attachments-{slot}"} <= there
 
 
 def test_containers_are_the_tables(estate: Estate) -> None:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from secure_openai.conversations.attachments import Attachments
 from secure_openai.jobs.erasure import Erasures
 from secure_openai.jobs.export import Exports
 from secure_openai.jobs.requests import attend
@@ -45,7 +46,10 @@ class Attending:
         return Exports(
             conversations=self.kept.conversations,
             sessions=self._sessions,
+            sightings=self.kept.sightings,
             usage=self.kept.usage,
+            personal=self.kept.personal,
+            attachments=self.attachments,
             audit=self.kept.audit,
             requests=self.kept.requests,
             blobs=self.blobs,
@@ -60,12 +64,21 @@ class Attending:
             conversations=self.kept.conversations,
             holds=self.kept.holds,
             sessions=self._sessions,
+            sightings=self.kept.sightings,
             usage=self.kept.usage,
+            personal=self.kept.personal,
+            attachments=self.attachments,
             audit=self.kept.audit,
             requests=self.kept.requests,
             blobs=self.blobs,
             clock=self.now,
         )
+
+    @property
+    def attachments(self) -> Attachments:
+        """Return the attachments, which lie beside the exports."""
+        beside = FolderBlobs(self.blobs.folder.with_name("attachments"))
+        return Attachments(self.kept.personal, beside, total_bytes=10**9, clock=self.now)
 
     @property
     def _sessions(self) -> Sessions:

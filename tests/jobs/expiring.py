@@ -17,7 +17,7 @@ from tests.jobs.processes import tell_deletions
 
 
 async def none() -> int:
-    """Drop no session."""
+    """Drop nothing."""
     return 0
 
 
@@ -29,6 +29,7 @@ async def main(kind: str, place: str, name: str, days: int) -> None:
         await expire(
             kept.conversations,
             kept.audit,
+            none,
             none,
             days=days,
             clock=lambda: utc_now() + timedelta(days=days + 1),

@@ -13,18 +13,24 @@ from secure_openai.store.cosmos.audit import CosmosAuditStore
 from secure_openai.store.cosmos.conversations import CosmosConversationStore
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.cosmos.holds import CosmosHoldStore
+from secure_openai.store.cosmos.personal import CosmosPersonalStore
 from secure_openai.store.cosmos.requests import CosmosRequestStore
 from secure_openai.store.cosmos.sessions import CosmosSessionStore
+from secure_openai.store.cosmos.sightings import CosmosSightingStore
 from secure_openai.store.cosmos.usage import CosmosUsageStore
 from secure_openai.store.holds import HoldStore
+from secure_openai.store.personal import PersonalStore
 from secure_openai.store.requests import RequestStore
 from secure_openai.store.sessions import SessionStore
+from secure_openai.store.sightings import SightingStore
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.holds import SqliteHoldStore
+from secure_openai.store.sqlite.personal import SqlitePersonalStore
 from secure_openai.store.sqlite.requests import SqliteRequestStore
 from secure_openai.store.sqlite.sessions import SqliteSessionStore
+from secure_openai.store.sqlite.sightings import SqliteSightingStore
 from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.usage import UsageStore
 from tests.cosmosdb.estate import FixedCredential
@@ -42,8 +48,10 @@ class Kept:
     conversations: ConversationStore
     holds: HoldStore
     sessions: SessionStore
+    sightings: SightingStore
     usage: UsageStore
     requests: RequestStore
+    personal: PersonalStore
     audit: AuditStore
 
     async def events(self, action: str) -> list[AuditEvent]:
@@ -72,8 +80,10 @@ async def opened_sqlite(path: Path) -> AsyncIterator[Kept]:
             SqliteConversationStore(database),
             SqliteHoldStore(database),
             SqliteSessionStore(database),
+            SqliteSightingStore(database),
             SqliteUsageStore(database),
             SqliteRequestStore(database),
+            SqlitePersonalStore(database),
             audit,
         )
     finally:
@@ -92,8 +102,10 @@ async def opened_cosmos(url: str, name: str) -> AsyncIterator[Kept]:
             CosmosConversationStore(database),
             CosmosHoldStore(database),
             CosmosSessionStore(database),
+            CosmosSightingStore(database),
             CosmosUsageStore(database),
             CosmosRequestStore(database),
+            CosmosPersonalStore(database),
             audit,
         )
     finally:

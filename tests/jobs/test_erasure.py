@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from dataclasses import replace
 from datetime import UTC, timedelta
@@ -11,17 +12,19 @@ from typing import Any
 
 import pytest
 
+from secure_openai.conversations.files import File
 from secure_openai.errors import AuditUnavailable, NotFound, StoreError
 from secure_openai.jobs import export as export_job
 from secure_openai.store.audit import AuditEvent
+from secure_openai.store.blobs import folder_of
 from secure_openai.store.folder import FolderBlobs
 from secure_openai.store.holds import KEPT
+from secure_openai.store.personal import PersonalItem, PersonalKind, every_item
 from secure_openai.store.requests import (
     DataRequest,
     RequestKind,
     RequestState,
     export_name,
-    exports_of,
 )
 from secure_openai.store.verification import verify
 from secure_openai.testing.audit_contract import no_seals
@@ -66,6 +69,31 @@ async def fill(kept: Kept, *, conversations: int = 3) -> None:
     await kept.sessions.put(session("his", principal=BEN_SIGNED_IN))
     await kept.usage.roll_up(now=utc_now())
     await kept.audit.flush()
+
+
+async def keep(kept: Kept, job: Attending) -> None:
+    """Keep something of every kind beside the conversations, marked, of Anna and of Ben."""
+    for owner in (ANNA, BEN):
+        now = utc_now()
+        (conversation, *_) = (await kept.conversations.list(owner)).items
+        for kind in {*PersonalKind} - {PersonalKind.ATTACHMENT}:
+            goes_with = conversation.id if kind is PersonalKind.FEEDBACK else None
+            item = PersonalItem(owner, kind, "one", {"text": MARKER}, now, now, goes_with)
+            await kept.personal.add(item)
+        for name in ("sent", "waiting"):
+            file = File(f"{MARKER} {name}", "text/plain", MARKER.encode(), 64)
+            attachment = await job.attachments.add(owner, file)
+            if name == "sent":
+                await job.attachments.bind(owner, [attachment.id], conversation.id)
+
+
+async def beside(kept: Kept, job: Attending, principal: PrincipalId = ANNA) -> list[int]:
+    """Return how many items there are beside conversations, and how many files."""
+    items = [
+        item for kind in PersonalKind async for item in every_item(kept.personal, principal, kind)
+    ]
+    stored = job.attachments._blobs
+    return [len(items), len([one async for one in stored.list(folder_of(principal))])]
 
 
 async def ask(
@@ -114,6 +142,7 @@ async def test_what_cannot_be_recorded_is_not_done(
 async def test_legal_hold_stops_an_erasure(kept: Kept, job: Attending) -> None:
     """A hold of everything or of one conversation stops an erasure whole, and says why."""
     await fill(kept)
+    await keep(kept, job)
     request = await ask(kept, RequestKind.ERASURE, by=ADA)
     (first, *_) = (await kept.conversations.list(ANNA)).items
     for held in (None, first.id):
@@ -124,16 +153,19 @@ async def test_legal_hold_stops_an_erasure(kept: Kept, job: Attending) -> None:
         stands = await kept.requests.get(ANNA, request.id)
         assert (stands.state, stands.reason) == (RequestState.HELD, KEPT)
         assert await remains(kept) == [3, 1, 1]
+        assert await beside(kept, job) == [6, 2]
         if held is None:
             await kept.holds.place(hold_on(conversation=first.id))
             await kept.holds.lift(ANNA, None)
     (event,) = await kept.events("erasure.held")
     assert (event.decision, event.reason, event.principal) == ("refused", "legal-hold", None)
-    assert event.facts == {"of": ANNA.key, "by": ADA.key, "request": request.id}
+    assert event.subject == ANNA.key
+    assert event.facts == {"by": ADA.key, "request": request.id}
 
     await kept.holds.lift(ANNA, first.id)
     assert await job.run() == {"erased": 1}
     assert await remains(kept) == [0, 0, 1]
+    assert await beside(kept, job) == [0, 0]
 
 
 async def test_a_hold_placed_while_it_erases(
@@ -157,6 +189,7 @@ async def test_a_hold_placed_while_it_erases(
 async def test_export(kept: Kept, job: Attending) -> None:
     """An export holds everything of its person and nothing of another, and opens nothing."""
     await fill(kept)
+    await keep(kept, job)
     request = await ask(kept, RequestKind.EXPORT)
 
     assert await job.run() == {"exported": 1}
@@ -170,6 +203,12 @@ async def test_export(kept: Kept, job: Attending) -> None:
     for conversation in document["conversations"]:
         texts = [message["text"] for message in conversation["messages"]]
         assert texts == [f"{MARKER} {text}" for text in "abc"]
+    for kind in ("instructions", "prompts", "feedback", "acceptances"):
+        assert [one["text"] for one in document[kind]] == [MARKER]
+    assert sorted(
+        (one["name"], base64.b64decode(one["base64"]), one["bytes"])
+        for one in document["attachments"]
+    ) == [(f"{MARKER} {name}", MARKER.encode(), len(MARKER)) for name in ("sent", "waiting")]
     (signed_in,) = document["sessions"]
     assert (signed_in["name"], signed_in["roles"]) == (MARKER, ["user"])
     (day,) = document["usage"]
@@ -187,7 +226,7 @@ async def test_export(kept: Kept, job: Attending) -> None:
     assert stands.expires == stands.changed + timedelta(days=DAYS)
     (event,) = await kept.events("export.made")
     assert event.facts is not None
-    assert (event.facts["of"], event.facts["request"]) == (ANNA.key, request.id)
+    assert (event.subject, event.facts["request"]) == (ANNA.key, request.id)
     assert MARKER not in json.dumps(event.facts)
 
 
@@ -267,9 +306,27 @@ async def test_more_than_any_file_may_have(
     assert read == 2
 
 
+async def test_attachments_need_not_fit(
+    kept: Kept, job: Attending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files that there is no room for are named, and fail no export."""
+    await fill(kept)
+    await keep(kept, job)
+    monkeypatch.setattr(export_job, "LARGEST_BYTES", 12_000)
+    for _ in range(4):
+        await job.attachments.add(ANNA, File("large", "text/plain", b"x" * 1_500, 64))
+    request = await ask(kept, RequestKind.EXPORT)
+
+    assert await job.run() == {"exported": 1}
+
+    found = [one["base64"] is None for one in (await exported(job, request))["attachments"]]
+    assert (len(found), any(found), all(found)) == (6, True, False)
+
+
 async def test_erasure(kept: Kept, job: Attending) -> None:
     """Everything of a person goes, counts last; of another nothing; the audit still verifies."""
     await fill(kept)
+    await keep(kept, job)
     export = await ask(kept, RequestKind.EXPORT)
     await job.run()
     request = await ask(kept, RequestKind.ERASURE)
@@ -280,10 +337,13 @@ async def test_erasure(kept: Kept, job: Attending) -> None:
 
     assert await remains(kept) == [0, 0, 1]
     assert await remains(kept, BEN) == [3, 1, 1]
-    assert [one async for one in job.blobs.list(exports_of(ANNA))] == []
+    assert await beside(kept, job) == [0, 0]
+    assert await beside(kept, job, BEN) == [6, 2]
+    assert [one async for one in job.blobs.list(folder_of(ANNA))] == []
     assert (await kept.requests.get(ANNA, export.id)).state is RequestState.EXPIRED
     # She comes back, before the counts are gone: what is new is hers.
     back = await kept.conversations.create(ANNA, title="back")
+    await job.attachments.add(ANNA, File("back", "text/plain", b"back", 64))
 
     job.now = lambda: utc_now() + 4 * DAY
     assert await job.run() == {}
@@ -294,6 +354,7 @@ async def test_erasure(kept: Kept, job: Attending) -> None:
 
     assert await remains(kept) == [1, 0, 0]
     assert await kept.conversations.get(ANNA, back.id) == back
+    assert await beside(kept, job) == [1, 1]
     day = utc_now().astimezone(UTC).date().isoformat()
     await kept.usage.roll_up(now=utc_now())
     left = {one.principal for one in (await kept.usage.day(day)).items}
@@ -305,6 +366,23 @@ async def test_erasure(kept: Kept, job: Attending) -> None:
     assert after.records > before.records
     by_her = [record.event async for record in kept.audit.of(ANNA)]
     assert [one.action for one in by_her] == ["completion.settled"]
+
+
+async def test_what_was_discarded(kept: Kept, job: Attending) -> None:
+    """What its owner has deleted and could still have back is in no export, and is erased."""
+    await fill(kept)
+    (one, *_) = (await kept.conversations.list(ANNA)).items
+    await kept.conversations.discard(ANNA, one.id, etag=one.etag)
+    export = await ask(kept, RequestKind.EXPORT)
+    await job.run()
+    document = json.loads(await job.blobs.get(export_name(export)))
+    await ask(kept, RequestKind.ERASURE)
+
+    assert await job.run() == {"erased": 1}
+    assert one.id not in [exported["id"] for exported in document["conversations"]]
+    assert (await kept.conversations.list(ANNA, discarded=True)).items == []
+    with pytest.raises(NotFound):
+        await kept.conversations.restore(ANNA, one.id)
 
 
 async def test_what_a_list_did_not_show(
@@ -434,10 +512,11 @@ async def test_nothing_is_left_in_the_file(tmp_path: Path) -> None:
     async with opened_sqlite(path) as kept:
         await fill(kept)
         job = Attending(kept, FolderBlobs(tmp_path / "data" / "exports"))
+        await keep(kept, job)
         for owner in (ANNA, BEN):
             await ask(kept, RequestKind.EXPORT, owner)
         await job.run()
-    assert sum(MARKER.encode() in file.read_bytes() for file in files(tmp_path)) == 3
+    assert sum(MARKER.encode() in file.read_bytes() for file in files(tmp_path)) == 7
 
     async with opened_sqlite(path) as kept:
         job = Attending(kept, FolderBlobs(tmp_path / "data" / "exports"))

@@ -10,6 +10,7 @@ import pytest
 from secure_openai.errors import AuditUnavailable, NotFound
 from secure_openai.jobs.retention import expire
 from secure_openai.store.conversations import ConversationStore
+from secure_openai.store.personal import PersonalItem, PersonalKind
 from secure_openai.store.verification import verify
 from secure_openai.testing.audit_contract import no_seals
 from secure_openai.testing.conversations_contract import ANNA, BEN, message_in
@@ -40,7 +41,11 @@ async def run(kept: Kept, *, days: int | None = DAYS) -> JsonObject:
             now=NOW + timedelta(hours=13), idle_since=NOW + timedelta(hours=12)
         )
 
-    return await expire(kept.conversations, kept.audit, purge, days=days, clock=later)
+    async def clear() -> int:
+        """Count what is due, whose clearing has tests of its own."""
+        return len(await kept.personal.due(PersonalKind.ATTACHMENT, now=later()))
+
+    return await expire(kept.conversations, kept.audit, purge, clear, days=days, clock=later)
 
 
 async def filled(store: ConversationStore, owner: PrincipalId, count: int) -> list[Conversation]:
@@ -64,7 +69,7 @@ async def test_without_a_retention_everything_stays(kept: Kept) -> None:
 
     report = await run(kept, days=None)
 
-    assert report == {"conversations": 0, "held": 0, "cleared": 0, "sessions": 1}
+    assert report == {"conversations": 0, "held": 0, "cleared": 0, "attachments": 0, "sessions": 1}
     assert await left(kept, ANNA) == [conversation.id]
     assert await kept.sessions.get("key") is None
 
@@ -105,6 +110,35 @@ async def test_legal_hold(kept: Kept) -> None:
     assert await left(kept, ANNA, BEN) == []
 
 
+async def test_what_was_discarded(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes for good when it cannot be had back any more, unless a hold was placed meanwhile."""
+    mine = await filled(kept.conversations, ANNA, 3)
+    (theirs,) = await filled(kept.conversations, BEN, 1)
+    for one in (mine[0], mine[1], theirs):
+        await kept.conversations.discard(one.owner, one.id, etag=one.etag)
+    await kept.holds.place(hold_on(ANNA, mine[1].id))
+    await kept.holds.place(hold_on(BEN))
+    early = await run(kept, days=None)
+    await kept.conversations.restore(ANNA, mine[0].id)
+    back = await kept.conversations.get(ANNA, mine[0].id)
+    await kept.conversations.discard(ANNA, back.id, etag=back.etag)
+
+    monkeypatch.setattr(kept.conversations, "_clock", later)
+    due, again = await run(kept, days=None), await run(kept, days=None)
+    held = [
+        one.id
+        for owner in (ANNA, BEN)
+        for one in (await kept.conversations.list(owner, discarded=True)).items
+    ]
+    await kept.holds.lift(ANNA, mine[1].id)
+    await kept.holds.lift(BEN, None)
+    lifted = await run(kept, days=None)
+
+    assert [one["cleared"] for one in (early, due, again, lifted)] == [0, 1, 0, 2]
+    assert held == [mine[1].id, theirs.id]
+    assert await left(kept, ANNA, BEN) == [mine[2].id]
+
+
 async def test_what_is_used_meanwhile_stays(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """A conversation whose owner comes back to it after it was listed is not deleted."""
     (conversation,) = await filled(kept.conversations, ANNA, 1)
@@ -117,11 +151,30 @@ async def test_what_is_used_meanwhile_stays(kept: Kept, monkeypatch: pytest.Monk
     await kept.conversations.append(ANNA, message_in(conversation))
     used = await kept.conversations.get(ANNA, conversation.id)
     report = await expire(
-        kept.conversations, kept.audit, _none, days=DAYS, clock=lambda: used.updated + DAYS * DAY
+        kept.conversations,
+        kept.audit,
+        _none,
+        _none,
+        days=DAYS,
+        clock=lambda: used.updated + DAYS * DAY,
     )
 
     assert report["conversations"] == 0
     assert await left(kept, ANNA) == [conversation.id]
+
+
+async def test_what_goes_with_a_conversation(kept: Kept) -> None:
+    """Feedback goes with what is deleted, and attachments are cleared in the same run."""
+    (conversation,) = await filled(kept.conversations, ANNA, 1)
+    for kind in (PersonalKind.FEEDBACK, PersonalKind.ATTACHMENT):
+        await kept.personal.add(
+            PersonalItem(ANNA, kind, "one", {}, NOW, NOW, conversation=conversation.id)
+        )
+
+    report = await run(kept)
+
+    assert (report["conversations"], report["attachments"]) == (1, 1)
+    assert (await kept.personal.list(ANNA, PersonalKind.FEEDBACK)).items == []
 
 
 async def test_twice(kept: Kept) -> None:
@@ -138,7 +191,7 @@ async def test_twice(kept: Kept) -> None:
     assert {(event.principal, event.reason, event.decision) for event in events} == {
         (None, "retention", "allowed")
     }
-    assert {frozenset(event.facts or ()) for event in events} == {frozenset({"of", "conversation"})}
+    assert {frozenset(event.facts or ()) for event in events} == {frozenset({"conversation"})}
 
 
 async def test_by_several_at_once(kept: Kept) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from secure_openai.completion import finish_reason_of
-from secure_openai.conversations.answers import text_of
+from secure_openai.conversations.text import text_of
 from secure_openai.errors import ModelError
 from secure_openai.model.events import EventReader
 from secure_openai.model.interface import ServerSentEvent, usage_of

@@ -9,7 +9,8 @@ import pytest
 
 from secure_openai.errors import PolicyError, Refused
 from secure_openai.policy.decision import Policy
-from secure_openai.policy.document import Retention, line_of
+from secure_openai.policy.document import Retention
+from secure_openai.toml_positions import line_of
 from secure_openai.types import (
     Deployment,
     Parameters,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from secure_openai.errors import RequestError
 from secure_openai.policy.estimate import (
+    IMAGE_BASE,
     IMAGE_TOKENS,
+    estimate_image_tokens,
+    estimate_message_tokens,
     estimate_prompt_tokens,
     estimate_text_tokens,
 )
@@ -183,10 +189,13 @@ def test_everything_on_the_other_lists_passes_unchanged(operation: Operation) ->
 
 
 def test_everything_is_estimated() -> None:
-    """Items, tools, instructions and schemas count; an image by its flat figure; a number once."""
+    """Items, tools, instructions and schemas count; a low image by its base; a number once."""
     whole = estimate_prompt_tokens(RESPONSE)
+    without = estimate_prompt_tokens(
+        {**RESPONSE, "input": [one for one in RESPONSE["input"] if "input_image" not in str(one)]}
+    )
 
-    assert whole > IMAGE_TOKENS
+    assert whole >= without + IMAGE_BASE
     for name in ("input", "instructions", "text", "tools", "tool_choice"):
         less = {key: value for key, value in RESPONSE.items() if key != name}
         assert estimate_prompt_tokens(less) < whole, name
@@ -333,7 +342,7 @@ def test_a_refused_character_is_named() -> None:
 
 
 def test_estimates_err_upwards_and_count_everything() -> None:
-    """Other scripts cost more than ASCII; images a flat figure; tools and names count."""
+    """Other scripts cost more than ASCII; images a figure; tools and names count."""
     assert estimate_text_tokens("") == 0
     assert estimate_text_tokens("a" * 35) == 10
     assert estimate_text_tokens("é" * 3) == 4
@@ -383,3 +392,40 @@ def test_an_answer_is_bounded_in_the_field_that_the_deployment_reads() -> None:
         "temperature": 1,
     }
     assert checked.bounded(Parameters(), 3)["max_completion_tokens"] == 3
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "tokens"),
+    [
+        (1024, 1024, 765),
+        (2048, 4096, 1105),
+        (4096, 8192, 1105),
+        (512, 512, 255),
+        (1, 1, 255),
+        (8192, 2048, 85 + 4 * 170),
+        (2048, 700, 85 + 8 * 170),
+        (10_000, 1, 85 + 4 * 170),
+    ],
+)
+def test_an_image_is_estimated_by_its_tiles(width: int, height: int, tokens: int) -> None:
+    """Azure's own examples come out as Azure says; nothing is scaled up."""
+    assert estimate_image_tokens(width, height) == tokens
+
+
+def test_a_sent_image_is_measured() -> None:
+    """An image in either API counts by the size in its bytes and by its detail."""
+    file = io.BytesIO()
+    Image.new("RGB", (600, 600)).save(file, "PNG")
+    url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    spoilt = url[:40] + "*" + url[41:]
+
+    def tokens(part: dict[str, Any]) -> int:
+        return estimate_message_tokens({"role": "user", "content": [part]}) - 4
+
+    chat = {"type": "image_url", "image_url": {"url": url}}
+    assert tokens(chat) == estimate_image_tokens(600, 600) == 85 + 4 * 170
+    assert tokens({"type": "input_image", "image_url": url}) == tokens(chat)
+    assert tokens({"type": "input_image", "image_url": url, "detail": "low"}) == 85
+    assert tokens({"type": "image_url", "image_url": {"url": url, "detail": "low"}}) == 85
+    assert tokens({"type": "image_url", "image_url": {"url": spoilt}}) == IMAGE_TOKENS
+    assert tokens({"type": "image_url"}) == IMAGE_TOKENS

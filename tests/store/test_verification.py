@@ -569,3 +569,20 @@ def test_hashes_differ() -> None:
 
     assert all(one != other for one, other in pairwise(hashes))
     assert len(set(hashes)) == 4
+
+
+async def test_a_bounded_verification_says_that_it_is_not_whole(tmp_path: Path) -> None:
+    """What was read is compared, what was not is neither believed nor called cut off."""
+    database = await Database.open(tmp_path / "data" / "test.db")
+    store = await SqliteAuditStore.open(database)
+    for number in range(10):
+        store.append(event(number))
+    await store.flush()
+
+    part = await verify(store, no_seals(), most=4)
+    whole = await verify(store, no_seals(), most=11)
+    await store.aclose()
+    await database.aclose()
+
+    assert (part.records, part.found, part.whole) == (4, (), False)
+    assert (whole.records, whole.found, whole.whole) == (10, (), True)

@@ -44,7 +44,7 @@ resource "azurerm_web_application_firewall_policy" "this" {
     enabled                     = true
     mode                        = "Prevention"
     request_body_check          = true
-    max_request_body_size_in_kb = 1024
+    max_request_body_size_in_kb = 2000
     file_upload_limit_in_mb     = 1
 
     log_scrubbing {

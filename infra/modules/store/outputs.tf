@@ -16,15 +16,17 @@ output "host_storage" {
 }
 
 output "records" {
-  description = "The storage account of seals and exports, and its containers by slot."
+  description = "The storage account of seals, exports and attachments, and its containers by slot."
   value = {
-    export_names = { for slot, container in azurerm_storage_container.exports : slot => container.name }
-    exports      = { for slot, container in azurerm_storage_container.exports : slot => container.id }
-    id           = azurerm_storage_account.records.id
-    name         = azurerm_storage_account.records.name
-    seal_names   = { for slot, container in azurerm_storage_container.seals : slot => container.name }
-    seals        = { for slot, container in azurerm_storage_container.seals : slot => container.id }
-    url          = azurerm_storage_account.records.primary_blob_endpoint
+    attachment_names = { for slot, container in azurerm_storage_container.attachments : slot => container.name }
+    attachments      = { for slot, container in azurerm_storage_container.attachments : slot => container.id }
+    export_names     = { for slot, container in azurerm_storage_container.exports : slot => container.name }
+    exports          = { for slot, container in azurerm_storage_container.exports : slot => container.id }
+    id               = azurerm_storage_account.records.id
+    name             = azurerm_storage_account.records.name
+    seal_names       = { for slot, container in azurerm_storage_container.seals : slot => container.name }
+    seals            = { for slot, container in azurerm_storage_container.seals : slot => container.id }
+    url              = azurerm_storage_account.records.primary_blob_endpoint
   }
 }
 

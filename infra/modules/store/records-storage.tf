@@ -1,4 +1,5 @@
-# Seals of the audit, which nobody can change or delete, and exports, which are deleted by themselves.
+# Seals of the audit, which nobody can change or delete; exports, which are deleted by themselves; and what
+# people attach to messages, of which nothing stays once it is deleted but what the account keeps for 30 days.
 resource "azurerm_storage_account" "records" {
   # checkov:skip=CKV_AZURE_206:the check cannot follow local.replication, which is GZRS unless the region lacks zones or a pair.
   # checkov:skip=CKV_AZURE_43:the check cannot follow replace(); the prefix's validation keeps names within the rules.
@@ -88,6 +89,14 @@ resource "azurerm_storage_container" "exports" {
   storage_account_id = azurerm_storage_account.records.id
 }
 
+resource "azurerm_storage_container" "attachments" {
+  # checkov:skip=CKV2_AZURE_21:storage insights demand an account key; blobs log through the diagnostic setting.
+  for_each = var.slots
+
+  name               = "attachments-${each.key}"
+  storage_account_id = azurerm_storage_account.records.id
+}
+
 resource "azurerm_storage_management_policy" "exports" {
   storage_account_id = azurerm_storage_account.records.id
 
@@ -103,6 +112,21 @@ resource "azurerm_storage_management_policy" "exports" {
       base_blob {
         delete_after_days_since_creation_greater_than = 1
       }
+      version {
+        delete_after_days_since_creation = 1
+      }
+    }
+  }
+  # A deletion leaves a version: without this rule it would be there for ever.
+  rule {
+    name    = "attachments-leave-no-versions"
+    enabled = true
+
+    filters {
+      blob_types   = ["blockBlob"]
+      prefix_match = [for slot in var.slots : "attachments-${slot}/"]
+    }
+    actions {
       version {
         delete_after_days_since_creation = 1
       }

@@ -11,9 +11,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from secure_openai.appearance import Appearance
 from secure_openai.assembly import credential_for
 from secure_openai.cli.console import NEGATIVE, out, told_clearly
-from secure_openai.environment import function_host
+from secure_openai.environment import appearance_file, function_host
 from secure_openai.errors import ConfigurationError, StartError
 from secure_openai.outbound import Outbound
 from secure_openai.policy.decision import Policy
@@ -42,7 +43,7 @@ def check(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")] = False,
 ) -> None:
-    """Check all settings of the environment and the policy file, and say every problem at once.
+    """Check settings, the policy file and the appearance file, and say every problem at once.
 
     With --live each service is asked by its name, with our credential: whether the name resolves
     to a private address, whether its certificate is trusted, and whether we are let in, or which
@@ -77,7 +78,7 @@ def _loaded() -> Settings:
     """Return the settings.
 
     Raises:
-        ConfigurationError: Every problem of settings and policy.
+        ConfigurationError: Every problem of settings, policy and appearance.
     """
     problems: list[str] = []
     settings = None
@@ -85,10 +86,11 @@ def _loaded() -> Settings:
         settings = Settings.load()
     except ConfigurationError as error:
         problems.extend(error.problems)
-    try:
-        Policy.load(policy_file())
-    except ConfigurationError as error:
-        problems.extend(error.problems)
+    for read in (lambda: Policy.load(policy_file()), lambda: Appearance.load(appearance_file())):
+        try:
+            read()
+        except ConfigurationError as error:
+            problems.extend(error.problems)
     if settings is None or problems:
         raise ConfigurationError(*problems)
     return settings

@@ -1,21 +1,21 @@
-"""Ask and be answered: the question is stored first, the answer as it grows."""
+"""Ask and be answered: what is said is stored first, the answer as it grows."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
-from secure_openai.completion import Completion
-from secure_openai.conversations.draft import CHECKPOINT_SECONDS, Draft, lease_from
-from secure_openai.conversations.window import Window, newest_that_fit, prompt_budget
-from secure_openai.errors import ModelError, SecureOpenAIError
-from secure_openai.model.interface import ServerSentEvent
+from secure_openai.conversations.answering import Answering, Asked
+from secure_openai.conversations.attachments import Attachments
+from secure_openai.conversations.composing import Composed, Composer, Question
+from secure_openai.conversations.draft import lease_from
+from secure_openai.conversations.events import Begun
+from secure_openai.conversations.running import Running, RunningAnswers
+from secure_openai.errors import Conflict, NotFound, PreconditionFailed, RequestError
 from secure_openai.pipeline import Pipeline
-from secure_openai.policy.fields import check_chat_completions
-from secure_openai.store.conversations import ConversationStore
-from secure_openai.streams import Background, with_pauses
+from secure_openai.store.conversations import ConversationStore, End, Parent
+from secure_openai.streams import Background, Drain
 from secure_openai.types import (
     Author,
     Clock,
@@ -23,6 +23,7 @@ from secure_openai.types import (
     Message,
     MessageId,
     MessageStatus,
+    Page,
     Principal,
     PrincipalId,
     utc_now,
@@ -31,48 +32,60 @@ from secure_openai.types import (
 HISTORY_TURNS = 200
 """How many earlier turns are looked at to fill the window."""
 
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """Both messages are stored; the model is about to be asked."""
-
-    question: Message
-    answer: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """A piece of the answer."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The answer as it is kept; `problem` says what cut it off, where something did."""
-
-    answer: Message
-    problem: SecureOpenAIError | None = None
-
-
-AnswerEvent = Begun | Delta | Finished
+GO_ON = (
+    "Your last answer was cut off. Go on exactly where it stops, in the middle of a word if need "
+    "be. Repeat nothing of it, and say nothing about this."
+)
+NO_QUESTION = "There is no such question."
+NO_ANSWER = "There is no such answer."
+UNDER_WAY = "This answer is under way: listen to it, or stop it first."
+WHOLE = "This answer is whole, there is nothing to go on with: ask, or ask again."
+FULL_WINDOW = "The answer alone fills the model's window: ask for the rest in a message."
 
 
 class Answers:
-    """Sends a conversation to a deployment and keeps what comes back."""
+    """Sends a conversation to a deployment and keeps what comes back.
+
+    Whatever is asked returns as soon as it is stored and the model is about to be asked; a refusal
+    is raised before anything is stored. From then on the answer is under way by itself. One that
+    broke off or was stopped is kept, marked interrupted, and explained to who listens.
+
+    Args:
+        conversations: Where it is kept.
+        pipeline: The way to the model.
+        composer: Puts together what it is sent.
+        attachments: The files that go with messages.
+        background: Where answers run.
+        drain: Told of what is under way.
+        grace_seconds: How long an answer goes on while nobody listens.
+        clock: Tells the time.
+    """
 
     def __init__(
         self,
         *,
         conversations: ConversationStore,
         pipeline: Pipeline,
+        composer: Composer,
+        attachments: Attachments,
         background: Background,
+        drain: Drain,
+        grace_seconds: float,
         clock: Clock = utc_now,
     ) -> None:
         self._conversations = conversations
-        self._pipeline = pipeline
-        self._background = background
+        self._composer = composer
+        self._attachments = attachments
         self._clock = clock
+        self._running = RunningAnswers(grace_seconds=grace_seconds)
+        self._answering = Answering(
+            conversations=conversations,
+            pipeline=pipeline,
+            background=background,
+            drain=drain,
+            running=self._running,
+            clock=clock,
+        )
 
     async def ask(
         self,
@@ -82,146 +95,243 @@ class Answers:
         text: str,
         deployment: str,
         request_id: str,
-    ) -> AsyncGenerator[AnswerEvent, None]:
-        """Store the question, then yield the answer as it comes, then as it is kept.
+        parent: Parent = End.NEWEST,
+        attachment_ids: Sequence[str] = (),
+        instruction: str | None = None,
+    ) -> Running:
+        """Store a question, and have it answered.
 
-        A refusal is raised before anything is stored or yielded. Afterwards nothing is raised: an
-        answer that broke off is kept, marked interrupted, and explained in `Finished.problem`. A
-        caller who goes away (closes or cancels) leaves the partial answer, marked interrupted.
+        Args:
+            principal: Who asks.
+            conversation_id: Where.
+            text: What.
+            deployment: Whom.
+            request_id: Of the request.
+            parent: The answer that it follows: the newest message unless said, `None` for none.
+            attachment_ids: The files that go with it.
+            instruction: The saved instruction that goes before everything, by its id.
 
         Raises:
-            NotFound: The principal has no such conversation.
-            RequestError: The text has characters that are not accepted.
-            Refused: Policy or quota.
             AuditUnavailable: The audit cannot be written.
+            Conflict: Too much is under way, or follows `parent` already.
+            NotFound: The principal has no such conversation, file or instruction, or it has no such
+                message.
+            PreconditionFailed: A file was sent in another conversation.
+            Refused: Policy or quota.
+            RequestError: The text has characters that are not accepted, or `parent` is a question.
             StoreError: The question could not be stored.
         """
         owner = principal.id
-        await self._conversations.get(owner, conversation_id)
-        window = await self._window(
-            principal, conversation_id, text, deployment, request_id=request_id
+        conversation = await self._conversations.get(owner, conversation_id)
+        earlier = await self._earlier(owner, conversation_id, parent)
+        if earlier.items and parent is not End.NEWEST and _asked_by_a_person(earlier.items[0]):
+            raise RequestError(
+                "A question follows an answer: name one, or null.", pointer="/parent"
+            )
+        follows = earlier.items[0].id if earlier.items else None
+        asked = await self._composer.question(
+            owner,
+            conversation_id,
+            text,
+            attachment_ids=attachment_ids,
+            instruction=instruction,
         )
-        request = check_chat_completions(
-            {"model": deployment, "messages": window.messages, "stream": True}
+        prompt = await self._composer.compose(
+            principal, deployment, asked, earlier, request_id=request_id
         )
-        async with self._pipeline.run(principal, request, request_id=request_id) as completion:
-            begun = await self._begin(owner, conversation_id, text, completion, window)
-            draft = Draft(self._conversations, owner, begun.answer, clock=self._clock)
-            try:
-                yield begun
-                problem: SecureOpenAIError | None = None
-                try:
-                    async for piece in self._pieces(completion, draft):
-                        yield Delta(piece)
-                except SecureOpenAIError as error:
-                    problem = error
-                yield await self._background.finish(_close(completion, draft, problem))
-            finally:
-                if not draft.closed:
-                    self._background.spawn(_close(completion, draft, None))
 
-    async def _window(
+        async def begin(answering: str) -> Begun:
+            # Before the message: one that names a file must not see it cleared away.
+            await self._attachments.bind(owner, attachment_ids, conversation_id)
+            question = replace(
+                self._message(conversation_id, Author.USER, text),
+                attachments=asked.attachments,
+                instruction=instruction,
+            )
+            answer = self._draft(conversation_id, answering, prompt)
+            stored = await self._conversations.append(owner, question, answer, parent=follows)
+            return Begun(*stored)
+
+        return await self._answering.start(
+            principal,
+            Asked(
+                conversation_id,
+                deployment,
+                prompt,
+                begin,
+                request_id,
+                untitled=not conversation.titled,
+            ),
+        )
+
+    async def ask_again(
         self,
         principal: Principal,
         conversation_id: ConversationId,
-        text: str,
+        question_id: MessageId,
+        *,
         deployment: str,
+        request_id: str,
+    ) -> Running:
+        """Have a question answered once more, beside the answers that it has.
+
+        Raises:
+            As `ask` does. NotFound: There is no such question.
+        """
+        owner = principal.id
+        branch = await self._earlier(owner, conversation_id, question_id)
+        question = branch.items[0]
+        if not _asked_by_a_person(question):
+            raise NotFound(NO_QUESTION)
+        earlier = Page(branch.items[1:], branch.continuation)
+        prompt = await self._composer.compose(
+            principal, deployment, Question.of(question), earlier, request_id=request_id
+        )
+
+        async def begin(answering: str) -> Begun:
+            draft = self._draft(conversation_id, answering, prompt)
+            (answer,) = await self._conversations.append(owner, draft, parent=question.id)
+            return Begun(question, answer)
+
+        return await self._answering.start(
+            principal, Asked(conversation_id, deployment, prompt, begin, request_id)
+        )
+
+    async def go_on(
+        self,
+        principal: Principal,
+        conversation_id: ConversationId,
+        answer_id: MessageId,
         *,
         request_id: str,
-    ) -> Window:
-        allowed = self._pipeline.allowance(principal, deployment, request_id=request_id)
-        page = await self._conversations.messages(
-            principal.id, conversation_id, limit=HISTORY_TURNS, newest_first=True
-        )
-        return newest_that_fit(
-            text,
-            page.items,
-            budget_tokens=prompt_budget(
-                allowed.deployment.parameters,
-                prompt_limit=allowed.limits.prompt_tokens,
-                answer_tokens=allowed.answer_tokens,
-            ),
-            total=len(page.items) + (page.continuation is not None),
-        )
+    ) -> Running:
+        """Have an answer that broke off continued, by whom it was begun.
 
-    async def _begin(
-        self,
-        owner: PrincipalId,
-        conversation_id: ConversationId,
-        text: str,
-        completion: Completion,
-        window: Window,
-    ) -> Begun:
-        now = self._clock()
-        question, answer = await self._conversations.append(
-            owner,
-            Message(
-                id=MessageId(secrets.token_urlsafe(16)),
-                conversation_id=conversation_id,
-                author=Author.USER,
-                text=text,
-                created=now,
-            ),
-            Message(
-                id=MessageId(secrets.token_urlsafe(16)),
-                conversation_id=conversation_id,
-                author=Author.ASSISTANT,
-                text="",
-                created=now,
+        Raises:
+            As `ask` does. Conflict: The answer is under way, or whole. NotFound: There is none.
+        """
+        owner = principal.id
+        branch = await self._earlier(owner, conversation_id, answer_id)
+        answer, *earlier = branch.items
+        if _asked_by_a_person(answer) or not earlier or answer.deployment is None:
+            raise NotFound(NO_ANSWER)
+        status = answer.status_at(self._clock())
+        if status is MessageStatus.STREAMING:
+            raise Conflict(UNDER_WAY)
+        if status is MessageStatus.COMPLETE and answer.finish_reason != "length":
+            raise Conflict(WHOLE)
+        question = earlier[0]
+        if answer.text:
+            page = branch
+            asked = Question(GO_ON, instruction=question.instruction)
+        else:
+            page = Page(earlier[1:], branch.continuation)
+            asked = Question.of(question)
+        prompt = await self._composer.compose(
+            principal, answer.deployment, asked, page, request_id=request_id
+        )
+        if answer.text and not prompt.earlier:
+            raise Conflict(FULL_WINDOW)
+
+        async def begin(answering: str) -> Begun:
+            draft = replace(
+                answer,
                 status=MessageStatus.STREAMING,
-                lease_expires=lease_from(now),
-                deployment=completion.admission.deployment.name,
-                note=window.note,
-            ),
+                lease_expires=lease_from(self._clock()),
+                deployment=answering,
+                finish_reason=None,
+                note=prompt.note,
+            )
+            try:
+                return Begun(question, await self._conversations.replace(owner, draft))
+            except PreconditionFailed:
+                # Another request has begun the same.
+                raise Conflict(UNDER_WAY) from None
+
+        return await self._answering.start(
+            principal, Asked(conversation_id, answer.deployment, prompt, begin, request_id)
         )
-        return Begun(question, answer)
 
-    async def _pieces(self, completion: Completion, draft: Draft) -> AsyncGenerator[str, None]:
-        async with (
-            aclosing(completion.events()) as events,
-            aclosing(with_pauses(events, CHECKPOINT_SECONDS)) as watched,
-        ):
-            async for event in watched:
-                piece = text_of(event) if event is not None else ""
-                if piece:
-                    draft.add(piece)
-                    yield piece
-                if draft.due:
-                    await self._background.finish(draft.checkpoint())
+    async def under_way(
+        self, owner: PrincipalId, conversation_id: ConversationId, answer_id: MessageId
+    ) -> Running:
+        """Return an answer to listen to.
 
+        Raises:
+            NotFound: It is not under way here, or not the owner's.
+        """
+        await self._conversations.get(owner, conversation_id)
+        return self._running.find(owner, conversation_id, answer_id)
 
-def text_of(event: ServerSentEvent) -> str:
-    """Return the text that an event adds to the first choice.
+    async def stop(
+        self, owner: PrincipalId, conversation_id: ConversationId, answer_id: MessageId
+    ) -> None:
+        """End an answer; what came of it is kept. One that has ended stays as it is.
 
-    Raises:
-        ModelError: The event is not JSON.
-    """
-    try:
-        choices = event.parsed.get("choices")
-    except ValueError:
-        raise ModelError("The model sent an answer that cannot be read.") from None
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        return ""
-    delta = choices[0].get("delta")
-    content = delta.get("content") if isinstance(delta, dict) else None
-    if not isinstance(content, str):
-        return ""
-    # Half of a surrogate pair is no character: it could neither be kept nor sent on.
-    return content.encode("utf-8", "replace").decode("utf-8")
+        An answer under way in another process is marked interrupted, and its process finds that out
+        with its next checkpoint.
 
+        Raises:
+            NotFound: The owner has no such answer.
+        """
+        stored = await self._conversations.message(owner, conversation_id, answer_id)
+        if _asked_by_a_person(stored):
+            raise NotFound(NO_ANSWER)
+        try:
+            running = self._running.find(owner, conversation_id, answer_id)
+        except NotFound:
+            await self._mark_interrupted(owner, stored)
+        else:
+            running.stop()
+            await running.until_finished()
 
-async def _close(
-    completion: Completion, draft: Draft, problem: SecureOpenAIError | None
-) -> Finished:
-    reason = completion.finish_reason
-    complete = completion.ended and problem is None
-    note = completion.note if complete else None
-    if problem is not None:
-        note = problem.detail or problem.title
-    try:
-        answer = await draft.close(
-            complete=complete, usage=completion.usage, finish_reason=reason, note=note
+    async def _mark_interrupted(self, owner: PrincipalId, stored: Message) -> None:
+        while stored.status is MessageStatus.STREAMING:
+            ended = replace(stored, status=MessageStatus.INTERRUPTED, lease_expires=None)
+            try:
+                await self._conversations.replace(owner, ended)
+            except PreconditionFailed:
+                stored = await self._conversations.message(owner, stored.conversation_id, stored.id)
+            else:
+                return
+
+    def stop_all(self) -> None:
+        """End every answer: this process ends."""
+        self._running.stop()
+
+    async def _earlier(
+        self, owner: PrincipalId, conversation_id: ConversationId, leaf: Parent
+    ) -> Page[Message]:
+        """Return what was said on a branch, the last first."""
+        if leaf is None:
+            return Page([])
+        page = await self._conversations.branch(
+            owner,
+            conversation_id,
+            leaf=None if leaf is End.NEWEST else leaf,
+            limit=HISTORY_TURNS,
         )
-    except SecureOpenAIError as error:
-        return Finished(draft.as_it_stands(), problem or error)
-    return Finished(answer, problem)
+        return Page([turn.message for turn in page.items], page.continuation)
+
+    def _message(self, conversation_id: ConversationId, author: Author, text: str) -> Message:
+        return Message(
+            id=MessageId(secrets.token_urlsafe(16)),
+            conversation_id=conversation_id,
+            author=author,
+            text=text,
+            created=self._clock(),
+        )
+
+    def _draft(self, conversation_id: ConversationId, answering: str, prompt: Composed) -> Message:
+        blank = self._message(conversation_id, Author.ASSISTANT, "")
+        return replace(
+            blank,
+            status=MessageStatus.STREAMING,
+            lease_expires=lease_from(blank.created),
+            deployment=answering,
+            note=prompt.note,
+        )
+
+
+def _asked_by_a_person(message: Message) -> bool:
+    return message.author is Author.USER

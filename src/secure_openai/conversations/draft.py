@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,7 +22,7 @@ def lease_from(now: datetime) -> datetime:
 
 
 class Draft:
-    """A stored answer that is still being written."""
+    """A stored answer that is still being written, after what is there of it already."""
 
     def __init__(
         self, store: ConversationStore, owner: PrincipalId, stored: Message, *, clock: Clock
@@ -30,14 +31,16 @@ class Draft:
         self._owner = owner
         self._stored = stored
         self._clock = clock
-        self._pieces: list[str] = []
+        self._pieces: list[str] = [stored.text]
+        self._before = stored.usage
         self._kept_at = clock()
-        self._closed = False
+        # A checkpoint goes on when whoever waits for it has been stopped; the end comes after it.
+        self._writing = asyncio.Lock()
 
     @property
-    def closed(self) -> bool:
-        """Return whether the end has been, or is being, kept."""
-        return self._closed
+    def size(self) -> int:
+        """Return how many bytes there are of it as UTF-8."""
+        return sum(len(piece.encode()) for piece in self._pieces)
 
     def add(self, piece: str) -> None:
         """Take a piece of the answer."""
@@ -57,10 +60,11 @@ class Draft:
         """
         now = self._clock()
         self._kept_at = now
-        self._stored = await self._store.replace(
-            self._owner,
-            replace(self._stored, text="".join(self._pieces), lease_expires=lease_from(now)),
-        )
+        async with self._writing:
+            self._stored = await self._store.replace(
+                self._owner,
+                replace(self._stored, text="".join(self._pieces), lease_expires=lease_from(now)),
+            )
 
     async def close(
         self,
@@ -70,26 +74,26 @@ class Draft:
         finish_reason: str | None,
         note: str | None,
     ) -> Message:
-        """Keep the answer as it ends.
+        """Keep the answer as it ends; what it took is added to what it took before.
 
         Raises:
             NotFound: The conversation was deleted meanwhile.
             StoreError: It could not be kept; its lease will mark it interrupted.
         """
-        self._closed = True
-        notes = " ".join(part for part in (self._stored.note, note) if part)
-        self._stored = await self._store.replace(
-            self._owner,
-            replace(
-                self._stored,
-                text="".join(self._pieces),
-                status=MessageStatus.COMPLETE if complete else MessageStatus.INTERRUPTED,
-                lease_expires=None,
-                usage=usage,
-                finish_reason=finish_reason,
-                note=notes or None,
-            ),
-        )
+        async with self._writing:
+            notes = " ".join(part for part in (self._stored.note, note) if part)
+            self._stored = await self._store.replace(
+                self._owner,
+                replace(
+                    self._stored,
+                    text="".join(self._pieces),
+                    status=MessageStatus.COMPLETE if complete else MessageStatus.INTERRUPTED,
+                    lease_expires=None,
+                    usage=_added(self._before, usage),
+                    finish_reason=finish_reason,
+                    note=notes or None,
+                ),
+            )
         return self._stored
 
     def as_it_stands(self) -> Message:
@@ -100,3 +104,13 @@ class Draft:
             status=MessageStatus.INTERRUPTED,
             lease_expires=None,
         )
+
+
+def _added(before: Usage | None, usage: Usage | None) -> Usage | None:
+    if before is None or usage is None:
+        return usage or before
+    return Usage(
+        before.prompt_tokens + usage.prompt_tokens,
+        before.completion_tokens + usage.completion_tokens,
+        estimated=before.estimated or usage.estimated,
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from secure_openai.policy.estimate import estimate_message_tokens
-from secure_openai.types import Author, JsonObject, Message, Parameters
+from secure_openai.conversations.prompt import PromptMessage
+from secure_openai.types import Attachment, JsonObject, Message, Parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +14,17 @@ class Window:
     """The turns to send, oldest first.
 
     Attributes:
-        messages: In the shape of the chat-completions API.
+        turns: The turns; an instruction stands before them.
         left_out: How many earlier turns did not fit.
     """
 
-    messages: list[JsonObject]
+    turns: list[PromptMessage]
     left_out: int
+
+    @property
+    def messages(self) -> list[JsonObject]:
+        """Return the turns in the shape of the chat-completions API, without their files."""
+        return [turn.message() for turn in self.turns]
 
     @property
     def note(self) -> str | None:
@@ -34,7 +39,13 @@ class Window:
 
 
 def newest_that_fit(
-    text: str, earlier_newest_first: Iterable[Message], *, budget_tokens: int, total: int
+    text: str,
+    earlier_newest_first: Iterable[Message],
+    *,
+    budget_tokens: int,
+    total: int,
+    attachments: tuple[Attachment, ...] = (),
+    instruction: str | None = None,
 ) -> Window:
     """Choose the turns to send.
 
@@ -43,15 +54,17 @@ def newest_that_fit(
         earlier_newest_first: Stored turns, newest first; empty ones are skipped.
         budget_tokens: How many prompt tokens there are.
         total: How many earlier turns exist.
+        attachments: The files that are sent now; like the text, always.
+        instruction: What stands before everything; the same.
     """
-    turns: list[JsonObject] = [{"role": "user", "content": text}]
+    turns = [PromptMessage("user", text, attachments)]
+    before = [] if instruction is None else [PromptMessage("system", instruction)]
     # The same estimate as policy's: what fits here is not refused there.
-    spent = estimate_message_tokens(turns[0])
+    spent = sum(turn.tokens for turn in (*before, *turns))
     seen = 0
     for message in earlier_newest_first:
-        role = "user" if message.author is Author.USER else "assistant"
-        turn: JsonObject = {"role": role, "content": message.text}
-        cost = estimate_message_tokens(turn) if message.text else 0
+        turn = PromptMessage.of(message)
+        cost = turn.tokens if message.text else 0
         if spent + cost > budget_tokens:
             break
         seen += 1
@@ -60,10 +73,10 @@ def newest_that_fit(
             turns.append(turn)
     turns.reverse()
     # A window that begins with an answer to a question left out confuses models.
-    if len(turns) > 1 and turns[0]["role"] == "assistant" and seen < total:
+    if len(turns) > 1 and turns[0].role == "assistant" and seen < total:
         turns.pop(0)
         seen -= 1
-    return Window(turns, total - seen)
+    return Window([*before, *turns], total - seen)
 
 
 def prompt_budget(parameters: Parameters, *, prompt_limit: int, answer_tokens: int) -> int:

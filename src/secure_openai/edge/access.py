@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, get_type_hints
 
 from fastapi import FastAPI
@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
-from secure_openai.edge.authentication import authenticate
+from secure_openai.edge.authentication import assembly_of, authenticate
 from secure_openai.edge.recording import record
 from secure_openai.errors import ConfigurationError, Forbidden, Unauthenticated
 from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES, Principal
@@ -40,10 +40,12 @@ class Access:
     Attributes:
         roles: Any one of these; empty together with `public` false means: signed in, whatever role.
         public: Whether no one is asked at all.
+        before_notice: Whether a person may call it who has not accepted the notice.
     """
 
     roles: frozenset[str]
     public: bool = False
+    before_notice: bool = False
 
     def admit(self, principal: Principal | None) -> None:
         """Return if the principal may call the route.
@@ -76,6 +78,12 @@ def signed_in(endpoint: Endpoint) -> Endpoint:
 def public(endpoint: Endpoint) -> Endpoint:
     """Declare that a route is for everyone."""
     return _declare(Access(frozenset(), public=True))(endpoint)
+
+
+def before_notice(endpoint: Endpoint) -> Endpoint:
+    """Let people call a route who have not accepted the notice; it stands above who may call."""
+    access: Access = getattr(endpoint, _ATTRIBUTE)
+    return _declare(replace(access, before_notice=True))(endpoint)
 
 
 def _declare(access: Access) -> Callable[[Endpoint], Endpoint]:
@@ -132,11 +140,15 @@ async def _admit(endpoint: Callable[..., Any], request: Request) -> None:
     if access.public:
         return
     principal = await authenticate(request)
+    if principal is not None:
+        assembly_of(request).presence.note(principal)
     try:
         access.admit(principal)
     except Forbidden:
         record(request, "route.refused", principal, decision="refused", reason="no_role")
         raise
+    if principal is not None and not access.before_notice:
+        await assembly_of(request).acceptances.require(principal)
     request.state.principal = principal
 
 

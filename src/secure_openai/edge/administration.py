@@ -26,6 +26,7 @@ async def revoke_sessions(request: Request, tid: str, oid: str) -> Response:
         "session.revoked",
         principal_of(request),
         reason="administrator",
-        facts={"of": principal.key, "sessions": ended},
+        facts={"sessions": ended},
+        of=principal,
     )
     return JSONResponse({"sessions": ended})

@@ -24,6 +24,16 @@ def sign_in_cookie(settings: Settings) -> str:
     return _name(settings, "secure_openai_sign_in")
 
 
+def theme_cookie(settings: Settings) -> str:
+    """Return the name of the cookie that holds the theme a person chose."""
+    return _name(settings, "secure_openai_theme")
+
+
+def language_cookie(settings: Settings) -> str:
+    """Return the name of the cookie that holds the language a person chose."""
+    return _name(settings, "secure_openai_language")
+
+
 def set_cookie(
     response: Response, settings: Settings, name: str, value: str, *, max_age: int | None = None
 ) -> None:

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from secure_openai.edge.access import ADMIN, SecuredRoute, principal_of, requires
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import Body, body_of, limit_of
+from secure_openai.edge.looking import viewed
 from secure_openai.edge.my_data import asked, request_json
 from secure_openai.edge.recording import record
 from secure_openai.errors import NotFound, RequestError
@@ -47,6 +48,7 @@ class Erase(Body):
 @requires(ADMIN)
 async def list_holds(request: Request) -> Response:
     """Return every legal hold."""
+    viewed(request, "holds.viewed")
     return _items([hold_json(one) for one in await assembly_of(request).holds.all()])
 
 
@@ -68,7 +70,9 @@ async def release_everything(request: Request, tid: str, oid: str) -> Response:
 @requires(ADMIN)
 async def hold_conversation(request: Request, tid: str, oid: str, conversation_id: str) -> Response:
     """Hold one conversation of a principal."""
-    return await _place(request, principal_named(request, tid, oid), _named(conversation_id))
+    return await _place(
+        request, principal_named(request, tid, oid), conversation_named(conversation_id)
+    )
 
 
 @router.delete(f"{PRINCIPAL}/conversations/{{conversation_id}}/hold")
@@ -77,14 +81,18 @@ async def release_conversation(
     request: Request, tid: str, oid: str, conversation_id: str
 ) -> Response:
     """Lift the hold of one conversation."""
-    return await _lift(request, principal_named(request, tid, oid), _named(conversation_id))
+    return await _lift(
+        request, principal_named(request, tid, oid), conversation_named(conversation_id)
+    )
 
 
 @router.get(f"{PRINCIPAL}/requests")
 @requires(ADMIN)
 async def list_requests(request: Request, tid: str, oid: str) -> Response:
     """Return what was asked to be done with a principal's data, and who asked."""
-    found = await assembly_of(request).requests.list(principal_named(request, tid, oid))
+    principal = principal_named(request, tid, oid)
+    viewed(request, "requests.viewed", of=principal)
+    found = await assembly_of(request).requests.list(principal)
     return _items([{**request_json(one), "by": one.by.key, "download": None} for one in found])
 
 
@@ -115,6 +123,7 @@ async def usage_of_day(request: Request, day: str) -> Response:
     """Return what was used in a UTC day, by principal and deployment, as last rolled up."""
     if not _DAY.fullmatch(day):
         raise NotFound("Write a day as 2030-01-02.")
+    viewed(request, "usage.viewed", facts={"from": day, "to": day, "by": "principal"})
     page = await assembly_of(request).usage.day(
         day,
         limit=limit_of(request, default=100, largest=1000),
@@ -138,8 +147,21 @@ def hold_json(hold: Hold) -> JsonObject:
 async def _place(
     request: Request, principal: PrincipalId, conversation: ConversationId | None
 ) -> Response:
+    reference = (await body_of(request, Case)).reference
+    return JSONResponse(hold_json(await placed(request, principal, conversation, reference)))
+
+
+async def placed(
+    request: Request, principal: PrincipalId, conversation: ConversationId | None, reference: str
+) -> Hold:
+    """Place a hold, and record it.
+
+    Raises:
+        RequestError: The reference is none.
+        AuditUnavailable: It cannot be recorded, so it is not placed.
+    """
     assembly, administrator = assembly_of(request), principal_of(request)
-    case = checked_reference((await body_of(request, Case)).reference)
+    case = checked_reference(reference)
     assembly.audit.ensure_writable()
     hold = await assembly.holds.place(
         Hold(principal, conversation, case, utc_now(), administrator.id)
@@ -149,26 +171,40 @@ async def _place(
         "hold.placed",
         administrator,
         reason="administrator",
-        facts={"of": principal.key, "conversation": conversation},
+        facts={"conversation": conversation},
+        of=principal,
     )
-    return JSONResponse(hold_json(hold))
+    return hold
 
 
 async def _lift(
     request: Request, principal: PrincipalId, conversation: ConversationId | None
 ) -> Response:
-    assembly, administrator = assembly_of(request), principal_of(request)
+    await lifted(request, principal, conversation)
+    return Response(status_code=204)
+
+
+async def lifted(
+    request: Request, principal: PrincipalId, conversation: ConversationId | None
+) -> None:
+    """Lift a hold, and record it.
+
+    Raises:
+        NotFound: There is none.
+        AuditUnavailable: It cannot be recorded, so it is not lifted.
+    """
+    assembly = assembly_of(request)
     assembly.audit.ensure_writable()
     if not await assembly.holds.lift(principal, conversation):
         raise NotFound("There is no such hold.")
     record(
         request,
         "hold.lifted",
-        administrator,
+        principal_of(request),
         reason="administrator",
-        facts={"of": principal.key, "conversation": conversation},
+        facts={"conversation": conversation},
+        of=principal,
     )
-    return Response(status_code=204)
 
 
 def principal_named(request: Request, tid: str, oid: str) -> PrincipalId:
@@ -184,7 +220,12 @@ def principal_named(request: Request, tid: str, oid: str) -> PrincipalId:
     return PrincipalId(tid, oid)
 
 
-def _named(conversation_id: str) -> ConversationId:
+def conversation_named(conversation_id: str) -> ConversationId:
+    """Return the conversation that an address names, which need not be there.
+
+    Raises:
+        NotFound: It can be nobody's.
+    """
     if not _PART.fullmatch(conversation_id):
         raise NotFound("There is no such conversation.")
     return ConversationId(conversation_id)

@@ -27,10 +27,16 @@ HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = b": heartbeat\n\n"
 
 
-def event(name: str, data: JsonObject) -> bytes:
-    """Return one event; JSON has no line breaks, so one data line is enough."""
+def event(name: str, data: JsonObject, *, number: int) -> bytes:
+    """Return one event; JSON has no line breaks, so one data line is enough.
+
+    Args:
+        name: Its type.
+        data: What it says.
+        number: Its id: who comes back says which was the last that came.
+    """
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return f"event: {name}\ndata: {text}\n\n".encode()
+    return f"event: {name}\ndata: {text}\nid: {number}\n\n".encode()
 
 
 class EventStreamResponse(Response):

@@ -5,15 +5,18 @@ A job carries it out. An export holds everything its person wrote: only they can
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from secure_openai.edge.access import SecuredRoute, principal_of, signed_in
 from secure_openai.edge.authentication import assembly_of
-from secure_openai.edge.bodies import Body, body_of
+from secure_openai.edge.bodies import Body, body_of, limit_of
 from secure_openai.edge.recording import record
 from secure_openai.errors import Forbidden, NotFound, RequestError
+from secure_openai.store.audit import EVERYBODY, AuditAnswer, AuditEvent, AuditQuestion
 from secure_openai.store.requests import (
     NO_REQUEST,
     DataRequest,
@@ -44,7 +47,7 @@ class Erase(Body):
 @signed_in
 async def list_requests(request: Request) -> Response:
     """Return one's own requests, the newest first."""
-    found = await assembly_of(request).requests.list(_person(request).id)
+    found = await assembly_of(request).requests.list(person_of(request).id)
     return JSONResponse({"items": [request_json(one) for one in found], "continuation": None})
 
 
@@ -52,14 +55,14 @@ async def list_requests(request: Request) -> Response:
 @signed_in
 async def ask_export(request: Request) -> Response:
     """Ask for an export of everything that is kept of oneself."""
-    return await asked(request, _person(request).id, RequestKind.EXPORT)
+    return await asked(request, person_of(request).id, RequestKind.EXPORT)
 
 
 @router.post("/erase")
 @signed_in
 async def ask_erasure(request: Request) -> Response:
     """Ask that everything of oneself be erased, confirmed in words."""
-    person = _person(request)
+    person = person_of(request)
     body = await body_of(request, Erase)
     if body.confirm != CONFIRMATION:
         raise RequestError(
@@ -73,7 +76,7 @@ async def ask_erasure(request: Request) -> Response:
 @signed_in
 async def get_export(request: Request, request_id: str) -> Response:
     """Return one's export as a file or, while it is under way, how it stands (202)."""
-    assembly, person = assembly_of(request), _person(request)
+    assembly, person = assembly_of(request), person_of(request)
     found = await assembly.requests.get(person.id, request_id)
     if found.kind is not RequestKind.EXPORT:
         raise NotFound(NO_REQUEST)
@@ -104,7 +107,57 @@ async def get_export(request: Request, request_id: str) -> Response:
     )
 
 
-def _person(request: Request) -> Principal:
+@router.get("/looks")
+@signed_in
+async def list_looks(request: Request) -> Response:
+    """Return what others looked at or did about oneself, the latest first; never who they are."""
+    found = await looks_at(request, person_of(request))
+    return JSONResponse(
+        {
+            "items": [look_json(one.event) for one in found.items],
+            "continuation": found.continuation,
+        }
+    )
+
+
+async def looks_at(request: Request, person: Principal) -> AuditAnswer:
+    """Return the records of what others did about a person, or of a list that showed everybody.
+
+    Raises:
+        RequestError: The continuation is none.
+        StoreError: They cannot be read.
+    """
+    audit = assembly_of(request).audit
+    await audit.flush()
+    answer = await audit.search(
+        AuditQuestion(subjects=(person.id.key, EVERYBODY)),
+        limit=limit_of(request, default=50, largest=200),
+        continuation=request.query_params.get("continuation"),
+    )
+    others = [one for one in answer.items if one.event.principal != person.id]
+    return replace(answer, items=others)
+
+
+def look_json(event: AuditEvent) -> JsonObject:
+    """Return what was done about a person as they are told it: by which role, not by whom.
+
+    The record says who, to those who search the audit. A name shown to everybody would put people
+    under pressure who did their work.
+    """
+    return {
+        "at": event.at.isoformat(),
+        "action": event.action,
+        "by": "job" if event.principal is None else "administrator",
+        "everybody": event.subject == EVERYBODY,
+    }
+
+
+def person_of(request: Request) -> Principal:
+    """Return the person who asks.
+
+    Raises:
+        Forbidden: It is an application.
+    """
     principal = principal_of(request)
     if principal.kind is not PrincipalKind.PERSON:
         raise Forbidden("This is for people; of an application an administrator disposes.")
@@ -127,7 +180,8 @@ async def asked(request: Request, of: PrincipalId, kind: RequestKind) -> Respons
         f"{kind.value}.asked",
         principal,
         reason="asked" if mine else "administrator",
-        facts={"of": of.key, "request": stored.id},
+        facts={"request": stored.id},
+        of=of,
     )
     return JSONResponse(request_json(stored), status_code=202)
 

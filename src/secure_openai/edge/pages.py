@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-from pathlib import Path
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from secure_openai.edge.access import (
     PEOPLE,
     SecuredRoute,
+    before_notice,
     principal_of,
     public,
     requires,
     signed_in,
 )
 from secure_openai.edge.authentication import assembly_of
-from secure_openai.edge.chat import message_json
 from secure_openai.edge.cookies import delete_cookie, session_cookie
+from secure_openai.edge.language import language_of
+from secure_openai.edge.markdown import rendered
+from secure_openai.edge.messages import shown_branch, turn_json
+from secure_openai.edge.offers import offer_json
+from secure_openai.edge.presentation import page
 from secure_openai.edge.problems import headers_of, request_id_of
 from secure_openai.edge.sign_in import sign_in_address
-from secure_openai.errors import SecureOpenAIError, Unauthenticated
+from secure_openai.errors import NoticeNotAccepted, SecureOpenAIError, Unauthenticated
+from secure_openai.sessions import local_path
 from secure_openai.types import ConversationId, Operation
 
+TURNS = 40
+"""How much of a conversation a page opens with; earlier turns are loaded when they are wanted."""
+
+NOTICE_PATH = "/notice"
+"""Where a person reads the notice and accepts it."""
+
 router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
-signed_out_router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
-"""Where a sign-out ends, whichever other pages there are."""
-
-TEMPLATES_FOLDER = Path(str(files("secure_openai.edge") / "templates"))
-
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(TEMPLATES_FOLDER),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-
-
-def _page(name: str, *, status_code: int = 200, **values: object) -> Response:
-    return HTMLResponse(_TEMPLATES.get_template(name).render(**values), status_code=status_code)
+entry_router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
+"""What people come in and go out by, whichever other pages there are."""
 
 
 @router.get("/")
@@ -52,11 +48,11 @@ async def home(request: Request) -> Response:
     return await _chat_page(request, None)
 
 
-@signed_out_router.get("/signed-out")
+@entry_router.get("/signed-out")
 @public
-async def signed_out(request: Request) -> Response:  # noqa: ARG001 - every endpoint takes it
+async def signed_out(request: Request) -> Response:
     """Say that the session has ended."""
-    return _page("signed_out.html")
+    return page(request, "signed_out.html")
 
 
 @router.get("/conversations/{conversation_id}")
@@ -66,33 +62,53 @@ async def conversation(request: Request, conversation_id: str) -> Response:
     return await _chat_page(request, ConversationId(conversation_id))
 
 
+@entry_router.get(NOTICE_PATH)
+@before_notice
+@signed_in
+async def notice(request: Request) -> Response:
+    """Show what a person accepts before first use; where nothing is to be accepted, go on."""
+    assembly = assembly_of(request)
+    stands = assembly.appearance.notice
+    return_to = local_path(request.query_params.get("return_to", "/"))
+    accepted = await assembly.acceptances.accepted(principal_of(request).id)
+    if stands is None or accepted is not None:
+        return RedirectResponse(return_to, status_code=303)
+    return page(
+        request,
+        "notice.html",
+        title=stands.name,
+        text=rendered(stands.text),
+        digest=assembly.appearance.notice_digest,
+        return_to=return_to,
+    )
+
+
 async def _chat_page(request: Request, conversation_id: ConversationId | None) -> Response:
     assembly = assembly_of(request)
     principal = principal_of(request)
     deployments = assembly.pipeline.deployments_for(principal, Operation.CHAT_COMPLETIONS)
     if not principal.roles & set(PEOPLE):
-        return _page(
-            "no_role.html", status_code=403, principal=principal, contact=assembly.settings.contact
-        )
+        return page(request, "no_role.html", status_code=403)
     mine = await assembly.conversations.list(
         principal.id, limit=50, continuation=request.query_params.get("continuation")
     )
     current, messages, earlier = None, [], None
     if conversation_id is not None:
         current = await assembly.conversations.get(principal.id, conversation_id)
-        page = await assembly.conversations.messages(
+        found = await shown_branch(
+            assembly.conversations,
             principal.id,
             conversation_id,
-            limit=100,
+            leaf=request.query_params.get("leaf"),
+            limit=TURNS,
             continuation=request.query_params.get("before"),
-            newest_first=True,
         )
-        messages = [message_json(message) for message in reversed(page.items)]
-        earlier = page.continuation
-    return _page(
+        messages = [turn_json(turn) for turn in found.items]
+        earlier = found.continuation
+    return page(
+        request,
         "chat.html",
-        principal=principal,
-        deployments=deployments,
+        deployments=[offer_json(assembly, deployment) for deployment in deployments],
         conversations=mine.items,
         continuation=mine.continuation,
         current=current,
@@ -120,11 +136,21 @@ async def error_page(request: Request, error: SecureOpenAIError) -> Response:
         )
         delete_cookie(again, settings, session_cookie(settings))
         return again
-    response = _page(
+    if isinstance(error, NoticeNotAccepted) and request.method == "GET":
+        return RedirectResponse(
+            f"{NOTICE_PATH}?{urlencode({'return_to': request.url.path})}",
+            status_code=303,
+            headers=headers_of(error),
+        )
+    t = language_of(request)
+    title = t.of_problem(error.problem, error.title)
+    response = page(
+        request,
         "error.html",
         status_code=error.http_status,
-        title=error.title,
-        detail=error.detail or error.title,
+        status=error.http_status,
+        title=title,
+        detail=error.detail or title,
         request_id=request_id_of(request),
     )
     response.headers.update(headers_of(error))

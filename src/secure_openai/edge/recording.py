@@ -6,8 +6,8 @@ from starlette.requests import Request
 
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.problems import request_id_of
-from secure_openai.store.audit import AuditEvent
-from secure_openai.types import JsonObject, Principal, utc_now
+from secure_openai.store.audit import EVERYBODY, AuditEvent
+from secure_openai.types import JsonObject, Principal, PrincipalId, utc_now
 
 
 def record(
@@ -18,8 +18,20 @@ def record(
     decision: str = "allowed",
     reason: str,
     facts: JsonObject | None = None,
+    of: PrincipalId | None = None,
+    of_everybody: bool = False,
 ) -> None:
     """Queue an audit record of this request.
+
+    Args:
+        request: Which.
+        action: What was done.
+        principal: Who did it.
+        decision: `allowed` or `refused`.
+        reason: Why.
+        facts: Further facts; never a text, a name or an address.
+        of: Whom it concerns.
+        of_everybody: Whether it shows everybody in a list.
 
     Raises:
         AuditUnavailable: It cannot be written.
@@ -33,5 +45,6 @@ def record(
             reason=reason,
             request_id=request_id_of(request),
             facts=facts,
+            subject=EVERYBODY if of_everybody else None if of is None else of.key,
         )
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 
 from secure_openai.assembly import Assembly
@@ -19,6 +20,8 @@ from secure_openai.jobs.retention import expire
 from secure_openai.jobs.retirement import warn
 from secure_openai.jobs.schedule import Schedule
 from secure_openai.jobs.seal import seal
+from secure_openai.store.sightings import DAYS_KEPT
+from secure_openai.store.tallies import tally
 from secure_openai.tables import table
 from secure_openai.telemetry.runs import observed_run
 from secure_openai.types import JsonObject, utc_now
@@ -70,7 +73,10 @@ def exports_in(assembly: Assembly) -> Exports:
     return Exports(
         conversations=assembly.conversations,
         sessions=assembly.sessions,
+        sightings=assembly.sightings,
         usage=assembly.usage,
+        personal=assembly.personal,
+        attachments=assembly.attachments,
         audit=assembly.audit,
         requests=assembly.requests,
         blobs=assembly.exports,
@@ -84,7 +90,10 @@ def erasures_in(assembly: Assembly) -> Erasures:
         conversations=assembly.conversations,
         holds=assembly.holds,
         sessions=assembly.sessions,
+        sightings=assembly.sightings,
         usage=assembly.usage,
+        personal=assembly.personal,
+        attachments=assembly.attachments,
         audit=assembly.audit,
         requests=assembly.requests,
         blobs=assembly.exports,
@@ -96,16 +105,25 @@ async def _erasure(assembly: Assembly) -> JsonObject:
 
 
 async def _roll_up(assembly: Assembly) -> JsonObject:
-    return {"totals": await assembly.usage.roll_up(now=utc_now())}
+    now = utc_now()
+    return {
+        "totals": await assembly.usage.roll_up(now=now),
+        "records": await tally(assembly.audit, assembly.tallies, now=now),
+    }
 
 
 async def _retention(assembly: Assembly) -> JsonObject:
-    return await expire(
-        assembly.conversations,
-        assembly.audit,
-        assembly.sessions.purge,
-        days=assembly.policy.retention.conversation_days,
-    )
+    unseen = utc_now() - timedelta(days=DAYS_KEPT)
+    return {
+        **await expire(
+            assembly.conversations,
+            assembly.audit,
+            assembly.sessions.purge,
+            assembly.attachments.clear,
+            days=assembly.policy.retention.conversation_days,
+        ),
+        "sightings": await assembly.sightings.purge(before=unseen),
+    }
 
 
 async def _seal(assembly: Assembly) -> JsonObject:

@@ -8,17 +8,20 @@ principal by tenant and object id only, which means nobody to whoever has no dir
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
+from secure_openai.conversations.attachments import Attachments
 from secure_openai.errors import LegalHold, NotFound, PreconditionFailed
 from secure_openai.jobs.export import every
 from secure_openai.jobs.recording import record
 from secure_openai.sessions import Sessions
 from secure_openai.store.audit import AuditStore
-from secure_openai.store.blobs import BlobStore
+from secure_openai.store.blobs import BlobStore, folder_of
 from secure_openai.store.conversations import ConversationStore
 from secure_openai.store.holds import KEPT, HoldStore
+from secure_openai.store.personal import PersonalKind, PersonalStore, every_item
 from secure_openai.store.quota import DAYS_COUNTED, Windows
 from secure_openai.store.requests import (
     DataRequest,
@@ -26,8 +29,8 @@ from secure_openai.store.requests import (
     RequestState,
     RequestStore,
     export_name,
-    exports_of,
 )
+from secure_openai.store.sightings import SightingStore
 from secure_openai.store.usage import UsageStore
 from secure_openai.types import Clock, Conversation, JsonObject, utc_now
 
@@ -39,7 +42,10 @@ class Erasures:
         conversations: Where nothing is left of what was there when it was asked.
         holds: What stands in the way.
         sessions: Where nobody stays signed in.
+        sightings: Where names are forgotten.
         usage: Where counts go last.
+        personal: Where nothing is left of what was there when it was asked.
+        attachments: The same.
         audit: Where it is recorded.
         requests: Where it says how far it has come.
         blobs: Where exports are kept.
@@ -51,7 +57,10 @@ class Erasures:
         conversations: ConversationStore,
         holds: HoldStore,
         sessions: Sessions,
+        sightings: SightingStore,
         usage: UsageStore,
+        personal: PersonalStore,
+        attachments: Attachments,
         audit: AuditStore,
         requests: RequestStore,
         blobs: BlobStore,
@@ -60,7 +69,10 @@ class Erasures:
         self._conversations = conversations
         self._holds = holds
         self._sessions = sessions
+        self._sightings = sightings
         self._usage = usage
+        self._personal = personal
+        self._attachments = attachments
         self._audit = audit
         self._requests = requests
         self._blobs = blobs
@@ -95,15 +107,38 @@ class Erasures:
         )
 
     async def _erase(self, request: DataRequest) -> JsonObject:
+        sessions = await self._sessions.revoke(request.principal)
+        await self._sightings.erase(request.principal)
         return {
-            "sessions": await self._sessions.revoke(request.principal),
+            "sessions": sessions,
             "conversations": await self._conversations_left(request),
+            "personal": await self._personal_left(request),
+            "attachments": await self._attachments.erase(request.principal, until=request.asked),
             "exports": await self._drop_exports(request),
         }
 
+    async def _personal_left(self, request: DataRequest) -> int:
+        """Remove what was kept beside conversations when it was asked; return how much."""
+        removed = 0
+        for kind in {*PersonalKind} - {PersonalKind.ATTACHMENT}:
+            found = [one async for one in every_item(self._personal, request.principal, kind)]
+            for item in found:
+                if item.created <= request.asked:
+                    with suppress(NotFound):
+                        await self._personal.remove(item.owner, item.kind, item.id)
+                        removed += 1
+        return removed
+
     async def _conversations_left(self, request: DataRequest) -> int:
-        """Delete what was there when it was asked; return how many there were."""
-        found = [one async for one in every(self._conversations, request.principal)]
+        """Delete what was there when it was asked; return how many there were.
+
+        What its owner has discarded is looked for last: one may be discarded meanwhile.
+        """
+        found = [
+            one
+            for discarded in (False, True)
+            async for one in every(self._conversations, request.principal, discarded=discarded)
+        ]
         asked = [one for one in found if one.created <= request.asked]
         return sum([await self._delete(one) for one in asked])
 
@@ -137,7 +172,7 @@ class Erasures:
                 later.add(export_name(other))
             else:
                 await self._end(other)
-        listed = self._blobs.list(exports_of(request.principal))
+        listed = self._blobs.list(folder_of(request.principal))
         named = [one.name async for one in listed if one.name not in later]
         for name in named:
             await self._blobs.delete(name)
@@ -164,6 +199,8 @@ class Erasures:
             return request
         try:
             left = await self._conversations_left(request)
+            left += await self._personal_left(request)
+            left += await self._attachments.erase(request.principal, until=request.asked)
         except LegalHold:
             return request
         left += await self._drop_exports(request)

@@ -1,16 +1,19 @@
 """Put what is kept of a principal into one file that they can fetch.
 
-The file is JSON: conversations with their messages, sessions without what opens them, usage by day,
-requests like this one, and the audit's records of what the principal did.
+The file is JSON: conversations with their messages, what is kept beside them, sessions without what
+opens them, when and with which name and roles they were last seen, usage by day, requests like this
+one, the audit's records of what the principal did, and attachments as far as there is room.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict, replace
 from datetime import timedelta
 
+from secure_openai.conversations.attachments import Attachments
 from secure_openai.errors import NotFound, PreconditionFailed, TooLarge
 from secure_openai.jobs.recording import record
 from secure_openai.sessions import Sessions
@@ -19,6 +22,12 @@ from secure_openai.store.blobs import LARGEST_BYTES, BlobStore
 from secure_openai.store.chain import event_document
 from secure_openai.store.conversations import ConversationStore
 from secure_openai.store.documents import conversation_document, message_document, time_text
+from secure_openai.store.personal import (
+    PersonalItem,
+    PersonalKind,
+    PersonalStore,
+    every_item,
+)
 from secure_openai.store.requests import (
     DataRequest,
     RequestState,
@@ -27,11 +36,20 @@ from secure_openai.store.requests import (
     request_document,
 )
 from secure_openai.store.sessions import Session
+from secure_openai.store.sightings import SightingStore, sighting_document
 from secure_openai.store.usage import UsageStore
 from secure_openai.types import Clock, Conversation, JsonObject, PrincipalId, utc_now
 
 VERSION = 1
 """Of the file."""
+
+MEMBERS = {
+    PersonalKind.INSTRUCTION: "instructions",
+    PersonalKind.PROMPT: "prompts",
+    PersonalKind.FEEDBACK: "feedback",
+    PersonalKind.ACCEPTANCE: "acceptances",
+}
+"""What a file calls what is kept beside conversations."""
 
 TOO_LARGE = "There is more than one file holds: ask your administrator."
 
@@ -42,7 +60,10 @@ class Exports:
     Args:
         conversations: Part of what is exported.
         sessions: The same.
+        sightings: The same.
         usage: The same.
+        personal: The same.
+        attachments: The same.
         audit: The same, and where it is recorded that an export was made.
         requests: Where it says so to whoever asked.
         blobs: Where exports are kept.
@@ -54,7 +75,10 @@ class Exports:
         *,
         conversations: ConversationStore,
         sessions: Sessions,
+        sightings: SightingStore,
         usage: UsageStore,
+        personal: PersonalStore,
+        attachments: Attachments,
         audit: AuditStore,
         requests: RequestStore,
         blobs: BlobStore,
@@ -63,7 +87,10 @@ class Exports:
     ) -> None:
         self._conversations = conversations
         self._sessions = sessions
+        self._sightings = sightings
         self._usage = usage
+        self._personal = personal
+        self._attachments = attachments
         self._audit = audit
         self._requests = requests
         self._blobs = blobs
@@ -152,6 +179,7 @@ class Exports:
 
     async def _document(self, request: DataRequest, room: _Room) -> JsonObject:
         principal = request.principal
+        sighting = await self._sightings.get(principal)
         return {
             "version": VERSION,
             "principal": {"tid": principal.tid, "oid": principal.oid},
@@ -161,6 +189,14 @@ class Exports:
                 await self._conversation(one, room)
                 async for one in every(self._conversations, principal)
             ],
+            "seen": None if sighting is None else sighting_document(sighting),
+            **{
+                members: [
+                    room.taken(_item(one))
+                    async for one in every_item(self._personal, principal, kind)
+                ]
+                for kind, members in MEMBERS.items()
+            },
             "sessions": [_session(one) for one in await self._sessions.of(principal)],
             "usage": [
                 {**asdict(one), "principal": principal.key}
@@ -173,7 +209,22 @@ class Exports:
             "audit": [
                 room.taken(event_document(one.event)) async for one in self._audit.of(principal)
             ],
+            # Last: what there is no room for is fetched one by one.
+            "attachments": [
+                await self._attachment(item, room)
+                async for item in self._attachments.every(principal)
+            ],
         }
+
+    async def _attachment(self, item: PersonalItem, room: _Room) -> JsonObject:
+        """Return a file with its bytes, or without them where there is no room or they are gone."""
+        told = room.taken({**_item(item), "bytes": item.size})
+        try:
+            _, content = await self._attachments.get(item.owner, item.id)
+            encoded = {"base64": base64.b64encode(content).decode()}
+            return {**told, **room.taken(encoded, leave=LARGEST_BYTES // 4)}
+        except (NotFound, TooLarge):
+            return {**told, "base64": None}
 
     async def _conversation(self, conversation: Conversation, room: _Room) -> JsonObject:
         messages: list[JsonObject] = []
@@ -197,6 +248,16 @@ class Exports:
         }
 
 
+def _item(item: PersonalItem) -> JsonObject:
+    return {
+        "id": item.id,
+        "created": time_text(item.created),
+        "changed": time_text(item.changed),
+        "conversation": item.conversation,
+        **item.document,
+    }
+
+
 class _Room:
     """How much a file may still take, counted as it is put together.
 
@@ -206,25 +267,34 @@ class _Room:
     def __init__(self, left: int) -> None:
         self._left = left
 
-    def taken(self, part: JsonObject) -> JsonObject:
+    def taken(self, part: JsonObject, *, leave: int = 0) -> JsonObject:
         """Return a part of the file.
 
         Raises:
-            TooLarge: There is no room for it.
+            TooLarge: There is no room for it, or less would be left than is to be left.
         """
-        self._left -= len(json.dumps(part, ensure_ascii=False).encode())
-        if self._left < 0:
+        size = len(json.dumps(part, ensure_ascii=False).encode())
+        if size > self._left - leave:
             raise TooLarge
+        self._left -= size
         return part
 
 
 async def every(
-    conversations: ConversationStore, owner: PrincipalId
+    conversations: ConversationStore, owner: PrincipalId, *, discarded: bool = False
 ) -> AsyncIterator[Conversation]:
-    """Yield an owner's conversations, those begun meanwhile perhaps not."""
+    """Yield an owner's conversations, those begun meanwhile perhaps not.
+
+    Args:
+        conversations: Where they are.
+        owner: Whose.
+        discarded: Yield those that were discarded, and only them.
+    """
     continuation = None
     while True:
-        page = await conversations.list(owner, limit=100, continuation=continuation)
+        page = await conversations.list(
+            owner, limit=100, continuation=continuation, discarded=discarded
+        )
         for conversation in page.items:
             yield conversation
         continuation = page.continuation

@@ -32,7 +32,6 @@ def record(
     Raises:
         AuditUnavailable: It cannot be written.
     """
-    about = {} if of is None else {"of": of.key}
     audit.append(
         AuditEvent(
             action=action,
@@ -41,6 +40,7 @@ def record(
             decision=decision,
             reason=reason,
             deployment=deployment,
-            facts={**about, **(facts or {})} or None,
+            facts=facts,
+            subject=None if of is None else of.key,
         )
     )

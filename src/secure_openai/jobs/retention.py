@@ -21,6 +21,7 @@ async def expire(
     conversations: ConversationStore,
     audit: AuditStore,
     purge: Callable[[], Awaitable[int]],
+    clear: Callable[[], Awaitable[int]],
     *,
     days: int | None,
     clock: Clock = utc_now,
@@ -35,12 +36,13 @@ async def expire(
         conversations: Where they are.
         audit: Where it is recorded.
         purge: Drops sessions that have ended and returns how many.
+        clear: Drops attachments that nobody sent, or whose conversation is gone; the same.
         days: How long an unused conversation is kept; `None` keeps it.
         clock: Tells the time.
 
     Returns:
-        What was done: `conversations` deleted, `held` and so kept, deletions `cleared`, and
-        `sessions` dropped.
+        What was done: `conversations` deleted, `held` and so kept, deletions `cleared`,
+        `attachments` and `sessions` dropped.
 
     Raises:
         AuditUnavailable: Nothing can be recorded, so nothing more is deleted.
@@ -78,6 +80,8 @@ async def expire(
         "conversations": deleted,
         "held": held,
         "cleared": await _cleared(conversations),
+        # Behind the deletions: what went with them is due now.
+        "attachments": await clear(),
         "sessions": await purge(),
     }
 

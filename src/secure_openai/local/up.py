@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
+from secure_openai.appearance import Appearance
 from secure_openai.assembly import credential_for
 from secure_openai.errors import ConfigurationError, CredentialUnavailable, StartError
 from secure_openai.local.folder import Folder, Running
@@ -112,9 +113,10 @@ class System:
         for port in range(self.options.port, self.options.port + ports):
             require_free(port)
         self._check_model()
-        # What is wrong with settings or policy is said before anything starts.
+        # What is wrong with settings, policy or appearance is said before anything starts.
         settings = Settings.load(child_environment(self._settings_of_application()))
         Policy.load(settings.policy)
+        Appearance.load(settings.appearance)
         if self.options.model == AZURE:
             require_azure_sign_in(settings)
         self.folder.prepare()

@@ -20,6 +20,7 @@ def parameters_of(model: str) -> Parameters:
         refused=frozenset(refused),
         reasoning_effort=tuple(known["reasoning_effort"]),
         operations=frozenset(map(Operation, known["operations"])),
+        images=known["images"],
     )
 
 

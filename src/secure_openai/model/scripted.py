@@ -22,7 +22,9 @@ from secure_openai.types import (
 )
 
 DEPLOYMENT = Deployment(
-    "scripted", "scripted", Parameters(window_tokens=128_000, operations=frozenset(Operation))
+    "scripted",
+    "scripted",
+    Parameters(window_tokens=128_000, operations=frozenset(Operation), images=True),
 )
 
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from secure_openai.errors import PolicyError, Refused
 from secure_openai.policy.document import ROLES, Document, Grant, read_policy
+from secure_openai.policy.prices import Prices
 from secure_openai.types import (
     Decision,
     Deployment,
@@ -52,13 +53,17 @@ class Policy:
     """The policy file, read.
 
     Attributes:
+        document: What the file says.
         retention: How long things are kept.
+        prices: What tokens cost.
     """
 
     def __init__(self, document: Document) -> None:
         self._grants = document.grants
         self._aliases = document.aliases
+        self.document = document
         self.retention = document.retention
+        self.prices = Prices(document.prices)
         # The file is read once, and many principals hold the same roles.
         self._holding = lru_cache(REMEMBERED)(self._held_by)
 
@@ -119,6 +124,10 @@ class Policy:
     def fields_for(self, principal: Principal) -> frozenset[str]:
         """Return the request fields that pass for the principal besides those of the lists."""
         return self._held(principal).fields
+
+    def limits_for(self, principal: Principal, deployment: Deployment) -> Limits | None:
+        """Return what the principal may use of a deployment, or `None` where that is nothing."""
+        return self._held(principal).limits_of(deployment.name)
 
     def admit(
         self,

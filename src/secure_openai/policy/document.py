@@ -7,11 +7,14 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
 from secure_openai.errors import PolicyError
 from secure_openai.policy.fields import why_never
+from secure_openai.policy.prices import SKUS, PriceRule, PriceRules
+from secure_openai.toml_positions import line_of
 from secure_openai.types import (
     APPLICATION_ROLES,
     ON_BEHALF_ROLES,
@@ -22,6 +25,7 @@ from secure_openai.types import (
 
 VERSION = 1
 RETENTION = "retention"
+PRICES = "prices"
 EVERY_DEPLOYMENT = "*"
 ROLES: Mapping[PrincipalKind, tuple[str, ...]] = MappingProxyType(
     {
@@ -51,11 +55,14 @@ LIMIT_FIELDS = MappingProxyType(
 """What the file calls a limit, and what `Limits` does."""
 
 LARGEST_LIMIT = 10**12
+LARGEST_PRICE = 1_000_000
 LONGEST = 36_500
 """Days: a hundred years."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What an alias and an application may be called: both come back in headers, logs and addresses."""
+
+CURRENCY = re.compile(r"[A-Z]{3}")
 
 FIELD = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -117,11 +124,17 @@ class Document:
         grants: What each role may use.
         aliases: Other names of deployments.
         retention: How long things are kept.
+        prices: What tokens cost, where the file says so.
+        source: What the file is called.
+        lines: The file's lines, for whoever explains it.
     """
 
     grants: Grants
     aliases: Mapping[str, str] = field(default_factory=dict)
     retention: Retention = field(default_factory=Retention)
+    prices: PriceRules = field(default_factory=PriceRules)
+    source: str = ""
+    lines: tuple[str, ...] = ()
 
 
 def read_policy(text: str, *, source: str) -> Document:
@@ -154,7 +167,7 @@ class _Reading:
             line = int(found.group(1)) if found else len(self._lines)
             self._problems.append((line, f"this is not TOML: {error}."))
             raise self._error() from None
-        self._known((), document, ("version", "aliases", RETENTION, *TABLES))
+        self._known((), document, ("version", "aliases", RETENTION, PRICES, *TABLES))
         if document.get("version") != VERSION:
             self._wrong(("version",), f"write version = {VERSION}")
         grants = {
@@ -166,9 +179,17 @@ class _Reading:
         if not grants and not self._problems:
             self._wrong((), "no role may use anything: write at least [people.user]")
         retention = self._retention(document.get(RETENTION, {}))
+        prices = self._prices(document.get(PRICES, {}))
         if self._problems:
             raise self._error()
-        return Document(MappingProxyType(grants), MappingProxyType(aliases), retention)
+        return Document(
+            MappingProxyType(grants),
+            MappingProxyType(aliases),
+            retention,
+            prices,
+            self._source,
+            tuple(self._lines),
+        )
 
     def _aliases(self, table: object) -> dict[str, str]:
         if not isinstance(table, dict):
@@ -200,6 +221,50 @@ class _Reading:
             else:
                 self._wrong((RETENTION, name), f"write {name} as a number of days, 1 to {LONGEST}")
         return Retention(**days)
+
+    def _prices(self, table: object) -> PriceRules:
+        if not isinstance(table, dict):
+            self._wrong((PRICES,), f"write a table [{PRICES}]")
+            return PriceRules()
+        self._known((PRICES,), table, ("currency", "deployment"))
+        currency = table.get("currency")
+        if currency is not None and not (
+            isinstance(currency, str) and CURRENCY.fullmatch(currency)
+        ):
+            self._wrong((PRICES, "currency"), 'write currency = and three letters, such as "EUR"')
+        rules = table.get("deployment", {})
+        if not isinstance(rules, dict):
+            self._wrong((PRICES, "deployment"), f"write a table [{PRICES}.deployment.NAME]")
+            rules = {}
+        found = {name: self._price(name, rule) for name, rule in rules.items()}
+        return PriceRules(currency, MappingProxyType(found))
+
+    def _price(self, name: str, rule: object) -> PriceRule:
+        path = (PRICES, "deployment", name)
+        if not isinstance(rule, dict):
+            self._wrong(path, f"write a table [{'.'.join(path)}]")
+            return PriceRule()
+        self._known(path, rule, ("sku", "prompt", "completion"))
+        sku = rule.get("sku")
+        if sku is not None and sku not in SKUS:
+            self._wrong((*path, "sku"), f"write sku = and one of {', '.join(sorted(SKUS))}")
+        known: dict[str, Decimal] = {}
+        for part in ("prompt", "completion"):
+            value = rule.get(part)
+            if value is None:
+                continue
+            if (
+                isinstance(value, (int, float))
+                and not isinstance(value, bool)
+                and 0 <= value <= LARGEST_PRICE
+            ):
+                known[part] = Decimal(str(value))
+            else:
+                sentence = f"write {part} as the price of a million tokens, 0 to {LARGEST_PRICE}"
+                self._wrong((*path, part), sentence)
+        if len(known) == 1 and len(rule.keys() & {"prompt", "completion"}) == 1:
+            self._wrong(path, "write both prompt and completion, or neither")
+        return PriceRule(sku, known.get("prompt"), known.get("completion"))
 
     def _roles(self, table: object, name: str, kind: PrincipalKind) -> Iterator[tuple[str, Grant]]:
         if not isinstance(table, dict):
@@ -350,41 +415,3 @@ def _inherited(content: dict[str, Any], change: dict[str, Any]) -> dict[str, Any
         overrides = merged.get("deployment", {})
         merged["deployment"] = {name: overrides[name] for name in overrides if name in allowed}
     return merged | change
-
-
-_HEADER = re.compile(r"\s*\[\s*(?P<keys>[^\[\]]+?)\s*\]\s*(#.*)?$")
-_KEY = re.compile(
-    r"""\s*(?P<keys>(?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*="""
-)
-_PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
-
-
-def line_of(lines: list[str], path: tuple[str, ...]) -> int:
-    """Return the line, from 1, on which a key stands; that of its nearest table otherwise.
-
-    `tomllib` gives no positions; the file is small, and reading headers and keys is enough.
-    """
-    best_line, best_length = 1, 0
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(lines, start=1):
-        header = _HEADER.match(line)
-        found = header or _KEY.match(line)
-        if found is None:
-            continue
-        keys = tuple(part.strip("\"'") for part in _PART.findall(found.group("keys")))
-        here = keys if header else table + keys
-        if header:
-            table = keys
-        shared = _shared(here, path)
-        if shared > best_length and (shared == len(path) or shared == len(here)):
-            best_line, best_length = number, shared
-    return best_line
-
-
-def _shared(here: tuple[str, ...], path: tuple[str, ...]) -> int:
-    count = 0
-    for mine, theirs in zip(here, path, strict=False):
-        if mine != theirs:
-            break
-        count += 1
-    return count

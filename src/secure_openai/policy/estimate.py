@@ -10,10 +10,12 @@ the tokeniser of current models; `docs/gateway.md` has the table).
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import string
 
+from secure_openai.images import measured
 from secure_openai.types import JsonObject
 
 ASCII_BYTES_PER_TOKEN = 3.5
@@ -27,8 +29,17 @@ MESSAGE_TOKENS = 4
 """The frame around a message, by OpenAI's cookbook, "How to count tokens"."""
 
 IMAGE_TOKENS = 1_105
-"""A 1024 by 1024 image in high detail: 85 + 6 tiles of 170 (Azure OpenAI, "GPT-4 Turbo with Vision
-concepts": image tokens); an upper figure for current models' first tile sizes."""
+"""An image whose size is not known: one of 2048 by 4096 in high detail."""
+
+IMAGE_BASE, IMAGE_TILE, TILE_SIDE = 85, 170, 512
+LARGEST_SIDE, LARGEST_SHORT_SIDE = 2048, 768
+"""How an image is counted: scaled to fit a square of 2048, then so that its shorter side has 768
+pixels at most, then 170 tokens for each tile of 512 and 85 for the whole; 85 alone in low detail
+(Azure OpenAI, "Overview": image tokens). Small reasoning models count patches instead, of which
+Azure says nothing: theirs may take more than this says."""
+
+MEASURED_CHARACTERS = 131_072
+"""How much of an image's base64 is read for its size: what stands before it is less in most."""
 
 
 def estimate_text_tokens(text: str) -> int:
@@ -86,9 +97,9 @@ IMAGES = frozenset({"image_url", "input_image"})
 def estimate_prompt_tokens(body: JsonObject) -> int:
     """Return about how many prompt tokens a checked body takes.
 
-    Counts messages and items by their texts, a flat figure for an image, a token written as its
-    number as one, and everything else that reaches the model (tools, schemas, what policy admits)
-    by the JSON it is.
+    Counts messages and items by their texts, an image by its tiles, a token written as its number
+    as one, and everything else that reaches the model (tools, schemas, what policy admits) by the
+    JSON it is.
     """
     total = 0
     for name, value in body.items():
@@ -118,10 +129,41 @@ def estimate_message_tokens(message: JsonObject) -> int:
         for part in value if isinstance(value, list) else [value]:
             # An image stands here and nowhere else; its bytes are not what it costs.
             if isinstance(part, dict) and part.get("type") in IMAGES:
-                total += IMAGE_TOKENS
+                total += _image_part_tokens(part)
             else:
                 total += _tokens(part)
     return total
+
+
+def estimate_image_tokens(width: int, height: int) -> int:
+    """Return how many tokens an image of so many pixels takes in high detail."""
+    scale = min(1.0, LARGEST_SIDE / max(width, height))
+    scale *= min(1.0, LARGEST_SHORT_SIDE / (min(width, height) * scale))
+    # Rounded: a third of a third must not begin another tile.
+    across, down = (
+        max(1, math.ceil(round(side * scale / TILE_SIDE, 6))) for side in (width, height)
+    )
+    return IMAGE_BASE + IMAGE_TILE * across * down
+
+
+def _image_part_tokens(part: JsonObject) -> int:
+    """Return what an image takes: a chat's nests its address and detail, a response's does not."""
+    image = part.get("image_url")
+    told = image if isinstance(image, dict) else {"url": image, "detail": part.get("detail")}
+    if told.get("detail") == "low":
+        return IMAGE_BASE
+    size = _size_in(told.get("url"))
+    return IMAGE_TOKENS if size is None else estimate_image_tokens(*size)
+
+
+def _size_in(url: object) -> tuple[int, int] | None:
+    if not isinstance(url, str):
+        return None
+    begun = url[:MEASURED_CHARACTERS].partition(";base64,")[2]
+    try:
+        return measured(base64.b64decode(begun[: len(begun) // 4 * 4], validate=True))
+    except ValueError:
+        return None
 
 
 def _tokens(value: object) -> int:

@@ -174,6 +174,7 @@ def _blobs(settings: Settings) -> Iterator[Ask]:
         ("verify_seals", "seals", settings.seals_container),
         ("seal", "seals", settings.seals_container),
         ("export", "exports", settings.exports_container),
+        ("attach", "attachments", settings.attachments_container),
     ):
         yield ask(
             what,

@@ -15,6 +15,12 @@ from typing import Protocol
 
 from secure_openai.types import JsonObject, Page, PrincipalId
 
+EVERYBODY = "*"
+"""Whom a look concerns that shows everybody in a list."""
+
+LOOKED_AT = 2_000
+"""Records that one search looks at: what is left is searched from where it says that it ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
@@ -31,6 +37,7 @@ class AuditEvent:
         request_id: Joins the records of one request, and the logs.
         facts: Further facts, JSON values: tokens, latency, finish reason. Never text that a person
             or a model wrote, never a name or an address.
+        subject: Whom it concerns where that is not who acted: a principal's key, or `EVERYBODY`.
     """
 
     action: str
@@ -41,6 +48,56 @@ class AuditEvent:
     deployment: str | None = None
     request_id: str | None = None
     facts: JsonObject | None = None
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuestion:
+    """Which records are looked for; what is left out is not asked about.
+
+    Attributes:
+        since: From when on, aware UTC.
+        until: Before when.
+        principal: Who acted.
+        subjects: Whom it concerns: any of these.
+        actions: What was done: any of these.
+        decision: `allowed` or `refused`.
+        reason: Why.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    principal: PrincipalId | None = None
+    subjects: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    decision: str | None = None
+    reason: str | None = None
+
+    def takes(self, event: AuditEvent) -> bool:
+        """Return whether an event is one that is looked for."""
+        return (
+            (self.since is None or event.at >= self.since)
+            and (self.until is None or event.at < self.until)
+            and self.principal in {None, event.principal}
+            and (not self.subjects or event.subject in self.subjects)
+            and (not self.actions or event.action in self.actions)
+            and self.decision in {None, event.decision}
+            and self.reason in {None, event.reason}
+        )
+
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Return what ties a continuation to this question."""
+        return (
+            "audit",
+            self.since and self.since.isoformat(),
+            self.until and self.until.isoformat(),
+            self.principal and self.principal.key,
+            self.subjects,
+            self.actions,
+            self.decision,
+            self.reason,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +115,21 @@ class AuditRecord:
     event: AuditEvent
     previous: str
     hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditAnswer:
+    """What a search found.
+
+    Attributes:
+        items: The records, the latest first.
+        continuation: Where the search goes on; `None` where everything was looked at.
+        reached: How far back it has looked, where there is more.
+    """
+
+    items: Sequence[AuditRecord]
+    continuation: str | None = None
+    reached: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +271,20 @@ class AuditStore(AuditReader, Protocol):
         For jobs: it asks every partition.
 
         Raises:
+            StoreError: They cannot be read.
+        """
+        ...
+
+    async def search(
+        self, question: AuditQuestion, *, limit: int = 100, continuation: str | None = None
+    ) -> AuditAnswer:
+        """Return records of all chains that answer a question, the latest first.
+
+        Time, principal, subject and action are looked up; decision and reason are compared with
+        what is found so. At most `LOOKED_AT` records are looked at.
+
+        Raises:
+            RequestError: `continuation` is not one that this store gave for this question.
             StoreError: They cannot be read.
         """
         ...

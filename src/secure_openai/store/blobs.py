@@ -6,6 +6,7 @@ nothing beside the bytes, and nothing can be kept that a browser would run.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from secure_openai.errors import RequestError, TooLarge
+from secure_openai.types import PrincipalId
 
 TYPES = {
     "bin": "application/octet-stream",
@@ -117,6 +119,11 @@ class BlobStore(Protocol):
             StoreError: It cannot be deleted.
         """
         ...
+
+
+def folder_of(owner: PrincipalId) -> str:
+    """Return what the names of a principal's own blobs begin with; it tells nobody who that is."""
+    return f"{hashlib.sha256(owner.key.encode()).hexdigest()[:32]}/"
 
 
 def content_type(name: str) -> str:

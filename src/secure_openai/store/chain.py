@@ -35,6 +35,8 @@ def event_document(event: AuditEvent) -> JsonObject:
         document["request_id"] = event.request_id
     if event.facts:
         document["facts"] = event.facts
+    if event.subject is not None:
+        document["subject"] = event.subject
     return document
 
 
@@ -50,6 +52,7 @@ def event_of(document: JsonObject) -> AuditEvent:
         deployment=document.get("deployment"),
         request_id=document.get("request_id"),
         facts=document.get("facts"),
+        subject=document.get("subject"),
     )
 
 

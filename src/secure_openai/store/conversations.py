@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Protocol
+import enum
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, Protocol, TypeAlias
 
 from secure_openai.types import (
     Conversation,
@@ -14,9 +16,61 @@ from secure_openai.types import (
     PrincipalId,
 )
 
+UNDO = timedelta(minutes=10)
+"""How long whoever discards a conversation may have it back."""
+
+MOST_SIBLINGS = 100
+"""How many messages may follow the same one: whoever edits more often begins another conversation.
+"""
+
+FULL = f"A message is followed by {MOST_SIBLINGS} others at most: edit another one, or begin anew."
+
+
+class End(enum.Enum):
+    """Where messages go that name no parent."""
+
+    NEWEST = "newest"
+
+
+Parent: TypeAlias = MessageId | Literal[End.NEWEST] | None
+"""What messages follow: one, the newest of their conversation, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message of a branch.
+
+    Attributes:
+        message: What was said.
+        siblings: Those that follow the same message, in the order in which they were stored, itself
+            included; empty where they were not asked for.
+    """
+
+    message: Message
+    siblings: tuple[MessageId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A conversation that a search has found.
+
+    Attributes:
+        conversation: Which.
+        message: The newest message that holds the text; `None` where only the title does.
+        excerpt: What stands around it there, on one line.
+    """
+
+    conversation: Conversation
+    message: MessageId | None
+    excerpt: str | None
+
 
 class ConversationStore(Protocol):
     """Keeps conversations and their messages.
+
+    The messages of a conversation form a tree: each follows one that was stored before it, or none.
+    A branch is read from its end, from parent to parent. Messages that a program stored which knew
+    no branches form a line: each follows the one before.
 
     The owner is part of every key, so no call can name another principal's conversation: a foreign
     id raises the same `NotFound` as one that never existed. Etags change with every write and are
@@ -27,14 +81,43 @@ class ConversationStore(Protocol):
     no room.
     """
 
-    async def create(self, owner: PrincipalId, *, title: str) -> Conversation:
-        """Begin a conversation."""
+    async def create(self, owner: PrincipalId, *, title: str, titled: bool = True) -> Conversation:
+        """Begin a conversation; without `titled`, its title is one for the time being."""
         ...
 
     async def list(
-        self, owner: PrincipalId, *, limit: int = 50, continuation: str | None = None
+        self,
+        owner: PrincipalId,
+        *,
+        limit: int = 50,
+        continuation: str | None = None,
+        discarded: bool = False,
     ) -> Page[Conversation]:
-        """Return the owner's conversations, the most recently updated first.
+        """Return the owner's conversations, pinned ones first, the last updated first.
+
+        Args:
+            owner: Whose.
+            limit: How many to return at most.
+            continuation: Where the page before ended.
+            discarded: Return those that were discarded, and only them.
+
+        Raises:
+            RequestError: `continuation` is not one that this store gave to this owner.
+        """
+        ...
+
+    async def search(
+        self,
+        owner: PrincipalId,
+        text: str,
+        *,
+        limit: int = 20,
+        continuation: str | None = None,
+    ) -> Page[Found]:
+        """Return the owner's conversations that hold a text in any case, the last updated first.
+
+        Title and messages are looked through, of every branch. One call looks through no more than
+        it can in a moment: a page may be short, even empty, and yet go on.
 
         Raises:
             RequestError: `continuation` is not one that this store gave to this owner.
@@ -49,14 +132,43 @@ class ConversationStore(Protocol):
         """
         ...
 
-    async def rename(
-        self, owner: PrincipalId, conversation_id: ConversationId, *, title: str, etag: str
+    async def change(
+        self,
+        owner: PrincipalId,
+        conversation_id: ConversationId,
+        *,
+        etag: str,
+        title: str | None = None,
+        pinned: bool | None = None,
     ) -> Conversation:
-        """Change the title.
+        """Give a conversation another title, or pin it or not; what is `None` stays as it is.
 
         Raises:
             NotFound: The owner has none of that id.
-            PreconditionFailed: It was written since `etag` was read.
+            PreconditionFailed: It was changed since `etag` was read.
+        """
+        ...
+
+    async def discard(
+        self, owner: PrincipalId, conversation_id: ConversationId, *, etag: str
+    ) -> None:
+        """Delete a conversation for its owner, who may take that back for `UNDO`.
+
+        From here on every call but `restore`, `delete` and the list of those discarded finds it
+        missing. It goes for good with `finish_deletions`, unless a hold keeps it.
+
+        Raises:
+            LegalHold: A hold keeps it, whose placing had ended before.
+            NotFound: The owner has none of that id.
+            PreconditionFailed: It was changed since `etag` was read.
+        """
+        ...
+
+    async def restore(self, owner: PrincipalId, conversation_id: ConversationId) -> Conversation:
+        """Take a discarding back; a conversation that is not discarded is returned as it is.
+
+        Raises:
+            NotFound: The owner has none of that id, or it was discarded longer ago than `UNDO`.
         """
         ...
 
@@ -68,7 +180,7 @@ class ConversationStore(Protocol):
         etag: str,
         unused_since: datetime | None = None,
     ) -> None:
-        """Remove a conversation with all its messages, or nothing.
+        """Remove a conversation with all its messages, discarded or not, or nothing.
 
         Args:
             owner: Whose.
@@ -88,6 +200,8 @@ class ConversationStore(Protocol):
     ) -> Page[Conversation]:
         """Return conversations of all owners that were not used at or after `since`, oldest first.
 
+        Discarded ones are not among them.
+
         For jobs: it asks every partition.
 
         Raises:
@@ -96,25 +210,38 @@ class ConversationStore(Protocol):
         ...
 
     async def finish_deletions(self, *, limit: int = 100) -> int:
-        """Clear what deletions of processes that died have left; return how many were cleared.
+        """Remove what was discarded longer ago than `UNDO`, and what cut off deletions have left.
 
-        For jobs: it asks every partition.
+        What a hold keeps stays. For jobs: it asks every partition.
+
+        Returns:
+            How many were removed or cleared; 0 when nothing is left to do.
         """
         ...
 
-    async def append(self, owner: PrincipalId, *messages: Message) -> tuple[Message, ...]:
-        """Store messages at the end of their conversation, all or none, and touch it.
+    async def append(
+        self, owner: PrincipalId, *messages: Message, parent: Parent = End.NEWEST
+    ) -> tuple[Message, ...]:
+        """Store messages, each following the one before, all or none, and touch what they are of.
 
-        `Message.etag` is ignored; the stored messages are returned with theirs. When the call
-        returns, the messages survive the death of the process.
+        `Message.etag` and `Message.parent` are ignored; the stored messages are returned with
+        theirs. When the call returns, the messages survive the death of the process.
+
+        Args:
+            owner: Whose.
+            messages: In their order.
+            parent: What the first of a conversation follows.
 
         Raises:
-            NotFound: The owner has no such conversation.
+            Conflict: `MOST_SIBLINGS` follow `parent` already.
+            NotFound: The owner has no such conversation, or it has no message `parent`.
         """
         ...
 
     async def replace(self, owner: PrincipalId, message: Message) -> Message:
         """Write a message over itself, if its etag still stands; return it with its next.
+
+        It keeps its place and its parent.
 
         Raises:
             NotFound: The owner has no such message.
@@ -146,5 +273,41 @@ class ConversationStore(Protocol):
         Raises:
             NotFound: The owner has no such conversation.
             RequestError: `continuation` is not one that this store gave.
+        """
+        ...
+
+    async def branch(
+        self,
+        owner: PrincipalId,
+        conversation_id: ConversationId,
+        *,
+        leaf: MessageId | None = None,
+        limit: int = 100,
+        continuation: str | None = None,
+        siblings: bool = False,
+    ) -> Page[Turn]:
+        """Return the messages from `leaf` up to a first one, the last said first.
+
+        Args:
+            owner: Whose.
+            conversation_id: Which conversation.
+            leaf: Where the branch ends; the newest message unless given.
+            limit: How many to return at most.
+            continuation: Where the page before ended; `leaf` does not matter then.
+            siblings: Whether each comes with its siblings.
+
+        Raises:
+            NotFound: The owner has no such conversation, or it has no message `leaf`.
+            RequestError: `continuation` is not one that this store gave.
+        """
+        ...
+
+    async def leaf(
+        self, owner: PrincipalId, conversation_id: ConversationId, message_id: MessageId
+    ) -> MessageId:
+        """Return the newest of a message and all that follow it: where its branch is shown to.
+
+        Raises:
+            NotFound: The owner has no such message.
         """
         ...

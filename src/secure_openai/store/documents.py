@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 
 from secure_openai.types import (
+    Attachment,
     Author,
     Conversation,
     ConversationId,
@@ -56,6 +57,9 @@ def conversation_document(conversation: Conversation) -> JsonObject:
         "title": conversation.title,
         "created": time_text(conversation.created),
         "updated": time_text(conversation.updated),
+        "titled": conversation.titled,
+        "pinned": conversation.pinned,
+        "discarded": time_text(conversation.discarded),
     }
 
 
@@ -69,6 +73,10 @@ def conversation_of(
         title=document["title"],
         created=datetime.fromisoformat(document["created"]),
         updated=datetime.fromisoformat(document["updated"]),
+        # Of one that was stored without these its owner has chosen the title.
+        titled=document.get("titled", True) is not False,
+        pinned=document.get("pinned") is True,
+        discarded=time_of(document.get("discarded")),
         etag=etag,
     )
 
@@ -87,6 +95,28 @@ def author_of(text: str) -> Author:
         return Author(text)
     except ValueError:
         return Author.ASSISTANT
+
+
+def attachment_document(attachment: Attachment) -> JsonObject:
+    """Return an attachment as stored with its message."""
+    return {
+        "id": attachment.id,
+        "name": attachment.name,
+        "type": attachment.type,
+        "bytes": attachment.size,
+        "tokens": attachment.tokens,
+    }
+
+
+def attachment_of(document: JsonObject) -> Attachment:
+    """Return an attachment that is stored with its message."""
+    return Attachment(
+        id=document["id"],
+        name=document["name"],
+        type=document["type"],
+        size=document["bytes"],
+        tokens=document["tokens"],
+    )
 
 
 def message_document(message: Message) -> JsonObject:
@@ -109,6 +139,9 @@ def message_document(message: Message) -> JsonObject:
         },
         "finish_reason": message.finish_reason,
         "note": message.note,
+        "attachments": [attachment_document(one) for one in message.attachments],
+        "instruction": message.instruction,
+        "parent": message.parent,
     }
 
 
@@ -129,5 +162,8 @@ def message_of(conversation_id: str, message_id: str, etag: str, document: JsonO
         else Usage(usage["prompt_tokens"], usage["completion_tokens"], usage["estimated"]),
         finish_reason=document.get("finish_reason"),
         note=document.get("note"),
+        attachments=tuple(map(attachment_of, document.get("attachments", ()))),
+        instruction=document.get("instruction"),
+        parent=document.get("parent"),
         etag=etag,
     )

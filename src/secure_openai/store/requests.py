@@ -7,13 +7,13 @@ is given that one.
 from __future__ import annotations
 
 import enum
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from secure_openai.store.blobs import folder_of
 from secure_openai.store.documents import VERSION, time_of, time_text
 from secure_openai.types import JsonObject, PrincipalId
 
@@ -116,14 +116,9 @@ class RequestStore(Protocol):
         ...
 
 
-def exports_of(principal: PrincipalId) -> str:
-    """Return what the names of a principal's exports begin with."""
-    return f"{hashlib.sha256(principal.key.encode()).hexdigest()[:32]}/"
-
-
 def export_name(request: DataRequest) -> str:
     """Return the name of what was made for a request."""
-    return f"{exports_of(request.principal)}{request.id}.json"
+    return f"{folder_of(request.principal)}{request.id}.json"
 
 
 def new_request(

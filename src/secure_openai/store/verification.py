@@ -29,6 +29,7 @@ class Report:
         sealed: How many records the good seals cover, over all chains.
         found: What is wrong; empty means that the audit holds.
         unnamed: How many more things are wrong than `found` names.
+        whole: Whether everything was read; else only what was read was compared.
     """
 
     chains: int
@@ -37,9 +38,12 @@ class Report:
     sealed: int
     found: tuple[TamperingFound, ...]
     unnamed: int = 0
+    whole: bool = True
 
 
-async def verify(audit: AuditReader, seals: AsyncIterable[Seal], *, largest: int = 100) -> Report:
+async def verify(
+    audit: AuditReader, seals: AsyncIterable[Seal], *, largest: int = 100, most: int | None = None
+) -> Report:
     """Compare every chain with itself and with the seals.
 
     Everything is read once, as a stream. What is remembered is the name of each chain and, until
@@ -49,6 +53,7 @@ async def verify(audit: AuditReader, seals: AsyncIterable[Seal], *, largest: int
         audit: The audit.
         seals: In the order of their numbers, verified.
         largest: How many things to name; the rest is only counted.
+        most: How many records to read; then the report says that it is not whole.
 
     Raises:
         StoreError: Something cannot be read.
@@ -70,12 +75,18 @@ async def verify(audit: AuditReader, seals: AsyncIterable[Seal], *, largest: int
             continue
         seen.add(chain)
         chains += 1
-        records += await _check_chain(audit, chain, sealed, findings)
-    for chain in sorted(sealed.chains.keys() - seen):
+        left = None if most is None else most - records
+        records += await _check_chain(audit, chain, sealed, findings, most=left)
+        if records == most:
+            break
+    whole = records != most
+    for chain in sorted(sealed.chains.keys() - seen) if whole else ():
         findings.take([_unlisted(chain, sealed.chains[chain].reach)])
         records += await _check_chain(audit, chain, sealed, findings, listed=False)
     reach = sum(one.reach for one in sealed.chains.values())
-    return Report(chains, records, sealed.count, reach, tuple(findings.named), findings.unnamed)
+    return Report(
+        chains, records, sealed.count, reach, tuple(findings.named), findings.unnamed, whole
+    )
 
 
 async def _check_chain(
@@ -85,8 +96,9 @@ async def _check_chain(
     findings: _Findings,
     *,
     listed: bool = True,
+    most: int | None = None,
 ) -> int:
-    """Read one chain; return how many records it has."""
+    """Read one chain, or the first `most` records of it; return how many that were."""
     facts = sealed.chains.get(chain) or _SealedChain(before=sealed.last_at)
     walk = ChainWalk(chain)
     added = False
@@ -102,6 +114,8 @@ async def _check_chain(
             if added:
                 wrong.append(_added(walk, record.sequence))
         findings.take(wrong)
+        if walk.count == most:
+            return walk.count
     if facts.reach > walk.last and (listed or walk.count):
         findings.take([_cut(walk, facts.reach)], always=True)
     facts.heads.clear()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from secure_openai.telemetry import names
-from secure_openai.telemetry.metrics import meter
+from secure_openai.telemetry.metrics import hand_on, meter
 from secure_openai.telemetry.names import Metric
 
 Look = Callable[[], Iterable[tuple[float, Mapping[str, str]]]]
@@ -32,6 +32,8 @@ def _observe(metric: Metric) -> None:
     looks = _LOOKS.setdefault(metric.name, [])
 
     def collect(_: CallbackOptions) -> list[Observation]:
+        # Gauges are asked first: what was measured until now is collected with them.
+        hand_on()
         return [
             Observation(value, dict(attributes)) for look in looks for value, attributes in look()
         ]

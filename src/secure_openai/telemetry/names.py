@@ -72,7 +72,7 @@ SYSTEM = Attribute("db.system.name", "Which database", "`sqlite`, `azure.cosmosd
 COLLECTION = Attribute(
     "db.collection.name",
     "Which store",
-    "audit, conversations, holds, notes, requests, sessions, usage",
+    "audit, conversations, holds, notes, personal, requests, sessions, usage",
 )
 QUERY = Attribute("db.operation.name", "Which operation of the store", "our interfaces' methods")
 REGION = Attribute("cloud.region", "Region of Azure", "the accounts' regions")

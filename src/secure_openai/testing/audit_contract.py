@@ -12,8 +12,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from secure_openai.errors import AuditUnavailable
-from secure_openai.store.audit import AuditEvent, AuditRecord, AuditStore, SealNote, StoredRecord
+from secure_openai.errors import AuditUnavailable, RequestError
+from secure_openai.store import audit
+from secure_openai.store.audit import (
+    EVERYBODY,
+    AuditEvent,
+    AuditQuestion,
+    AuditRecord,
+    AuditStore,
+    SealNote,
+    StoredRecord,
+)
 from secure_openai.store.chain import (
     GENESIS,
     LARGEST_BYTES,
@@ -220,3 +229,86 @@ class AuditStoreContract:
         assert [one.facts and one.facts["number"] for one in found] == [0, 2, 4, 6, 8, 10]
         assert {one.principal for one in found} == {anna}
         assert [record async for record in store.of(PrincipalId("tenant", "nobody"))] == []
+
+    async def test_search_refuses_foreign_continuations(self, store: AuditStore) -> None:
+        """A continuation of another question, or of no question, is refused."""
+        for number in range(3):
+            store.append(event(number))
+        await store.flush()
+        first = await store.search(AuditQuestion(), limit=1)
+        assert first.continuation is not None
+
+        for question, text in (
+            (AuditQuestion(reason="x"), first.continuation),
+            (AuditQuestion(), "nonsense"),
+        ):
+            with pytest.raises(RequestError):
+                await store.search(question, continuation=text)
+
+    async def test_search(self, store: AuditStore) -> None:
+        """Each part of a question leaves out what does not answer it; the latest come first."""
+        anna, ben = PrincipalId("tenant", "anna"), PrincipalId("tenant", "ben")
+        said = {
+            number: replace(
+                event(number, at=AT + timedelta(seconds=number)),
+                principal=anna if number % 2 else ben,
+                subject=(None, anna.key, EVERYBODY)[number % 3],
+                action=("a.done", "b.done")[number // 3 % 2],
+                decision=("allowed", "refused")[number % 5 == 0],
+                reason=("x", "y")[number % 4 == 0],
+            )
+            for number in range(12)
+        }
+        for one in said.values():
+            store.append(one)
+        await store.flush()
+
+        for question in (
+            AuditQuestion(),
+            AuditQuestion(since=AT + timedelta(seconds=4), until=AT + timedelta(seconds=9)),
+            AuditQuestion(principal=anna),
+            AuditQuestion(subjects=(anna.key,)),
+            AuditQuestion(subjects=(anna.key, EVERYBODY), principal=ben),
+            AuditQuestion(actions=("b.done",)),
+            AuditQuestion(actions=("a.done", "b.done"), decision="refused"),
+            AuditQuestion(reason="y", until=AT + timedelta(seconds=6)),
+            AuditQuestion(principal=PrincipalId("tenant", "nobody")),
+        ):
+            answer = await store.search(question)
+            expected = [one for one in reversed(said.values()) if question.takes(one)]
+            assert [record.event for record in answer.items] == expected
+            assert (answer.continuation, answer.reached) == (None, None)
+
+    async def test_search_in_pages(self, store: AuditStore) -> None:
+        """Pages follow each other without a gap, also where many records are of one instant."""
+        for number in range(10):
+            store.append(event(number, at=AT + timedelta(seconds=number // 6)))
+        await store.flush()
+
+        found: list[str] = []
+        continuation = None
+        for _ in range(10):
+            answer = await store.search(AuditQuestion(), limit=3, continuation=continuation)
+            found += [str(record.event.request_id) for record in answer.items]
+            continuation = answer.continuation
+            if continuation is None:
+                break
+            assert answer.reached == answer.items[-1].event.at
+        assert sorted(found[:4]) == ["6", "7", "8", "9"]
+        assert sorted(found[4:]) == ["0", "1", "2", "3", "4", "5"]
+        assert continuation is None
+
+    async def test_a_search_is_bounded(self, store: AuditStore) -> None:
+        """A search that finds nothing among the records it may look at says how far it came."""
+        for number in range(audit.LOOKED_AT + 10):
+            at = AT + timedelta(milliseconds=number)
+            store.append(event(number, at=at, reason="rare" if number < 10 else "often"))
+            if number % 1_000 == 0:
+                await store.flush()
+        await store.flush()
+
+        first = await store.search(AuditQuestion(reason="rare"))
+        assert (first.items, first.reached) == ([], AT + timedelta(milliseconds=10))
+        rest = await store.search(AuditQuestion(reason="rare"), continuation=first.continuation)
+        assert len(rest.items) == 10
+        assert rest.continuation is None

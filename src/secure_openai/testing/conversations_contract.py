@@ -1,4 +1,6 @@
-"""What every `ConversationStore` promises; subclass it and provide the fixture `store`.
+"""What every `ConversationStore` promises; subclass it and provide the fixtures.
+
+`store` is the store, and `clock` the `MovableClock` that it tells the time by.
 
 Call `pytest.register_assert_rewrite("secure_openai.testing.conversations_contract")` in a
 `conftest.py` to see the values of an assertion that fails.
@@ -7,6 +9,7 @@ Call `pytest.register_assert_rewrite("secure_openai.testing.conversations_contra
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -14,21 +17,34 @@ from uuid import uuid4
 import pytest
 
 from secure_openai.errors import NotFound, PreconditionFailed, RequestError
-from secure_openai.store.conversations import ConversationStore
+from secure_openai.store.conversations import UNDO, ConversationStore
 from secure_openai.types import (
     Author,
     Conversation,
     ConversationId,
     Message,
     MessageId,
-    MessageStatus,
     PrincipalId,
-    Usage,
 )
 
 ANNA = PrincipalId("tenant", "anna")
 BEN = PrincipalId("tenant", "ben")
 MISSING = ConversationId("there-is-none-of-this-id")
+
+
+class MovableClock:
+    """A clock that goes on by itself, and further when it is moved."""
+
+    def __init__(self) -> None:
+        self._moved = timedelta()
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        return datetime.now(UTC) + self._moved
+
+    def move(self, by: timedelta) -> None:
+        """Let time pass."""
+        self._moved += by
 
 
 def message_in(conversation: Conversation, text: str = "Hello", **fields: object) -> Message:
@@ -43,32 +59,24 @@ def message_in(conversation: Conversation, text: str = "Hello", **fields: object
     return replace(message, **fields)  # type: ignore[arg-type]
 
 
-async def all_messages(
-    store: ConversationStore, conversation: Conversation, *, newest_first: bool = False
-) -> list[str]:
-    """Return the texts of a conversation, read in pages of three."""
-    texts: list[str] = []
-    continuation = None
-    while True:
-        page = await store.messages(
-            conversation.owner,
-            conversation.id,
-            limit=3,
-            continuation=continuation,
-            newest_first=newest_first,
-        )
-        texts += [message.text for message in page.items]
-        continuation = page.continuation
-        if continuation is None:
-            return texts
-
-
 class ConversationStoreContract:
-    """The promises of `ConversationStore`."""
+    """The promises of `ConversationStore` about conversations."""
 
     @pytest.mark.parametrize(
         "call",
-        ["get", "rename", "delete", "append", "replace", "message", "messages"],
+        [
+            "get",
+            "change",
+            "discard",
+            "restore",
+            "delete",
+            "append",
+            "replace",
+            "message",
+            "messages",
+            "branch",
+            "leaf",
+        ],
     )
     async def test_foreign_is_missing(self, store: ConversationStore, call: str) -> None:
         """A foreign conversation answers exactly as one that never existed."""
@@ -99,21 +107,21 @@ class ConversationStoreContract:
         message: Message,
     ) -> None:
         moved = replace(message, conversation_id=conversation.id)
-        match call:
-            case "get":
-                await store.get(owner, conversation.id)
-            case "rename":
-                await store.rename(owner, conversation.id, title="x", etag=conversation.etag)
-            case "delete":
-                await store.delete(owner, conversation.id, etag=conversation.etag)
-            case "append":
-                await store.append(owner, replace(moved, id=MessageId(uuid4().hex)))
-            case "replace":
-                await store.replace(owner, moved)
-            case "message":
-                await store.message(owner, conversation.id, message.id)
-            case _:
-                await store.messages(owner, conversation.id)
+        key = (owner, conversation.id)
+        calls: dict[str, Callable[[], Awaitable[object]]] = {
+            "get": lambda: store.get(*key),
+            "change": lambda: store.change(*key, title="x", etag=conversation.etag),
+            "discard": lambda: store.discard(*key, etag=conversation.etag),
+            "restore": lambda: store.restore(*key),
+            "delete": lambda: store.delete(*key, etag=conversation.etag),
+            "append": lambda: store.append(owner, replace(moved, id=MessageId(uuid4().hex))),
+            "replace": lambda: store.replace(owner, moved),
+            "message": lambda: store.message(*key, message.id),
+            "messages": lambda: store.messages(*key),
+            "branch": lambda: store.branch(*key),
+            "leaf": lambda: store.leaf(*key, message.id),
+        }
+        await calls[call]()
 
     async def test_lists_are_the_owners(self, store: ConversationStore) -> None:
         """Every store returns only its owner's conversations."""
@@ -142,6 +150,8 @@ class ConversationStoreContract:
             await store.list(ANNA, continuation=continuation)
         with pytest.raises(RequestError):
             await store.messages(ANNA, conversation.id, continuation=continuation)
+        with pytest.raises(RequestError):
+            await store.branch(ANNA, conversation.id, continuation=continuation)
 
     async def test_foreign_continuation(self, store: ConversationStore) -> None:
         """A continuation of another owner's list is refused."""
@@ -180,11 +190,11 @@ class ConversationStoreContract:
     async def test_rename_conflict(self, store: ConversationStore) -> None:
         """A rename with an etag of before is refused and changes nothing."""
         old = await store.create(ANNA, title="old")
-        renamed = await store.rename(ANNA, old.id, title="mine", etag=old.etag)
+        renamed = await store.change(ANNA, old.id, title="mine", etag=old.etag)
 
         assert (renamed.title, renamed.etag != old.etag) == ("mine", True)
         with pytest.raises(PreconditionFailed):
-            await store.rename(ANNA, old.id, title="late", etag=old.etag)
+            await store.change(ANNA, old.id, title="late", etag=old.etag)
         assert await store.get(ANNA, old.id) == renamed
 
     async def test_fifty_renames(self, store: ConversationStore) -> None:
@@ -192,7 +202,7 @@ class ConversationStoreContract:
         old = await store.create(ANNA, title="old")
 
         results = await asyncio.gather(
-            *(store.rename(ANNA, old.id, title=str(n), etag=old.etag) for n in range(50)),
+            *(store.change(ANNA, old.id, title=str(n), etag=old.etag) for n in range(50)),
             return_exceptions=True,
         )
 
@@ -215,6 +225,115 @@ class ConversationStoreContract:
             await store.get(ANNA, conversation.id)
         with pytest.raises(NotFound):
             await store.message(ANNA, conversation.id, message.id)
+
+    async def test_pinned_first(self, store: ConversationStore) -> None:
+        """What is pinned stands first, whatever the pages; pinning is no use, and can be undone."""
+        made = [await store.create(ANNA, title=str(number)) for number in range(7)]
+        await store.create(BEN, title="not mine")
+        pinned = [
+            await store.change(ANNA, one.id, etag=one.etag, pinned=True)
+            for one in (made[0], made[3], made[2])
+        ]
+        again = await store.change(ANNA, made[2].id, etag=pinned[2].etag, pinned=False)
+        assert again == replace(made[2], etag=again.etag)
+        assert pinned[0] == replace(made[0], pinned=True, etag=pinned[0].etag)
+        with pytest.raises(PreconditionFailed):
+            await store.change(ANNA, made[4].id, etag="stale", pinned=True)
+
+        expected = [made[number].id for number in (3, 0, 6, 5, 4, 2, 1)]
+        for limit in range(1, 9):
+            listed: list[ConversationId] = []
+            continuation = None
+            while True:
+                page = await store.list(ANNA, limit=limit, continuation=continuation)
+                assert len(page.items) <= limit
+                listed += [one.id for one in page.items]
+                continuation = page.continuation
+                if continuation is None:
+                    break
+            assert listed == expected
+
+    async def test_titled(self, store: ConversationStore) -> None:
+        """A title for the time being is none that somebody gave, until somebody does."""
+        conversation = await store.create(ANNA, title="for now", titled=False)
+        pinned = await store.change(ANNA, conversation.id, etag=conversation.etag, pinned=True)
+        titled = await store.change(ANNA, conversation.id, etag=pinned.etag, title="for good")
+
+        assert [conversation.titled, pinned.titled, titled.titled] == [False, False, True]
+        assert await store.get(ANNA, conversation.id) == titled
+        assert (await store.create(ANNA, title="mine")).titled
+
+    async def test_discard(self, store: ConversationStore, clock: MovableClock) -> None:
+        """A discarded conversation is missing for every call, and comes back as it was."""
+        conversation = await store.create(ANNA, title="x")
+        (message,) = await store.append(ANNA, message_in(conversation))
+        kept = await store.create(ANNA, title="kept")
+        with pytest.raises(PreconditionFailed):
+            await store.discard(ANNA, conversation.id, etag="stale")
+        before = await store.get(ANNA, conversation.id)
+        await store.discard(ANNA, conversation.id, etag=before.etag)
+
+        for call in ("get", "change", "discard", "append", "replace", "message"):
+            with pytest.raises(NotFound) as hidden:
+                await self._call(store, call, ANNA, conversation, message)
+            with pytest.raises(NotFound) as missing:
+                await self._call(store, call, ANNA, replace(conversation, id=MISSING), message)
+            assert str(hidden.value) == str(missing.value)
+        for call in ("messages", "branch", "leaf"):
+            with pytest.raises(NotFound):
+                await self._call(store, call, ANNA, conversation, message)
+        with pytest.raises(NotFound):
+            await store.restore(BEN, conversation.id)
+        assert [kept] == list((await store.list(ANNA)).items)
+        (hid,) = (await store.list(ANNA, discarded=True)).items
+        assert (hid.id, hid.discarded is not None) == (conversation.id, True)
+        assert (await store.list(BEN, discarded=True)).items == []
+        later = clock() + timedelta(days=1)
+        assert [kept] == list((await store.unused(since=later)).items)
+        clock.move(UNDO - timedelta(seconds=30))
+        assert await store.finish_deletions() == 0
+        back = await store.restore(ANNA, conversation.id)
+
+        assert back == replace(before, etag=back.etag)
+        assert back.etag not in {before.etag, hid.etag}
+        assert await store.restore(ANNA, conversation.id) == back
+        assert len((await store.messages(ANNA, conversation.id)).items) == 1
+        assert (await store.list(ANNA, discarded=True)).items == []
+
+    async def test_discarded_for_good(self, store: ConversationStore, clock: MovableClock) -> None:
+        """After its time a discarded conversation comes back no more, and is removed with a run."""
+        made = [await store.create(owner, title="x") for owner in (ANNA, BEN, ANNA, BEN, ANNA)]
+        for one in made:
+            await store.append(one.owner, message_in(one))
+        for one in made[1:]:
+            await store.discard(one.owner, one.id, etag=one.etag)
+        clock.move(UNDO)
+        for one in made[1:]:
+            with pytest.raises(NotFound):
+                await store.restore(one.owner, one.id)
+        assert len((await store.list(ANNA, discarded=True)).items) == 2
+
+        removed = 0
+        while count := await store.finish_deletions(limit=2):
+            removed += count
+        assert removed == 4
+        assert (await store.list(ANNA, discarded=True)).items == []
+        assert [one.id for one in (await store.list(ANNA)).items] == [made[0].id]
+        with pytest.raises(NotFound):
+            await store.delete(ANNA, made[2].id, etag=made[2].etag)
+
+    async def test_a_discarded_one_is_deleted_at_once(self, store: ConversationStore) -> None:
+        """Whoever may delete for good need not wait for the time of an undo."""
+        conversation = await store.create(ANNA, title="x")
+        await store.discard(ANNA, conversation.id, etag=conversation.etag)
+        (hid,) = (await store.list(ANNA, discarded=True)).items
+
+        with pytest.raises(PreconditionFailed):
+            await store.delete(ANNA, conversation.id, etag=conversation.etag)
+        await store.delete(ANNA, conversation.id, etag=hid.etag)
+        assert (await store.list(ANNA, discarded=True)).items == []
+        with pytest.raises(NotFound):
+            await store.restore(ANNA, conversation.id)
 
     async def test_unused(self, store: ConversationStore) -> None:
         """Of all owners' conversations those are listed that were not used since, oldest first."""
@@ -262,54 +381,6 @@ class ConversationStoreContract:
             await store.get(ANNA, conversation.id)
         assert await store.finish_deletions() == 0
 
-    async def test_append_all_or_none(self, store: ConversationStore) -> None:
-        """Of messages appended together, all are stored or none."""
-        conversation = await store.create(ANNA, title="x")
-        bad = replace(message_in(conversation), conversation_id=MISSING)
-
-        with pytest.raises(NotFound):
-            await store.append(ANNA, message_in(conversation), bad)
-        assert (await store.messages(ANNA, conversation.id)).items == []
-
-    async def test_order(self, store: ConversationStore) -> None:
-        """Messages come in the order in which they were stored, in pages, either way."""
-        conversation = await store.create(ANNA, title="x")
-        texts = [str(number) for number in range(10)]
-        for text in texts:
-            await store.append(ANNA, message_in(conversation, text))
-
-        assert await all_messages(store, conversation) == texts
-        assert await all_messages(store, conversation, newest_first=True) == texts[::-1]
-
-    async def test_replace(self, store: ConversationStore) -> None:
-        """A message is written over itself only with its last etag, and keeps its place."""
-        conversation = await store.create(ANNA, title="x")
-        first, second = await store.append(
-            ANNA,
-            message_in(conversation, "a", status=MessageStatus.STREAMING),
-            message_in(conversation, "b"),
-        )
-        finished = replace(
-            first,
-            text="an answer",
-            status=MessageStatus.COMPLETE,
-            usage=Usage(3, 4, estimated=True),
-            lease_expires=first.created + timedelta(seconds=30),
-            deployment="gpt",
-            finish_reason="stop",
-            note="A note.",
-        )
-
-        written = await store.replace(ANNA, finished)
-
-        assert written == replace(finished, etag=written.etag)
-        assert written.etag not in {"", first.etag}
-        assert list((await store.messages(ANNA, conversation.id)).items) == [written, second]
-        with pytest.raises(PreconditionFailed):
-            await store.replace(ANNA, replace(first, text="late"))
-        with pytest.raises(NotFound):
-            await store.replace(ANNA, replace(first, id=MessageId("none")))
-
     async def test_pages_under_inserts(self, store: ConversationStore) -> None:
         """Pages miss nothing and repeat nothing while others are inserted between them."""
         before = [(await store.create(ANNA, title=str(number))).id for number in range(12)]
@@ -327,17 +398,3 @@ class ConversationStoreContract:
 
         assert len(seen) == len(set(seen))
         assert set(before) <= set(seen)
-
-    async def test_cancelled_is_whole(self, store: ConversationStore) -> None:
-        """An append whose caller gives up stores all of its messages or none."""
-        conversation = await store.create(ANNA, title="x")
-        task = asyncio.ensure_future(
-            store.append(ANNA, *(message_in(conversation, str(n)) for n in range(20)))
-        )
-        await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await store.append(ANNA, message_in(conversation, "last"))
-
-        assert len(await all_messages(store, conversation)) in {1, 21}

@@ -44,6 +44,8 @@ class HoldStoreContract:
             for etag in (conversation.etag, "stale"):
                 with pytest.raises(LegalHold):
                     await conversations.delete(ANNA, conversation.id, etag=etag)
+                with pytest.raises(LegalHold):
+                    await conversations.discard(ANNA, conversation.id, etag=etag)
             with pytest.raises(LegalHold):
                 await conversations.delete(
                     ANNA,

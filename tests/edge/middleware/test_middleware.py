@@ -231,6 +231,7 @@ async def test_a_client_that_leaves_while_sending_is_told_to_the_application() -
     await LimitsMiddleware(app, body_bytes=10)(scope, receive, send)
 
     assert [message["type"] for message in seen] == ["http.request", "http.disconnect"]
+    assert seen[0]["more_body"]
 
 
 async def test_half_of_a_large_body_is_none() -> None:

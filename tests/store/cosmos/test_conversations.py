@@ -15,9 +15,11 @@ from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.testing.conversations_contract import (
     ANNA,
     ConversationStoreContract,
-    all_messages,
+    MovableClock,
     message_in,
 )
+from secure_openai.testing.messages_contract import MessagesContract, all_messages, whole_branch
+from secure_openai.testing.search_contract import SearchContract
 from secure_openai.types import Conversation, JsonObject
 from tests.cosmosdb.bridge import Bridge, Call, Fault
 from tests.cosmosdb.faults import UNANSWERED, UNDONE, first
@@ -26,13 +28,27 @@ NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def store(cosmos: CosmosDatabase) -> CosmosConversationStore:
+def clock() -> MovableClock:
+    """Return the store's clock."""
+    return MovableClock()
+
+
+@pytest.fixture
+def store(cosmos: CosmosDatabase, clock: MovableClock) -> CosmosConversationStore:
     """Return the store under test."""
-    return CosmosConversationStore(cosmos)
+    return CosmosConversationStore(cosmos, clock=clock)
 
 
 class TestCosmosConversationStore(ConversationStoreContract):
     """The contract, on Cosmos DB."""
+
+
+class TestCosmosMessages(MessagesContract):
+    """The contract of messages, on Cosmos DB."""
+
+
+class TestCosmosSearch(SearchContract):
+    """The contract of the search, on Cosmos DB."""
 
 
 async def items(cosmos: CosmosDatabase) -> list[JsonObject]:
@@ -58,7 +74,7 @@ async def test_unknown_members_survive(
     store: CosmosConversationStore, cosmos: CosmosDatabase
 ) -> None:
     """Members and versions that only a later program knows survive being read and written."""
-    later = {"version": 7, "pinned": True, "n": {"a": 1.5}}
+    later = {"version": 7, "starred": True, "n": {"a": 1.5}}
     conversation = await store.create(ANNA, title="x")
     (message,) = await store.append(ANNA, message_in(conversation))
     container = cosmos.container("conversations")
@@ -66,13 +82,50 @@ async def test_unknown_members_survive(
         await container.upsert({**item, **later})
 
     await store.append(ANNA, message_in(conversation, "touches it"))
-    await store.rename(ANNA, conversation.id, title="y", etag=conversation.etag)
+    await store.change(ANNA, conversation.id, title="y", etag=conversation.etag)
     await store.replace(ANNA, replace(message, text="written over"))
 
     kept = [item for item in await items(cosmos) if item.get("sequence", 1) == 1]
     assert {item.get("title", item.get("text")) for item in kept} == {"y", "written over"}
     for item in kept:
         assert {name: item[name] for name in later} == later
+
+
+async def test_messages_of_before_branches(
+    store: CosmosConversationStore, cosmos: CosmosDatabase
+) -> None:
+    """What a program without branches stored, before and beside this one, forms one line."""
+    conversation = await store.create(ANNA, title="x")
+    line = [*await store.append(ANNA, *(message_in(conversation, str(n)) for n in range(5)))]
+    await forget_parents(cosmos)
+    (beside,) = await store.append(ANNA, message_in(conversation, "edited"), parent=line[1].id)
+    (after,) = await store.append(ANNA, message_in(conversation, "after"))
+    await forget_parents(cosmos, after.id)
+    later = await store.replace(ANNA, replace(line[2], text="over it"))
+    line[2] = later
+
+    stored = [*line, beside, after]
+    assert list((await store.messages(ANNA, conversation.id)).items) == stored
+    assert [await store.message(ANNA, conversation.id, one.id) for one in stored] == stored
+    (page,) = (await store.messages(ANNA, conversation.id, limit=1, newest_first=True)).items
+    assert page == after
+    turns = await whole_branch(store, conversation)
+    assert [turn.message for turn in turns] == [after, beside, line[1], line[0]]
+    assert [len(turn.siblings) for turn in turns] == [1, 2, 1, 1]
+    assert turns[1].siblings == (later.id, beside.id)
+    assert await store.leaf(ANNA, conversation.id, later.id) == line[4].id
+    assert await store.leaf(ANNA, conversation.id, line[1].id) == after.id
+    (anew,) = await store.append(ANNA, message_in(conversation, "anew"), parent=None)
+    assert (await whole_branch(store, conversation))[0].siblings == (line[0].id, anew.id)
+
+
+async def forget_parents(cosmos: CosmosDatabase, *only: str) -> None:
+    """Store messages again as a program without branches did."""
+    container = cosmos.container("conversations")
+    for item in await items(cosmos):
+        if not only or item.get("message") in only:
+            kept = {name: item[name] for name in item if name not in {"parent", "newest"}}
+            await container.upsert(kept)
 
 
 async def test_the_same_message_twice(store: CosmosConversationStore) -> None:
@@ -185,7 +238,9 @@ async def test_what_a_dead_process_left(
 
 
 @pytest.mark.parametrize("fault", [UNANSWERED, UNDONE], ids=["unanswered", "undone"])
-@pytest.mark.parametrize("call", ["create", "rename", "append", "replace", "delete"])
+@pytest.mark.parametrize(
+    "call", ["create", "change", "append", "replace", "discard", "restore", "delete"]
+)
 async def test_a_broken_connection(
     store: CosmosConversationStore, bridge: Bridge, call: str, fault: Fault
 ) -> None:
@@ -198,8 +253,8 @@ async def test_a_broken_connection(
         case "create":
             await store.create(ANNA, title="second")
             assert len((await store.list(ANNA)).items) == 2
-        case "rename":
-            renamed = await store.rename(ANNA, conversation.id, title="y", etag=conversation.etag)
+        case "change":
+            renamed = await store.change(ANNA, conversation.id, title="y", etag=conversation.etag)
             assert await store.get(ANNA, conversation.id) == renamed
         case "append":
             await store.append(ANNA, message_in(conversation, "second"), message_in(conversation))
@@ -207,6 +262,15 @@ async def test_a_broken_connection(
         case "replace":
             written = await store.replace(ANNA, replace(message, text="over it"))
             assert list((await store.messages(ANNA, conversation.id)).items) == [written]
+        case "discard":
+            await store.discard(ANNA, conversation.id, etag=conversation.etag)
+            assert len((await store.list(ANNA, discarded=True)).items) == 1
+        case "restore":
+            bridge.fault = lambda _: None
+            await store.discard(ANNA, conversation.id, etag=conversation.etag)
+            bridge.fault = first(fault)
+            restored = await store.restore(ANNA, conversation.id)
+            assert await store.get(ANNA, conversation.id) == restored
         case _:
             await store.delete(ANNA, conversation.id, etag=conversation.etag)
             assert list((await store.list(ANNA)).items) == []

@@ -18,7 +18,8 @@ from secure_openai.store.cosmos.conversations import CosmosConversationStore
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.cosmos.sessions import CosmosSessionStore
 from secure_openai.store.cosmos.usage import CosmosUsageStore
-from secure_openai.testing.conversations_contract import all_messages, message_in
+from secure_openai.testing.conversations_contract import message_in
+from secure_openai.testing.messages_contract import all_messages
 from secure_openai.testing.sessions_contract import ANNA as ANNA_HERSELF
 from secure_openai.testing.sessions_contract import pending
 from secure_openai.testing.usage_contract import ANNA, NOON, reserve

@@ -63,7 +63,7 @@ async def test_a_message(desk: Asking, bridge: Bridge) -> None:
 
 
 async def test_conversations(desk: Asking, bridge: Bridge) -> None:
-    """So do conversations: a list, one that is opened, one that is deleted."""
+    """So do conversations: a list, one that is opened, found, deleted, and gone for good."""
     store: CosmosConversationStore = desk.conversations
     conversation = await store.create(ANNA.id, title="x")
     (message, *_) = await store.append(ANNA.id, *(message_in(conversation) for _ in range(20)))
@@ -73,10 +73,17 @@ async def test_conversations(desk: Asking, bridge: Bridge) -> None:
     assert row("each second of a longer answer") == counted(bridge)
     await store.list(ANNA.id)
     assert row("a list of conversations") == counted(bridge)
-    await store.messages(ANNA.id, conversation.id)
+    await store.branch(ANNA.id, conversation.id, siblings=True)
     assert row("a conversation, opened") == counted(bridge)
+    found = await store.search(ANNA.id, "hello")
+    assert [one.conversation.id for one in found.items] == [conversation.id]
+    assert row("a search of 50 conversations, one found") == counted(bridge)
+    await store.discard(ANNA.id, conversation.id, etag=conversation.etag)
+    assert row("a conversation, deleted for its owner") == counted(bridge)
+    conversation = await store.restore(ANNA.id, conversation.id)
+    bridge.calls.clear()
     await store.delete(ANNA.id, conversation.id, etag=conversation.etag)
-    assert row("a conversation of 20 messages, deleted") == counted(bridge)
+    assert row("a conversation of 20 messages, gone for good") == counted(bridge)
 
 
 async def test_sessions(cosmos: CosmosDatabase, bridge: Bridge) -> None:

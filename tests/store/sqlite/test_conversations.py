@@ -6,33 +6,52 @@ import json
 import sqlite3
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from secure_openai.errors import StoreError
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
 from secure_openai.store.sqlite.database import Database
+from secure_openai.store.sqlite.schema import MIGRATIONS
 from secure_openai.testing.conversations_contract import (
     ANNA,
     ConversationStoreContract,
+    MovableClock,
     message_in,
 )
-from secure_openai.types import Author, MessageStatus
+from secure_openai.testing.messages_contract import MessagesContract, whole_branch
+from secure_openai.testing.search_contract import SearchContract
+from secure_openai.types import Author, ConversationId, MessageId, MessageStatus
 
 
 @pytest.fixture
-def store(database: Database) -> SqliteConversationStore:
+def clock() -> MovableClock:
+    """Return the store's clock."""
+    return MovableClock()
+
+
+@pytest.fixture
+def store(database: Database, clock: MovableClock) -> SqliteConversationStore:
     """Return the store under test."""
-    return SqliteConversationStore(database)
+    return SqliteConversationStore(database, clock=clock)
 
 
 class TestSqliteConversationStore(ConversationStoreContract):
     """The contract, on SQLite."""
 
 
+class TestSqliteMessages(MessagesContract):
+    """The contract of messages, on SQLite."""
+
+
+class TestSqliteSearch(SearchContract):
+    """The contract of the search, on SQLite."""
+
+
 async def test_unknown_members_survive(store: SqliteConversationStore, database: Database) -> None:
     """Members and versions that only a later program knows survive being read and written."""
-    later = '{"version": 7, "pinned": true, "large": 12345678901234567890, "n": {"a": 1.0}}'
+    later = '{"version": 7, "starred": true, "large": 12345678901234567890, "n": {"a": 1.0}}'
     conversation = await store.create(ANNA, title="x")
     (message,) = await store.append(ANNA, message_in(conversation))
     for table in ("conversation", "message"):
@@ -40,7 +59,7 @@ async def test_unknown_members_survive(store: SqliteConversationStore, database:
         await database.write(partial(execute, statement, (later,)))
 
     await store.append(ANNA, message_in(conversation, "touches it"))
-    await store.rename(ANNA, conversation.id, title="y", etag=conversation.etag)
+    await store.change(ANNA, conversation.id, title="y", etag=conversation.etag)
     await store.replace(ANNA, replace(message, text="written over"))
 
     for table, own in (("conversation", ("title", "y")), ("message", ("text", "written over"))):
@@ -70,6 +89,65 @@ def execute(
 ) -> list[tuple[str, ...]]:
     """Return the rows of a statement."""
     return connection.execute(statement, values).fetchall()
+
+
+async def test_messages_of_before_branches(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a program without branches stored, before and beside this one, forms one line."""
+    with monkeypatch.context() as patched:
+        patched.setattr("secure_openai.store.sqlite.schema.MIGRATIONS", MIGRATIONS[:5])
+        old = await Database.open(path)
+    await old.write(partial(as_before, "conversation", 1, 4))
+    await old.write(partial(as_before, "other", 1, 2))
+    await old.aclose()
+
+    database = await Database.open(path)
+    store = SqliteConversationStore(database)
+    conversation = await store.get(ANNA, ConversationId("conversation"))
+    await database.write(partial(as_before, "conversation", 4, 6))
+    listed = (await store.messages(ANNA, conversation.id)).items
+    (edited,) = await store.append(
+        ANNA, message_in(conversation, "edited"), parent=MessageId("conversation-2")
+    )
+    await database.write(partial(as_before, "conversation", 7, 8))
+
+    assert [message.parent for message in listed] == [
+        None,
+        *(f"conversation-{number}" for number in range(1, 5)),
+    ]
+    turns = await whole_branch(store, conversation)
+    assert [turn.message.id for turn in turns] == [
+        "conversation-7",
+        edited.id,
+        "conversation-2",
+        "conversation-1",
+    ]
+    assert turns[1].siblings == ("conversation-3", edited.id)
+    assert await store.leaf(ANNA, conversation.id, MessageId("conversation-3")) == "conversation-5"
+    await database.aclose()
+
+
+def as_before(name: str, begin: int, end: int, connection: sqlite3.Connection) -> None:
+    """Store what a program of before branches would."""
+    now = "2030-01-02T03:04:05+00:00"
+    conversation = {"version": 1, "title": name, "created": now, "updated": now}
+    connection.execute(
+        "INSERT INTO conversation (owner, id, updated, etag, document, next_position)"
+        " VALUES (?, ?, 1, 'e', ?, ?) ON CONFLICT DO UPDATE SET next_position = ?",
+        (ANNA.key, name, json.dumps(conversation), end, end),
+    )
+    for number in range(begin, end):
+        message = {
+            "version": 1,
+            "author": "user",
+            "text": "x",
+            "created": now,
+            "status": "complete",
+        }
+        connection.execute(
+            "INSERT INTO message (owner, conversation_id, position, id, etag, document)"
+            " VALUES (?, ?, ?, ?, 'e', ?)",
+            (ANNA.key, name, number, f"{name}-{number}", json.dumps(message)),
+        )
 
 
 async def test_the_same_message_twice(store: SqliteConversationStore) -> None:

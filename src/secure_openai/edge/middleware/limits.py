@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,6 +16,7 @@ from secure_openai.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
+from secure_openai.streams import Within
 from secure_openai.tables import table
 
 BODY_SECONDS = 30.0
@@ -45,6 +47,7 @@ class LimitsMiddleware:
         app: What asks for the bodies.
         body_bytes: The largest body.
         image_bytes: The largest one that says its length, where images are read.
+        larger: The largest one at addresses that take another size.
         at_once_bytes: What bodies over `SMALL_BYTES` take together; one of the largest always fits.
         body_seconds: How long a whole body may take to arrive.
     """
@@ -55,6 +58,7 @@ class LimitsMiddleware:
         *,
         body_bytes: int,
         image_bytes: int = IMAGE_BYTES,
+        larger: Mapping[str, int] | None = None,
         at_once_bytes: int = AT_ONCE_BYTES,
         body_seconds: float = BODY_SECONDS,
     ) -> None:
@@ -62,6 +66,7 @@ class LimitsMiddleware:
         self._bytes = body_bytes
         self._image_bytes = max(image_bytes, body_bytes)
         self._room = _Room(max(at_once_bytes, self._image_bytes))
+        self._larger = larger or {}
         self._seconds = body_seconds
         self._reading_images = tuple(f"/{name}" for name in table("gateway")["reading_images"])
 
@@ -80,6 +85,7 @@ class LimitsMiddleware:
             return
         length = header_values(scope, b"content-length")
         declared, most = _number(length[0]) if length else 0, self._bytes
+        most = self._larger.get(scope["path"], most)
         if declared > most and self._reads_images(scope["path"]):
             most = self._image_bytes
         if declared > most:
@@ -122,6 +128,7 @@ class _Body:
         self._chunks: list[bytes] = []
         self._size = self._taken = 0
         self._open = True
+        self._left = False
 
     async def begin(self) -> None:
         """Read a body that is small.
@@ -132,7 +139,7 @@ class _Body:
         if self._declared > SMALL_BYTES:
             return
         try:
-            async with asyncio.timeout(self._seconds):
+            with Within(self._seconds):
                 while self._open and self._size <= SMALL_BYTES:
                     self._chunks.append((await self._next()).get("body", b""))
         except TimeoutError:
@@ -149,7 +156,11 @@ class _Body:
         if self._chunks:
             body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
             self._chunks.clear()
-            return {"type": "http.request", "body": body, "more_body": self._open}
+            # There was to be more, where the client left: a part must not pass for the whole.
+            more = self._open or self._left
+            return {"type": "http.request", "body": body, "more_body": more}
+        if self._left:
+            return {"type": "http.disconnect"}
         if not self._open:
             return await self._receive()
         self._take(self._declared)
@@ -162,8 +173,9 @@ class _Body:
 
     async def _next(self) -> Message:
         message = await self._receive()
-        # A client that leaves ends its body; of a small one the application is told afterwards.
+        # A client that leaves ends its body, and the application is told what came and then that.
         self._open = message.get("more_body", False)
+        self._left = message["type"] == "http.disconnect"
         self._size += len(message.get("body", b""))
         if self._size > self._most:
             self._open = False

@@ -10,13 +10,14 @@ export async function* events(body) {
     while ((end = held.indexOf("\n\n")) >= 0) {
       const block = held.slice(0, end);
       held = held.slice(end + 2);
-      let name = "message";
+      const event = { name: "message", id: null };
       const data = [];
       for (const line of block.split("\n")) {
-        if (line.startsWith("event: ")) name = line.slice(7);
+        if (line.startsWith("event: ")) event.name = line.slice(7);
+        else if (line.startsWith("id: ")) event.id = line.slice(4);
         else if (line.startsWith("data: ")) data.push(line.slice(6));
       }
-      if (data.length) yield { name, data: JSON.parse(data.join("\n")) };
+      if (data.length) yield { ...event, data: JSON.parse(data.join("\n")) };
     }
   }
 }

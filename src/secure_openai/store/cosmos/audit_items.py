@@ -19,7 +19,7 @@ from this number, so it never changes."""
 BATCH_BYTES = 900_000
 """How much is sent at once: 2 MB are taken, and aiohttp sends 1 MiB without holding up others."""
 
-COPIES = {"time": "at", "principal": "principal", "action": "action"}
+COPIES = {"time": "at", "principal": "principal", "subject": "subject", "action": "action"}
 """Members of an item to search by, and the members of the event that they repeat."""
 
 

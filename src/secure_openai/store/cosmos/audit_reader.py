@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-from secure_openai.store.audit import AuditRecord, ChainHead, SealNote, StoredRecord
+from secure_openai.store.audit import (
+    AuditAnswer,
+    AuditQuestion,
+    AuditRecord,
+    ChainHead,
+    SealNote,
+    StoredRecord,
+)
 from secure_openai.store.chain import record_of
 from secure_openai.store.cosmos.audit_items import (
     COPIES,
@@ -15,6 +22,7 @@ from secure_openai.store.cosmos.audit_items import (
     place_of,
     stored_record,
 )
+from secure_openai.store.cosmos.audit_search import search
 from secure_openai.store.cosmos.container import Container
 from secure_openai.types import JsonObject, Page, PrincipalId
 
@@ -149,6 +157,12 @@ class CosmosAuditReader:
             earlier = seen if last == after else set()
             seen = earlier | {(one["chain"], one["id"]) for one in page if one["time"] == last}
             after = last
+
+    async def search(
+        self, question: AuditQuestion, *, limit: int = 100, continuation: str | None = None
+    ) -> AuditAnswer:
+        """Return records of all chains that answer a question, the latest first."""
+        return await search(self._container, question, limit, continuation)
 
     async def noted_seal(self) -> SealNote | None:
         """Return the note with the highest number."""

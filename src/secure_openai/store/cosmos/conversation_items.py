@@ -29,6 +29,7 @@ from secure_openai.types import (
     ConversationId,
     JsonObject,
     Message,
+    MessageId,
     PrincipalId,
 )
 
@@ -98,13 +99,19 @@ def conversation_in(owner: PrincipalId, item: JsonObject) -> Conversation:
     return conversation_of(owner, item["conversation"], item["etag"], item)
 
 
-def renamed_item(stored: JsonObject, renamed: Conversation) -> JsonObject:
-    """Return a conversation's item after a rename."""
-    return merged(stored, {**conversation_document(renamed), "etag": renamed.etag})
+def changed_item(stored: JsonObject, changed: Conversation) -> JsonObject:
+    """Return a conversation's item after a change."""
+    return merged(stored, {**conversation_document(changed), "etag": changed.etag})
+
+
+def newest_noted(item: JsonObject) -> MessageId | None:
+    """Return a conversation's newest message, where its item says which it is."""
+    noted = item.get("newest") or {}
+    return noted["message"] if noted.get("sequence") == item["next_sequence"] - 1 else None
 
 
 def message_in(item: JsonObject) -> Message:
-    """Return the message of an item."""
+    """Return the message of an item whose parent is known."""
     return message_of(item["conversation"], item["message"], item["etag"], item)
 
 
@@ -115,6 +122,11 @@ def replaced_item(stored: JsonObject, written: Message) -> JsonObject:
         TooLarge: It is larger than a message may be.
     """
     item = merged(stored, {**message_document(written), "etag": written.etag})
+    # It keeps its place: what follows none by name follows the one before.
+    if "parent" in stored:
+        item["parent"] = stored["parent"]
+    else:
+        del item["parent"]
     check_size(item, largest=LARGEST_MESSAGE_BYTES, detail=MESSAGE_TOO_LARGE)
     return item
 
@@ -127,11 +139,15 @@ def appended(
 ) -> list[Operation]:
     """Return what appends messages to their conversations, which were read as they stand here.
 
+    A conversation notes its newest message with its place: a program that knows no branches counts
+    on and leaves the note behind, so it holds only where its place is the last.
+
     Raises:
         TooLarge: A message is larger than a message may be.
     """
     following = {each: item["next_sequence"] for each, item in conversations.items()}
     creations: list[Operation] = []
+    newest: dict[ConversationId, MessageId] = {}
     for message in messages:
         item = {
             "id": message_key(message.conversation_id, message.id),
@@ -145,11 +161,16 @@ def appended(
         }
         check_size(item, largest=LARGEST_MESSAGE_BYTES, detail=MESSAGE_TOO_LARGE)
         following[message.conversation_id] += 1
+        newest[message.conversation_id] = message.id
         creations.append(Create(item))
     touched: list[Operation] = []
     for each, item in conversations.items():
         conversation = replace(conversation_in(owner, item), updated=now)
-        document = {**conversation_document(conversation), "next_sequence": following[each]}
+        document = {
+            **conversation_document(conversation),
+            "next_sequence": following[each],
+            "newest": {"sequence": following[each] - 1, "message": newest[each]},
+        }
         touched.append(Replace(merged(item, document), item[ETAG]))
     return [*touched, *creations]
 
@@ -162,6 +183,16 @@ def plausible_end(values: list[object]) -> bool:
     return bool(datetime.fromisoformat(updated)) and all(map(_IDENTIFIER.fullmatch, shown))
 
 
+def plausible_part(values: list[object]) -> bool:
+    """Return whether a page of a list in parts could end so: in a part, at its begin or further."""
+    if not values or type(values[0]) is not int or values[0] not in (0, 1):
+        return False
+    return len(values) == 1 or plausible_end(values[1:])
+
+
 def plausible_place(values: list[object]) -> bool:
-    """Return whether a page of messages could end so: at a place."""
-    return len(values) == 1 and type(values[0]) is int and 0 < values[0] < 2**53
+    """Return whether a page of messages could end so: at a place, before a message or none."""
+    match values:
+        case [int(place)] | [int(place), str()]:
+            return type(place) is int and 0 < place < 2**53
+    return False

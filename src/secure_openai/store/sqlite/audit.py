@@ -8,7 +8,9 @@ from datetime import datetime
 from functools import partial
 
 from secure_openai.store.audit import (
+    AuditAnswer,
     AuditEvent,
+    AuditQuestion,
     AuditRecord,
     ChainHead,
     SealNote,
@@ -16,6 +18,7 @@ from secure_openai.store.audit import (
 )
 from secure_openai.store.audit_queue import QUEUE, AuditQueue
 from secure_openai.store.chain import GENESIS, record_hash, record_of
+from secure_openai.store.sqlite.audit_search import bring_up_to_date, search
 from secure_openai.store.sqlite.database import Database
 from secure_openai.types import Page, PrincipalId
 
@@ -103,6 +106,16 @@ class SqliteAuditStore:
             if len(rows) < PAGE:
                 return
             after = rows[-1][0]
+
+    async def search(
+        self, question: AuditQuestion, *, limit: int = 100, continuation: str | None = None
+    ) -> AuditAnswer:
+        """Return records that answer a question, the latest first."""
+        while await self._database.write(bring_up_to_date):
+            pass
+        return await self._database.read(
+            lambda connection: search(connection, question, limit, continuation)
+        )
 
     async def note_seal(self, note: SealNote) -> None:
         """Note that a seal was made."""

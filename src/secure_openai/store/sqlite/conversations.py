@@ -9,59 +9,43 @@ from datetime import datetime
 
 from secure_openai.errors import LegalHold, NotFound, PreconditionFailed
 from secure_openai.store.continuation import token, values_of
+from secure_openai.store.conversations import UNDO, Found
 from secure_openai.store.documents import (
     conversation_document,
     conversation_of,
     dumps,
     loads,
     merged,
-    message_document,
-    message_of,
     time_text,
 )
 from secure_openai.store.holds import KEPT
-from secure_openai.store.sqlite.database import Database
-from secure_openai.types import (
-    Clock,
-    Conversation,
-    ConversationId,
-    Message,
-    MessageId,
-    Page,
-    PrincipalId,
-    utc_now,
+from secure_openai.store.sqlite.messages import SqliteMessages
+from secure_openai.store.sqlite.rows import (
+    NO_CONVERSATION,
+    conversation_in,
+    ending,
+    new_etag,
+    stored_conversation,
 )
+from secure_openai.store.sqlite.search import found_in
+from secure_openai.types import Conversation, ConversationId, Page, PrincipalId
 
-NO_CONVERSATION = "There is no such conversation."
-NO_MESSAGE = "There is no such message."
-
-AFTER_ALL = (float("inf"), "")
 BEFORE_ALL = (float("-inf"), "")
-OLDEST_FIRST = (
-    "SELECT position, id, etag, document FROM message"
-    " WHERE owner = ? AND conversation_id = ? AND position > ? ORDER BY position LIMIT ?",
-    0,
-)
-NEWEST_FIRST = (
-    "SELECT position, id, etag, document FROM message"
-    " WHERE owner = ? AND conversation_id = ? AND position < ? ORDER BY position DESC LIMIT ?",
-    2**63 - 1,
+AFTER_ALL = (2, 0.0, "")
+"""Behind every pinned one."""
+
+HELD = "SELECT 1 FROM hold WHERE owner = ? AND conversation_id IN ('', ?)"
+ENDED = (
+    "SELECT owner, id FROM conversation WHERE discarded < ? AND NOT EXISTS (SELECT 1 FROM hold"
+    " WHERE hold.owner = conversation.owner AND conversation_id IN ('', conversation.id)) LIMIT ?"
 )
 
 
-LARGEST_PLACE = 2**53
-"""Beyond any time or place in a list."""
-
-
-class SqliteConversationStore:
+class SqliteConversationStore(SqliteMessages):
     """Implements `ConversationStore`."""
 
-    def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
-        self._database = database
-        self._clock = clock
-
-    async def create(self, owner: PrincipalId, *, title: str) -> Conversation:
-        """Begin a conversation."""
+    async def create(self, owner: PrincipalId, *, title: str, titled: bool = True) -> Conversation:
+        """Begin a conversation; without `titled`, its title is one for the time being."""
         now = self._clock()
         conversation = Conversation(
             id=ConversationId(secrets.token_urlsafe(16)),
@@ -69,7 +53,8 @@ class SqliteConversationStore:
             title=title,
             created=now,
             updated=now,
-            etag=_etag(),
+            titled=titled,
+            etag=new_etag(),
         )
 
         def work(connection: sqlite3.Connection) -> None:
@@ -89,45 +74,103 @@ class SqliteConversationStore:
         return conversation
 
     async def list(
-        self, owner: PrincipalId, *, limit: int = 50, continuation: str | None = None
+        self,
+        owner: PrincipalId,
+        *,
+        limit: int = 50,
+        continuation: str | None = None,
+        discarded: bool = False,
     ) -> Page[Conversation]:
-        """Return the owner's conversations, the most recently updated first."""
-        place = ("conversations", owner.key)
-        after = values_of(continuation, place, _plausible) or AFTER_ALL
+        """Return the owner's conversations, pinned ones first, each by its last update."""
+        place = ("conversations", owner.key, discarded)
+        after = values_of(continuation, place, ending(int, float, str)) or AFTER_ALL
 
-        def work(connection: sqlite3.Connection) -> list[tuple[float, str, str, str]]:
+        def work(connection: sqlite3.Connection) -> list[tuple[int, float, str, str, str]]:
             return connection.execute(
-                "SELECT updated, id, etag, document FROM conversation"
-                " WHERE owner = ? AND (updated, id) < (?, ?)"
-                " ORDER BY updated DESC, id DESC LIMIT ?",
-                (owner.key, *after, limit + 1),
+                "SELECT pinned, updated, id, etag, document FROM conversation"
+                " WHERE owner = ? AND (discarded IS NULL) = ?"
+                " AND (pinned, updated, id) < (?, ?, ?)"
+                " ORDER BY pinned DESC, updated DESC, id DESC LIMIT ?",
+                (owner.key, not discarded, *after, limit + 1),
             ).fetchall()
 
         rows = await self._database.read(work)
         items = [
             conversation_of(owner, conversation_id, etag, loads(document))
-            for _, conversation_id, etag, document in rows[:limit]
+            for _, _, conversation_id, etag, document in rows[:limit]
         ]
-        return Page(items, token(place, rows[limit - 1][:2]) if len(rows) > limit else None)
+        return Page(items, token(place, rows[limit - 1][:3]) if len(rows) > limit else None)
+
+    async def search(
+        self,
+        owner: PrincipalId,
+        text: str,
+        *,
+        limit: int = 20,
+        continuation: str | None = None,
+    ) -> Page[Found]:
+        """Return the owner's conversations that hold a text, the last updated first."""
+
+        def work(connection: sqlite3.Connection) -> Page[Found]:
+            return found_in(connection, owner, text, limit=limit, continuation=continuation)
+
+        return await self._database.read(work)
 
     async def get(self, owner: PrincipalId, conversation_id: ConversationId) -> Conversation:
         """Return one conversation."""
 
         def work(connection: sqlite3.Connection) -> Conversation:
-            return _conversation(connection, owner, conversation_id)
+            return conversation_in(connection, owner, conversation_id)
 
         return await self._database.read(work)
 
-    async def rename(
-        self, owner: PrincipalId, conversation_id: ConversationId, *, title: str, etag: str
+    async def change(
+        self,
+        owner: PrincipalId,
+        conversation_id: ConversationId,
+        *,
+        etag: str,
+        title: str | None = None,
+        pinned: bool | None = None,
     ) -> Conversation:
-        """Change the title."""
+        """Give a conversation another title, or pin it or not; what is `None` stays as it is."""
 
         def work(connection: sqlite3.Connection) -> Conversation:
-            stored = _conversation(connection, owner, conversation_id)
+            changed = conversation_in(connection, owner, conversation_id)
+            if changed.etag != etag:
+                raise PreconditionFailed
+            if title is not None:
+                changed = replace(changed, title=title, titled=True, updated=self._clock())
+            if pinned is not None:
+                changed = replace(changed, pinned=pinned)
+            return _write(connection, changed)
+
+        return await self._database.write(work)
+
+    async def discard(
+        self, owner: PrincipalId, conversation_id: ConversationId, *, etag: str
+    ) -> None:
+        """Delete a conversation for its owner, who may take that back for `UNDO`."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            stored = conversation_in(connection, owner, conversation_id)
+            _refuse_held(connection, stored)
             if stored.etag != etag:
                 raise PreconditionFailed
-            return _write(connection, replace(stored, title=title, updated=self._clock()))
+            _write(connection, replace(stored, discarded=self._clock()))
+
+        await self._database.write(work)
+
+    async def restore(self, owner: PrincipalId, conversation_id: ConversationId) -> Conversation:
+        """Take a discarding back; a conversation that is not discarded is returned as it is."""
+
+        def work(connection: sqlite3.Connection) -> Conversation:
+            stored = stored_conversation(connection, owner, conversation_id)
+            if stored.discarded is None:
+                return stored
+            if stored.discarded + UNDO <= self._clock():
+                raise NotFound(NO_CONVERSATION)
+            return _write(connection, replace(stored, discarded=None))
 
         return await self._database.write(work)
 
@@ -139,20 +182,14 @@ class SqliteConversationStore:
         etag: str,
         unused_since: datetime | None = None,
     ) -> None:
-        """Remove a conversation with all its messages, or nothing."""
+        """Remove a conversation with all its messages, discarded or not, or nothing."""
 
         def work(connection: sqlite3.Connection) -> None:
-            stored = _conversation(connection, owner, conversation_id)
-            if connection.execute(
-                "SELECT 1 FROM hold WHERE owner = ? AND conversation_id IN ('', ?)",
-                (owner.key, conversation_id),
-            ).fetchone():
-                raise LegalHold(KEPT)
+            stored = stored_conversation(connection, owner, conversation_id)
+            _refuse_held(connection, stored)
             if stored.etag != etag or (unused_since and stored.updated >= unused_since):
                 raise PreconditionFailed
-            connection.execute(
-                "DELETE FROM conversation WHERE owner = ? AND id = ?", (owner.key, conversation_id)
-            )
+            _remove(connection, owner.key, conversation_id)
 
         await self._database.write(work)
 
@@ -161,12 +198,13 @@ class SqliteConversationStore:
     ) -> Page[Conversation]:
         """Return conversations of all owners that were not used since, oldest first."""
         place = ("unused",)
-        after = values_of(continuation, place, _plausible) or BEFORE_ALL
+        after = values_of(continuation, place, ending(float, str)) or BEFORE_ALL
 
         def work(connection: sqlite3.Connection) -> list[tuple[float, str, str, str, str]]:
             return connection.execute(
                 "SELECT updated, id, owner, etag, document FROM conversation"
-                " WHERE updated < ? AND (updated, id) > (?, ?) ORDER BY updated, id LIMIT ?",
+                " WHERE updated < ? AND (updated, id) > (?, ?) AND discarded IS NULL"
+                " ORDER BY updated, id LIMIT ?",
                 (since.timestamp(), *after, limit + 1),
             ).fetchall()
 
@@ -177,96 +215,28 @@ class SqliteConversationStore:
         ]
         return Page(items, token(place, rows[limit - 1][:2]) if len(rows) > limit else None)
 
-    async def finish_deletions(self, *, limit: int = 100) -> int:  # noqa: ARG002 - the interface's
-        """Return 0: a transaction leaves nothing."""
-        return 0
+    async def finish_deletions(self, *, limit: int = 100) -> int:
+        """Remove what was discarded longer ago than `UNDO`: a transaction leaves nothing else."""
+        before = time_text(self._clock() - UNDO)
 
-    async def append(self, owner: PrincipalId, *messages: Message) -> tuple[Message, ...]:
-        """Store messages at the end of their conversation, all or none, and touch it."""
-
-        def work(connection: sqlite3.Connection) -> tuple[Message, ...]:
-            return tuple(_append(connection, owner, message, self._clock()) for message in messages)
-
-        return await self._database.write(work)
-
-    async def replace(self, owner: PrincipalId, message: Message) -> Message:
-        """Write a message over itself, if its etag still stands; return it with its next."""
-
-        def work(connection: sqlite3.Connection) -> Message:
-            position, etag, document = _message_row(
-                connection, owner, message.conversation_id, message.id
-            )
-            if etag != message.etag:
-                raise PreconditionFailed
-            written = replace(message, etag=_etag())
-            connection.execute(
-                "UPDATE message SET etag = ?, document = ?"
-                " WHERE owner = ? AND conversation_id = ? AND position = ?",
-                (
-                    written.etag,
-                    dumps(merged(loads(document), message_document(written))),
-                    owner.key,
-                    message.conversation_id,
-                    position,
-                ),
-            )
-            return written
+        def work(connection: sqlite3.Connection) -> int:
+            found = connection.execute(ENDED, (before, limit)).fetchall()
+            for owner, conversation_id in found:
+                _remove(connection, owner, conversation_id)
+            return len(found)
 
         return await self._database.write(work)
 
-    async def message(
-        self, owner: PrincipalId, conversation_id: ConversationId, message_id: MessageId
-    ) -> Message:
-        """Return one message."""
 
-        def work(connection: sqlite3.Connection) -> Message:
-            _, etag, document = _message_row(connection, owner, conversation_id, message_id)
-            return message_of(conversation_id, message_id, etag, loads(document))
-
-        return await self._database.read(work)
-
-    async def messages(
-        self,
-        owner: PrincipalId,
-        conversation_id: ConversationId,
-        *,
-        limit: int = 100,
-        continuation: str | None = None,
-        newest_first: bool = False,
-    ) -> Page[Message]:
-        """Return a conversation's messages in the order in which they were stored."""
-        place = ("messages", owner.key, conversation_id, newest_first)
-        after = values_of(continuation, place, _plausible)
-        statement, begin = NEWEST_FIRST if newest_first else OLDEST_FIRST
-
-        def work(connection: sqlite3.Connection) -> list[tuple[int, str, str, str]]:
-            _conversation(connection, owner, conversation_id)
-            return connection.execute(
-                statement, (owner.key, conversation_id, *(after or (begin,)), limit + 1)
-            ).fetchall()
-
-        rows = await self._database.read(work)
-        items = [
-            message_of(conversation_id, message_id, etag, loads(document))
-            for _, message_id, etag, document in rows[:limit]
-        ]
-        return Page(items, token(place, rows[limit - 1][:1]) if len(rows) > limit else None)
+def _refuse_held(connection: sqlite3.Connection, conversation: Conversation) -> None:
+    if connection.execute(HELD, (conversation.owner.key, conversation.id)).fetchone():
+        raise LegalHold(KEPT)
 
 
-def _etag() -> str:
-    return secrets.token_hex(8)
-
-
-def _conversation(
-    connection: sqlite3.Connection, owner: PrincipalId, conversation_id: ConversationId
-) -> Conversation:
-    row = connection.execute(
-        "SELECT etag, document FROM conversation WHERE owner = ? AND id = ?",
-        (owner.key, conversation_id),
-    ).fetchone()
-    if row is None:
-        raise NotFound(NO_CONVERSATION)
-    return conversation_of(owner, conversation_id, row[0], loads(row[1]))
+def _remove(connection: sqlite3.Connection, owner: str, conversation_id: str) -> None:
+    connection.execute(
+        "DELETE FROM conversation WHERE owner = ? AND id = ?", (owner, conversation_id)
+    )
 
 
 def _write(connection: sqlite3.Connection, conversation: Conversation) -> Conversation:
@@ -274,66 +244,17 @@ def _write(connection: sqlite3.Connection, conversation: Conversation) -> Conver
     (stored,) = connection.execute(
         "SELECT document FROM conversation WHERE owner = ? AND id = ?", key
     ).fetchone()
-    written = replace(conversation, etag=_etag())
+    written = replace(conversation, etag=new_etag())
     connection.execute(
-        "UPDATE conversation SET updated = ?, etag = ?, document = ? WHERE owner = ? AND id = ?",
+        "UPDATE conversation SET updated = ?, pinned = ?, discarded = ?, etag = ?, document = ?"
+        " WHERE owner = ? AND id = ?",
         (
             written.updated.timestamp(),
+            written.pinned,
+            time_text(written.discarded),
             written.etag,
             dumps(merged(loads(stored), conversation_document(written))),
             *key,
         ),
     )
     return written
-
-
-def _append(
-    connection: sqlite3.Connection, owner: PrincipalId, message: Message, now: datetime
-) -> Message:
-    row = connection.execute(
-        "UPDATE conversation SET next_position = next_position + 1, updated = ?,"
-        " document = json_set(document, '$.updated', ?)"
-        " WHERE owner = ? AND id = ? RETURNING next_position - 1",
-        (now.timestamp(), time_text(now), owner.key, message.conversation_id),
-    ).fetchone()
-    if row is None:
-        raise NotFound(NO_CONVERSATION)
-    written = replace(message, etag=_etag())
-    connection.execute(
-        "INSERT INTO message (owner, conversation_id, position, id, etag, document)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (
-            owner.key,
-            message.conversation_id,
-            row[0],
-            message.id,
-            written.etag,
-            dumps(message_document(written)),
-        ),
-    )
-    return written
-
-
-def _message_row(
-    connection: sqlite3.Connection,
-    owner: PrincipalId,
-    conversation_id: ConversationId,
-    message_id: MessageId,
-) -> tuple[int, str, str]:
-    row: tuple[int, str, str] | None = connection.execute(
-        "SELECT position, etag, document FROM message"
-        " WHERE owner = ? AND conversation_id = ? AND id = ?",
-        (owner.key, conversation_id, message_id),
-    ).fetchone()
-    if row is None:
-        raise NotFound(NO_MESSAGE)
-    return row
-
-
-def _plausible(values: list[object]) -> bool:
-    """Return whether values could be the ones that a page ends with: a time or a place, an id."""
-    kinds = [type(value) for value in values]
-    in_range = all(
-        abs(value) < LARGEST_PLACE for value in values if isinstance(value, (int, float))
-    )
-    return in_range and kinds in ([float, str], [int, str], [int])

@@ -126,6 +126,98 @@ MIGRATIONS = (
     """
     CREATE TABLE note (name TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
     """,
+    # What a message follows: '' for none. The trigger lines up what the program before appends.
+    """
+    ALTER TABLE conversation ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE conversation ADD COLUMN discarded TEXT;
+    CREATE INDEX conversation_by_pin
+        ON conversation (owner, discarded IS NULL, pinned DESC, updated DESC, id DESC);
+    CREATE INDEX conversation_discarded ON conversation (discarded) WHERE discarded IS NOT NULL;
+    CREATE TABLE signature (
+        owner TEXT NOT NULL,
+        conversation_id TEXT NOT NULL,
+        place INTEGER NOT NULL,
+        bits BLOB NOT NULL,
+        PRIMARY KEY (owner, conversation_id),
+        FOREIGN KEY (owner, conversation_id) REFERENCES conversation (owner, id) ON DELETE CASCADE
+    );
+    ALTER TABLE message ADD COLUMN parent TEXT;
+    UPDATE message SET parent = coalesce((
+        SELECT before.id FROM message AS before
+        WHERE before.owner = message.owner AND before.conversation_id = message.conversation_id
+        AND before.position < message.position ORDER BY before.position DESC LIMIT 1), '');
+    CREATE INDEX message_by_parent ON message (owner, conversation_id, parent, position);
+    CREATE TRIGGER message_in_line AFTER INSERT ON message WHEN NEW.parent IS NULL
+    BEGIN
+        UPDATE message SET parent = coalesce((
+            SELECT before.id FROM message AS before
+            WHERE before.owner = NEW.owner AND before.conversation_id = NEW.conversation_id
+            AND before.position < NEW.position ORDER BY before.position DESC LIMIT 1), '')
+        WHERE owner = NEW.owner AND conversation_id = NEW.conversation_id
+        AND position = NEW.position;
+    END;
+    """,
+    # What goes with a conversation goes when it does, whichever program deletes it. An attachment
+    # stands for bytes that no transaction reaches: it is due at once instead. The columns say so;
+    # a trigger may not write into a document (SQLite, "trusted_schema").
+    """
+    CREATE TABLE personal (
+        owner TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        id TEXT NOT NULL,
+        conversation_id TEXT,
+        changed REAL NOT NULL,
+        expires REAL,
+        size INTEGER NOT NULL,
+        etag TEXT NOT NULL,
+        document TEXT NOT NULL,
+        PRIMARY KEY (owner, kind, id)
+    ) WITHOUT ROWID;
+    CREATE INDEX personal_by_time ON personal (kind, changed, owner, id);
+    CREATE INDEX personal_due ON personal (kind, expires) WHERE expires IS NOT NULL;
+    CREATE INDEX personal_of_conversation ON personal (owner, conversation_id)
+        WHERE conversation_id IS NOT NULL;
+    CREATE TRIGGER personal_goes_with_conversation AFTER DELETE ON conversation
+    BEGIN
+        DELETE FROM personal
+            WHERE owner = OLD.owner AND conversation_id = OLD.id AND kind <> 'attachment';
+        UPDATE personal SET conversation_id = NULL, expires = 0
+            WHERE owner = OLD.owner AND conversation_id = OLD.id;
+    END;
+    """,
+    # What records are searched by. Not columns that SQLite makes itself: where the schema is not
+    # trusted, 3.40 lets it call no function of JSON.
+    """
+    CREATE TABLE audit_found_by (
+        sequence INTEGER NOT NULL PRIMARY KEY,
+        at TEXT NOT NULL,
+        principal TEXT,
+        subject TEXT,
+        action TEXT
+    );
+    CREATE INDEX audit_by_time ON audit_found_by (at);
+    CREATE INDEX audit_by_principal ON audit_found_by (principal, at);
+    CREATE INDEX audit_by_subject ON audit_found_by (subject, at);
+    CREATE INDEX audit_by_action ON audit_found_by (action, at);
+    CREATE TABLE sighting (
+        owner TEXT NOT NULL PRIMARY KEY,
+        last TEXT NOT NULL,
+        searched TEXT NOT NULL,
+        document TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX sighting_by_time ON sighting (last DESC, owner DESC);
+    CREATE TABLE tally (
+        day TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        requests INTEGER NOT NULL,
+        prompt_tokens INTEGER NOT NULL,
+        completion_tokens INTEGER NOT NULL,
+        PRIMARY KEY (day, kind, name, deployment)
+    ) WITHOUT ROWID;
+    CREATE TABLE tallied (chain TEXT NOT NULL PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
+    """,
 )
 
 APPLICATION_ID = 0x5EC0A1

@@ -1,0 +1,135 @@
+"""The desk's forms: they work without a script, do what the JSON routes do, and lead back.
+
+`OriginMiddleware` has compared the origin before any of them is read.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from secure_openai.edge.access import ADMIN, SecuredRoute, principal_of, requires
+from secure_openai.edge.authentication import assembly_of
+from secure_openai.edge.custody import conversation_named, lifted, placed, principal_named
+from secure_openai.edge.desk.audit import verified
+from secure_openai.edge.desk.principals import session_ended
+from secure_openai.edge.desk.usage import rolled_up
+from secure_openai.edge.my_data import asked
+from secure_openai.edge.recording import record
+from secure_openai.errors import RequestError
+from secure_openai.sessions import local_path
+from secure_openai.store.requests import RequestKind
+from secure_openai.types import PrincipalId
+
+PRINCIPAL = "/principals/{tid}/{oid}"
+
+router = APIRouter(route_class=SecuredRoute, prefix="/admin", include_in_schema=False)
+
+
+@router.post("/usage/roll-up")
+@requires(ADMIN)
+async def roll_up(request: Request) -> Response:
+    """Bring the totals up to date."""
+    await rolled_up(request)
+    return await _back(request, "/admin/usage", "rolled_up")
+
+
+@router.post("/audit/verification")
+@requires(ADMIN)
+async def verify(request: Request) -> Response:
+    """Begin to verify the audit."""
+    await verified(request)
+    return await _back(request, "/admin/audit", "verification_begun")
+
+
+@router.post("/custody/hold")
+@requires(ADMIN)
+async def hold(request: Request) -> Response:
+    """Place a hold on what a principal has, or on one conversation."""
+    form = await _form(request)
+    principal = principal_named(request, *_principal(request, form.get("principal", "")))
+    conversation = form.get("conversation", "").strip()
+    named = conversation_named(conversation) if conversation else None
+    await placed(request, principal, named, form.get("reference", "").strip())
+    return await _back(request, "/admin/custody", "hold_placed")
+
+
+@router.post("/custody/release")
+@requires(ADMIN)
+async def release(request: Request) -> Response:
+    """Lift a hold."""
+    form = await _form(request)
+    principal = principal_named(request, *_principal(request, form.get("principal", "")))
+    conversation = form.get("conversation", "")
+    await lifted(request, principal, conversation_named(conversation) if conversation else None)
+    return await _back(request, "/admin/custody", "hold_lifted")
+
+
+@router.post(f"{PRINCIPAL}/sessions")
+@requires(ADMIN)
+async def end_sessions(request: Request, tid: str, oid: str) -> Response:
+    """End one session of a principal, or all of them."""
+    principal = principal_named(request, tid, oid)
+    handle = (await _form(request)).get("session", "")
+    if handle:
+        await session_ended(request, principal, handle)
+        return await _back(request, _address(principal), "session_ended")
+    assembly = assembly_of(request)
+    assembly.audit.ensure_writable()
+    ended = await assembly.sessions.revoke(principal)
+    record(
+        request,
+        "session.revoked",
+        principal_of(request),
+        reason="administrator",
+        facts={"sessions": ended},
+        of=principal,
+    )
+    return await _back(request, _address(principal), "sessions_ended")
+
+
+@router.post(f"{PRINCIPAL}/export")
+@requires(ADMIN)
+async def ask_export(request: Request, tid: str, oid: str) -> Response:
+    """Ask for an export of what is kept of a principal."""
+    principal = principal_named(request, tid, oid)
+    await asked(request, principal, RequestKind.EXPORT)
+    return await _back(request, _address(principal), "export_asked")
+
+
+@router.post(f"{PRINCIPAL}/erase")
+@requires(ADMIN)
+async def ask_erasure(request: Request, tid: str, oid: str) -> Response:
+    """Ask that what is kept of a principal be erased, confirmed by the object id."""
+    principal = principal_named(request, tid, oid)
+    if (await _form(request)).get("confirm", "").strip() != principal.oid:
+        raise RequestError(
+            "This cannot be taken back. To have it done write the object id to confirm it."
+        )
+    await asked(request, principal, RequestKind.ERASURE)
+    return await _back(request, _address(principal), "erasure_asked")
+
+
+async def _form(request: Request) -> dict[str, str]:
+    form = await request.form(max_files=0, max_fields=8)
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+async def _back(request: Request, place: str, done: str) -> Response:
+    """Lead to `place`, or to where the form says it was; the page there says what was done."""
+    there = local_path((await _form(request)).get("return_to", place))
+    if not there.startswith("/admin"):
+        there = place
+    mark = "&" if "?" in there else "?"
+    return RedirectResponse(f"{there}{mark}done={done}", status_code=303)
+
+
+def _principal(request: Request, text: str) -> tuple[str, str]:
+    """Return tenant and object id of what was written: a key, or an object id alone."""
+    tid, slash, oid = text.strip().partition("/")
+    return (tid, oid) if slash else (assembly_of(request).settings.tenant_id, tid)
+
+
+def _address(principal: PrincipalId) -> str:
+    return f"/admin/principals/{principal.key}"

@@ -1,0 +1,102 @@
+"""What the pages say, in the reader's language: one file per language, all with the same keys.
+
+A further language is a further file beside `languages/en.json`. A text holds no HTML; `{name}`
+stands for a value.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+from starlette.requests import Request
+
+from secure_openai.edge.authentication import assembly_of
+from secure_openai.edge.cookies import language_cookie
+
+DEFAULT = "en"
+LONGEST_HEADER = 500
+"""Characters of `Accept-Language` that are read; browsers send a tenth of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language that pages speak.
+
+    Attributes:
+        tag: What HTML calls it (BCP 47).
+        texts: What is said, by key.
+    """
+
+    tag: str
+    texts: Mapping[str, str]
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Return a text with its values in place.
+
+        Raises:
+            KeyError: No file has the key, which a test finds.
+        """
+        return self.texts[key].format(**values) if values else self.texts[key]
+
+    @property
+    def name(self) -> str:
+        """Return what the language calls itself."""
+        return self.texts["language.name"]
+
+    def of_problem(self, kind: str, detail: str) -> str:
+        """Return what is said of a kind of problem, or its own detail where nothing is."""
+        return self.texts.get(f"problem.{kind.rpartition(':')[2]}", detail)
+
+
+@cache
+def languages() -> Mapping[str, Language]:
+    """Return every language by its tag, the default first."""
+    folder = files("secure_openai.edge") / "languages"
+    read = {
+        path.name.removesuffix(".json"): json.loads(path.read_text("utf-8"))
+        for path in folder.iterdir()
+        if path.name.endswith(".json")
+    }
+    order = sorted(read, key=lambda tag: (tag != DEFAULT, tag))
+    return MappingProxyType({tag: Language(tag, MappingProxyType(read[tag])) for tag in order})
+
+
+def language_of(request: Request) -> Language:
+    """Return the language that the person chose, or else the one that the browser prefers."""
+    known = languages()
+    chosen = request.cookies.get(language_cookie(assembly_of(request).settings), "")
+    return known.get(chosen) or known[preferred(request.headers.get("accept-language", ""))]
+
+
+def preferred(header: str) -> str:
+    """Return the tag of ours that comes first in an `Accept-Language`.
+
+    Source: RFC 9110, 12.5.4; the lookup of RFC 4647, 3.4: a region that is not there falls back to
+    its language.
+    """
+    wanted: list[tuple[float, str]] = []
+    for part in header[:LONGEST_HEADER].split(","):
+        tag, _, quality = part.partition(";")
+        weight = _weight(quality)
+        if weight > 0:
+            wanted.append((-weight, tag.strip().lower()))
+    known = {tag.lower(): tag for tag in languages()}
+    for _, tag in sorted(wanted, key=lambda one: one[0]):
+        if (found := known.get(tag) or known.get(tag.partition("-")[0])) is not None:
+            return found
+    return DEFAULT
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    if name.strip().lower() != "q":
+        return 1.0
+    try:
+        return min(float(value), 1.0)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,101 @@
+"""How a page is made: its template, the reader's language and theme, and our own files.
+
+Every template knows `t` (what is said: `t("chat.send")`), `language`, `languages`, `theme`,
+`asset(name)`, `scripts(entry)`, `principal` (or `None`), `here` (the address), `contact`, and what
+the organisation made its own: `look`, `product`, `logo` and `colours` (addresses, or `None`).
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from secure_openai.edge import assets
+from secure_openai.edge.appearance import logo_address, style_address
+from secure_openai.edge.authentication import assembly_of
+from secure_openai.edge.cookies import theme_cookie
+from secure_openai.edge.language import Language, language_of, languages
+
+THEMES = ("system", "light", "dark")
+
+_OURS = Path(str(files("secure_openai.edge") / "templates"))
+
+
+def templates_in(*folders: Path) -> Environment:
+    """Return the templates of folders, before ours, which they may extend."""
+    found = Environment(
+        loader=FileSystemLoader([*folders, _OURS]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters["without"] = lambda given, name: {
+        key: value for key, value in given.items() if key != name
+    }
+    return found
+
+
+_TEMPLATES = templates_in()
+
+
+def page(
+    request: Request,
+    name: str,
+    /,
+    *,
+    status_code: int = 200,
+    templates: Environment = _TEMPLATES,
+    **values: object,
+) -> Response:
+    """Return a template as a page in the reader's language and theme."""
+    language = language_of(request)
+    assembly = assembly_of(request)
+    look = assembly.appearance
+    given = {
+        "t": language,
+        "language": language,
+        "languages": languages(),
+        "theme": theme_of(request),
+        "asset": assets.address,
+        "scripts": lambda entry: scripts(entry, language),
+        "principal": getattr(request.state, "principal", None),
+        "here": _here(request),
+        "contact": assembly.settings.contact,
+        "look": look,
+        "product": look.name or language("common.name"),
+        "logo": logo_address(look),
+        "colours": style_address(look),
+    }
+    text = templates.get_template(name).render({**given, **values})
+    return HTMLResponse(text, status_code=status_code, headers={"Vary": "Cookie, Accept-Language"})
+
+
+def theme_of(request: Request) -> str:
+    """Return the theme that the person chose; the system's, unless one was."""
+    chosen = request.cookies.get(theme_cookie(assembly_of(request).settings), "")
+    return chosen if chosen in THEMES else THEMES[0]
+
+
+def scripts(entry: str, language: Language) -> Markup:
+    """Return what loads a module, everything that it imports at once, and what all of it says."""
+    ahead = [
+        Markup('<link rel="modulepreload" href="{}">').format(assets.address(name))
+        for name in assets.modules(entry)[1:]
+    ]
+    texts = assets.named(entry, language.texts)
+    said = Markup('<script type="application/json" class="texts">{}</script>').format(
+        Markup(assets.as_json(texts))  # noqa: S704 - escaped for this place
+    )
+    module = Markup('<script type="module" src="{}"></script>').format(assets.address(entry))
+    return Markup("\n").join([*ahead, said, module])
+
+
+def _here(request: Request) -> str:
+    query = f"?{request.url.query}" if request.url.query else ""
+    return request.url.path + query

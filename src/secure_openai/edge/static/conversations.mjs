@@ -1,0 +1,248 @@
+// The conversations at the side: grouped by when, searched, renamed in place, pinned, deleted with undo.
+import { call, path, Problem, read } from "./calls.mjs";
+import { language, t } from "./text.mjs";
+import { toast } from "./toasts.mjs";
+
+const list = document.querySelector("#conversations");
+const found = document.querySelector("#found");
+const none = document.querySelector("#none");
+const menu = document.querySelector("#conversation-menu");
+const chat = document.querySelector("#chat");
+const title = document.querySelector("#title");
+const field = document.querySelector("#search");
+const UNDO_SECONDS = 15;
+let chosen = null;
+
+export const current = () => chat.dataset.conversation;
+
+function item(conversation) {
+  const row = document.querySelector("#conversation-template").content.firstElementChild.cloneNode(true);
+  const link = row.querySelector("a");
+  link.href = `/conversations/${encodeURIComponent(conversation.id)}`;
+  if (conversation.id === current()) link.setAttribute("aria-current", "page");
+  if (conversation.excerpt) {
+    row.querySelector(".excerpt").textContent = conversation.excerpt;
+    row.querySelector(".excerpt").hidden = false;
+  }
+  know(row, conversation);
+  return row;
+}
+
+function know(row, { id, title: name, etag, updated, pinned }) {
+  row.dataset.id = id;
+  row.dataset.etag = etag;
+  if (updated) row.dataset.updated = updated;
+  if (pinned !== undefined) row.dataset.pinned = String(pinned);
+  row.querySelector(".name").textContent = name;
+  row.querySelector(".button").setAttribute("aria-label", t("conversations.actions_of", { title: name }));
+}
+
+function rowOf(id) {
+  return list.querySelector(`li[data-id="${CSS.escape(id)}"]`);
+}
+
+// A conversation that began, was titled or was used: first among those that are not pinned.
+export function keep(conversation) {
+  const row = rowOf(conversation.id);
+  const known = row ?? item(conversation);
+  if (row) know(row, conversation);
+  if (conversation.id === current()) {
+    chat.dataset.etag = conversation.etag;
+    title.textContent = conversation.title;
+    document.title = conversation.title;
+    document.querySelector("#conversation-actions").hidden = false;
+    for (const link of list.querySelectorAll("[aria-current]")) link.removeAttribute("aria-current");
+    known.querySelector("a").setAttribute("aria-current", "page");
+  }
+  if (!row) list.prepend(known);
+  group();
+}
+
+const rows = () => [...list.querySelectorAll("li[data-id]")];
+const DAY = 86_400_000;
+
+function label(row) {
+  if (row.dataset.pinned === "true") return t("when.pinned");
+  const midnight = new Date().setHours(0, 0, 0, 0);
+  const then = new Date(row.dataset.updated).getTime();
+  if (then >= midnight) return t("when.today");
+  if (then >= midnight - DAY) return t("when.yesterday");
+  if (then >= midnight - 7 * DAY) return t("when.week");
+  if (then >= midnight - 30 * DAY) return t("when.month");
+  return new Date(then).toLocaleDateString(language, { month: "long", year: "numeric" });
+}
+
+function group() {
+  for (const heading of list.querySelectorAll(".when")) heading.remove();
+  const first = (row) => (row.dataset.pinned === "true" ? 1 : 0);
+  const ordered = rows().sort((a, b) => first(b) - first(a) || b.dataset.updated.localeCompare(a.dataset.updated));
+  list.append(...ordered);
+  let said = null;
+  for (const row of ordered) {
+    const when = label(row);
+    if (when === said) continue;
+    said = when;
+    const heading = document.createElement("li");
+    heading.className = "when";
+    heading.textContent = when;
+    row.before(heading);
+  }
+}
+
+// Older ones come as one scrolls to them.
+let loading = false;
+async function older() {
+  if (loading || !list.dataset.continuation || list.hidden) return;
+  loading = true;
+  try {
+    const query = new URLSearchParams({ limit: 50, continuation: list.dataset.continuation });
+    const page = await read(`/api/conversations?${query}`);
+    list.dataset.continuation = page.continuation ?? "";
+    for (const one of page.items) if (!rowOf(one.id)) list.append(item(one));
+    group();
+  } catch (error) {
+    list.dataset.continuation = "";
+    toast(error.message);
+  } finally {
+    loading = false;
+  }
+}
+const sentinel = document.querySelector("#older");
+const options = { root: sentinel.parentElement, rootMargin: "0px 0px 600px" };
+new IntersectionObserver(([seen]) => seen.isIntersecting && older(), options).observe(sentinel);
+
+let asked = 0;
+let waiting = null;
+field.addEventListener("input", () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(search, 180);
+});
+field.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !field.value) return;
+  event.stopPropagation();
+  field.value = "";
+  search();
+});
+
+async function search() {
+  const words = field.value.trim();
+  const mine = (asked += 1);
+  list.hidden = Boolean(words);
+  found.hidden = !words;
+  none.hidden = true;
+  if (!words) return;
+  try {
+    const { items } = await read(`/api/conversations?${new URLSearchParams({ limit: 50, search: words })}`);
+    if (mine !== asked) return;
+    found.replaceChildren(...items.map(item));
+    none.textContent = items.length ? "" : t("conversations.none_found", { words });
+    none.hidden = Boolean(items.length);
+  } catch (error) {
+    if (mine !== asked) return;
+    none.textContent = error.message;
+    none.hidden = false;
+  }
+}
+
+// What the menu does, to the conversation beside whose button it was opened, or to the one on the page.
+menu.addEventListener("beforetoggle", (event) => {
+  if (event.newState !== "open") return;
+  const button = event.source ?? document.activeElement;
+  const row = button?.closest("li[data-id]");
+  chosen = row ?? rowOf(current()) ?? item({ id: current(), title: title.textContent, etag: chat.dataset.etag });
+  const { id, pinned } = chosen.dataset;
+  menu.querySelector("[data-do=pin] span").textContent = pinned === "true" ? t("conversations.unpin") : t("conversations.pin");
+  for (const format of ["markdown", "json"]) {
+    menu.querySelector(`[data-do=${format}]`).href = `${path("conversations", id, "export")}?format=${format}`;
+  }
+});
+
+menu.addEventListener("click", (event) => {
+  const what = event.target.closest("[data-do]")?.dataset.do;
+  const act = { rename, pin, delete: remove }[what];
+  if (act) act(chosen).catch((error) => toast(error.message));
+});
+
+// If it changed meanwhile (its title came, another window), the change is made to what it has become.
+async function change(row, json) {
+  const address = path("conversations", row.dataset.id);
+  const patch = (etag) => read(address, { method: "PATCH", json, etag });
+  let changed;
+  try {
+    changed = await patch(row.dataset.etag);
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 412) throw error;
+    changed = await patch((await read(address)).etag);
+  }
+  know(row, changed);
+  keep(changed);
+}
+
+function pin(row) {
+  return change(row, { pinned: row.dataset.pinned !== "true" });
+}
+
+async function rename(row) {
+  const place = row.isConnected ? row.querySelector("a") : title;
+  const name = row.querySelector(".name").textContent;
+  const input = document.createElement("input");
+  input.className = "input rename";
+  input.value = name;
+  input.maxLength = 200;
+  input.setAttribute("aria-label", t("conversations.title"));
+  place.hidden = true;
+  place.after(input);
+  input.focus();
+  input.select();
+  const kept = await new Promise((resolve) => {
+    input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") resolve(true);
+      if (event.key === "Escape") resolve(false);
+      event.stopPropagation();
+    });
+    input.addEventListener("blur", () => resolve(true), { once: true });
+  });
+  const words = input.value.trim();
+  input.remove();
+  place.hidden = false;
+  place.focus?.();
+  if (kept && words && words !== name) await change(row, { title: words });
+}
+
+async function remove(row) {
+  const { id } = row.dataset;
+  const address = path("conversations", id);
+  try {
+    await call(address, { method: "DELETE", etag: row.dataset.etag });
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 412) throw error;
+    await call(address, { method: "DELETE", etag: (await read(address)).etag });
+  }
+  rowOf(id)?.remove();
+  group();
+  if (id === current()) location.assign(`/?deleted=${encodeURIComponent(id)}`);
+  else offerBack(id);
+}
+
+function offerBack(id) {
+  toast(t("conversations.deleted"), {
+    action: t("conversations.undo"),
+    seconds: UNDO_SECONDS,
+    act: async () => {
+      try {
+        keep(await read(path("conversations", id, "restore"), { method: "POST" }));
+      } catch (error) {
+        toast(error.message);
+      }
+    },
+  });
+}
+
+const address = new URL(location.href);
+const deleted = address.searchParams.get("deleted");
+if (deleted) {
+  address.searchParams.delete("deleted");
+  history.replaceState(null, "", address);
+  offerBack(deleted);
+}
+group();

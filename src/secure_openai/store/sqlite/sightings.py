@@ -1,0 +1,108 @@
+"""Sightings in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from secure_openai.store.continuation import token, values_of
+from secure_openai.store.documents import dumps, loads, merged, time_text
+from secure_openai.store.sightings import (
+    Sighting,
+    search_text,
+    searched_by,
+    seen,
+    sighting_document,
+    sighting_of,
+)
+from secure_openai.store.sqlite.database import Database
+from secure_openai.types import JsonObject, Page, Principal, PrincipalId
+
+LATEST = "9999"
+"""After every time."""
+
+
+class SqliteSightingStore:
+    """Implements `SightingStore`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def see(self, principal: Principal, *, now: datetime) -> None:
+        """Write down that a principal was seen."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            stored = _stored(connection, principal.id)
+            known = None if stored is None else sighting_of(principal.id, stored)
+            sighting = seen(known, principal, now)
+            connection.execute(
+                "INSERT OR REPLACE INTO sighting VALUES (?, ?, ?, ?)",
+                (
+                    principal.id.key,
+                    time_text(sighting.last),
+                    searched_by(sighting),
+                    dumps(merged(stored or {}, sighting_document(sighting))),
+                ),
+            )
+
+        await self._database.write(work)
+
+    async def get(self, principal: PrincipalId) -> Sighting | None:
+        """Return a principal's sighting, or `None`."""
+        stored = await self._database.read(lambda connection: _stored(connection, principal))
+        return None if stored is None else sighting_of(principal, stored)
+
+    async def list(
+        self, *, search: str = "", limit: int = 50, continuation: str | None = None
+    ) -> Page[Sighting]:
+        """Return sightings, the latest first."""
+        text = search_text(search)
+        place = ("sightings", text)
+        after = values_of(continuation, place, _plausible) or (LATEST, "")
+        rows = await self._database.read(
+            lambda connection: connection.execute(
+                "SELECT owner, last, document FROM sighting"
+                " WHERE (last, owner) < (?, ?) AND instr(searched, ?)"
+                " ORDER BY last DESC, owner DESC LIMIT ?",
+                (*after, text, limit + 1),
+            ).fetchall()
+        )
+        items = [
+            sighting_of(PrincipalId.parse(owner), loads(document))
+            for owner, _, document in rows[:limit]
+        ]
+        more = len(rows) > limit
+        return Page(items, token(place, (rows[limit - 1][1], rows[limit - 1][0])) if more else None)
+
+    async def erase(self, principal: PrincipalId) -> bool:
+        """Forget a principal."""
+        return await self._database.write(
+            lambda connection: (
+                connection.execute(
+                    "DELETE FROM sighting WHERE owner = ?", (principal.key,)
+                ).rowcount
+                > 0
+            )
+        )
+
+    async def purge(self, *, before: datetime) -> int:
+        """Forget whoever was not seen since."""
+        return await self._database.write(
+            lambda connection: (
+                connection.execute(
+                    "DELETE FROM sighting WHERE last < ?", (time_text(before),)
+                ).rowcount
+            )
+        )
+
+
+def _stored(connection: sqlite3.Connection, principal: PrincipalId) -> JsonObject | None:
+    row = connection.execute(
+        "SELECT document FROM sighting WHERE owner = ?", (principal.key,)
+    ).fetchone()
+    return None if row is None else loads(row[0])
+
+
+def _plausible(values: list[object]) -> bool:
+    """Return whether a page of sightings could end so: at a time and an owner."""
+    return len(values) == 2 and all(isinstance(value, str) for value in values)  # noqa: PLR2004

@@ -1,0 +1,135 @@
+"""The conversations at the side: found, pinned, renamed, deleted and brought back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.conftest import watched
+from tests.browser.person import answered, api, forget, sign_in
+from tests.system import System
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def mine(browser: Browser, system: System) -> Iterator[Page]:
+    """The page of somebody whose conversations no other test has touched."""
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    context.set_default_timeout(10_000)
+    opened = context.new_page()
+    sign_in(opened, system, "Ada")
+    yield from watched(opened)
+    forget(opened)
+    context.close()
+
+
+def row(page: Page, title: str) -> Locator:
+    """Return a conversation at the side."""
+    return page.locator("#conversations li[data-id]").filter(has_text=title)
+
+
+def do(page: Page, title: str, what: str) -> None:
+    """Open a conversation's menu and press something."""
+    row(page, title).hover()
+    row(page, title).get_by_role("button").click()
+    page.locator("#conversation-menu").get_by_text(what, exact=True).click()
+
+
+def test_a_conversation_is_renamed_in_its_place(mine: Page) -> None:
+    """At the side and above what was said; Escape changes nothing."""
+    answered(mine, "a conversation")
+    do(mine, "a conversation", "Rename")
+    mine.get_by_label("Title").fill("Another name")
+    mine.keyboard.press("Enter")
+    expect(mine.locator("#title")).to_have_text("Another name")
+    do(mine, "Another name", "Rename")
+    mine.get_by_label("Title").fill("Not this one")
+    mine.keyboard.press("Escape")
+    mine.reload()
+
+    expect(row(mine, "Another name")).to_have_count(1)
+    expect(mine).to_have_title("Another name")
+
+
+def test_pinned_conversations_stand_first(mine: Page) -> None:
+    """Under a heading of their own, after a reload too."""
+    for title in ("older", "newer"):
+        api(mine, "POST", "/api/conversations", {"title": title})
+    mine.reload()
+    do(mine, "older", "Pin")
+    expect(mine.locator("#conversations .when").first).to_have_text("Pinned")
+    mine.reload()
+
+    expect(mine.locator("#conversations li").nth(1)).to_contain_text("older")
+    do(mine, "older", "Unpin")
+    expect(mine.locator("#conversations .when")).to_have_text(["Today"])
+
+
+def test_a_deleted_conversation_can_be_brought_back(mine: Page, system: System) -> None:
+    """The one that is open leads to an empty page; either comes back by one button."""
+    answered(mine, "delete me")
+    do(mine, "delete me", "Delete")
+    mine.wait_for_url(f"{system.url}/")
+    expect(row(mine, "delete me")).to_have_count(0)
+    mine.get_by_role("button", name="Undo").click()
+    expect(row(mine, "delete me")).to_have_count(1)
+    row(mine, "delete me").get_by_role("link").click()
+
+    expect(mine.locator(".message.user .text")).to_have_text("delete me")
+
+
+def test_conversations_are_found_by_what_was_said(mine: Page) -> None:
+    """By title and text, with the place where it was found; without words, the list is back."""
+    answered(mine, "What is a PRIVATE endpoint?")
+    mine.goto(mine.url.rpartition("/conversations")[0])
+    answered(mine, "Something else")
+    field = mine.get_by_label("Search conversations")
+    field.fill("private end")
+    expect(mine.locator("#found li")).to_have_count(1)
+    expect(mine.locator("#found .excerpt").first).to_contain_text("PRIVATE endpoint")
+    field.fill("nothing of the kind")
+    expect(mine.locator("#none")).to_contain_text("Nothing is found for")
+    field.press("Escape")
+
+    expect(mine.locator("#conversations")).to_be_visible()
+    expect(mine.locator("#none")).to_be_hidden()
+
+
+def test_older_conversations_come_as_one_scrolls(mine: Page) -> None:
+    """Fifty at a time, each once."""
+    mine.evaluate(
+        """async () => {
+          const headers = {"Content-Type": "application/json"};
+          for (let number = 0; number < 60; number += 1) {
+            const body = JSON.stringify({title: `c${number}`});
+            await fetch("/api/conversations", {method: "POST", body, headers});
+          }
+        }"""
+    )
+    mine.reload()
+    expect(mine.locator("#conversations li[data-id]")).to_have_count(50)
+    mine.locator("#older").scroll_into_view_if_needed()
+
+    expect(mine.locator("#conversations li[data-id]")).to_have_count(60)
+
+
+@pytest.mark.parametrize(("what", "ending"), [("Markdown", ".md"), ("JSON", ".json")])
+def test_a_conversation_is_taken_away(mine: Page, tmp_path: Path, what: str, ending: str) -> None:
+    """As a file, with all that was said."""
+    answered(mine, "export me")
+    row(mine, "export me").hover()
+    row(mine, "export me").get_by_role("button").click()
+    with mine.expect_download() as begun:
+        mine.get_by_role("link", name=f"Export as {what}").click()
+    begun.value.save_as(tmp_path / "export")
+
+    assert begun.value.suggested_filename.endswith(ending)
+    text = (tmp_path / "export").read_text()
+    assert "You said: export me" in text
+    if what == "JSON":
+        json.loads(text)

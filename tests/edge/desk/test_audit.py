@@ -1,0 +1,177 @@
+"""The audit as an administrator searches and verifies it, and as people see who looked at them."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from typing import Any
+
+import httpx2
+
+from secure_openai.stores import DATABASE_NAME
+from secure_openai.testing.person import named
+from secure_openai.verifications import Outcome
+from tests.edge.desk.test_figures import ask, key_of, read
+from tests.edge.test_refusals import problem
+from tests.world import World
+
+
+async def ended(http: httpx2.AsyncClient) -> dict[str, Any]:
+    """Return how the verification under way ends."""
+    async with asyncio.timeout(30):
+        while True:
+            found = (await read(http, "/api/admin/audit/verification"))["verification"]
+            if found["outcome"] != Outcome.RUNNING:
+                return dict(found)
+            await asyncio.sleep(0.02)
+
+
+async def test_questions_that_are_none(world: World) -> None:
+    """What cannot be a principal, an action or a continuation is refused, and not looked for."""
+    async with world.client(**world.bearer("Ada")) as http:
+        for query in (
+            "principal=a%20b", "subject=x/y/z", "action=a%20b", "reason=%3Cb%3E", "decision=a/b",
+            "limit=0", "limit=500", "continuation=x", "from=x",
+        ):  # fmt: skip
+            problem(await http.get(f"/api/admin/audit?{query}"), 400)
+    assert not [event for event in await world.events() if "<b>" in str(event)]
+
+
+async def test_search(world: World) -> None:
+    """Records are found by who acted, whom it concerns, what was done and why, page by page."""
+    async with world.client(**world.bearer("Uma")) as uma:
+        for _ in range(3):
+            assert await ask(uma) == 200
+        problem(await uma.get("/api/admin/holds"), 403)
+    await world.settled()
+    async with world.client(**world.bearer("Ada"), **world.own) as ada:
+        await ada.delete(f"/api/admin/principals/{key_of(world, 'Uma')}/sessions")
+        oid = named("Uma").oid
+
+        for query, actions in (
+            (f"principal={oid}&action=completion.settled", ["completion.settled"] * 3),
+            (f"principal={key_of(world, 'Uma')}&decision=refused", ["route.refused"]),
+            (f"subject={oid}&action=session.revoked", ["session.revoked"]),
+            (f"principal={oid}&reason=no_role", ["route.refused"]),
+            ("principal=nobody", []),
+        ):
+            found = await read(ada, f"/api/admin/audit?{query}")
+            assert [item["action"] for item in found["items"]] == actions, query
+
+        pages, continuation = [], ""
+        for _ in range(4):
+            more = f"&continuation={continuation}" if continuation else ""
+            page = await read(
+                ada, f"/api/admin/audit?principal={oid}&action=completion.admitted&limit=2{more}"
+            )
+            pages.append(len(page["items"]))
+            continuation = page["continuation"]
+            if continuation is None:
+                break
+        assert pages == [2, 1]
+    searches = [event for event in await world.events() if event.action == "audit.searched"]
+    assert {event.subject for event in searches} == {
+        key_of(world, "Uma"), f"{world.settings.tenant_id}/nobody",
+    }  # fmt: skip
+
+
+async def test_verification(world: World) -> None:
+    """A run is begun once, says how far it reached, and its result is in the audit for all."""
+    async with (
+        world.client(**world.bearer("Ada"), **world.own) as ada,
+        world.client(**world.bearer("Ada"), **world.own) as other,
+    ):
+        nothing = await read(ada, "/api/admin/audit/verification")
+        assert nothing == {"verification": None}
+        begun = await asyncio.gather(
+            *(one.post("/api/admin/audit/verification") for one in (ada, other, ada))
+        )
+        assert {one.status_code for one in begun} == {202}
+        result = await ended(ada)
+    events = [
+        event for event in await world.events() if event.action.startswith("audit.verification")
+    ]
+
+    assert [event.action for event in events] == [
+        "audit.verification.started",
+        "audit.verification.ended",
+    ]
+    assert (result["outcome"], result["chains"], result["found"]) == ("holds", 1, 0)
+    assert result["records"] >= 1
+    assert result["whole"] is True
+
+
+async def test_verification_finds_tampering(world: World) -> None:
+    """A record that was changed is named by kind, chain and number."""
+    async with world.client(**world.bearer("Uma")) as uma:
+        assert await ask(uma) == 200
+    await world.settled()
+    with sqlite3.connect(world.settings.data / DATABASE_NAME) as connection:
+        connection.execute("DROP TRIGGER audit_keeps_records")
+        connection.execute(
+            "UPDATE audit SET document = replace(document, 'admitted', 'omitted')"
+            " WHERE sequence = 1"
+        )
+    async with world.client(**world.bearer("Ada"), **world.own) as ada:
+        await ada.post("/api/admin/audit/verification")
+        result = await ended(ada)
+    assert (result["outcome"], result["found"]) == ("tampered", 1)
+    (named_one,) = result["named"]
+    assert (named_one["kind"], named_one["sequence"]) == ("changed", 1)
+
+
+async def test_who_looked_at_me(world: World) -> None:
+    """A person sees what was looked at or done about them, when and by which role; not by whom."""
+    async with (
+        world.client(**world.bearer("Uma"), **world.own) as uma,
+        world.client(**world.bearer("Ada"), **world.own) as ada,
+    ):
+        assert (await read(uma, "/api/me/looks"))["items"] == []
+        path = f"/api/admin/principals/{key_of(world, 'Uma')}"
+        await ada.get(path)
+        await ada.put(f"{path}/hold", json={"reference": "Case 1"})
+        await ada.get("/api/admin/principals")
+        await ada.get(f"/api/admin/principals/{key_of(world, 'Nora')}")
+        await uma.post("/api/me/export")
+
+        answer = await uma.get("/api/me/looks")
+        looks = answer.json()["items"]
+        assert [(one["action"], one["by"], one["everybody"]) for one in looks] == [
+            ("principals.viewed", "administrator", True),
+            ("hold.placed", "administrator", False),
+            ("principal.viewed", "administrator", False),
+        ]
+        for secret in (named("Ada").oid, "Ada", "Case"):
+            assert secret not in answer.text
+        # What an administrator does in a list that shows everybody is not news to themselves.
+        assert (await read(ada, "/api/me/looks"))["items"] == []
+    service = world.provider.issuance.application_token()
+    async with world.client(Authorization=f"Bearer {service}") as http:
+        problem(await http.get("/api/me/looks"), 403)
+
+
+async def test_two_administrators_and_a_user_at_once(world: World) -> None:
+    """While two administrators look and act at once, a user goes on, and each act is recorded."""
+    path = f"/api/admin/principals/{key_of(world, 'Uma')}"
+    async with (
+        world.browser("Ada") as one,
+        world.client(**world.bearer("Ada"), **world.own) as two,
+        world.browser("Uma") as uma,
+    ):
+        answers, asked = await asyncio.gather(
+            asyncio.gather(
+                *(one.put(f"{path}/hold", json={"reference": f"A {at}"}) for at in range(5)),
+                *(two.put(f"{path}/hold", json={"reference": f"B {at}"}) for at in range(5)),
+                *(two.get(path) for _ in range(5)),
+                *(one.post("/api/admin/usage/roll-up") for _ in range(3)),
+                *(uma.get("/api/conversations") for _ in range(5)),
+            ),
+            asyncio.gather(*(ask(uma) for _ in range(4))),
+        )
+        assert {answer.status_code for answer in answers} == {200}
+        assert set(asked) == {200}
+        (hold,) = (await read(two, "/api/admin/holds"))["items"]
+    events = [event.action for event in await world.events()]
+    assert (events.count("hold.placed"), events.count("principal.viewed")) == (10, 5)
+    assert hold["reference"][0] in "AB"
+    assert events.count("usage.rolled_up") == 3

@@ -1,0 +1,134 @@
+"""Languages are complete, and the right one is spoken."""
+
+from __future__ import annotations
+
+import re
+from string import Formatter
+
+import pytest
+
+from secure_openai.edge import assets
+from secure_openai.edge.language import languages, preferred
+from secure_openai.edge.presentation import THEMES
+from tests.world import World
+
+FILES = assets.FOLDER.parent
+WRITTEN = re.compile(r'\b(?:t|language)\(\s*["\']([a-z0-9_.-]+)["\']\s*([~,)+])')
+
+
+def used() -> set[str]:
+    """Return every key that a template or a script names; `prefix.*` where a variable follows."""
+    scripts = assets.FOLDER.glob("*.mjs")
+    sources = [*(FILES / "templates").rglob("*.html"), *scripts, *FILES.rglob("*.py")]
+    return {
+        key + ("*" if after in "~+" else "")
+        for path in sources
+        for key, after in WRITTEN.findall(path.read_text("utf-8"))
+    }
+
+
+def test_every_language_says_everything() -> None:
+    """All files have the same keys, with the same values in each text, and no empty text."""
+    first, *others = languages().values()
+    for other in others:
+        assert set(first.texts) == set(other.texts), other.tag
+        for key, text in other.texts.items():
+            assert names(first.texts[key]) == names(text), key
+            assert text.strip(), key
+
+
+def names(text: str) -> set[str]:
+    """Return the values that a text has places for."""
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+
+
+def test_every_text_that_is_named_exists_and_no_other() -> None:
+    """Templates and scripts name texts that there are; a text that nothing names is not kept."""
+    keys = set(languages()["en"].texts)
+    wanted = used()
+    open_ended = tuple(key[:-1] for key in wanted if key.endswith("*"))
+    for key in wanted:
+        if not key.endswith("*"):
+            assert key in keys
+    # Problems and the language's own name are named by their kind.
+    kinds = ("problem.", "language.", *open_ended)
+    assert [key for key in keys if key not in wanted and not key.startswith(kinds)] == []
+
+
+@pytest.mark.parametrize(
+    ("header", "tag"),
+    [
+        ("", "en"),
+        ("de", "de"),
+        ("de-AT,de;q=0.9,en;q=0.8", "de"),
+        ("fr, en;q=0.5, de;q=0.7", "de"),
+        ("DE", "de"),
+        ("de;q=0, en;q=0.1", "en"),
+        ("xx, *", "en"),
+        ("de;q=many", "en"),
+        ("," * 100_000 + "de", "en"),
+    ],
+)
+def test_the_browsers_language_is_spoken(header: str, tag: str) -> None:
+    """By quality, a region by its language, English where nothing fits."""
+    assert preferred(header) == tag
+
+
+async def test_a_choice_holds_over_the_browsers(world: World) -> None:
+    """A theme and a language that were chosen stand in the page itself, until the system's are."""
+    async with world.client(**world.own) as http:
+        chosen = await http.post(
+            "/preferences",
+            data={"theme": "dark", "language": "de", "return_to": "/signed-out"},
+        )
+        page = await http.get("/signed-out", headers={"Accept-Language": "en"})
+        await http.post("/preferences", data={"theme": "system", "language": "system"})
+        again = await http.get("/signed-out", headers={"Accept-Language": "en"})
+
+    assert (chosen.status_code, chosen.headers["location"]) == (303, "/signed-out")
+    assert all("HttpOnly" in cookie for cookie in chosen.headers.get_list("set-cookie"))
+    assert '<html lang="de" dir="ltr" data-theme="dark">' in page.text
+    assert "Sie sind abgemeldet" in page.text
+    assert '<html lang="en" dir="ltr" data-theme="system">' in again.text
+
+
+async def test_only_what_there_is_can_be_chosen(world: World) -> None:
+    """An unknown theme or language is refused, and nobody is sent to another host."""
+    async with world.client(**world.own) as http:
+        for form in ({"theme": "pink"}, {"language": "xx"}, {"theme": ""}):
+            refused = await http.post("/preferences", data=form)
+            assert refused.status_code == 400, form
+            assert "set-cookie" not in refused.headers
+        elsewhere = await http.post(
+            "/preferences", data={"theme": THEMES[1], "return_to": "//evil.example/"}
+        )
+        http.cookies.clear()
+        wild = "secure_openai_theme=<script>; secure_openai_language=../en"
+        page = await http.get("/signed-out", headers={"Cookie": wild})
+
+    assert elsewhere.headers["location"] == "/"
+    assert '<html lang="en" dir="ltr" data-theme="system">' in page.text
+
+
+async def test_files_are_kept_by_their_content(world: World) -> None:
+    """Under the digest of what is here a file may be kept for good, under any other not at all."""
+    async with world.client() as http:
+        kept = await http.get(assets.address("style.css"))
+        plain = await http.get("/static/style.css")
+        old = await http.get("/static/0123456789ab/style.css")
+        none = await http.get("/static/../pages.py")
+
+    assert "immutable" in kept.headers["cache-control"]
+    assert [one.headers["cache-control"] for one in (plain, old)] == ["no-cache", "no-cache"]
+    assert kept.text == plain.text == old.text
+    assert none.status_code == 404
+
+
+def test_a_module_brings_its_neighbours_and_texts() -> None:
+    """What a script imports is loaded at once, and what it says is in the page."""
+    assert assets.modules("chat.mjs")[0] == "chat.mjs"
+    assert {"text.mjs", "toasts.mjs"} <= set(assets.modules("chat.mjs"))
+    texts = assets.named("chat.mjs", languages()["de"].texts)
+    assert texts["common.close"] == "Schließen"
+    assert "filter.hate" in texts
+    assert "signed_out.title" not in texts
