@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from secure_openai.conversations.attachments import LARGEST_BYTES
 from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.explanation import explain
@@ -249,7 +250,20 @@ def test_the_edge_has_a_firewall_and_its_own_name(inside: Estate) -> None:
     web = inside.at("module.app.azurerm_linux_web_app.this").values["app_settings"]
     (frontend,) = gateway.values["frontend_ip_configuration"]
 
-    assert firewall.values["policy_settings"][0]["mode"] == "Prevention"
+    (settings,) = firewall.values["policy_settings"]
+    (rules,) = firewall.values["managed_rules"]
+    off = [
+        rule["id"]
+        for chosen in rules["managed_rule_set"]
+        for group in chosen.get("rule_group_override") or ()
+        for rule in group["rule"]
+        if not rule["enabled"]
+    ]
+
+    assert settings["mode"] == "Prevention"
+    # What people attach passes: its size, and its type, which is no form's. No other rule is off.
+    assert settings["max_request_body_size_in_kb"] * 1000 >= LARGEST_BYTES
+    assert off == ["920420"]
     assert gateway.values["firewall_policy_id"] == firewall.id
     assert gateway.values["global"][0]["response_buffering_enabled"] is False
     assert not frontend["public_ip_address_id"]

@@ -21,7 +21,7 @@ from secure_openai.types import JsonObject
 
 router = APIRouter(route_class=SecuredRoute, prefix="/api/admin", tags=["quotas"])
 
-LOOKED_AT = 200
+LOOKED_AT = 100
 """Of the day's totals, the largest by tokens, and by requests: their limits are looked up."""
 
 NEAR = 0.5
