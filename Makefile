@@ -61,6 +61,8 @@ bench: $(VENV)/.test $(VENV)/.emulators $(VENV)/checkov/.done ## Measure, and pr
 	@$(BIN)/python bench/hosted.py
 	@$(BIN)/python bench/conversations.py
 	@$(BIN)/python bench/telemetry.py
+	@$(BIN)/python bench/first_page.py
+	@$(BIN)/python bench/rendering.py
 	@$(BIN)/python bench/prove.py
 
 bench-gateway: $(VENV)/.test $(VENV)/litellm/.done ## Measure the gateway beside its limit and its peers
