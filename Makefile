@@ -8,7 +8,7 @@ ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help up test coverage test-azure check check-infra format site bench bench-gateway lock clean
+.PHONY: help up test package coverage test-azure check check-infra format site bench bench-gateway lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -20,6 +20,10 @@ test: $(VENV)/.test $(VENV)/.emulators ## Install what the tests need and run ev
 	@sh tests/chromium.sh
 	@$(MAKE) --no-print-directory -j2 $(CLIENTS)/.done check check-infra
 	@sh tests/run.sh "$(BIN)/python -m pytest" $(ARGS)
+
+package: $(VENV)/.deliver ## Make what Azure runs, in dist/; options: make package ARGS='--python 3.12'
+	@$(BIN)/secure-openai package app --output dist $(ARGS)
+	@$(BIN)/secure-openai package functions --output dist $(ARGS)
 
 coverage: $(VENV)/.test $(VENV)/.emulators $(CLIENTS)/.done ## Run the tests and say what they do not reach; half as slow again
 	@$(BIN)/coverage erase
@@ -57,6 +61,8 @@ bench: $(VENV)/.test $(VENV)/.emulators $(VENV)/checkov/.done ## Measure, and pr
 	@$(BIN)/python bench/hosted.py
 	@$(BIN)/python bench/conversations.py
 	@$(BIN)/python bench/telemetry.py
+	@$(BIN)/python bench/first_page.py
+	@$(BIN)/python bench/rendering.py
 	@$(BIN)/python bench/prove.py
 
 bench-gateway: $(VENV)/.test $(VENV)/litellm/.done ## Measure the gateway beside its limit and its peers
@@ -100,6 +106,13 @@ $(VENV)/.up: $(VENV)/bin/python requirements/local.txt pyproject.toml
 $(VENV)/.test: $(VENV)/bin/python requirements/test.txt pyproject.toml
 	@echo "Installing what the tests need (once) …"
 	@$(PIP) install --require-hashes -r requirements/test.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What plans are compared and packages made and deployed with, where a pipeline has rights: no more.
+$(VENV)/.deliver: $(VENV)/bin/python requirements/azure.txt pyproject.toml
+	@echo "Installing what delivers (once) …"
+	@$(PIP) install --require-hashes -r requirements/azure.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -9,7 +9,6 @@ application share one process, so that a figure holds both sides. Prints Markdow
 
 from __future__ import annotations
 
-import asyncio
 import random
 import stat
 import statistics
@@ -21,6 +20,7 @@ from itertools import cycle
 from pathlib import Path
 
 import httpx2
+import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -154,4 +154,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    # As the application is served.
+    uvloop.run(main())

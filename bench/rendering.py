@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from secure_openai.edge.markdown.rendering import SECONDS, rendered
+from secure_openai.edge.markdown.rendering import SECONDS, _rendered
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.edge.attacks import QUADRATIC
@@ -32,9 +32,8 @@ def total(rows: list[int]) -> int:
 
 
 def seconds(text: str) -> float:
-    rendered.cache_clear()
     begun = time.thread_time()
-    rendered(text)
+    _rendered(text)
     return time.thread_time() - begun
 
 

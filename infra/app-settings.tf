@@ -22,6 +22,7 @@ locals {
         AzureWebJobsStorage__credential           = "managedidentity"
         SCM_DO_BUILD_DURING_DEPLOYMENT            = "false"
         SECURE_OPENAI_ALLOWED_HOSTS               = join(",", distinct([trimprefix(local.public_urls[slot], "https://"), local.web_hosts[slot]]))
+        SECURE_OPENAI_APPEARANCE                  = var.appearance_file == null ? null : "${local._package}/${var.appearance_file}"
         SECURE_OPENAI_ATTACHMENTS_CONTAINER       = module.store.records.attachment_names[slot]
         SECURE_OPENAI_AUTHORITY                   = "${local.cloud.authority}/${local.entra.tenant_id}/v2.0"
         SECURE_OPENAI_BLOB_URL                    = module.store.records.url
@@ -51,7 +52,11 @@ locals {
   }
   # By name: to ask each value whether it is null would make all as sensitive as one of them is, and a plan
   # would show none.
-  _given = { for name, one in local.settings : name => one if name != "SECURE_OPENAI_POLICY" || var.policy_file != null }
+  _unset = concat(
+    var.appearance_file == null ? ["SECURE_OPENAI_APPEARANCE"] : [],
+    var.policy_file == null ? ["SECURE_OPENAI_POLICY"] : [],
+  )
+  _given = { for name, one in local.settings : name => one if !contains(local._unset, name) }
   app_settings = {
     for app in ["functions", "web"] : app => {
       for slot in ["production", "staging"] : slot => {

@@ -1,3 +1,8 @@
+output "applications" {
+  description = "Ids of both applications, for secure-openai deploy: terraform output -json applications > applications.json."
+  value       = { functions = module.app.functions.id, web = module.app.web.id }
+}
+
 output "client_ids" {
   description = "Client ids of the Entra applications by slot."
   value       = module.identity.client_ids

@@ -33,6 +33,17 @@ variable "address_allow_list" {
   }
 }
 
+variable "appearance_file" {
+  description = "The appearance file inside the web application's package, as a path from its root: name, logo, colours, notice and prompts of your own. null: everything looks as it ships."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.appearance_file == null || can(regex("^([A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*\\.toml$", var.appearance_file))
+    error_message = "appearance_file is where a TOML file lies in the package, from its root, such as appearance.toml: no leading slash, and no name in it begins with a dot."
+  }
+}
+
 variable "application_owners" {
   description = "Object ids that own the Entra applications, from bootstrap: what the applying pipeline makes, it must own to change."
   type        = set(string)

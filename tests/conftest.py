@@ -28,6 +28,7 @@ pytest.register_assert_rewrite(
             "sessions",
             "sightings",
             "signer",
+            "slots",
             "tallies",
             "usage",
         )

@@ -8,11 +8,11 @@ if [ $# -gt 0 ]; then
   exec $pytest "$@"
 fi
 kept=$(mktemp)
-$pytest tests/infra tests/posture tests/cli tests/hosted tests/store >"$kept" 2>&1 &
+$pytest tests/infra tests/posture tests/cli tests/delivery tests/hosted tests/store >"$kept" 2>&1 &
 beside=$!
 trap 'kill "$beside" 2>/dev/null; rm -f "$kept"; exit 130' INT TERM
-$pytest tests --ignore=tests/infra --ignore=tests/posture --ignore=tests/cli --ignore=tests/hosted \
-  --ignore=tests/store
+$pytest tests --ignore=tests/infra --ignore=tests/posture --ignore=tests/cli --ignore=tests/delivery \
+  --ignore=tests/hosted --ignore=tests/store
 here=$?
 wait "$beside"
 there=$?

@@ -14,7 +14,6 @@ from secure_openai.store.seals import Seals
 from secure_openai.store.signing import FileSigner
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.database import Database
-from secure_openai.streams import Background
 from secure_openai.testing.audit_contract import event
 from secure_openai.types import Principal, PrincipalId, PrincipalKind, utc_now
 from secure_openai.verifications import LONGEST, Outcome, Verifications
@@ -26,15 +25,13 @@ class Bench:
     """An audit with its seals, and instances that verify it."""
 
     def __init__(self, folder: Path, audit: SqliteAuditStore) -> None:
-        self.folder, self.audit, self.background = folder, audit, Background()
+        self.folder, self.audit = folder, audit
         self.seals = Seals.in_folder(folder / "seals")
         self.signer = FileSigner.open(folder / "keys" / "seal.pem")
 
     def instance(self, *, later: timedelta = timedelta()) -> Verifications:
         """Return what another instance of the application has."""
-        return Verifications(
-            self.audit, self.seals, self.signer, self.background, clock=lambda: utc_now() + later
-        )
+        return Verifications(self.audit, self.seals, self.signer, clock=lambda: utc_now() + later)
 
 
 @pytest.fixture
@@ -57,7 +54,7 @@ async def test_a_bounded_run_says_how_far_it_came(
     monkeypatch.setattr(verifications, "MOST_RECORDS", 5)
     here, elsewhere = bench.instance(), bench.instance()
     await here.begin(ADA, request_id="r")
-    await bench.background.drain()
+    await here.finished()
 
     for instance in (here, elsewhere):
         ended = await instance.latest()
@@ -76,7 +73,7 @@ async def test_a_run_of_another_instance_is_waited_for(bench: Bench) -> None:
     progress = await here.latest()
     assert progress is not None
     assert progress.outcome in {Outcome.RUNNING, Outcome.HOLDS}
-    await bench.background.drain()
+    await here.finished()
 
     bench.audit.append(event(99, at=utc_now()))
     late = bench.instance(later=2 * LONGEST)
@@ -88,7 +85,7 @@ async def test_a_run_of_another_instance_is_waited_for(bench: Bench) -> None:
 async def test_a_run_that_died(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose end is not recorded in time has failed, and another may begin."""
     here = bench.instance()
-    monkeypatch.setattr(here, "_run", lambda *_: Background().finish(_nothing()))
+    monkeypatch.setattr(here, "_run", lambda *_: _nothing())
     await here.begin(ADA, request_id="r")
 
     late = bench.instance(later=2 * LONGEST)
@@ -110,12 +107,26 @@ async def test_what_cannot_be_read_fails_and_is_recorded(
     monkeypatch.setattr(bench.signer, "public_keys", away)
     here = bench.instance()
     await here.begin(ADA, request_id="r")
-    await bench.background.drain()
+    await here.finished()
 
     ended = await here.latest()
     assert ended is not None
     assert (ended.outcome, ended.facts["error"]) == (Outcome.FAILED, StoreError.slug)
     assert "secret" not in str(ended.facts)
+
+
+async def test_a_process_that_ends_waits_for_no_run(bench: Bench) -> None:
+    """A run is cut off with its process, which is recorded, and another instance may begin."""
+    here, elsewhere = bench.instance(), bench.instance()
+    await here.begin(ADA, request_id="r")
+    await here.aclose()
+    await here.aclose()
+
+    cut = await elsewhere.latest()
+    assert cut is not None
+    assert (cut.outcome, cut.facts["error"]) == (Outcome.FAILED, "stopping")
+    assert (await elsewhere.begin(ADA, request_id="s")).here
+    await elsewhere.finished()
 
 
 async def _nothing() -> None:

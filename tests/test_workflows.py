@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from tests.infra.estate import INFRA, ROOT
 
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-PLAN = (ROOT / ".github" / "workflows" / "plan.yml").read_text()
+WORKFLOWS = sorted(
+    path
+    for folder in (ROOT, ROOT / "templates" / "common")
+    for path in (folder / ".github" / "workflows").glob("*.yml")
+)
+PROVE = ROOT / ".github" / "workflows" / "prove.yml"
+DELIVER = ROOT / ".github" / "workflows" / "deliver.yml"
+TEMPLATES = ROOT / "templates" / "common"
 RELEASE = ROOT / ".github" / "workflows" / "release.yml"
 USES = re.compile(r"^ +uses: (.*)$", re.MULTILINE)
 PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
@@ -70,17 +80,162 @@ def test_a_lock_file_that_leaves_a_provider_out_is_refused(folder: Path) -> None
     assert f"does not lock {first}: run 'terraform " in refused(folder)
 
 
-def test_nothing_of_azure_is_asked_before_the_refusal() -> None:
-    """After the check-out the script is the first step, and `init` takes the lock file as it is."""
-    steps = re.split(r"^      - ", PLAN, flags=re.MULTILINE)[1:]
+def jobs(path: Path) -> dict[str, Any]:
+    """Return a workflow's jobs by name."""
+    found: dict[str, Any] = yaml.safe_load(path.read_text())["jobs"]
+    return found
 
-    assert "actions/checkout@" in steps[0]
-    assert "run: .ci/locked infra" in steps[1]
-    init = next(number for number, step in enumerate(steps) if " init " in step)
-    assert init > 1
-    assert "-lockfile=readonly" in steps[init]
+
+def commands(job: dict[str, Any]) -> list[str]:
+    """Return what a job's steps run, in order; an action is its name."""
+    return [step.get("run", step.get("uses", "").partition("@")[0]) for step in job["steps"]]
+
+
+@pytest.mark.parametrize("name", ["plan", "deliver"])
+def test_nothing_of_azure_is_asked_before_the_refusal(name: str) -> None:
+    """After the check-out the script is the first step, and `init` takes the lock file as it is."""
+    steps = commands(jobs(DELIVER)[name])
+
+    assert steps[:2] == ["actions/checkout", ".ci/locked infra"]
+    assert [one for one in steps if " init " in one] == [
+        "terraform -chdir=infra init -lockfile=readonly -backend-config=backend.json"
+    ]
+
+
+def test_the_real_plan_is_proven_before_it_is_kept() -> None:
+    """Planning takes no lock, which would be a write; a plan with findings is never approved."""
+    steps = commands(jobs(DELIVER)["plan"])
+    prove, keep = steps[-2:]
+
     assert "-lock=false" in next(step for step in steps if " plan " in step)
-    assert "secure-openai prove" in steps[-1]
+    assert prove == '.venv/bin/secure-openai prove "$RUNNER_TEMP/plan.json" --config infra'
+    assert "secure-openai plans keep" in keep
+
+
+def test_what_was_approved_is_what_is_applied_and_deployed() -> None:
+    """Packages and plan are made again and compared, each before anything is changed."""
+    steps = commands(jobs(DELIVER)["deliver"])
+
+    def place(text: str) -> int:
+        (found,) = [number for number, step in enumerate(steps) if text in step]
+        return found
+
+    order = [
+        "package functions",
+        "sha256sum --check --strict",
+        "terraform -chdir=infra plan",
+        "secure-openai plans compare",
+        "terraform -chdir=infra apply",
+        "secure-openai deploy",
+    ]
+    assert [place(one) for one in order] == sorted(place(one) for one in order)
+    assert place("secure-openai deploy") == len(steps) - 1
+    assert '"$RUNNER_TEMP/estate.tfplan"' in steps[place("terraform -chdir=infra apply")]
+
+
+def test_rights_are_given_behind_an_environment_only() -> None:
+    """Who signs in stands in an environment, who packages and proves has no right at all."""
+    delivered, proven = jobs(DELIVER), jobs(PROVE)
+
+    assert delivered["plan"]["environment"] == "${{ vars.ESTATE_PREFIX }}-plan"
+    assert delivered["deliver"]["environment"] == "${{ vars.ESTATE_PREFIX }}-apply"
+    assert delivered["deliver"]["needs"] == ["plan", "package"]
+    assert delivered["package"]["permissions"] == {"contents": "read"}
+    assert proven["prove"]["permissions"] == {"contents": "read"}
+    assert "environment" not in {**delivered["package"], **proven["prove"], **proven["comment"]}
+
+
+def test_what_may_write_a_comment_runs_nothing_of_the_pull_request() -> None:
+    """It checks nothing out, and the report reaches it as a value that no shell reads."""
+    job = jobs(PROVE)["comment"]
+    (step,) = job["steps"]
+
+    assert job["permissions"] == {"pull-requests": "write"}
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in job["if"]
+    assert "${{" not in step["run"]
+    assert '"$REPORT"' in step["run"]
+
+
+def test_the_proofs_report_becomes_the_comment(tmp_path: Path) -> None:
+    """As the step runs it: what was proven is told, findings end the job, no fence can be left."""
+    folder = tmp_path / "clone"
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    command = folder / ".venv" / "bin" / "secure-openai"
+    command.write_text(
+        '#!/bin/sh\n[ "$1 $2 $3 $4" = "prove infra --var-file a.tfvars" ] || exit 9\n'
+        "printf 'NET-01 is open\\n```\\nreport<<x' > \"$6\"; exit 1\n"
+    )
+    command.chmod(0o755)
+    kept, summary = tmp_path / "output", tmp_path / "summary"
+    done = subprocess.run(
+        [ROOT / ".ci" / "prove", "infra", "a.tfvars"],
+        cwd=folder,
+        env=os.environ | {"GITHUB_OUTPUT": str(kept), "GITHUB_STEP_SUMMARY": str(summary)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    first, *lines, last = kept.read_text().splitlines()
+
+    assert done.returncode == 1, done.stderr
+    assert first == f"report<<{last}"
+    assert last not in lines
+    assert lines.count("```") == 1
+    assert "NET-01 is open" in lines
+    assert summary.read_text().splitlines() == lines
+
+
+@pytest.mark.process
+def test_what_the_pull_request_is_told_is_the_real_proof(tmp_path: Path) -> None:
+    """The step as it stands, on the estate as it stands."""
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    command = tmp_path / ".venv" / "bin" / "secure-openai"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m secure_openai.cli "$@"\n')
+    command.chmod(0o755)
+    kept = tmp_path / "output"
+    done = subprocess.run(
+        [ROOT / ".ci" / "prove", INFRA, INFRA / "environments" / "private.tfvars"],
+        cwd=tmp_path,
+        env=os.environ | {"GITHUB_OUTPUT": str(kept), "GITHUB_STEP_SUMMARY": os.devnull},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "proven" in kept.read_text()
+
+
+REPLACED = (
+    (".ci/locked infra", "sh .ci/locked vendor/estate/infra"),
+    (".ci/prove infra infra/environments/", "sh .ci/prove vendor/estate/infra infra/"),
+    ("-chdir=infra", "-chdir=vendor/estate/infra"),
+    ("--config infra", "--config vendor/estate/infra"),
+    ("=backend.json", '="$GITHUB_WORKSPACE/infra/backend.json"'),
+    ("=environments/private.tfvars", '="$GITHUB_WORKSPACE/infra/private.tfvars"'),
+    ("=environments/bootstrap.tfvars.json", '="$GITHUB_WORKSPACE/infra/bootstrap.tfvars.json"'),
+    ("make .venv/.test", "make .venv/.prove .venv/.deliver"),
+    ("docs/deployment.md, step 4,", "infra/README.md"),
+    ("    paths: [functions/**, infra/**, requirements/azure.txt, src/**]\n", ""),
+    ("    paths: [infra/**, src/secure_openai/tables/**, src/secure_openai/posture/**]\n", ""),
+)  # fmt: skip
+"""Where an application's own folder has other paths than this clone."""
+
+
+@pytest.mark.parametrize("path", [PROVE, DELIVER], ids=lambda one: one.name)
+def test_the_templates_pipeline_is_ours(path: Path) -> None:
+    """The same jobs, rights and refusals, with the paths of an application's own folder."""
+    text = path.read_text()
+    for ours, theirs in REPLACED:
+        text = text.replace(ours, theirs)
+
+    assert text == (TEMPLATES / ".github" / "workflows" / path.name).read_text()
+
+
+@pytest.mark.parametrize("name", ["locked", "prove"])
+def test_the_templates_scripts_are_ours(name: str) -> None:
+    """One script, in two places."""
+    assert (ROOT / ".ci" / name).read_text() == (TEMPLATES / ".ci" / name).read_text()
 
 
 def test_a_release_is_held_to_the_real_providers_and_signs_in_nowhere() -> None:
@@ -99,7 +254,7 @@ def test_a_release_is_held_to_the_real_providers_and_signs_in_nowhere() -> None:
     assert sorted(one.parent for one in INFRA.rglob("*.tftest.hcl")) == [INFRA / "tests"] * 3
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda one: one.name)
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda one: str(one.relative_to(ROOT)))
 def test_a_workflow_is_pinned_and_keeps_no_secret(path: Path) -> None:
     """Actions by their commit; nothing is allowed but what a job says; no secret is read."""
     text = path.read_text()

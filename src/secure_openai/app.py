@@ -18,11 +18,11 @@ create_app(settings)
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -94,12 +94,57 @@ values that did not validate, and takes a client's trace over: `ObservationMiddl
 place."""
 
 
-def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
+ROUTERS: Sequence[APIRouter] = (
+    # The busiest first: a request is compared with one route after the other.
+    gateway.router,
+    conversations.router,
+    messages.router,
+    answers.router,
+    me.router,
+    my_data.router,
+    notice.router,
+    quota.router,
+    personal.router,
+    feedback.router,
+    attachments.router,
+    pages.router,
+    pages.entry_router,
+    sign_in.router,
+    preferences.router,
+    appearance.router,
+    administration.router,
+    custody.router,
+    deployments.router,
+    usage.router,
+    principals.router,
+    quotas.router,
+    refusals.router,
+    audit.router,
+    governance.router,
+    desk_pages.router,
+    forms.router,
+    my_data_page.router,
+    health.router,
+)
+"""The rooms of the framework's own application."""
+
+
+def create_app(
+    settings: Settings,
+    drain: Drain | None = None,
+    *,
+    title: str = "Azure Secure OpenAI",
+    routers: Sequence[APIRouter] = ROUTERS,
+    errors_as_pages: bool = True,
+) -> FastAPI:
     """Return the application as an ASGI callable; its lifespan opens and closes the assembly.
 
     Args:
         settings: Everything that differs between installations.
         drain: Told by the server when the process ends.
+        title: What it is called.
+        routers: What it serves; `applications.py` puts others together.
+        errors_as_pages: Whether browsers are sent to sign in and shown errors as pages.
 
     Raises:
         ConfigurationError: A route does not say who may call it.
@@ -122,7 +167,7 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
                 assembly.answers.stop_all()
 
     app = FastAPI(
-        title="Azure Secure OpenAI",
+        title=title,
         telemetry=SILENT,
         lifespan=lifespan,
         docs_url=None,
@@ -151,44 +196,17 @@ def create_app(settings: Settings, drain: Drain | None = None) -> FastAPI:
             Middleware(OriginMiddleware, public_url=settings.public_url),
             Middleware(
                 ShortcutMiddleware,
-                routes=gateway.answering(),
+                # Only what this application serves: no router stands before the shortcut.
+                routes=gateway.answering() if gateway.router in routers else (),
                 prefix=gateway.DEPLOYMENTS,
                 handlers=HANDLERS,
             ),
         ],
     )
-    for room in (
-        gateway,
-        conversations,
-        messages,
-        answers,
-        me,
-        my_data,
-        notice,
-        quota,
-        personal,
-        feedback,
-        attachments,
-        pages,
-        sign_in,
-        preferences,
-        appearance,
-        administration,
-        custody,
-        deployments,
-        usage,
-        principals,
-        quotas,
-        refusals,
-        audit,
-        governance,
-        desk_pages,
-        forms,
-        my_data_page,
-        health,
-    ):
+    app.state.errors_as_pages = errors_as_pages
+    for router in routers:
         # Not include_router: it hides the routes from whoever checks what they declare.
-        app.router.routes.extend(room.router.routes)
+        app.router.routes.extend(router.routes)
     app.mount(STATIC_PATH, Assets(), name="static")
     check_declared(app, public_mounts=frozenset({STATIC_PATH}))
     return app
@@ -215,7 +233,7 @@ async def _error(request: Request, error: Exception) -> Response:
     request.scope[PROBLEM] = error.problem
     if speaks_openai(request.url.path):
         return openai_error_response(error)
-    if pages.wants_page(request):
+    if request.app.state.errors_as_pages and pages.wants_page(request):
         return await pages.error_page(request, error)
     return await problems.our_error(request, error)
 

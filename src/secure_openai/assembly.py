@@ -159,6 +159,8 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
         drain = Drain() if drain is None else drain
         background = Background()
         stack.push_async_callback(background.drain)
+        verifications = Verifications(stores.audit, stores.seals, stores.signer)
+        stack.push_async_callback(verifications.aclose)
         pipeline = Pipeline(
             policy=policy,
             usage=stores.usage,
@@ -219,7 +221,7 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             presence=Presence(stores.sightings, background),
             pipeline=pipeline,
             deployments=deployments,
-            verifications=Verifications(stores.audit, stores.seals, stores.signer, background),
+            verifications=verifications,
             answers=answers,
             background=background,
             drain=drain,

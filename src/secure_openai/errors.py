@@ -6,6 +6,7 @@
     │   ├── PolicyError
     │   ├── AppearanceError
     │   ├── StartError                  a taken port, a missing model, an unwritable folder
+    │   ├── DeliveryError               what cannot be packaged, copied or deployed
     │   └── ProofError                  what cannot be read as an estate
     │       └── AssumptionError         a file of assumptions or of accepted findings
     ├── RequestError                    400  what was sent is wrong
@@ -132,6 +133,10 @@ class AppearanceError(ConfigurationError):
 
 class StartError(ConfigurationError):
     """Something that the process needs from the machine is not there."""
+
+
+class DeliveryError(ConfigurationError):
+    """Something cannot be packaged, copied from a template, or deployed."""
 
 
 class ProofError(ConfigurationError):

@@ -26,7 +26,6 @@ from secure_openai.store.audit import (
 from secure_openai.store.seals import Seals
 from secure_openai.store.signing import Signer
 from secure_openai.store.verification import Report, verify
-from secure_openai.streams import Background
 from secure_openai.types import Clock, JsonObject, Principal, PrincipalId, utc_now
 
 logger = logging.getLogger(__name__)
@@ -81,7 +80,6 @@ class Verifications:
         audit: What is verified, and where it is recorded.
         seals: What it is compared with.
         signer: Whose keys are trusted.
-        background: Where a run goes on.
     """
 
     def __init__(
@@ -89,17 +87,16 @@ class Verifications:
         audit: AuditStore,
         seals: Seals,
         signer: Signer,
-        background: Background,
         *,
         clock: Clock = utc_now,
     ) -> None:
         self._audit = audit
         self._seals = seals
         self._signer = signer
-        self._background = background
         self._clock = clock
         self._reading: _Counting | None = None
         self._running: Verification | None = None
+        self._task: asyncio.Task[None] | None = None
 
     async def latest(self) -> Verification | None:
         """Return the run under way, or else the one that ended last.
@@ -136,8 +133,21 @@ class Verifications:
         self._record(STARTED, principal, request_id, reason="administrator")
         begun = Verification(Outcome.RUNNING, self._clock(), principal.id, here=True)
         self._running, self._reading = begun, _Counting(self._audit)
-        self._background.spawn(self._run(principal, request_id))
+        self._task = asyncio.ensure_future(self._run(principal, request_id))
+        # Begun before anybody can end it: a task that never ran could not record its end.
+        await asyncio.sleep(0)
         return begun
+
+    async def finished(self) -> None:
+        """Return when no run is under way here."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def aclose(self) -> None:
+        """End a run that is under way here: a process that ends waits for none."""
+        if self._task is not None:
+            self._task.cancel()
+            await self.finished()
 
     async def _run(self, principal: Principal, request_id: str) -> None:
         assert self._reading is not None  # noqa: S101 - `begin` has set it
@@ -150,6 +160,8 @@ class Verifications:
                     self._reading, self._seals.all(trusted), largest=NAMED, most=MOST_RECORDS
                 )
             outcome, facts = _outcome(report), _facts(report)
+        except asyncio.CancelledError:
+            outcome, facts = Outcome.FAILED, {"records": self._reading.count, "error": "stopping"}
         except (SecureOpenAIError, TimeoutError) as error:
             outcome = Outcome.FAILED
             slug = error.slug if isinstance(error, SecureOpenAIError) else "timeout"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -27,8 +29,13 @@ def chromium() -> str | None:
 
 @pytest.fixture(scope="package")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """The whole system with the scripted model."""
-    with running(tmp_path_factory.mktemp("browser") / "data") as started:
+    """The whole system with the scripted model, for people who ask faster than people do."""
+    folder = tmp_path_factory.mktemp("browser")
+    shipped = (files("secure_openai.policy") / "default.toml").read_text("utf-8")
+    limits = re.sub(r"(?m)^(requests_per_minute|concurrent_streams) = .*", r"\1 = 10_000", shipped)
+    (folder / "policy.toml").write_text(limits, "utf-8")
+    chosen = str(folder / "policy.toml")
+    with running(folder / "data", SECURE_OPENAI_POLICY=chosen) as started:
         yield started
 
 

@@ -8,7 +8,6 @@ To keep new pictures, after looking at them:
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
@@ -159,6 +158,7 @@ def somebody(browser: Browser, system: System) -> StorageState:
     sign_in(page, system, "Ada")
     forget(page)
     answered(page, ANSWER)
+    expect(page.locator("#title")).to_contain_text("You said")
     state = context.storage_state()
     context.close()
     return state
@@ -194,6 +194,8 @@ def test_a_page_can_be_used_and_looks_as_kept(
                 for fault in result["violations"]
             ]
             if name in KEPT:
+                # How much is left depends on what was asked before.
+                seen.evaluate("document.querySelector('#quota')?.setAttribute('hidden', '')")
                 now = reduced(seen.screenshot(caret="hide", animations="disabled"))
                 path = PICTURES / f"{name}-{width}-{theme}.png"
                 if renew:
@@ -309,12 +311,9 @@ def test_without_motion_nothing_moves(seen: Page, system: System) -> None:
     """Who asks for less motion gets none."""
     home(seen, system)
     seen.evaluate("document.querySelector('#keys').showModal()")
-    moving = seen.evaluate(
-        "document.getAnimations().filter(one => one.playState === 'running').length"
-    )
+    timing = "one.effect.getComputedTiming().duration"
+    longest = seen.evaluate(f"Math.max(0, ...document.getAnimations().map(one => {timing}))")
 
-    assert moving == 0
-    assert re.fullmatch(
-        "0s|1ms|0.001s",
-        seen.locator("#keys").evaluate("one => getComputedStyle(one).animationDuration"),
-    )
+    assert longest <= 1
+    duration = seen.locator("#keys").evaluate("one => getComputedStyle(one).animationDuration")
+    assert duration in {"1ms", "0.001s"}

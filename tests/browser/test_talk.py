@@ -230,3 +230,13 @@ def test_a_screen_reader_hears_an_answer_once_it_is_whole(chat: Page) -> None:
     assert chat.locator("#messages").get_attribute("aria-live") is None
     roles = [one.inner_text() for one in chat.locator("#messages h2").all()]
     assert roles == ["You", "scripted"]
+
+
+def test_a_draft_is_not_taken_by_what_is_tried_again(chat: Page) -> None:
+    """What was written meanwhile stays, while the earlier message is sent once more."""
+    answered(chat, "throttle", "interrupted")
+    chat.get_by_label("Message").fill("a draft")
+    chat.get_by_role("button", name="Try again").click()
+    expect(answer(chat).locator(".place")).to_have_text("2/2")
+
+    expect(chat.get_by_label("Message")).to_have_value("a draft")

@@ -447,6 +447,18 @@ async def test_of_two_answers_at_once_both_are_kept(world: World) -> None:
     assert len(shown[-1]["siblings"]) == 3
 
 
+async def test_of_two_who_ask_at_once_both_are_shown(world: World) -> None:
+    """Two who ask at once and name no parent stand in line: the branch that is shown holds both."""
+    async with world.client(**world.bearer("Uma")) as http:
+        talk = await conversation(http)
+        await asyncio.gather(*(ask(http, talk, f"late {number}") for number in (3, 4, 5)))
+        shown = await kept(http, talk)
+
+    assert len(shown) == 6
+    assert {one["text"] for one in shown[::2]} == {"late 3", "late 4", "late 5"}
+    assert [one["parent"] for one in shown] == [None, *(one["id"] for one in shown[:-1])]
+
+
 async def test_a_refused_answer_leaves_nothing(world: World) -> None:
     """Whatever is asked for of a deployment that is not there, nothing is stored or changed."""
     async with world.client(**world.bearer("Uma")) as http:

@@ -92,7 +92,9 @@ async def test_a_deployment_without_images(blind: World, requests: list[dict[str
         assert said.startswith("scripted reads no images")
         assert requests == []
         assert (await ask(http, messages, attachments=[note["id"]])).status_code == 200
-    assert len(requests) == 1
+    (body,) = requests
+    asked = 'look\n\nThe file "a.txt":\n```\nhello\n```'
+    assert body["messages"] == [{"role": "user", "content": asked}]
 
 
 async def test_files(world: World, requests: list[dict[str, Any]]) -> None:

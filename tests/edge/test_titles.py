@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,8 @@ async def test_a_persons_own_title_stands(world: World) -> None:
 async def test_policy_that_refuses_a_title_is_heard(tmp_path: Path, identity_folder: Path) -> None:
     """Where policy refuses the request for a title, that is audited and the first words stand."""
     policy = tmp_path / "policy.toml"
-    policy.write_text(SMALL_PROMPTS)
+    text = (files("secure_openai.policy") / "default.toml").read_text("utf-8")
+    policy.write_text(text.replace("_prompt_tokens = 24_000", "_prompt_tokens = 20"))
     async with (
         running_world(tmp_path, identity_folder, policy=policy) as world,
         world.client(**world.bearer("Uma")) as http,
@@ -121,16 +123,3 @@ async def test_who_stops_an_answer_asks_for_no_title(world: World) -> None:
 
     assert last[1:] == ("title", {"title": "slow 500", "etag": last[2]["etag"]})
     assert [event.reason for event in settled] == ["interrupted"]
-
-
-SMALL_PROMPTS = """
-version = 1
-[people.user]
-deployments = ["*"]
-requests_per_minute = 30
-tokens_per_minute = 60_000
-tokens_per_day = 1_000_000
-largest_prompt_tokens = 20
-largest_answer_tokens = 4_096
-concurrent_streams = 4
-"""

@@ -107,6 +107,7 @@ REFUSED: Final[dict[str, list[Mistake]]] = {
             {"deployment_manager_role_id": "Secure OpenAI Deployment Manager"},
             "a role's id, not its name",
         ),
+        ("an appearance elsewhere", {"appearance_file": "../appearance.toml"}, "from its root"),
         ("a policy on this machine", {"policy_file": "/etc/policy.toml"}, "from their root"),
         ("owners by name", {"application_owners": ["pipeline"]}, "Owners are object ids, GUIDs"),
         (

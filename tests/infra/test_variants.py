@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from secure_openai.conversations.attachments import LARGEST_BYTES
 from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.explanation import explain
@@ -67,6 +68,7 @@ INSIDE: dict[str, Any] = {
         "resolver": {},
         "user_address_prefixes": ["192.168.0.0/16"],
     },
+    "appearance_file": "ours/appearance.toml",
     "policy_file": "policies/ours.toml",
     "operations": {
         "bastion": {},
@@ -228,6 +230,19 @@ def test_a_policy_lies_in_the_packages(inside: Estate, outside: Estate) -> None:
             assert "SECURE_OPENAI_POLICY" not in outside.at(address).values["app_settings"]
 
 
+def test_an_appearance_lies_in_the_web_applications_package(
+    inside: Estate, outside: Estate
+) -> None:
+    """The web application reads it, in both slots; the function app shows nothing to anybody."""
+    for name in ("linux_web_app.this", "linux_web_app_slot.staging"):
+        address = f"module.app.azurerm_{name}"
+        given = inside.at(address).values["app_settings"]
+        assert given["SECURE_OPENAI_APPEARANCE"] == "/home/site/wwwroot/ours/appearance.toml"
+        assert "SECURE_OPENAI_APPEARANCE" not in outside.at(address).values["app_settings"]
+    jobs = inside.at("module.app.azurerm_linux_function_app.this").values["app_settings"]
+    assert "SECURE_OPENAI_APPEARANCE" not in jobs
+
+
 def test_the_edge_has_a_firewall_and_its_own_name(inside: Estate) -> None:
     """The gateway stops what its rules match, and its address and name are what people use."""
     (gateway,) = inside.every("azurerm_application_gateway")
@@ -235,7 +250,20 @@ def test_the_edge_has_a_firewall_and_its_own_name(inside: Estate) -> None:
     web = inside.at("module.app.azurerm_linux_web_app.this").values["app_settings"]
     (frontend,) = gateway.values["frontend_ip_configuration"]
 
-    assert firewall.values["policy_settings"][0]["mode"] == "Prevention"
+    (settings,) = firewall.values["policy_settings"]
+    (rules,) = firewall.values["managed_rules"]
+    off = [
+        rule["id"]
+        for chosen in rules["managed_rule_set"]
+        for group in chosen.get("rule_group_override") or ()
+        for rule in group["rule"]
+        if not rule["enabled"]
+    ]
+
+    assert settings["mode"] == "Prevention"
+    # What people attach passes: its size, and its type, which is no form's. No other rule is off.
+    assert settings["max_request_body_size_in_kb"] * 1000 >= LARGEST_BYTES
+    assert off == ["920420"]
     assert gateway.values["firewall_policy_id"] == firewall.id
     assert gateway.values["global"][0]["response_buffering_enabled"] is False
     assert not frontend["public_ip_address_id"]

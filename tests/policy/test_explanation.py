@@ -10,6 +10,7 @@ POLICY = """version = 1
 deployments = ["a", "b"]
 requests_per_minute = 11
 tokens_per_minute = 12
+requests_per_day = 17
 tokens_per_day = 13
 largest_prompt_tokens = 14
 largest_answer_tokens = 15
@@ -34,6 +35,7 @@ sku = "GlobalStandard"
 LIMITS = {
     "requests_per_minute": 11,
     "tokens_per_minute": 12,
+    "requests_per_day": 17,
     "tokens_per_day": 13,
     "prompt_tokens": 14,
     "answer_tokens": 15,
@@ -50,15 +52,15 @@ def test_each_sentence_has_its_line() -> None:
     for expected in (
         (3, "some", user, {"deployments": "a, b"}),
         (4, "limits", user, LIMITS),
-        (10, "fields", user, {"fields": "seed"}),
-        (11, "override", user, {**LIMITS, "tokens_per_day": 99, "deployment": "b"}),
-        (14, "some", robot, {"deployments": "a"}),
-        (16, "alias", None, {"alias": "gpt-4o", "deployment": "a"}),
-        (18, "conversations_days", None, {"days": 30}),
-        (19, "price", None, {
+        (11, "fields", user, {"fields": "seed"}),
+        (12, "override", user, {**LIMITS, "tokens_per_day": 99, "deployment": "b"}),
+        (15, "some", robot, {"deployments": "a"}),
+        (17, "alias", None, {"alias": "gpt-4o", "deployment": "a"}),
+        (19, "conversations_days", None, {"days": 30}),
+        (20, "price", None, {
             "deployment": "a", "prompt": "1.5", "completion": "2", "currency": "USD",
         }),
-        (22, "price_sku", None, {"deployment": "b", "sku": "GlobalStandard"}),
+        (23, "price_sku", None, {"deployment": "b", "sku": "GlobalStandard"}),
         (0, "export_days", None, {"days": 1}),
         (0, "nothing_else", None, {}),
     ):  # fmt: skip

@@ -18,6 +18,7 @@ version = 1
 deployments = ["*"]
 requests_per_minute = 1
 tokens_per_minute = 1
+requests_per_day = 1
 tokens_per_day = 1
 largest_prompt_tokens = 1
 largest_answer_tokens = 1
@@ -33,14 +34,14 @@ def priced(model: str, rules: str = "", name: str = "chat") -> Price | None:
 @pytest.mark.parametrize(
     ("rules", "line", "sentence"),
     [
-        ("[prices]\ncurrency = 'euro'", 12, "write currency = and three letters"),
-        ("[prices]\nvat = 1", 12, "'vat' is not known here"),
-        ("[prices.deployment.a]\nsku = 'Batch'", 12, "write sku = and one of"),
-        ("[prices.deployment.a]\nprompt = 1", 11, "write both prompt and completion"),
-        ("[prices.deployment.a]\nprompt = -1\ncompletion = 1", 12, "write prompt as the price"),
-        ("[prices.deployment.a]\nprompt = nan\ncompletion = 1", 12, "write prompt as the price"),
-        ("[prices.deployment.a]\nprompt = true\ncompletion = 1", 12, "write prompt as the price"),
-        ("[prices.deployment]\na = 1", 12, "write a table [prices.deployment.a]"),
+        ("[prices]\ncurrency = 'euro'", 13, "write currency = and three letters"),
+        ("[prices]\nvat = 1", 13, "'vat' is not known here"),
+        ("[prices.deployment.a]\nsku = 'Batch'", 13, "write sku = and one of"),
+        ("[prices.deployment.a]\nprompt = 1", 12, "write both prompt and completion"),
+        ("[prices.deployment.a]\nprompt = -1\ncompletion = 1", 13, "write prompt as the price"),
+        ("[prices.deployment.a]\nprompt = nan\ncompletion = 1", 13, "write prompt as the price"),
+        ("[prices.deployment.a]\nprompt = true\ncompletion = 1", 13, "write prompt as the price"),
+        ("[prices.deployment]\na = 1", 13, "write a table [prices.deployment.a]"),
     ],
 )
 def test_a_price_that_is_none_is_refused(rules: str, line: int, sentence: str) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
 from secure_openai.errors import ConfigurationError, SecureOpenAIError
@@ -59,3 +60,36 @@ def show(lines: Callable[[int], Iterable[Line]]) -> None:
     """
     for line in lines(min(out.width, _WIDEST) if out.is_terminal else WIDTH):
         out.print(Text.assemble(*line.parts), soft_wrap=True)
+
+
+@contextmanager
+def progressing(first: str) -> Iterator[Callable[[str, float | None], None]]:
+    """Show progress: a bar in a terminal, a line for each step elsewhere.
+
+    Args:
+        first: What is said before anything is told.
+
+    Yields:
+        What is told the step, and how much of it is done where that is known.
+    """
+    if not out.is_terminal:
+        said: set[str] = set()
+
+        def say(what: str, done: float | None) -> None:
+            # Where lines stay, the parts of a step that is counted would fill the page.
+            if what not in said and not done:
+                said.add(what)
+                out.print(f"{what} …")
+
+        yield say
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24))
+    with Progress(*columns, console=out, transient=True) as progress:
+        task = progress.add_task(first, total=None)
+
+        def show(what: str, done: float | None) -> None:
+            progress.update(
+                task, description=what, total=None if done is None else 1.0, completed=done or 0.0
+            )
+
+        yield show

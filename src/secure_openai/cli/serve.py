@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from secure_openai.app import create_app
+from secure_openai.applications import load
 from secure_openai.cli.console import told_clearly
+from secure_openai.delivery.project import project_in
 from secure_openai.local.server import serve as serve_app
 from secure_openai.settings import Settings
 from secure_openai.streams import Drain
@@ -19,6 +22,8 @@ def serve(
 ) -> None:
     """Serve the application with the settings of the environment.
 
+    In a folder with secure-openai.toml, it is the application that it names.
+
     [bold]Example[/bold]
 
       SECURE_OPENAI_PUBLIC_URL=https://chat.contoso.com … secure-openai serve
@@ -27,7 +32,10 @@ def serve(
         settings = Settings.load()
         write_log()
         drain = Drain()
-        app = create_app(settings, drain)
+        folder = Path()
+        project = project_in(folder)
+        own = load(project.application, folder) if project and project.application else None
+        app = create_app(settings, drain) if own is None else own.create(settings, drain)
     serve_app(
         app,
         host=settings.listen_host,

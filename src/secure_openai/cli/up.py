@@ -5,8 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import webbrowser
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +13,18 @@ import typer
 from rich.console import Group
 from rich.markup import escape
 from rich.panel import Panel
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from secure_openai.cli.console import DEFAULT_DATA, NEGATIVE, DataOption, err, out, told_clearly
+from secure_openai.cli.console import (
+    DEFAULT_DATA,
+    NEGATIVE,
+    DataOption,
+    err,
+    out,
+    progressing,
+    told_clearly,
+)
 from secure_openai.errors import ConfigurationError
 from secure_openai.local.identity_provider.directory import PEOPLE
 from secure_openai.local.up import (
@@ -72,7 +78,8 @@ def up(
     system = System(Options(port, Path(data), AZURE if azure else model))
     with told_clearly(), stopping_on_signals():
         try:
-            with _shown(system):
+            with progressing("Starting") as progress:
+                system.tell(progress)
                 system.start()
             out.print(_ready(system))
             if browser:
@@ -91,33 +98,6 @@ def _watch(system: System) -> None:
     except ConfigurationError as error:
         err.print(f"[red]✗[/red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(NEGATIVE) from None
-
-
-@contextmanager
-def _shown(system: System) -> Iterator[None]:
-    """Show progress: a bar in a terminal, a line for each step elsewhere."""
-    if not out.is_terminal:
-        said: set[str] = set()
-
-        def say(what: str, done: float | None) -> None:  # noqa: ARG001 - a line has no bar
-            if what not in said:
-                said.add(what)
-                out.print(f"{what} …")
-
-        system.tell(say)
-        yield
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24))
-    with Progress(*columns, console=out, transient=True) as progress:
-        task = progress.add_task("Starting", total=None)
-
-        def show(what: str, done: float | None) -> None:
-            progress.update(
-                task, description=what, total=None if done is None else 1.0, completed=done or 0.0
-            )
-
-        system.tell(show)
-        yield
 
 
 def command() -> str:

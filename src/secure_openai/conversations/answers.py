@@ -128,7 +128,6 @@ class Answers:
             raise RequestError(
                 "A question follows an answer: name one, or null.", pointer="/parent"
             )
-        follows = earlier.items[0].id if earlier.items else None
         asked = await self._composer.question(
             owner,
             conversation_id,
@@ -149,7 +148,8 @@ class Answers:
                 instruction=instruction,
             )
             answer = self._draft(conversation_id, answering, prompt)
-            stored = await self._conversations.append(owner, question, answer, parent=follows)
+            # Who names no parent stands in line: of two who ask at once neither is set aside.
+            stored = await self._conversations.append(owner, question, answer, parent=parent)
             return Begun(*stored)
 
         return await self._answering.start(

@@ -7,7 +7,6 @@ goes when the message's conversation does.
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -33,8 +32,6 @@ from secure_openai.store.personal import (
     every_item,
 )
 from secure_openai.types import Attachment, Clock, ConversationId, PrincipalId, utc_now
-
-logger = logging.getLogger(__name__)
 
 LARGEST_BYTES = 2_000_000
 """How large a file may be: as much as the estate's firewall lets through (Azure Web Application

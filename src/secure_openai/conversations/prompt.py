@@ -42,14 +42,20 @@ class PromptMessage:
     @property
     def tokens(self) -> int:
         """Return about how many tokens it takes, by the estimate that policy makes of it."""
-        told = sum(one.tokens for one in self.attachments)
-        return estimate_message_tokens(self.message()) + told
+        if not self.attachments:
+            return estimate_message_tokens(self.message())
+        alone = {"role": self.role, "content": [{"type": "text", "text": self.text}]}
+        return estimate_message_tokens(alone) + sum(one.tokens for one in self.attachments)
 
     def message(self, files: Sequence[JsonObject] = ()) -> JsonObject:
-        """Return it in the shape of the chat-completions API, with its files as parts."""
-        if not self.attachments:
-            return {"role": self.role, "content": self.text}
-        return {"role": self.role, "content": [{"type": "text", "text": self.text}, *files]}
+        """Return it in the shape of the chat-completions API, with its files behind its text.
+
+        Without an image all of it is one text: not every model takes parts.
+        """
+        parts = [{"type": "text", "text": self.text}, *files]
+        if any(part["type"] != "text" for part in parts):
+            return {"role": self.role, "content": parts}
+        return {"role": self.role, "content": "\n\n".join(part["text"] for part in parts)}
 
 
 def require_readable(attachments: Sequence[Attachment], deployment: Deployment) -> None:

@@ -37,6 +37,8 @@ NOTICE_PATH = "/notice"
 """Where a person reads the notice and accepts it."""
 
 router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
+entry_router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
+"""What people come in and go out by, whichever other pages there are."""
 
 
 @router.get("/")
@@ -46,7 +48,7 @@ async def home(request: Request) -> Response:
     return await _chat_page(request, None)
 
 
-@router.get("/signed-out")
+@entry_router.get("/signed-out")
 @public
 async def signed_out(request: Request) -> Response:
     """Say that the session has ended."""
@@ -60,7 +62,7 @@ async def conversation(request: Request, conversation_id: str) -> Response:
     return await _chat_page(request, ConversationId(conversation_id))
 
 
-@router.get(NOTICE_PATH)
+@entry_router.get(NOTICE_PATH)
 @before_notice
 @signed_in
 async def notice(request: Request) -> Response:

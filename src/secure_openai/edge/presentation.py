@@ -8,6 +8,7 @@ the organisation made its own: `look`, `product`, `logo` and `colours` (addresse
 from __future__ import annotations
 
 from importlib.resources import files
+from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -22,21 +23,36 @@ from secure_openai.edge.language import Language, language_of, languages
 
 THEMES = ("system", "light", "dark")
 
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(str(files("secure_openai.edge") / "templates")),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_OURS = Path(str(files("secure_openai.edge") / "templates"))
 
 
-_TEMPLATES.filters["without"] = lambda given, name: {
-    key: value for key, value in given.items() if key != name
-}
+def templates_in(*folders: Path) -> Environment:
+    """Return the templates of folders, before ours, which they may extend."""
+    found = Environment(
+        loader=FileSystemLoader([*folders, _OURS]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters["without"] = lambda given, name: {
+        key: value for key, value in given.items() if key != name
+    }
+    return found
 
 
-def page(request: Request, name: str, *, status_code: int = 200, **values: object) -> Response:
+_TEMPLATES = templates_in()
+
+
+def page(
+    request: Request,
+    name: str,
+    /,
+    *,
+    status_code: int = 200,
+    templates: Environment = _TEMPLATES,
+    **values: object,
+) -> Response:
     """Return a template as a page in the reader's language and theme."""
     language = language_of(request)
     assembly = assembly_of(request)
@@ -56,7 +72,7 @@ def page(request: Request, name: str, *, status_code: int = 200, **values: objec
         "logo": logo_address(look),
         "colours": style_address(look),
     }
-    text = _TEMPLATES.get_template(name).render({**given, **values})
+    text = templates.get_template(name).render({**given, **values})
     return HTMLResponse(text, status_code=status_code, headers={"Vary": "Cookie, Accept-Language"})
 
 

@@ -59,6 +59,7 @@ class Processes:
         command: list[str],
         *,
         environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
         tells_progress: bool = False,
     ) -> Child:
         """Start a child that ends when this process does, however that happens.
@@ -67,6 +68,7 @@ class Processes:
             name: What people call it.
             command: What to run; the pipe is added.
             environment: Its environment, ours unless given.
+            folder: Where it stands, ours unless given.
             tells_progress: Whether someone reads its standard output; otherwise it is logged.
         """
         log = self._logs / f"{name.replace(' ', '-')}.log"
@@ -79,6 +81,7 @@ class Processes:
                 stderr=output,
                 pass_fds=(self._reading,),
                 env=None if environment is None else dict(environment),
+                cwd=folder,
                 # Ctrl-C in a terminal goes to the whole group; only the parent decides.
                 start_new_session=True,
             )

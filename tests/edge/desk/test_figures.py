@@ -22,6 +22,7 @@ POLICY = """version = 1
 deployments = ["*"]
 requests_per_minute = 60
 tokens_per_minute = 100_000
+requests_per_day = 10_000
 tokens_per_day = 100_000
 largest_prompt_tokens = 24_000
 largest_answer_tokens = 4_096
@@ -30,6 +31,7 @@ concurrent_streams = 4
 deployments = ["*"]
 requests_per_minute = 60
 tokens_per_minute = 100_000
+requests_per_day = 10_000
 tokens_per_day = 100_000
 largest_prompt_tokens = 24_000
 largest_answer_tokens = 4_096
@@ -229,7 +231,9 @@ async def test_near_a_limit(tmp_path: Path, identity_folder: Path) -> None:
         async with world.client(**world.bearer("Ada")) as http:
             assert await ask(http) == 200
             (near,) = (await read(http, "/api/admin/quotas"))["items"]
-    assert (near["principal"], near["tokens_per_day"]) == (key_of(world, "Uma"), 60_000)
+    assert (near["principal"], near["limit"], near["of"]) == (
+        key_of(world, "Uma"), "tokens_per_day", 60_000,
+    )  # fmt: skip
     assert 0.5 < near["share"] < 1
 
 

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urlencode
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -16,8 +19,10 @@ from secure_openai.edge.desk.audit import verified
 from secure_openai.edge.desk.principals import session_ended
 from secure_openai.edge.desk.usage import rolled_up
 from secure_openai.edge.my_data import asked
+from secure_openai.edge.problems import request_id_of
 from secure_openai.edge.recording import record
 from secure_openai.errors import RequestError
+from secure_openai.model.management.interface import Progress, Wanted
 from secure_openai.sessions import local_path
 from secure_openai.store.requests import RequestKind
 from secure_openai.types import PrincipalId
@@ -109,6 +114,51 @@ async def ask_erasure(request: Request, tid: str, oid: str) -> Response:
         )
     await asked(request, principal, RequestKind.ERASURE)
     return await _back(request, _address(principal), "erasure_asked")
+
+
+@router.post("/pool/deploy")
+@requires(ADMIN)
+async def deploy(request: Request) -> Response:
+    """Begin to create a deployment; what is left empty is chosen."""
+    form = await _form(request)
+    capacity = form.get("capacity", "").strip()
+    if capacity and not re.fullmatch(r"[0-9]{1,9}", capacity):
+        raise RequestError("Write a capacity of at least 1.")
+    begun = await assembly_of(request).deployments.create(
+        principal_of(request),
+        Wanted(
+            account=form.get("account", ""),
+            name=form.get("name", "").strip(),
+            model=form.get("model", "").strip(),
+            version=form.get("version", "").strip() or None,
+            sku=form.get("sku", "") or None,
+            capacity=int(capacity) if capacity else None,
+        ),
+        request_id=request_id_of(request),
+    )
+    return _following(begun)
+
+
+@router.post("/pool/remove")
+@requires(ADMIN)
+async def remove(request: Request) -> Response:
+    """Begin to delete the deployment that was shown, confirmed by its name."""
+    form = await _form(request)
+    begun = await assembly_of(request).deployments.delete(
+        principal_of(request),
+        form.get("account", ""),
+        form.get("name", ""),
+        confirm=form.get("confirm", "").strip(),
+        etag=form.get("etag", ""),
+        request_id=request_id_of(request),
+    )
+    return _following(begun)
+
+
+def _following(begun: Progress) -> Response:
+    """Lead to the page that says how an operation stands."""
+    query = urlencode({"operation": begun.operation})
+    return RedirectResponse(f"/admin/pool?{query}", status_code=303)
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -26,10 +26,11 @@ from secure_openai.edge.feedback import shown_of_day
 from secure_openai.edge.language import language_of
 from secure_openai.edge.looking import viewed
 from secure_openai.edge.presentation import page
-from secure_openai.errors import SecureOpenAIError
-from secure_openai.model.management.interface import ManagedDeployment, Quota
+from secure_openai.errors import NotFound, SecureOpenAIError
+from secure_openai.model.management.interface import ManagedDeployment, Progress, Quota
 from secure_openai.model.management.served import ServedDeployments
 from secure_openai.policy.explanation import explain
+from secure_openai.policy.prices import PREFERRED
 from secure_openai.types import CircuitState, utc_now
 
 router = APIRouter(route_class=SecuredRoute, prefix="/admin", include_in_schema=False)
@@ -235,6 +236,8 @@ async def pool(request: Request) -> Response:
     assembly = assembly_of(request)
     management = assembly.deployments.management
     managed = not isinstance(management, ServedDeployments)
+    # Asked before what it changes is listed: an end that is told is seen in the list, too.
+    progress = await _progress(request)
     accounts = [await _account(request, name) for name in management.accounts] if managed else []
     return desk_page(
         request,
@@ -243,6 +246,8 @@ async def pool(request: Request) -> Response:
         served=[(one, assembly.policy.prices.of(one)) for one in assembly.model.deployments],
         managed=managed,
         accounts=accounts,
+        progress=progress,
+        skus=[("", language_of(request)("desk.pool.chosen")), *((one, one) for one in PREFERRED)],
     )
 
 
@@ -264,6 +269,17 @@ def desk_page(request: Request, name: str, **values: object) -> Response:
         **values,
     }
     return page(request, f"desk/{name}.html", **given)
+
+
+async def _progress(request: Request) -> Progress | None:
+    """Return how the operation stands that the address names, if it is one."""
+    operation = request.query_params.get("operation")
+    if not operation:
+        return None
+    try:
+        return await assembly_of(request).deployments.management.ask(operation)
+    except NotFound:
+        return None
 
 
 async def _account(request: Request, name: str) -> Account:

@@ -32,6 +32,9 @@ from secure_openai.edge.markdown.mathematics import ATTRIBUTES, TAGS, formula, h
 LARGEST_CHARACTERS = 64_000
 """Longer texts are shown as they are."""
 
+KEPT_CHARACTERS = 8_000
+"""Up to here a text is rendered once: what is kept of a thousand takes tens of megabytes."""
+
 SECONDS = 0.25
 """What reading one text may take of a processor: some Markdown takes quadratic time (a thousand
 brackets that nothing closes). What takes longer is shown as it is."""
@@ -80,13 +83,16 @@ _CLEANER = nh3.Cleaner(
 )
 
 
-@lru_cache(maxsize=2048)
 def rendered(text: str) -> str:
     """Return `text` as HTML made of a few harmless elements.
 
     Links open nothing by themselves, go to http and https only, and carry no referrer; images are
     not rendered at all, since loading one tells its server that the answer was read.
     """
+    return _kept_rendered(text) if len(text) <= KEPT_CHARACTERS else _rendered(text)
+
+
+def _rendered(text: str) -> str:
     shown = visible(text)
     if len(text) <= LARGEST_CHARACTERS:
         try:
@@ -94,6 +100,9 @@ def rendered(text: str) -> str:
         except _TooLong:
             pass
     return f'<pre class="plain" tabindex="0">{html.escape(shown)}</pre>'
+
+
+_kept_rendered = lru_cache(maxsize=1024)(_rendered)
 
 
 Environment = MutableMapping[str, Any]

@@ -25,6 +25,7 @@ const announcer = document.querySelector("#announcer");
 const SPOKEN = 1_200;
 let answering = null;
 let again = null;
+let sending = false;
 
 // What went wrong, and what can be done about it.
 const problem = document.querySelector("#problem");
@@ -120,7 +121,9 @@ async function ask(text, { parent, files = attachments.files() } = {}) {
   const mine = turn({ id: "sending", author: "user", text, status: "sending", attachments: files, siblings: ["sending"] });
   const shown = list.contains(last("user")) || !document.querySelector("#welcome");
   if (parent === undefined) list.append(mine);
-  field.value = "";
+  // What is written meanwhile, or was when something else is tried again, is not ours to take.
+  if (field.value === text) field.value = "";
+  sending = true;
   grow();
   toEnd();
   let stored = false;
@@ -153,6 +156,7 @@ async function ask(text, { parent, files = attachments.files() } = {}) {
     if (error.name !== "AbortError") say(wordsOf(error), stored ? null : () => ask(text, { parent, files }));
     if (!stored && parent !== undefined) throw error;
   } finally {
+    sending = false;
     if (shown || stored) field.focus({ preventScroll: true });
   }
 }
@@ -255,7 +259,7 @@ field.addEventListener("keydown", (event) => {
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const text = field.value;
-  if (answering || !text.trim()) return;
+  if (answering || sending || !text.trim()) return;
   if (attachments.coming()) toast(t("attachments.coming"));
   else ask(text);
 });

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from secure_openai.store.audit import LOOKED_AT, AuditAnswer, AuditQuestion, AuditRecord
+from secure_openai.store import audit
+from secure_openai.store.audit import AuditAnswer, AuditQuestion, AuditRecord
 from secure_openai.store.chain import record_of
 from secure_openai.store.continuation import token, values_of
 from secure_openai.store.cosmos.audit_items import stored_record
@@ -41,7 +42,7 @@ async def search(
             record = record_of(found.sequence, found.document, found.previous, found.hash)
             if question.takes(record.event):
                 items.append(record)
-            if len(items) == limit or looked == LOOKED_AT:
+            if len(items) == limit or looked == audit.LOOKED_AT:
                 return AuditAnswer(
                     items, token(question.place, (last, *seen)), datetime.fromisoformat(last)
                 )

@@ -16,6 +16,7 @@ from secure_openai.errors import (
     Conflict,
     NotFound,
     PreconditionFailed,
+    StoreError,
     TooLarge,
 )
 from secure_openai.store.continuation import token, values_of
@@ -37,6 +38,7 @@ from secure_openai.store.cosmos.conversation_items import (
 )
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.cosmos.deletions import Deletions
+from secure_openai.store.cosmos.translation import BUSY
 from secure_openai.types import (
     Clock,
     ConversationId,
@@ -117,8 +119,11 @@ class CosmosMessages:
         if parent is End.NEWEST:
             if newest is not None or conversation["next_sequence"] == 1:
                 return newest
-            (found,) = await self._branches.above(owner, named, (AFTER_ALL, None), 1)
-            return MessageId(found["message"])
+            found = await self._branches.above(owner, named, (AFTER_ALL, None), 1)
+            if not found:
+                # The list is behind what another instance has just stored.
+                raise StoreError(BUSY, retry_after=1.0)
+            return MessageId(found[0]["message"])
         if parent is not None and parent == newest:
             return parent
         if parent is not None:

@@ -10,7 +10,8 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from secure_openai.store.audit import LOOKED_AT, AuditAnswer, AuditQuestion, AuditRecord
+from secure_openai.store import audit
+from secure_openai.store.audit import AuditAnswer, AuditQuestion, AuditRecord
 from secure_openai.store.chain import record_of
 from secure_openai.store.continuation import token, values_of
 
@@ -51,14 +52,14 @@ def search(
         "SELECT at, sequence, document, previous, hash"
         " FROM audit_found_by JOIN audit USING (sequence)"
         f" WHERE {' AND '.join(conditions)} ORDER BY at DESC, sequence DESC LIMIT ?",
-        (*values, LOOKED_AT + 1),
+        (*values, audit.LOOKED_AT + 1),
     ).fetchall()
     items: list[AuditRecord] = []
     for looked, (at, sequence, document, previous, digest) in enumerate(rows, start=1):
         record = record_of(sequence, document, previous, digest)
         if question.takes(record.event):
             items.append(record)
-        if looked < len(rows) and (len(items) == limit or looked == LOOKED_AT):
+        if looked < len(rows) and (len(items) == limit or looked == audit.LOOKED_AT):
             return AuditAnswer(items, token(question.place, (at, sequence)), record.event.at)
     return AuditAnswer(items)
 

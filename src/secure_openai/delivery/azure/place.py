@@ -1,0 +1,69 @@
+"""Which applications are deployed to, and where packages wait for them."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from secure_openai.delivery.package import Kind
+from secure_openai.environment import is_loopback
+from secure_openai.errors import DeliveryError
+
+_SITE: Final = re.compile(
+    r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[\w.()-]{1,90}"
+    r"/providers/Microsoft\.Web/sites/[A-Za-z0-9][A-Za-z0-9-]{0,59}",
+    re.IGNORECASE | re.ASCII,
+)
+_CONTAINER: Final = re.compile(r"/[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){2,62}")
+_OUTPUTS: Final = {Kind.APP: "web", Kind.FUNCTIONS: "functions"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Applications and package storage.
+
+    Attributes:
+        sites: Resource id of each application.
+        container: Address of the container that packages wait in, without a slash at its end.
+    """
+
+    sites: dict[Kind, str]
+    container: str
+
+    @property
+    def account(self) -> str:
+        """Return the origin of the storage account."""
+        parts = urlsplit(self.container)
+        return f"{parts.scheme}://{parts.netloc}"
+
+
+def read_place(applications: Path, packages_url: str) -> Place:
+    """Read the estate's output `applications`, and check bootstrap's `packages.container_url`.
+
+    Raises:
+        DeliveryError: One is not usable.
+    """
+    try:
+        said: Any = json.loads(applications.read_text(encoding="utf-8"))
+        sites = {kind: str(said[name]) for kind, name in _OUTPUTS.items()}
+    except (OSError, ValueError, LookupError, TypeError):
+        raise DeliveryError(
+            f"{applications} does not name the applications: terraform output -json applications "
+            "writes it."
+        ) from None
+    for site in sites.values():
+        if _SITE.fullmatch(site) is None:
+            raise DeliveryError(f"{applications} names {site!r}, which is no App Service's id.")
+    parts = urlsplit(packages_url.rstrip("/"))
+    # Our token goes there: over TLS, to a container and nothing else.
+    secure = parts.scheme == "https" or is_loopback(packages_url)
+    if not secure or _CONTAINER.fullmatch(parts.path) is None or parts.query or parts.username:
+        raise DeliveryError(
+            "The address of packages is bootstrap's output packages.container_url, such as "
+            "https://ACCOUNT.blob.core.windows.net/packages."
+        )
+    return Place(sites, packages_url.rstrip("/"))

@@ -1,0 +1,31 @@
+"""The smallest application: who signs in may ask the model, within policy, quota and audit."""
+
+from pathlib import Path
+
+from secure_openai.applications import (
+    PEOPLE,
+    Application,
+    Request,
+    Response,
+    ask,
+    requires,
+    text_of,
+)
+
+application = Application("@TITLE@", pages=Path(__file__).parent / "pages")
+
+
+@application.get("/")
+@requires(*PEOPLE)
+async def home(request: Request) -> Response:
+    """Show the page; whoever is not signed in is sent to sign in first."""
+    return application.page(request, "home.html", question="", said=None)
+
+
+@application.post("/ask")
+@requires(*PEOPLE)
+async def answer(request: Request) -> Response:
+    """Ask the model; what policy or quota refuses is told, recorded, and never reaches it."""
+    question = await text_of(request, "question")
+    said = await ask(request, question, instructions="Answer in two sentences.")
+    return application.page(request, "home.html", question=question, said=said)

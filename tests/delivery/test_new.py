@@ -1,0 +1,331 @@
+"""Templates: copied whole or not at all, and each passes its own tests where it was copied to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from typer.testing import CliRunner
+
+from secure_openai.cli.main import app as commands
+from secure_openai.delivery import new
+from secure_openai.delivery.new import Template, make_application
+from secure_openai.delivery.project import project_in
+from secure_openai.delivery.wheels import sha256_of
+from secure_openai.errors import DeliveryError
+from tests.delivery.test_package import serving, status
+from tests.system import free_ports, wait_ready
+
+ROOT = Path(__file__).parents[2]
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def outside() -> dict[str, str]:
+    """Return this environment without anything that would lead back to this clone."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SECURE_OPENAI_", "PYTHON", "MAKE", "PYTEST_"))
+    }
+
+
+def run(folder: Path, *command: str) -> str:
+    """Run a command in a folder; return what it said, and fail with it where it failed."""
+    done = subprocess.run(
+        command, cwd=folder, env=outside(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with one application of each template, made from this clone."""
+    folder = tmp_path_factory.mktemp("applications")
+    for template in Template:
+        make_application(f"contoso-{template}", template, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tested(home: Path) -> dict[Template, str]:
+    """Run each one's own `make test` in one virtual environment; return what each said."""
+    said: dict[Template, str] = {}
+    make = ("make", f"PYTHON={sys.executable}", f"VENV={home / 'venv'}")
+    first, *others = Template
+    said[first] = run(home / f"contoso-{first}", *make, "test")
+    for template in others:
+        # What the first one installed is what the others lock: it need not be installed again.
+        folder = home / f"contoso-{template}"
+        installed = [f"requirements/{name}.txt" for name in ("base", "test", "framework")]
+        for path in installed:
+            assert (folder / path).read_bytes() == (home / f"contoso-{first}" / path).read_bytes()
+        said[template] = run(folder, *make, *(f"--old-file={one}" for one in installed), "test")
+    return said
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("template", Template)
+def test_its_own_tests_pass(template: Template, tested: dict[Template, str]) -> None:
+    """`make test`, with the framework from `vendor/` and nothing of this clone."""
+    assert "The policy is usable." in tested[template]
+    assert " passed in " in tested[template]
+    assert "failed" not in tested[template]
+
+
+@pytest.mark.process
+def test_the_framework_came_from_the_folder(home: Path, tested: dict[Template, str]) -> None:
+    """What was tested is the wheel whose hash stands in the folder."""
+    shown = run(home, str(home / "venv" / "bin" / "pip"), "show", "--files", "azure-secure-openai")
+
+    assert f"Location: {home / 'venv'}" in shown
+    assert "direct_url.json" in shown
+    for template in Template:
+        (wheel,) = (home / f"contoso-{template}" / "vendor").glob("*.whl")
+        framework = home / f"contoso-{template}" / "requirements" / "framework.txt"
+        assert f"./vendor/{wheel.name} --hash=sha256:{sha256_of(wheel)}" in framework.read_text()
+
+
+@pytest.mark.process
+def test_an_installed_framework_makes_the_same_folder(
+    home: Path, tested: dict[Template, str]
+) -> None:
+    """Without a clone: templates, Terraform and the wheel itself come from what was installed."""
+    command = str(home / "venv" / "bin" / "secure-openai")
+    elsewhere = home / "elsewhere"
+    elsewhere.mkdir()
+    run(elsewhere, command, "new", "contoso-starter")
+    made, first = elsewhere / "contoso-starter", home / "contoso-starter"
+    files = {path.relative_to(made) for path in made.rglob("*") if path.is_file()}
+    differing = {
+        str(path) for path in files if (made / path).read_bytes() != (first / path).read_bytes()
+    }
+
+    (wheel,) = (made / "vendor").glob("*.whl")
+    assert differing <= {f"vendor/{wheel.name}", "requirements/framework.txt"}
+    with ZipFile(wheel) as one, ZipFile(first / "vendor" / wheel.name) as other:
+        names = {name for name in one.namelist() if not name.endswith("/RECORD")}
+        assert names == {name for name in other.namelist() if not name.endswith("/RECORD")}
+        assert [name for name in names if one.read(name) != other.read(name)] == []
+
+
+@pytest.mark.process
+def test_up_starts_the_application_of_the_folder(
+    home: Path, tested: dict[Template, str], tmp_path: Path
+) -> None:
+    """With its own routes and none of the framework's chat; signed in to before it is seen."""
+    port = free_ports()
+    process = subprocess.Popen(
+        [
+            *(str(home / "venv" / "bin" / "secure-openai"), "up", "--no-browser"),
+            *("--model", "scripted", "--port", str(port), "--data", str(tmp_path / "data")),
+        ],
+        cwd=home / "contoso-starter",
+        env=outside(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        wait_ready(f"http://localhost:{port}", process)
+        assert status(f"http://localhost:{port}/") == 401
+        assert status(f"http://localhost:{port}/api/conversations") == 404
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+    assert process.returncode == 0
+
+
+@pytest.mark.process
+def test_an_application_of_ones_own_is_packaged_and_starts(
+    home: Path, tested: dict[Template, str], tmp_path: Path
+) -> None:
+    """From its own folder, by the framework that it vendors; unpacked, it demands sign-in."""
+    command = str(home / "venv" / "bin" / "secure-openai")
+    starter = home / "contoso-starter"
+    run(starter, command, "package", "app", "--output", "dist", "--python", PYTHON)
+    with ZipFile(starter / "dist" / "app.zip") as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path / "wwwroot")
+
+    assert {"app.py", "pages/home.html", "policy.toml", "secure-openai.toml"} <= set(names)
+    assert [name for name in names if name.startswith(("vendor/", "tests/", "infra/"))] == []
+    with serving(tmp_path / "wwwroot", tmp_path) as url:
+        assert status(f"{url}/healthz") == 200
+        assert status(f"{url}/") == 401
+        assert status(f"{url}/api/conversations") == 404
+
+
+@pytest.mark.process
+def test_a_wheel_that_differs_from_its_hash_is_not_packaged(
+    home: Path, tested: dict[Template, str]
+) -> None:
+    """One sentence, before anything is fetched."""
+    folder = home / "contoso-chat"
+    (wheel,) = (folder / "vendor").glob("*.whl")
+    kept = wheel.read_bytes()
+    wheel.write_bytes(kept + b" ")
+    try:
+        done = CliRunner().invoke(
+            commands,
+            ["package", "app", "--output", str(home / "none"), "--folder", str(folder)],
+        )
+    finally:
+        wheel.write_bytes(kept)
+
+    assert done.exit_code == 2
+    assert "differs from its hash" in done.stderr.replace("\n", " ")
+    assert not (home / "none").exists()
+
+
+@pytest.mark.process
+def test_its_own_estate_is_proven(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make prove`'s command, with the Terraform that was copied and the values of the folder."""
+    monkeypatch.chdir(home / "contoso-starter")
+    planned = run(home / "contoso-starter", "make", "--dry-run", "prove")
+    command = "prove vendor/estate/infra --var-file infra/private.tfvars"
+    assert f"secure-openai {command}" in planned
+    done = CliRunner().invoke(commands, command.split())
+
+    assert done.exit_code == 0, done.stdout
+
+
+@pytest.mark.parametrize("template", list(Template))
+def test_its_pipeline_is_sound(template: Template, home: Path) -> None:
+    """What judges our workflows finds nothing in the copied ones."""
+    workflows = home / f"contoso-{template}" / ".github" / "workflows"
+    tools = Path(sys.executable).parent
+    run(home, str(tools / "zizmor"), "--offline", "--quiet", "--no-progress", str(workflows))
+    files = sorted(map(str, workflows.glob("*.yml")))
+    run(home, str(tools / "jactionlint"), "--no-hints", "--shellcheck=", "--pyflakes=", *files)
+
+    assert [Path(one).name for one in files] == ["checks.yml", "deliver.yml", "prove.yml"]
+
+
+def test_its_own_makefile_starts_it(home: Path) -> None:
+    """`make up` installs the locked model and starts the application of this folder."""
+    for template in Template:
+        planned = run(home / f"contoso-{template}", "make", "--dry-run", "up", "ARGS=--port 9000")
+
+        assert "secure-openai up --port 9000" in planned
+        assert "--require-hashes -r requirements/local.txt" in planned
+        assert (
+            "--no-deps --require-hashes --force-reinstall -r requirements/framework.txt" in planned
+        )
+
+
+def test_nothing_is_left_unnamed(home: Path) -> None:
+    """Every place for the name is filled, and the folder describes itself."""
+    for template in Template:
+        folder = home / f"contoso-{template}"
+        project = project_in(folder)
+
+        assert project is not None
+        assert project.name == folder.name
+        texts = [
+            path.read_text()
+            for path in folder.rglob("*")
+            if path.is_file() and not {"vendor", "dist", "__pycache__"} & set(path.parts)
+        ]
+        assert [text for text in texts if "@NAME@" in text or "@TITLE@" in text] == []
+        assert 'prefix          = "contoso-' in (folder / "infra" / "private.tfvars").read_text()
+
+
+def test_the_starter_is_small() -> None:
+    """About thirty lines say everything."""
+    lines = (ROOT / "templates" / "starter" / "app.py").read_text().splitlines()
+
+    assert len([line for line in lines if line.strip()]) <= 35
+
+
+@pytest.mark.parametrize(
+    "name", ["", "x", "Contoso", "a_b", "a--b", "-a", "a-", "../a", "a/b", ".a", "é", "a" * 41]
+)
+def test_a_name_that_is_none_is_refused(name: str, tmp_path: Path) -> None:
+    """It goes into addresses and paths: one sentence says what to write, and nothing is made."""
+    done = CliRunner().invoke(commands, ["new", "--in", str(tmp_path), "--", name])
+
+    assert done.exit_code == 2
+    assert "is no name for an application" in done.stderr.replace("\n", " ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_what_is_there_is_never_overwritten(kind: str, tmp_path: Path) -> None:
+    """An empty folder, a file, or a link that leads nowhere: each is somebody's."""
+    there = tmp_path / "contoso-answers"
+    if kind == "folder":
+        there.mkdir()
+    elif kind == "file":
+        there.write_text("mine")
+    else:
+        there.symlink_to(tmp_path / "nowhere")
+    done = CliRunner().invoke(commands, ["new", "contoso-answers", "--in", str(tmp_path)])
+
+    assert done.exit_code == 2
+    assert "exists already" in done.stderr.replace("\n", " ")
+    assert [one.name for one in tmp_path.iterdir()] == ["contoso-answers"]
+
+
+def test_a_copy_that_breaks_off_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a folder would look like a whole one."""
+
+    def broken(folder: Path) -> Path:
+        raise DeliveryError("no wheel")
+
+    monkeypatch.setattr(new, "framework_wheel", broken)
+    with pytest.raises(DeliveryError, match="no wheel"):
+        make_application("contoso-answers", Template.API, tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_parent_that_is_missing_is_told(tmp_path: Path) -> None:
+    """Nothing is made on the way there."""
+    done = CliRunner().invoke(commands, ["new", "contoso-answers", "--in", str(tmp_path / "no")])
+
+    assert done.exit_code == 2
+    assert "There is no folder" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('application = "app:x"', "name is missing"),
+        ('name = "a-b"\napplication = "app"', "application is MODULE:NAME"),
+        ('name = "a-b"\nfiles = "app.py"', "files is a list of paths"),
+        ('name = "a-b"\nfiles = ["../secret"]', "write a path beneath this folder"),
+        ('name = "a-b"\npolicy = "/etc/passwd"', "write a path beneath this folder"),
+        ('name = "a-b"\ncolour = 1', "colour is not known"),
+        ("name = ", "cannot be read"),
+    ],
+)
+def test_a_description_that_is_wrong_is_told(text: str, said: str, tmp_path: Path) -> None:
+    """One sentence for each problem, with the file's name."""
+    (tmp_path / "secure-openai.toml").write_text(text)
+
+    with pytest.raises(DeliveryError, match=said):
+        project_in(tmp_path)
+
+
+def test_a_link_out_of_the_folder_is_not_packaged(tmp_path: Path) -> None:
+    """What lies elsewhere goes into no package."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "secret").write_text("s")
+    (tmp_path / "folder" / "app.py").symlink_to(tmp_path / "secret")
+    (tmp_path / "folder" / "secure-openai.toml").write_text('name = "a-b"\nfiles = ["app.py"]')
+    project = project_in(tmp_path / "folder")
+
+    assert project is not None
+    with pytest.raises(DeliveryError, match="leads out of the folder"):
+        list(project.contents(project.files))
