@@ -48,8 +48,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a request, unless there are too many who do."""
         super().connection_made(transport)
-        # Whatever the system does not take at once waits for its client, and not without end. With 0
-        # asyncio's TLS would take nothing for full, and wait for itself.
+        # Whatever the system does not take at once waits for its client, and not without end. With
+        # 0 asyncio's TLS would take nothing for full, and wait for itself.
         transport.set_write_buffer_limits(high=1, low=0)
         if self._most is not None and len(self.connections) > self._most:
             transport.close()
