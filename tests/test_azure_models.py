@@ -208,8 +208,8 @@ async def test_what_a_deployment_does_not_take_never_leaves(estate: Estate) -> N
     assert listed == ["chat", "embed"]
     async with estate.world.browser("Uma") as http:
         page = (await http.get("/")).text
-    assert 'value="chat"' in page
-    assert 'value="embed"' not in page
+    assert 'data-deployment="chat"' in page
+    assert 'data-deployment="embed"' not in page
 
 
 @pytest.mark.parametrize(
