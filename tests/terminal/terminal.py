@@ -110,6 +110,8 @@ def terminal(command: Sequence[str], environment: Mapping[str, str]) -> Iterator
     pid, descriptor = pty.fork()
     if pid == 0:
         try:
+            # Whoever runs the tests in the background ignores Ctrl-C, and so would their children.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execve(command[0], list(command), dict(environment))  # noqa: S606
         finally:
             os._exit(127)
