@@ -31,41 +31,9 @@ from starlette.responses import Response
 
 from secure_openai.assembly import assemble
 from secure_openai.conversations.attachments import LARGEST_BYTES
-from secure_openai.edge import (
-    administration,
-    answers,
-    appearance,
-    attachments,
-    conversations,
-    custody,
-    deployments,
-    feedback,
-    gateway,
-    health,
-    me,
-    messages,
-    my_data,
-    my_data_page,
-    notice,
-    pages,
-    personal,
-    preferences,
-    problems,
-    quota,
-    sign_in,
-)
+from secure_openai.edge import attachments, gateway, pages, problems
 from secure_openai.edge.access import check_declared
 from secure_openai.edge.assets import STATIC_PATH, Assets
-from secure_openai.edge.desk import (
-    audit,
-    forms,
-    governance,
-    principals,
-    quotas,
-    refusals,
-    usage,
-)
-from secure_openai.edge.desk import pages as desk_pages
 from secure_openai.edge.middleware.capacity import CapacityMiddleware
 from secure_openai.edge.middleware.drain import DrainMiddleware
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
@@ -76,6 +44,7 @@ from secure_openai.edge.middleware.origin import OriginMiddleware
 from secure_openai.edge.middleware.request_id import RequestIdMiddleware
 from secure_openai.edge.middleware.shortcut import Handler, ShortcutMiddleware
 from secure_openai.edge.openai_errors import openai_error_response, speaks_openai
+from secure_openai.edge.rooms import EVERY
 from secure_openai.errors import MethodNotAllowed, NotFound, SecureOpenAIError
 from secure_openai.jobs.scheduler import scheduled
 from secure_openai.observation import sending_observations
@@ -94,47 +63,12 @@ values that did not validate, and takes a client's trace over: `ObservationMiddl
 place."""
 
 
-ROUTERS: Sequence[APIRouter] = (
-    # The busiest first: a request is compared with one route after the other.
-    gateway.router,
-    conversations.router,
-    messages.router,
-    answers.router,
-    me.router,
-    my_data.router,
-    notice.router,
-    quota.router,
-    personal.router,
-    feedback.router,
-    attachments.router,
-    pages.router,
-    pages.entry_router,
-    sign_in.router,
-    preferences.router,
-    appearance.router,
-    administration.router,
-    custody.router,
-    deployments.router,
-    usage.router,
-    principals.router,
-    quotas.router,
-    refusals.router,
-    audit.router,
-    governance.router,
-    desk_pages.router,
-    forms.router,
-    my_data_page.router,
-    health.router,
-)
-"""The rooms of the framework's own application."""
-
-
 def create_app(
     settings: Settings,
     drain: Drain | None = None,
     *,
     title: str = "Azure Secure OpenAI",
-    routers: Sequence[APIRouter] = ROUTERS,
+    routers: Sequence[APIRouter] = EVERY,
     errors_as_pages: bool = True,
 ) -> FastAPI:
     """Return the application as an ASGI callable; its lifespan opens and closes the assembly.

@@ -18,14 +18,12 @@ framework serves. There is no way around sign-in: an application has no other do
 
 from __future__ import annotations
 
-import enum
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, FastAPI
@@ -34,29 +32,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from secure_openai.app import create_app
-from secure_openai.edge import (
-    administration,
-    answers,
-    appearance,
-    attachments,
-    conversations,
-    custody,
-    deployments,
-    feedback,
-    gateway,
-    health,
-    me,
-    messages,
-    my_data,
-    my_data_page,
-    notice,
-    pages,
-    personal,
-    preferences,
-    presentation,
-    quota,
-    sign_in,
-)
+from secure_openai.edge import presentation
 from secure_openai.edge.access import (
     EVERYONE,
     PEOPLE,
@@ -70,19 +46,10 @@ from secure_openai.edge.access import (
 from secure_openai.edge.assets import STATIC_PATH
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import Body, body_of
-from secure_openai.edge.desk import (
-    audit,
-    forms,
-    governance,
-    principals,
-    quotas,
-    refusals,
-    usage,
-)
-from secure_openai.edge.desk import pages as desk_pages
 from secure_openai.edge.event_stream import while_present
 from secure_openai.edge.openai_errors import PREFIX as OPENAI_PREFIX
 from secure_openai.edge.problems import request_id_of
+from secure_openai.edge.rooms import ALWAYS, ROUTERS, Room
 from secure_openai.errors import (
     ConfigurationError,
     Forbidden,
@@ -131,61 +98,6 @@ _KEPT: Final = (STATIC_PATH, OPENAI_PREFIX, "/auth", "/sign-in", "/sign-out", "/
 """Addresses that stay the framework's, whichever of its rooms an application has."""
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
-
-
-class Room(enum.Enum):
-    """Parts of the framework's own application that one's own may have beside its routes."""
-
-    SIGN_IN = "sign_in"
-    """People sign in and out in a browser, and choose language and theme; errors are pages."""
-
-    CHAT = "chat"
-    """Conversations, their pages, and what a person may do with what is kept of him."""
-
-    GATEWAY = "gateway"
-    """The OpenAI-compatible door under /openai."""
-
-    ADMINISTRATION = "administration"
-    """Sessions, custody of the audit, and deployments, for administrators."""
-
-
-_ROUTERS: Final = MappingProxyType(
-    {
-        Room.GATEWAY: (gateway.router,),
-        Room.CHAT: (
-            conversations.router,
-            messages.router,
-            answers.router,
-            my_data.router,
-            personal.router,
-            feedback.router,
-            attachments.router,
-            pages.router,
-            my_data_page.router,
-        ),
-        Room.SIGN_IN: (
-            pages.entry_router,
-            sign_in.router,
-            preferences.router,
-            appearance.router,
-        ),
-        Room.ADMINISTRATION: (
-            administration.router,
-            custody.router,
-            deployments.router,
-            usage.router,
-            principals.router,
-            quotas.router,
-            refusals.router,
-            audit.router,
-            governance.router,
-            desk_pages.router,
-            forms.router,
-        ),
-    }
-)
-_ALWAYS: Final = (me.router, notice.router, quota.router, health.router)
-"""Who one is, what one accepts before first use, what one has left, and whether it works."""
 
 
 class Application:
@@ -263,8 +175,8 @@ class Application:
             ConfigurationError: A route does not say who may call it, names a role that nobody can
                 hold, or takes an address of the framework's.
         """
-        routers = [router for room in Room if room in self.rooms for router in _ROUTERS[room]]
-        problems = list(self._problems([*_ALWAYS, *routers]))
+        routers = [router for room in Room if room in self.rooms for router in ROUTERS[room]]
+        problems = list(self._problems([*ALWAYS, *routers]))
         if problems:
             raise ConfigurationError(*problems)
         return create_app(
@@ -272,7 +184,7 @@ class Application:
             drain,
             title=self.name,
             # Ours first: no pattern of another's can stand in front of sign-in or health.
-            routers=[*routers, *_ALWAYS, self._router],
+            routers=[*routers, *ALWAYS, self._router],
             errors_as_pages=Room.SIGN_IN in self.rooms,
         )
 

@@ -63,6 +63,20 @@ def show(lines: Callable[[int], Iterable[Line]]) -> None:
 
 
 @contextmanager
+def waiting(doing: str) -> Iterator[Callable[[str], None]]:
+    """Say what goes on, where somebody looks on; yield what changes it."""
+    if not err.is_terminal:
+        yield _nobody_looks_on
+        return
+    with err.status(doing) as status:
+        yield status.update
+
+
+def _nobody_looks_on(_: str) -> None:
+    """Say nothing."""
+
+
+@contextmanager
 def progressing(first: str) -> Iterator[Callable[[str, float | None], None]]:
     """Show progress: a bar in a terminal, a line for each step elsewhere.
 

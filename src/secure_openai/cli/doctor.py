@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from secure_openai.assembly import credential_for
-from secure_openai.cli.console import err, show, told_clearly
+from secure_openai.cli.console import show, told_clearly, waiting
 from secure_openai.credential_settings import CredentialSettings
 from secure_openai.delivery.doctor.examination import Diagnosis, Progress, examined
 from secure_openai.delivery.doctor.needs import Needs
@@ -67,7 +67,7 @@ def doctor(
         for option, value in (("--subscription", subscription), ("--tenant", tenant)):
             if value and not _GUID.fullmatch(value):
                 raise StartError(f"{option} is a GUID: az account show says it.")
-        with _shown("Reading what would be built …"):
+        with waiting("Reading what would be built …"):
             needs = Needs.read(path, var_file or ())
         chosen = (subscription or needs.subscription).lower()
         if not chosen:
@@ -110,20 +110,6 @@ async def _examined(needs: Needs, subscription: str, tenant: str, progress: Prog
 
 
 @contextmanager
-def _shown(doing: str) -> Iterator[Callable[[str], None]]:
-    """Say what goes on, where somebody looks on."""
-    if not err.is_terminal:
-        yield _nobody_looks_on
-        return
-    with err.status(doing) as status:
-        yield status.update
-
-
-def _nobody_looks_on(_: str) -> None:
-    """Say nothing."""
-
-
-@contextmanager
 def _counted() -> Iterator[Progress]:
-    with _shown("Asking Azure …") as update:
+    with waiting("Asking Azure …") as update:
         yield lambda done, of: update(f"Asking Azure … {done} of {of}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from secure_openai.assembly import credential_for
 from secure_openai.cli.auditing import audit_at_hand
-from secure_openai.cli.console import NEGATIVE, err, out, show
+from secure_openai.cli.console import NEGATIVE, err, out, show, waiting
 from secure_openai.credential_settings import CredentialSettings
 from secure_openai.delivery.doctor.resource_manager import ResourceManager
 from secure_openai.delivery.verification import places
@@ -96,7 +96,7 @@ async def verified(wanted: Wanted) -> int:
     target = _target(wanted, settings)
     outbound = Outbound.of(settings)
     async with _credential(wanted, settings, outbound) as credential:
-        with _shown("Looking …") as progress:
+        with waiting("Looking …") as progress:
             if wanted.where == "outside":
                 bearer = None if credential is None else credential.bearer
                 seen = await from_outside(target, Caller(outbound), bearer, progress)
@@ -280,17 +280,3 @@ async def _recorded(made: Evidence, wanted: Wanted) -> bool:
         return False
     out.print(f"Its digest is in the audit of {escape(audit.where)}, as {EVENT}.", soft_wrap=True)
     return True
-
-
-@contextmanager
-def _shown(doing: str) -> Iterator[Callable[[str], None]]:
-    """Say what goes on, where somebody looks on."""
-    if not err.is_terminal:
-        yield _nobody_looks_on
-        return
-    with err.status(doing) as status:
-        yield status.update
-
-
-def _nobody_looks_on(_: str) -> None:
-    """Say nothing."""

@@ -10,6 +10,7 @@ from secure_openai.edge.access import ADMIN, SecuredRoute, principal_of, require
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.custody import principal_named
 from secure_openai.edge.recording import record
+from secure_openai.types import PrincipalId
 
 router = APIRouter(route_class=SecuredRoute, prefix="/api/admin", tags=["administration"])
 
@@ -18,7 +19,18 @@ router = APIRouter(route_class=SecuredRoute, prefix="/api/admin", tags=["adminis
 @requires(ADMIN)
 async def revoke_sessions(request: Request, tid: str, oid: str) -> Response:
     """End every session of a principal at once."""
-    assembly, principal = assembly_of(request), principal_named(request, tid, oid)
+    return JSONResponse(
+        {"sessions": await sessions_ended(request, principal_named(request, tid, oid))}
+    )
+
+
+async def sessions_ended(request: Request, principal: PrincipalId) -> int:
+    """End every session of a principal, record it, and return how many there were.
+
+    Raises:
+        AuditUnavailable: It cannot be recorded, so none is ended.
+    """
+    assembly = assembly_of(request)
     assembly.audit.ensure_writable()
     ended = await assembly.sessions.revoke(principal)
     record(
@@ -29,4 +41,4 @@ async def revoke_sessions(request: Request, tid: str, oid: str) -> Response:
         facts={"sessions": ended},
         of=principal,
     )
-    return JSONResponse({"sessions": ended})
+    return ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from datetime import UTC, datetime
 
 from secure_openai.types import (
@@ -19,6 +20,11 @@ from secure_openai.types import (
 )
 
 VERSION = 1
+
+
+def new_etag() -> str:
+    """Return an etag that no other write has."""
+    return secrets.token_hex(8)
 
 
 def dumps(document: JsonObject) -> str:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from secure_openai.store.blobs import folder_of
-from secure_openai.store.documents import VERSION, time_of, time_text
+from secure_openai.store.documents import VERSION, new_etag, time_of, time_text
 from secure_openai.types import JsonObject, PrincipalId
 
 DUE_AT_ONCE = 10_000
@@ -133,7 +133,7 @@ def new_request(
         asked=now,
         state=RequestState.ASKED,
         changed=now,
-        etag=secrets.token_hex(8),
+        etag=new_etag(),
     )
 
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from secure_openai.edge.access import ADMIN, SecuredRoute, principal_of, requires
+from secure_openai.edge.administration import sessions_ended
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.custody import conversation_named, lifted, placed, principal_named
 from secure_openai.edge.desk.audit import verified
@@ -20,7 +21,6 @@ from secure_openai.edge.desk.principals import session_ended
 from secure_openai.edge.desk.usage import rolled_up
 from secure_openai.edge.my_data import asked
 from secure_openai.edge.problems import request_id_of
-from secure_openai.edge.recording import record
 from secure_openai.errors import RequestError
 from secure_openai.model.management.interface import Progress, Wanted
 from secure_openai.sessions import local_path
@@ -80,17 +80,7 @@ async def end_sessions(request: Request, tid: str, oid: str) -> Response:
     if handle:
         await session_ended(request, principal, handle)
         return await _back(request, _address(principal), "session_ended")
-    assembly = assembly_of(request)
-    assembly.audit.ensure_writable()
-    ended = await assembly.sessions.revoke(principal)
-    record(
-        request,
-        "session.revoked",
-        principal_of(request),
-        reason="administrator",
-        facts={"sessions": ended},
-        of=principal,
-    )
+    await sessions_ended(request, principal)
     return await _back(request, _address(principal), "sessions_ended")
 
 

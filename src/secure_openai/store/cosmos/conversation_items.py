@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -74,11 +73,6 @@ def _checked(identifier: str, missing: str) -> str:
     if not _IDENTIFIER.fullmatch(identifier):
         raise NotFound(missing)
     return identifier
-
-
-def new_etag() -> str:
-    """Return an etag that no other write has."""
-    return secrets.token_hex(8)
 
 
 def conversation_item(conversation: Conversation) -> JsonObject:

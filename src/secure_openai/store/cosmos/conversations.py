@@ -27,7 +27,6 @@ from secure_openai.store.cosmos.conversation_items import (
     conversation_in,
     conversation_item,
     conversation_key,
-    new_etag,
     plausible_end,
     plausible_part,
 )
@@ -35,7 +34,7 @@ from secure_openai.store.cosmos.holds import HOLDS, covered, unchanged
 from secure_openai.store.cosmos.messages import CosmosMessages
 from secure_openai.store.cosmos.search import found_in
 from secure_openai.store.cosmos.timeline import AFTER_ALL, KEPT_BY_ITS_OWNER, MINE, RECENT, end_of
-from secure_openai.store.documents import time_text
+from secure_openai.store.documents import new_etag, time_text
 from secure_openai.store.holds import KEPT
 from secure_openai.types import Conversation, ConversationId, JsonObject, Page, PrincipalId
 

@@ -31,7 +31,6 @@ from secure_openai.store.cosmos.conversation_items import (
     conversation_key,
     message_in,
     message_key,
-    new_etag,
     newest_noted,
     plausible_place,
     replaced_item,
@@ -39,6 +38,7 @@ from secure_openai.store.cosmos.conversation_items import (
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.cosmos.deletions import Deletions
 from secure_openai.store.cosmos.translation import BUSY
+from secure_openai.store.documents import new_etag
 from secure_openai.types import (
     Clock,
     ConversationId,

@@ -31,7 +31,7 @@ from secure_openai.store.cosmos.container import (
     Replace,
 )
 from secure_openai.store.cosmos.contention import TryAgain, contended, until_decided
-from secure_openai.store.cosmos.conversation_items import conversation_key, new_etag
+from secure_openai.store.cosmos.conversation_items import conversation_key
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.cosmos.holds import HOLDS, covered, unchanged
 from secure_openai.store.cosmos.personal_items import (
@@ -45,7 +45,7 @@ from secure_openai.store.cosmos.personal_items import (
     stored_item,
     written_over,
 )
-from secure_openai.store.documents import time_text
+from secure_openai.store.documents import new_etag, time_text
 from secure_openai.store.holds import KEPT
 from secure_openai.store.personal import (
     ELSEWHERE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from datetime import datetime
 
 from secure_openai.errors import NotFound
@@ -17,7 +16,7 @@ from secure_openai.store.cosmos.container import (
     without_system,
 )
 from secure_openai.store.cosmos.contention import contended, until_decided
-from secure_openai.store.documents import VERSION, merged
+from secure_openai.store.documents import VERSION, merged, new_etag
 from secure_openai.store.personal import (
     PersonalItem,
     PersonalKind,
@@ -141,4 +140,4 @@ async def clear_items(container: Container, owner: str, conversation: str) -> No
 
 
 def _let_go(item: JsonObject) -> JsonObject:
-    return {**item, "conversation": None, "expires": LONG_AGO, "etag": secrets.token_hex(8)}
+    return {**item, "conversation": None, "expires": LONG_AGO, "etag": new_etag()}

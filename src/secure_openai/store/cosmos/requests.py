@@ -7,7 +7,6 @@ the request is made and ends: so one of a kind is open.
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -17,7 +16,8 @@ from secure_openai.errors import AlreadyStored, NotFound, PreconditionFailed
 from secure_openai.store.cosmos.container import ETAG, Create, Delete, Operation, Replace
 from secure_openai.store.cosmos.contention import contended, until_decided
 from secure_openai.store.cosmos.database import CosmosDatabase
-from secure_openai.store.documents import merged, time_text
+from secure_openai.store.cosmos.purge import purged
+from secure_openai.store.documents import merged, new_etag, time_text
 from secure_openai.store.requests import (
     DUE_AT_ONCE,
     NO_REQUEST,
@@ -34,7 +34,6 @@ from secure_openai.types import JsonObject, PrincipalId
 MOST = 1000
 """Requests of one principal that are listed."""
 
-PURGED_AT_ONCE = 100
 
 LISTED = "SELECT * FROM c WHERE c.principal = @principal AND c.kind = 'request'"
 DUE = "SELECT * FROM c WHERE c.kind = 'request' AND (c.open = true OR c.expires <= @now)"
@@ -95,7 +94,7 @@ class CosmosRequestStore:
 
     async def change(self, request: DataRequest) -> DataRequest:
         """Write a request over itself."""
-        written = replace(request, etag=secrets.token_hex(8))
+        written = replace(request, etag=new_etag())
 
         async def attempt() -> DataRequest:
             stored = await self._container.read_latest(_key(request.id), request.principal.key)
@@ -122,21 +121,7 @@ class CosmosRequestStore:
 
     async def purge(self, *, before: datetime) -> int:
         """Drop requests that ended before."""
-        count = 0
-        while True:
-            found = await self._container.query(
-                ENDED, {"before": time_text(before)}, limit=PURGED_AT_ONCE
-            )
-            dropped = 0
-            for item in found:
-                try:
-                    await self._container.delete(item["id"], item["principal"], etag=item[ETAG])
-                except (NotFound, PreconditionFailed):
-                    continue
-                dropped += 1
-            count += dropped
-            if not dropped:
-                return count
+        return await purged(self._container, ENDED, before=before)
 
 
 def _key(request_id: str) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from secure_openai.errors import AlreadyStored, NotFound, PreconditionFailed
+from secure_openai.errors import AlreadyStored, NotFound
 from secure_openai.store.continuation import token, values_of
 from secure_openai.store.cosmos.container import ETAG
 from secure_openai.store.cosmos.contention import contended, until_decided
 from secure_openai.store.cosmos.database import CosmosDatabase
+from secure_openai.store.cosmos.purge import purged
 from secure_openai.store.documents import merged, time_text
 from secure_openai.store.sightings import (
     DAYS_KEPT,
@@ -30,7 +31,6 @@ KEY = "sighting"
 LATEST = "9999"
 """After every time."""
 
-PURGED_AT_ONCE = 100
 
 LISTED = "SELECT * FROM c WHERE c.kind = 'sighting' AND c.changed < @after ORDER BY c.changed DESC"
 FOUND = (
@@ -89,21 +89,7 @@ class CosmosSightingStore:
 
     async def purge(self, *, before: datetime) -> int:
         """Forget whoever was not seen since."""
-        count = 0
-        while True:
-            found = await self._container.query(
-                OLD, {"before": time_text(before)}, limit=PURGED_AT_ONCE
-            )
-            dropped = 0
-            for item in found:
-                try:
-                    await self._container.delete(KEY, item["principal"], etag=item[ETAG])
-                except (NotFound, PreconditionFailed):
-                    continue
-                dropped += 1
-            count += dropped
-            if not dropped:
-                return count
+        return await purged(self._container, OLD, before=before)
 
 
 def _item(sighting: Sighting) -> JsonObject:

@@ -16,6 +16,7 @@ from secure_openai.store.documents import (
     dumps,
     loads,
     merged,
+    new_etag,
     time_text,
 )
 from secure_openai.store.holds import KEPT
@@ -24,7 +25,6 @@ from secure_openai.store.sqlite.rows import (
     NO_CONVERSATION,
     conversation_in,
     ending,
-    new_etag,
     stored_conversation,
 )
 from secure_openai.store.sqlite.search import found_in

@@ -9,7 +9,14 @@ from datetime import datetime
 from secure_openai.errors import Conflict, NotFound, PreconditionFailed
 from secure_openai.store.continuation import token, values_of
 from secure_openai.store.conversations import FULL, MOST_SIBLINGS, End, Parent, Turn
-from secure_openai.store.documents import dumps, loads, merged, message_document, time_text
+from secure_openai.store.documents import (
+    dumps,
+    loads,
+    merged,
+    message_document,
+    new_etag,
+    time_text,
+)
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.rows import (
     MESSAGE,
@@ -19,7 +26,6 @@ from secure_openai.store.sqlite.rows import (
     ending,
     message_in,
     message_row,
-    new_etag,
 )
 from secure_openai.store.sqlite.signatures import sign, sign_again
 from secure_openai.types import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from secure_openai.errors import (
     PreconditionFailed,
 )
 from secure_openai.store.continuation import Place, token, values_of
-from secure_openai.store.documents import dumps, loads, merged
+from secure_openai.store.documents import dumps, loads, merged, new_etag
 from secure_openai.store.holds import KEPT
 from secure_openai.store.personal import (
     ELSEWHERE,
@@ -48,7 +47,7 @@ class SqlitePersonalStore:
 
     async def add(self, item: PersonalItem, bound: Bound | None = None) -> PersonalItem:
         """Store an item; return it with its etag."""
-        written = replace(item, etag=_etag())
+        written = replace(item, etag=new_etag())
 
         def work(connection: sqlite3.Connection) -> None:
             if written.conversation is not None:
@@ -227,10 +226,6 @@ class SqlitePersonalStore:
         return Page(items, token(place, (rows[limit - 1][-1], last.owner.key, last.id)))
 
 
-def _etag() -> str:
-    return secrets.token_hex(8)
-
-
 def _of(row: Row) -> PersonalItem:
     owner, kind, item_id, conversation, expires, etag, document = row
     item = personal_of(PrincipalId.parse(owner), PersonalKind(kind), item_id, etag, loads(document))
@@ -255,7 +250,7 @@ def _item(
 
 
 def _write(connection: sqlite3.Connection, item: PersonalItem) -> PersonalItem:
-    written = replace(item, etag=_etag())
+    written = replace(item, etag=new_etag())
     key = (written.owner.key, written.kind, written.id)
     (stored,) = connection.execute(
         "SELECT document FROM personal WHERE owner = ? AND kind = ? AND id = ?", key

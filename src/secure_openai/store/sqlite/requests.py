@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from secure_openai.errors import NotFound, PreconditionFailed
-from secure_openai.store.documents import dumps, loads, merged
+from secure_openai.store.documents import dumps, loads, merged, new_etag
 from secure_openai.store.requests import (
     DUE_AT_ONCE,
     NO_REQUEST,
@@ -84,7 +83,7 @@ class SqliteRequestStore:
 
     async def change(self, request: DataRequest) -> DataRequest:
         """Write a request over itself."""
-        written = replace(request, etag=secrets.token_hex(8))
+        written = replace(request, etag=new_etag())
         key = (request.principal.key, request.id)
 
         def work(connection: sqlite3.Connection) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Callable
 from typing import TypeAlias
@@ -25,11 +24,6 @@ MESSAGE_BY_ID = (
 
 MessageRow: TypeAlias = tuple[int, str, str, str, str]
 """Place, id, etag, parent (empty for none), document."""
-
-
-def new_etag() -> str:
-    """Return an etag that no other write has."""
-    return secrets.token_hex(8)
 
 
 def conversation_in(
