@@ -5,9 +5,9 @@ create_app(settings)
   RequestIdMiddleware          an id that logs, audit and error pages share
   SecurityHeadersMiddleware    what a browser may do with our pages
   DrainMiddleware              a process that ends begins nothing
-  CapacityMiddleware           no more at once than one process carries
   HostsMiddleware              only our own names are answered
   LimitsMiddleware             bodies bounded in size and time, and all together
+  CapacityMiddleware           no more at once than one process carries
   OriginMiddleware             a cookie alone proves nothing
   ShortcutMiddleware           the gateway's answers are found without the router
     SecuredRoute               who calls, and whether they may: declared beside every route
@@ -32,7 +32,7 @@ from starlette.responses import Response
 from secure_openai.assembly import assemble
 from secure_openai.conversations.attachments import LARGEST_BYTES
 from secure_openai.edge import attachments, gateway, pages, problems
-from secure_openai.edge.access import check_declared
+from secure_openai.edge.access import caller_in, check_declared
 from secure_openai.edge.assets import STATIC_PATH, Assets
 from secure_openai.edge.middleware.capacity import CapacityMiddleware
 from secure_openai.edge.middleware.drain import DrainMiddleware
@@ -118,7 +118,6 @@ def create_app(
                 https=settings.secure_cookies,
             ),
             Middleware(DrainMiddleware, drain=ending),
-            Middleware(CapacityMiddleware, drain=ending, most=settings.requests_at_once),
             Middleware(HostsMiddleware, hosts=settings.hosts),
             Middleware(
                 LimitsMiddleware,
@@ -126,7 +125,10 @@ def create_app(
                 larger={attachments.PATH: LARGEST_BYTES},
                 image_bytes=settings.image_body_limit_bytes,
                 at_once_bytes=settings.bodies_at_once_bytes,
+                arriving=settings.requests_at_once,
+                whose_of=caller_in,
             ),
+            Middleware(CapacityMiddleware, most=settings.requests_at_once),
             Middleware(OriginMiddleware, public_url=settings.public_url),
             Middleware(
                 ShortcutMiddleware,

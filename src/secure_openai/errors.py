@@ -18,7 +18,8 @@
     │   ├── LimitReached                409  one keeps as much as one may
     │   ├── PreconditionFailed          412
     │   ├── TooLarge                    413
-    │   └── UnsupportedMediaType        415
+    │   ├── UnsupportedMediaType        415
+    │   └── TooManyAtOnce               429  one's own requests are in each other's way
     ├── IdentityError
     │   ├── Unauthenticated             401
     │   ├── SignInFailed                400
@@ -233,6 +234,18 @@ class UnsupportedMediaType(RequestError):
     status = 415
     slug = "unsupported-media-type"
     title = "The body is not of a type that is read here"
+
+
+class TooManyAtOnce(RequestError):
+    """Whoever asks has as much under way as anyone may (RFC 6585, 4)."""
+
+    status = 429
+    slug = "too-many-at-once"
+    title = "You have too much under way at once"
+
+    def __init__(self, detail: str = "", *, retry_after: float) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class IdentityError(SecureOpenAIError):

@@ -128,7 +128,8 @@ class Settings(ModelSettings, StoreSettings):
         default=2_000,
         ge=1,
         le=100_000,
-        description="How many requests one process answers at once; one more is told to ask again.",
+        description="How many requests one process answers at once; one more is told to ask again. "
+        "As many small bodies may be on their way beside them.",
     )
     body_limit_bytes: int = Field(
         default=1_048_576, ge=1024, description="Largest request body that is read."
@@ -142,7 +143,7 @@ class Settings(ModelSettings, StoreSettings):
         default=134_217_728,
         ge=1024,
         description="What all bodies together take that are over 64 KiB, until each is answered; "
-        "the process needs up to four times as much memory.",
+        "the process needs up to four times as much memory. One principal has a quarter of it.",
     )
 
     @field_validator("allowed_hosts", mode="before")

@@ -61,11 +61,13 @@ class Within:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - whoever awaits is one
         self._task, self._before, self._late = task, task.cancelling(), False
-        self._handle = asyncio.get_running_loop().call_later(self._seconds, self._expire)
+        self._handle = asyncio.get_running_loop().call_later(self._seconds, self.expire)
 
-    def _expire(self) -> None:
-        self._late = True
-        self._task.cancel()
+    def expire(self) -> None:
+        """End the block, which is being waited in, before its time."""
+        if not self._late:
+            self._late = True
+            self._task.cancel()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._handle.cancel()

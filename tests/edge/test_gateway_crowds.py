@@ -17,7 +17,7 @@ import pytest
 from secure_openai.edge.middleware import limits
 from secure_openai.policy.fields import TABLES
 from secure_openai.tables import table
-from tests.edge.test_gateway_wire import answers, endless, head, refused
+from tests.edge.test_gateway_wire import BODY, answers, endless, head, refused
 from tests.edge.test_refusals import openai_error, problem
 from tests.test_drain import serving
 from tests.world import World, running_world
@@ -220,17 +220,29 @@ async def test_a_large_body_that_stalls_is_told_so(
 
 @pytest.fixture
 async def cramped(tmp_path: Path, identity_folder: Path) -> AsyncIterator[World]:
-    """A gateway with room for two large images at once."""
+    """A gateway with room for one large image at once."""
     async with running_world(
-        tmp_path, identity_folder, bodies_at_once_bytes=60 * MEBIBYTE
+        tmp_path, identity_folder, bodies_at_once_bytes=40 * MEBIBYTE
     ) as world:
         yield world
 
 
-async def test_images_share_what_room_there_is(cramped: World) -> None:
-    """Of many at once those that fit are answered, the others told to come again; room comes back.
+async def answered(http: httpx2.AsyncClient, body: bytes) -> int:
+    """Ask until there is room: a server learns of a client's leaving in its own time."""
+    async with asyncio.timeout(10):
+        while True:
+            answer = await http.post(
+                CHAT, content=body, headers={"Content-Type": "application/json"}
+            )
+            if answer.status_code not in {429, 503}:
+                return answer.status_code
+            await asyncio.sleep(0.05)
 
-    Who has sent half and stalls holds its part; small requests are answered all the while.
+
+async def test_images_share_what_room_there_is(cramped: World) -> None:
+    """Who comes when there is no room is told to come again; small requests are answered meanwhile.
+
+    Who has sent half and stalls holds its part, and gives it back.
     """
     body = with_image(LARGEST_IMAGE)
     headers = {"Content-Type": "application/json"}
@@ -240,21 +252,97 @@ async def test_images_share_what_room_there_is(cramped: World) -> None:
         part = begin + body[: 4 * MEBIBYTE]
         stalled = asyncio.create_task(answers(cramped, _until(released, part)))
         await asyncio.sleep(0.2)
-        many = asyncio.gather(*(http.post(CHAT, content=body, headers=headers) for _ in range(6)))
+        one_more = await http.post(CHAT, content=body, headers=headers)
         meanwhile = [(await http.post(CHAT, json=ASK)).status_code for _ in range(5)]
-        found = await many
         released.set()
         await stalled
-        afterwards = [await http.post(CHAT, content=body, headers=headers) for _ in range(2)]
+        afterwards = [await answered(http, body) for _ in range(2)]
 
-    statuses = [one.status_code for one in found]
-    assert {503} < set(statuses) <= {200, 503}
-    for one in found:
-        if one.status_code == 503:
-            assert openai_error(one, 503)["code"] == "overloaded"
-            assert one.headers["retry-after"] == "1"
-    assert [one.status_code for one in afterwards] == [200, 200]
+    assert openai_error(one_more, 503)["code"] == "overloaded"
+    assert one_more.headers["retry-after"] == "1"
+    assert afterwards == [200, 200]
     assert meanwhile == [200] * 5
+
+
+async def test_nobody_takes_all_the_room(world: World) -> None:
+    """One who sends many large images has a share; whoever else sends one is answered meanwhile."""
+    body = with_image(LARGEST_IMAGE)
+    headers = {"Content-Type": "application/json"}
+    released = asyncio.Event()
+    part = head(world, b"Content-Length: %d" % len(body)) + body[:MEBIBYTE]
+    async with (
+        world.client(**world.bearer("Uma")) as greedy,
+        world.client(**world.bearer("Ada")) as other,
+    ):
+        stalled = [
+            asyncio.create_task(answers(world, _until(released, part)))
+            for _ in range(limits.AT_ONCE_BYTES // len(body) + 1)
+        ]
+        await asyncio.sleep(0.3)
+        one_more = await greedy.post(CHAT, content=body, headers=headers)
+        small = await greedy.post(CHAT, json=ASK)
+        others = await other.post(CHAT, content=body, headers=headers)
+        released.set()
+        found = await asyncio.gather(*stalled)
+        again = await answered(greedy, body)
+
+    error = openai_error(one_more, 429)
+    assert (error["type"], error["code"]) == ("rate_limit_error", "rate_limit_exceeded")
+    assert "32 MiB" in error["message"]
+    assert one_more.headers["retry-after"] == "1"
+    assert "x-should-retry" not in one_more.headers
+    assert {status for one in found for status, _ in one} == {429}
+    assert [small.status_code, others.status_code, again] == [200, 200, 200]
+
+
+async def test_bodies_on_their_way_keep_nobody_out(small: World) -> None:
+    """Twice as many as are answered at once send half a request and wait: all others are answered.
+
+    Who waits longest makes way, and is told to come again.
+    """
+    released = asyncio.Event()
+    for signed_in in (True, False):
+        begin = head(small, b"Content-Length: 1000", signed_in=signed_in) + b"{"
+        async with small.client(**small.bearer("Ada")) as http:
+            waiting = [
+                asyncio.create_task(answers(small, _until(released, begin))) for _ in range(6)
+            ]
+            await asyncio.sleep(0.2)
+            statuses = [(await http.post(CHAT, json=ASK)).status_code for _ in range(10)]
+            page = await http.get("/api/me")
+            released.set()
+            found = await asyncio.gather(*waiting)
+
+        assert statuses == [200] * 10
+        assert page.status_code == 200
+        for one in found:
+            if one:
+                assert refused(one, 503)["code"] == "overloaded"
+        assert sum(bool(one) for one in found) >= 3
+
+
+async def _drip(begin: bytes, size: int, piece: int, pause: float) -> AsyncIterator[bytes]:
+    yield begin
+    body = BODY + b" " * (size - len(BODY))
+    for at in range(0, size, piece):
+        yield body[at : at + piece]
+        await asyncio.sleep(pause)
+
+
+@pytest.mark.parametrize("size", [40_000, 400_000], ids=["small", "large"])
+async def test_a_body_comes_at_some_pace(
+    world: World, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """A byte now and then is a 408 long before the whole time is over; a slow line is read."""
+    monkeypatch.setattr(limits, "STALLED_SECONDS", 0.2)
+    begin = head(world, b"Content-Length: %d" % size)
+    dripping, slow = await asyncio.gather(
+        answers(world, _drip(begin, size, 1, 0.01)),
+        answers(world, _drip(begin, size, size // 20, 0.03)),
+    )
+
+    assert refused(dripping, 408)["type"] == "timeout_error"
+    assert [status for status, _ in slow] == [200]
 
 
 @pytest.mark.process

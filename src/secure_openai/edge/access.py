@@ -8,7 +8,7 @@ async def ...
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, get_type_hints
 
@@ -191,6 +191,12 @@ def check_declared(app: FastAPI, *, public_mounts: frozenset[str]) -> None:
     ]
     if problems:
         raise ConfigurationError(*problems)
+
+
+def caller_in(scope: Scope) -> Hashable:
+    """Return who calls, or `None` as long as that is not known."""
+    principal = scope.get("state", {}).get("principal")
+    return None if principal is None else principal.id
 
 
 def principal_of(request: Request) -> Principal:

@@ -12,13 +12,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
+from secure_openai.edge.middleware import limits
 from secure_openai.edge.middleware.capacity import CapacityMiddleware
 from secure_openai.edge.middleware.headers import SecurityHeadersMiddleware
 from secure_openai.edge.middleware.hosts import HostsMiddleware
 from secure_openai.edge.middleware.limits import LimitsMiddleware
 from secure_openai.edge.middleware.origin import OriginMiddleware
 from secure_openai.edge.middleware.request_id import RequestIdMiddleware
-from secure_openai.streams import Drain
+from secure_openai.errors import TooLarge
 
 ORIGIN = "http://localhost:8400"
 
@@ -262,6 +263,26 @@ async def test_half_of_a_large_body_is_none() -> None:
     assert seen[0]["more_body"]
 
 
+async def test_nothing_large_is_read_of_whoever_is_not_known() -> None:
+    """A public address reads what is small; what is large, of those the application knows."""
+    known: list[str] = []
+    size = limits.SMALL_BYTES + 1
+    bounded = Middleware(
+        LimitsMiddleware, body_bytes=2 * size, whose_of=lambda _: "Uma" if known else None
+    )
+    async with client(bounded) as http:
+        small = await http.post("/", content=b"x" * (size - 1))
+        with pytest.raises(TooLarge, match=str(limits.SMALL_BYTES)):
+            await http.post("/", content=b"x" * size)
+        with pytest.raises(TooLarge):
+            await http.post("/", content=_stream(b"x" * size, b"x"))
+        known.append("Uma")
+        large = await http.post("/", content=_stream(b"x" * size, b"x"))
+
+    assert small.json()["size"] == size - 1
+    assert large.json()["size"] == size + 1
+
+
 async def test_ids_are_ours_and_differ() -> None:
     """Each request has an id of our making, in scope and header; a client's is not taken over."""
     async with client(Middleware(RequestIdMiddleware)) as http:
@@ -300,7 +321,7 @@ async def test_pages_are_fenced() -> None:
         lambda app: HostsMiddleware(app, hosts=frozenset()),
         lambda app: LimitsMiddleware(app, body_bytes=1),
         lambda app: OriginMiddleware(app, public_url=ORIGIN),
-        lambda app: CapacityMiddleware(app, drain=Drain(), most=0),
+        lambda app: CapacityMiddleware(app, most=0),
     ],
 )
 async def test_the_lifespan_passes_through(ring: Callable[..., object]) -> None:
