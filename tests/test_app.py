@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -360,15 +361,21 @@ async def test_reservations_under_way_are_renewed(
 async def test_a_renewal_that_hangs_holds_up_no_other(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One principal's ledger that does not answer frees nobody else's quota."""
+    """One principal's ledger that does not answer lets nobody else's quota lapse, in any round."""
     from secure_openai import pipeline
 
     monkeypatch.setattr(pipeline, "RESERVATION_SECONDS", 0.06)
-    asked: set[str] = set()
+    real, asked = world.assembly.usage.renew, Counter[str]()
+    hung: list[str] = []
 
     async def hanging(reservation: Reservation, *, expires: datetime) -> None:
-        asked.add(reservation.principal.oid)
-        await asyncio.Event().wait()
+        oid = reservation.principal.oid
+        asked[oid] += 1
+        if not hung:
+            hung.append(oid)
+        if oid in hung:
+            await asyncio.Event().wait()
+        await real(reservation, expires=expires)
 
     monkeypatch.setattr(world.assembly.usage, "renew", hanging)
     body = HELLO | {"messages": [{"role": "user", "content": "slow 20"}]}
@@ -383,10 +390,12 @@ async def test_a_renewal_that_hangs_holds_up_no_other(
         while len(await world.events()) < len(answers):
             await asyncio.sleep(0.01)
         keeping = asyncio.create_task(world.assembly.pipeline.keep_reservations())
-        await asyncio.gather(*answers)
+        statuses = {one.status_code for one in await asyncio.gather(*answers)}
     keeping.cancel()
 
+    assert statuses == {200}
     assert len(asked) == 2
+    assert min(asked.values()) > 2
 
 
 def test_everyone_is_people_and_applications() -> None:

@@ -51,7 +51,7 @@ class ModelSettings(CredentialSettings):
     model_whole_seconds: float = Field(
         default=110.0,
         gt=0,
-        description="How long to wait for an answer that is not streamed; the estate's gateway "
+        description="How long all of an answer may take that is not streamed; the estate's gateway "
         "waits two minutes.",
     )
     model_idle_seconds: float = Field(

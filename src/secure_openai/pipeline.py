@@ -30,7 +30,7 @@ from secure_openai.policy.estimate import estimate_prompt_tokens
 from secure_openai.policy.fields import CheckedRequest, check_request
 from secure_openai.store.audit import AuditEvent, AuditStore
 from secure_openai.store.usage import Reservation, UsageStore, UsageTotals
-from secure_openai.streams import Background
+from secure_openai.streams import Background, Within
 from secure_openai.telemetry import metrics, names
 from secure_openai.telemetry.spans import span
 from secure_openai.types import (
@@ -297,16 +297,22 @@ class Pipeline:
         return admission
 
     async def keep_reservations(self) -> None:
-        """Renew what is alive, for ever; one task for all requests. Cancel it to stop."""
-        while True:
-            await asyncio.sleep(RESERVATION_SECONDS / 3)
-            expires = self._clock() + timedelta(seconds=RESERVATION_SECONDS)
-            # At once: one that is slow must not let all others lapse.
-            await asyncio.gather(*(self._renew(one, expires) for one in self._alive.values()))
+        """Renew what is alive, for ever; cancel it to stop.
 
-    async def _renew(self, reservation: Reservation, expires: datetime) -> None:
+        Each is renewed by itself: what is slow, or never ends, lets no other one lapse.
+        """
+        interval = RESERVATION_SECONDS / 3
+        async with asyncio.TaskGroup() as renewals:
+            while True:
+                await asyncio.sleep(interval)
+                expires = self._clock() + timedelta(seconds=RESERVATION_SECONDS)
+                for one in self._alive.values():
+                    renewals.create_task(self._renew(one, expires, within=interval))
+
+    async def _renew(self, reservation: Reservation, expires: datetime, *, within: float) -> None:
         try:
-            await self._usage.renew(reservation, expires=expires)
+            with Within(within):
+                await self._usage.renew(reservation, expires=expires)
         except Exception as error:
             # Whatever it was, all others go on.
             logger.warning("a reservation could not be renewed (%s)", type(error).__name__)

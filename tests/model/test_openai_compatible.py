@@ -101,6 +101,31 @@ class TestOpenAICompatibleModel(ModelContract):
             await model.aclose()
 
 
+async def test_an_answer_that_drips_has_an_end() -> None:
+    """All of an answer that is not streamed comes in time, however little it pauses; or it fails.
+
+    What was worked for may be billed.
+    """
+    dripped = 0
+
+    async def drip() -> AsyncIterator[bytes]:
+        nonlocal dripped
+        while True:
+            dripped += 1
+            yield b" "
+            await asyncio.sleep(0.02)
+
+    async def handler(request: Request) -> Response:
+        return StreamingResponse(drip(), media_type="application/json")
+
+    with pytest.raises(ModelTimeout, match="did not end") as caught:
+        async with asyncio.timeout(20):
+            await answered(handler, patience=Patience(whole=0.3, idle=15))
+
+    assert caught.value.billable
+    assert dripped > 2
+
+
 async def answered(handler: Any, **more: Any) -> Any:
     """Open a request against a server that answers with `handler`; return the whole body."""
     bound = listening()

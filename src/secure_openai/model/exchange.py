@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,7 +42,7 @@ class Patience:
     Attributes:
         connect: For a connection.
         first_byte: For a stream's first event.
-        whole: For an answer that is not streamed: it begins when it is done.
+        whole: For all of an answer that is not streamed: it begins when it is done.
         idle: Between two pieces of either: a reasoning model thinks in silence.
     """
 
@@ -96,6 +98,7 @@ class Exchange:
             **(headers or {}),
             **await self._credential(),
         }
+        until = None if request.stream else asyncio.get_running_loop().time() + patience.whole
         response: aiohttp.ClientResponse | None = None
         try:
             with Within(patience.first_byte if request.stream else patience.whole):
@@ -107,7 +110,7 @@ class Exchange:
                     proxy=self._proxy,
                     timeout=self._timeout,
                 )
-                return await self._begun(response, request, successor)
+                return await self._begun(response, request, successor, until)
         except BaseException as error:
             if response is not None:
                 response.close()
@@ -117,13 +120,17 @@ class Exchange:
             raise translated from None
 
     async def _begun(
-        self, response: aiohttp.ClientResponse, request: ModelRequest, successor: str
+        self,
+        response: aiohttp.ClientResponse,
+        request: ModelRequest,
+        successor: str,
+        until: float | None,
     ) -> Answer:
         if response.status != HTTPStatus.OK:
             payload = await _error_payload(response)
             answer = ErrorAnswer(response.status, response.headers, payload)
             raise error_of(answer, request, successor=successor)
-        begun = Answer(response, idle=self._patience.idle)
+        begun = Answer(response, idle=self._patience.idle, until=until)
         if request.stream:
             await begun.begin()
         return begun
@@ -153,14 +160,23 @@ class Exchange:
 
 
 class Answer:
-    """An answer that has begun; see `ModelResponse`."""
+    """An answer that has begun; see `ModelResponse`.
 
-    def __init__(self, response: aiohttp.ClientResponse, *, idle: float) -> None:
+    Args:
+        response: It.
+        idle: How long it may pause, in seconds.
+        until: When all of it must have come, by the loop's clock; a stream may take its time.
+    """
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, *, idle: float, until: float | None = None
+    ) -> None:
         self.member = ""
         self.attempts: tuple[Attempt, ...] = ()
         self.failure: ModelError | None = None
         self._response = response
         self._idle = idle
+        self._until = until
         self._reader = EventReader()
         self._head: list[ServerSentEvent] = []
 
@@ -214,15 +230,21 @@ class Answer:
     async def _chunk(self) -> bytes:
         """Return the next piece, empty at the end."""
         content = self._response.content
+        left = math.inf
+        if self._until is not None:
+            left = self._until - asyncio.get_running_loop().time()
         try:
             if content.is_eof():
                 # All of it has come: there is nothing to wait for.
                 return content.read_nowait()
-            with Within(self._idle):
+            with Within(max(0.0, min(self._idle, left))):
                 return await content.readany()
         except TimeoutError:
             raise ModelTimeout(
-                "The model stopped in the middle of its answer.", billable=True
+                "The model stopped in the middle of its answer."
+                if self._idle < left
+                else "The model did not end its answer in time.",
+                billable=True,
             ) from None
         except (aiohttp.ClientError, OSError):
             raise ModelError(
