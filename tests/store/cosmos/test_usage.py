@@ -27,7 +27,7 @@ from secure_openai.testing.usage_contract import (
     spend,
     totals,
 )
-from secure_openai.types import JsonObject, PrincipalId, Reason, Usage
+from secure_openai.types import Decision, JsonObject, Limits, PrincipalId, Reason, Usage
 from tests.cosmosdb.bridge import Bridge, Fault
 from tests.cosmosdb.faults import UNANSWERED, UNDONE, always, first
 
@@ -114,6 +114,51 @@ async def test_instances_share_the_requests_of_a_day(
     assert made <= counted.requests_today <= 60
     tomorrow = NOON + timedelta(days=1)
     await reserve(another(cosmos, tomorrow), 1, limits=limits, now=tomorrow)
+
+
+async def test_what_another_instance_may_give_back_is_not_gone(
+    store: CosmosUsageStore, cosmos: CosmosDatabase
+) -> None:
+    """Not "tomorrow", where others have set requests of the day aside; and when to ask again.
+
+    Once nobody may give anything back any more, or nothing is set aside, it is tomorrow.
+    """
+    limits = replace(LIMITS, requests_per_day=20)
+    second = another(cosmos)
+    await store.settle(await reserve(store, 1, limits=limits), Usage(0, 1))
+    decision = await refused(second, limits)
+
+    assert decision.reason is Reason.REQUESTS_PER_DAY
+    assert "set aside" in decision.detail
+    assert "instances" in decision.detail
+    assert decision.retry_after is not None
+    assert decision.retry_after <= 60 + LEASE_SECONDS + CLOCK_SKEW.total_seconds()
+
+    ended = NOON + timedelta(minutes=10)
+    late = await refused(another(cosmos, ended), limits, now=ended)
+    assert "Come back tomorrow" in late.detail
+    assert late.retry_after == until_tomorrow(ended)
+
+    await store.aclose()
+    await second.settle(await reserve(second, 1, limits=limits), Usage(0, 1))
+    decision = await refused(second, limits)
+    assert "which is the limit. Come back tomorrow" in decision.detail
+    assert decision.retry_after == until_tomorrow(NOON)
+
+
+def until_tomorrow(now: datetime) -> float:
+    """Return in how many seconds the UTC day turns."""
+    return 86_400 - now.timestamp() % 86_400
+
+
+async def refused(store: CosmosUsageStore, limits: Limits, *, now: datetime = NOON) -> Decision:
+    """Reserve until that is refused."""
+    while True:
+        try:
+            one = await reserve(store, 1, limits=limits, now=now)
+        except Refused as refusal:
+            return refusal.decision
+        await store.settle(one, Usage(0, 1))
 
 
 async def test_requests_that_an_instance_forgets_are_counted(

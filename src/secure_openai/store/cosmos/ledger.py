@@ -154,6 +154,28 @@ def first_end_of_others(ledger: JsonObject | None, instance: str, now: datetime)
     return max(1.0, min(ends, default=1.0))
 
 
+def requests_set_aside(
+    ledger: JsonObject | None, instance: str, now: datetime
+) -> tuple[int, float | None]:
+    """Return how many of the day's requests others hold that they have not told to be made.
+
+    With it, in how many seconds the first of them ends who may still give some back, or `None`: a
+    lease that has ended gives nothing back by itself.
+    """
+    label = Windows.of(now).day
+    holders = [
+        (lease, claim.claimed_requests - claim.requests)
+        for lease in _others(ledger, instance)
+        if (claim := lease.day(label)).claimed_requests > claim.requests
+    ]
+    ends = [
+        lease.expires + CLOCK_SKEW.total_seconds() - now.timestamp()
+        for lease, _ in holders
+        if lease.counts_at(now)
+    ]
+    return sum(aside for _, aside in holders), max(1.0, min(ends)) if ends else None
+
+
 def _others(ledger: JsonObject | None, instance: str) -> Iterator[Lease]:
     for other, document in (ledger or {"leases": {}})["leases"].items():
         if other != instance:

@@ -62,6 +62,7 @@ from secure_openai.store.cosmos.ledger import (
     claimed_by_others,
     first_end_of_others,
     ledger_key,
+    requests_set_aside,
     with_lease,
 )
 from secure_openai.store.cosmos.totals import Totals
@@ -174,6 +175,10 @@ class CosmosUsageStore:
         used = holding.used(now)
         others = claimed_by_others(ledger, self._instance, now)
         refusal = refusal_of(sum_of(used, others), tokens, limits, now)
+        if refusal is not None and refusal.reason is Reason.REQUESTS_PER_DAY:
+            return _of_requests_a_day(
+                refusal, *requests_set_aside(ledger, self._instance, now), limits
+            )
         if refusal is None or refusal.reason is not Reason.TOKENS_PER_DAY:
             return refusal
         # Not tomorrow, where it is only another's block that stands in the way.
@@ -325,3 +330,22 @@ class CosmosUsageStore:
             if holding.idle:
                 del self._holdings[key]
                 return
+
+
+def _of_requests_a_day(
+    refusal: Decision, aside: int, ends: float | None, limits: Limits
+) -> Decision:
+    """Return a refusal of requests a day that says what others may still give back."""
+    if not aside:
+        return refusal
+    set_aside = (
+        f"Of your {limits.requests_per_day} requests a day (UTC) {aside} are set aside where other "
+        "instances of this server answer you, the others are made."
+    )
+    if ends is None or refusal.retry_after is None or ends > refusal.retry_after:
+        return replace(refusal, detail=f"{set_aside} Come back tomorrow.")
+    return replace(
+        refusal,
+        detail=f"{set_aside} What they do not need they give back: ask again then.",
+        retry_after=ends,
+    )
