@@ -153,7 +153,7 @@ def test_what_cannot_be_run_so_is_told(system: System, tmp_path: Path) -> None:
         (["hello", *(part for pair in plain.items() for part in pair)], None, "https"),
         (["hello", *(part for pair in path.items() for part in pair)], None, "origin only"),
         (["hello", *(part for pair in both.items() for part in pair)], None, "one of them"),
-        (["hello", "--data", str(tmp_path)], None, "not a data folder"),
+        (["hello", "--data", str(tmp_path)], None, f"Nothing runs in {tmp_path}"),
     ]
     for arguments, piped, said in cases:
         code, answer, told = chat(
@@ -295,13 +295,41 @@ def test_whoever_declines_is_not_signed_in(system: System, tmp_path: Path) -> No
 
     code, answer, told = signed_in(system, "Uma", *elsewhere(system), home=tmp_path, follow=decline)
     assert (code, answer) == (3, "")
-    assert "refused" in told.splitlines()[-1]
+    assert told.splitlines()[-1].endswith("The sign-in was refused: access_denied")
 
     away = list(elsewhere(system))
     away[3] = f"http://localhost:{free_ports(1)}"
     code, answer, told = chat(system, "hello", where=tuple(away), variables={"HOME": str(tmp_path)})
     assert (code, answer) == (3, "")
-    assert "cannot be reached" in told
+    assert f"No sign-in service answers at {away[3]}." in told
+
+
+def test_a_reason_at_the_authority_is_told(system: System, tmp_path: Path) -> None:
+    """Its own words, in one line, as a terminal may show them."""
+
+    def fail(line: str) -> None:
+        if found := re.search(r"http://\S+", line):
+            query = parse_qs(urlsplit(found.group()).query)
+            said = "AADSTS65001: consent is missing.\r\nTrace \x1b[2J7"
+            denied = {"error": "x", "error_description": said, "state": query["state"][0]}
+            httpx2.get(query["redirect_uri"][0], params=denied, trust_env=False)
+
+    code, answer, told = signed_in(system, "Uma", *elsewhere(system), home=tmp_path, follow=fail)
+    last = told.splitlines()[-1]
+
+    assert (code, answer) == (3, "")
+    assert last.endswith("was refused: AADSTS65001: consent is missing. Trace [2J7")
+
+    unknown = list(elsewhere(system))
+    unknown[5] = "nobody"
+    code, _, told = chat(
+        system,
+        *("hello", "--device-code"),
+        where=tuple(unknown),
+        variables={"HOME": str(tmp_path)},
+    )
+    assert code == 3
+    assert "was refused: " in told
 
 
 @pytest.fixture
@@ -319,7 +347,7 @@ def test_a_conversation_goes_on(typist: Terminal) -> None:
     for line in ("one", "two", "/new", "three"):
         typist.type(line)
         if line == "/new":
-            typist.wait("Nothing was said yet.")
+            typist.wait("Begun again")
             continue
         typist.wait(f"You said: {line}")
         used = re.search(r"(\d+) \+ (\d+) tokens", typist.wait("tokens"))
@@ -349,11 +377,14 @@ def test_commands_answer_in_the_terminal(typist: Terminal) -> None:
     typist.wait("answers from here on.")
     typist.type("/nonsense")
     typist.wait("There is no command /nonsense")
+    typist.type("stall 1")
+    typist.wait("scripted …")
+    typist.interrupt("Stopped.")
     typist.type("throttle 7")
     typist.wait("The model is over its own quota")
     typist.type("hello")
     typist.wait("You said: hello")
-    typist.leave()
+    typist.type("/quit")
 
     assert typist.ended() == 0
 

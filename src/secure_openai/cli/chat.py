@@ -27,7 +27,7 @@ from secure_openai.cli.token import said
 from secure_openai.environment import TERMINAL_PREFIX
 from secure_openai.errors import Forbidden, IdentityError, SecureOpenAIError, StartError
 from secure_openai.terminal.conversation import Conversation
-from secure_openai.terminal.dialogue import Dialogue
+from secure_openai.terminal.dialogue import Dialogue, told_to_wait
 from secure_openai.terminal.gateway import Gateway
 from secure_openai.terminal.place import Named, Place, place_of
 
@@ -39,7 +39,9 @@ HOME = Path("~/.secure-openai")
 LARGEST_INPUT_BYTES = 4_194_304
 """Far more than any gateway takes: what is piped in must not fill the memory first."""
 
-EPILOG = "Exit codes: 0 answered, 1 refused or failed, 2 cannot be run so, 3 not signed in."
+EPILOG = (
+    "Exit codes: 0 answered, 1 refused or failed, 2 cannot be run so, 3 not signed in, 130 Ctrl-C."
+)
 
 
 def _option(name: str, text: str) -> Any:
@@ -153,7 +155,7 @@ async def _answered(
         end = "\n"
         try:
             async with aclosing(conversation.ask(question)) as pieces:
-                async for piece in pieces:
+                async for piece in told_to_wait(pieces, err, conversation.deployment):
                     end = piece
                     if not as_json:
                         typer.echo(piece, nl=False)

@@ -146,6 +146,9 @@ async def _admit(endpoint: Callable[..., Any], request: Request) -> None:
         access.admit(principal)
     except Forbidden:
         record(request, "route.refused", principal, decision="refused", reason="no_role")
+        if principal is not None and not principal.roles:
+            contact = assembly_of(request).settings.contact
+            raise Forbidden(f"You have no role here: ask {contact} for one.") from None
         raise
     if principal is not None and not access.before_notice:
         await assembly_of(request).acceptances.require(principal)

@@ -12,7 +12,7 @@ import errno
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ import aiohttp
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from secure_openai.errors import IdentityProviderUnavailable, SignInFailed
-from secure_openai.identity.keys import KeySource
+from secure_openai.identity.keys import KeySource, Metadata
 from secure_openai.outbound import Outbound
 
 WAIT_SECONDS = 300.0
@@ -78,7 +78,7 @@ async def sign_in_by_browser(
         outbound: The way to the authority.
 
     Raises:
-        SignInFailed: The person or the authority refused, or nobody came.
+        SignInFailed: The person or the authority refused, with its reason, or nobody came.
         IdentityProviderUnavailable: The authority cannot be reached.
     """
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
@@ -105,7 +105,7 @@ async def sign_in_by_browser(
         for one in sockets:
             await stack.enter_async_context(await asyncio.start_server(receive, sock=one))
         http = await stack.enter_async_context(outbound.session(client.authority))
-        metadata = await KeySource(client.authority, http=http).metadata()
+        metadata = await _metadata(client, http)
         parameters = {
             "client_id": client.client_id,
             "response_type": "code",
@@ -123,7 +123,7 @@ async def sign_in_by_browser(
         except TimeoutError:
             raise SignInFailed("Nobody signed in within five minutes.") from None
         if "code" not in query:
-            raise SignInFailed("The sign-in was refused.")
+            raise SignInFailed(_refusal({name: value[0] for name, value in query.items()}))
         return await _exchange(
             http,
             metadata.token_endpoint,
@@ -180,7 +180,7 @@ async def sign_in_by_device(
         IdentityProviderUnavailable: The authority cannot be reached.
     """
     async with outbound.session(client.authority) as http:
-        metadata = await KeySource(client.authority, http=http).metadata()
+        metadata = await _metadata(client, http)
         if metadata.device_authorization_endpoint is None:
             raise SignInFailed("This authority signs nobody in by device code.")
         asked = await _post(
@@ -192,7 +192,7 @@ async def sign_in_by_device(
             },
         )
         if "device_code" not in asked:
-            raise SignInFailed("The sign-in was refused.")
+            raise SignInFailed(_refusal(asked))
         tell(str(asked.get("message", "")))
         interval = float(asked.get("interval", 5))
         end = time.monotonic() + float(asked.get("expires_in", 900))
@@ -209,9 +209,11 @@ async def sign_in_by_device(
                 return _tokens(answer)
             if error == "slow_down":
                 interval += 5
-            elif error != "authorization_pending":
+            elif error == "expired_token":
                 break
-        raise SignInFailed("The code was refused or has expired.")
+            elif error != "authorization_pending":
+                raise SignInFailed(_refusal(answer))
+        raise SignInFailed("Nobody entered the code in time.")
 
 
 async def refresh(client: Client, refresh_token: str, *, outbound: Outbound = DIRECTLY) -> Tokens:
@@ -222,7 +224,7 @@ async def refresh(client: Client, refresh_token: str, *, outbound: Outbound = DI
         IdentityProviderUnavailable: The authority cannot be reached.
     """
     async with outbound.session(client.authority) as http:
-        metadata = await KeySource(client.authority, http=http).metadata()
+        metadata = await _metadata(client, http)
         return await _exchange(
             http,
             metadata.token_endpoint,
@@ -237,8 +239,23 @@ async def refresh(client: Client, refresh_token: str, *, outbound: Outbound = DI
 async def _exchange(http: aiohttp.ClientSession, address: str, form: dict[str, str]) -> Tokens:
     answer = await _post(http, address, form)
     if "error" in answer:
-        raise SignInFailed("The sign-in was refused.")
+        raise SignInFailed(_refusal(answer))
     return _tokens(answer)
+
+
+async def _metadata(client: Client, http: aiohttp.ClientSession) -> Metadata:
+    try:
+        return await KeySource(client.authority, http=http).metadata()
+    except IdentityProviderUnavailable:
+        raise IdentityProviderUnavailable(
+            f"No sign-in service answers at {client.authority}."
+        ) from None
+
+
+def _refusal(answer: Mapping[str, object]) -> str:
+    """Return a refusal with the authority's reason (RFC 6749, 4.1.2.1 and 5.2)."""
+    said = answer.get("error_description") or answer.get("error")
+    return f"The sign-in was refused: {said}" if isinstance(said, str) else "The sign-in failed."
 
 
 def _tokens(answer: dict[str, Any]) -> Tokens:
@@ -258,7 +275,7 @@ async def _post(http: aiohttp.ClientSession, address: str, form: dict[str, str])
         async with http.post(address, data=form, allow_redirects=False) as response:
             answer = await response.json(content_type=None)
     except (aiohttp.ClientError, OSError, ValueError, TimeoutError):
-        raise IdentityProviderUnavailable("The sign-in service cannot be reached.") from None
+        raise IdentityProviderUnavailable(f"The sign-in broke off at {address}.") from None
     if not isinstance(answer, dict):
         raise IdentityProviderUnavailable("The sign-in service does not answer as one.")
     return answer

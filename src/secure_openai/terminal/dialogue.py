@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import aclosing, suppress
 from typing import Any, Final, TypeVar
 
@@ -25,8 +25,11 @@ HELP: Final = """\
 /deployment        show who may be asked
 /deployment NAME   ask another one
 /help              show this
+/quit              leave, as Ctrl-D does
 A line that ends with \\ goes on in the next one; // begins a line with /.
 Ctrl-C stops an answer, Ctrl-D leaves."""
+
+LEAVING: Final = frozenset({"/quit", "/exit"})
 
 _COMMAND = re.compile(r"/([a-z]+)(?:\s+(.*))?")
 
@@ -65,6 +68,8 @@ class Dialogue:
             except KeyboardInterrupt:
                 self._console.print()
                 continue
+            if line.strip() in LEAVING:
+                return
             if line.strip():
                 self._take(line)
 
@@ -87,7 +92,7 @@ class Dialogue:
                 self._console.print(HELP, markup=False)
             case "new":
                 self._conversation.begin()
-                self._note("Nothing was said yet.")
+                self._note("Begun again: what was said before is forgotten.")
             case "deployment":
                 self._deployment(argument)
             case _:
@@ -118,7 +123,8 @@ class Dialogue:
         begun, end = False, "\n"
         try:
             async with aclosing(self._conversation.ask(question)) as pieces:
-                async for piece in pieces:
+                waiting = told_to_wait(pieces, self._console, self._conversation.deployment)
+                async for piece in waiting:
                     begun, end = True, piece
                     sys.stdout.write(piece)
                     sys.stdout.flush()
@@ -138,6 +144,20 @@ class Dialogue:
 
     def _fail(self, text: str) -> None:
         self._console.print(Text.assemble(("✗", "red"), f" {text}"), soft_wrap=True)
+
+
+async def told_to_wait(
+    pieces: AsyncIterator[str], console: Console, deployment: str
+) -> AsyncGenerator[str, None]:
+    """Yield the pieces of an answer; who looks on sees until the first that somebody is asked."""
+    if console.is_terminal:
+        with console.status(Text(f"{deployment} …", style="dim")):
+            first = await anext(pieces, None)
+        if first is None:
+            return
+        yield first
+    async for piece in pieces:
+        yield piece
 
 
 def _line() -> str:

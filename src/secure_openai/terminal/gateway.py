@@ -215,8 +215,14 @@ async def _require_ok(response: aiohttp.ClientResponse) -> None:
         told = json.loads(await body_of(response, largest_bytes=LARGEST_BODY_BYTES))
     except (ValueError, RecursionError):
         told = None
-    said = _said(told) if isinstance(told, dict) else ""
-    said = said or f"The gateway answers with status {response.status}."
+    if isinstance(told, dict):
+        said = _said(told)
+    elif response.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        # What stands before a gateway speaks for it when it is away, and not otherwise.
+        host = f"{response.url.scheme}://{response.url.authority}"
+        said = f"{host} is no gateway of this program (status {response.status}): is that right?"
+    else:
+        said = f"The gateway answers with status {response.status}."
     wait = response.headers.get("Retry-After", "")
     if wait.isascii() and wait.isdigit() and not _speaks_of_waiting(said):
         said += f" Try again in {int(wait)} s."

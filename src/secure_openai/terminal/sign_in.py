@@ -6,7 +6,7 @@ import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from secure_openai.errors import StartError
+from secure_openai.errors import SignInFailed, StartError
 from secure_openai.local.command_line_sign_in import (
     DIRECTLY,
     Client,
@@ -54,7 +54,11 @@ class SignIn:
         if not self.again:
             tokens = await self.cache.usable(self.client, rejected=rejected, outbound=self.outbound)
         if tokens is None:
-            tokens = await self._ask()
+            try:
+                tokens = await self._ask()
+            except SignInFailed as failure:
+                # It may hold the authority's words.
+                raise SignInFailed(sentence(failure.detail)) from None
             self.cache.keep(self.client, tokens)
             self.again = False
         return tokens.access_token
@@ -82,10 +86,12 @@ def running_in(folder: Folder) -> Running:
     Raises:
         StartError: Nothing does.
     """
-    folder.require_ours()
     running = folder.running()
     if running is None or not folder.is_locked():
-        raise StartError("Nothing runs here: start it with secure-openai up.")
+        raise StartError(
+            f"Nothing runs in {folder.path}: start it with secure-openai up, or say with --data "
+            "where it runs."
+        )
     return running
 
 
