@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from secure_openai.errors import Refused
+from secure_openai.errors import Refused, StoreError
 from secure_openai.fresh_ids import fresh_id
 from secure_openai.store.continuation import token, values_of
 from secure_openai.store.quota import DAYS_KEPT, Windows
+from secure_openai.store.sqlite.book import totals_of
 from secure_openai.store.sqlite.database import Database
-from secure_openai.store.sqlite.reservations import Giving, Reservations, Taking, totals_of
+from secure_openai.store.sqlite.reservations import Giving, Renewing, Reservations, Taking
 from secure_openai.store.usage import Reservation, UsageDay, UsageTotals
 from secure_openai.types import Decision, Limits, Page, PrincipalId, ReservationId, Usage
 
@@ -72,18 +74,16 @@ class SqliteUsageStore:
             )
             connection.execute("DELETE FROM usage_day WHERE day < ?", (oldest,))
 
-        await self._database.write(work)
+        await self._reservations.alone(work)
+
+    async def aclose(self) -> None:
+        """Leave the tables as the program before reads them, if the disk lets us."""
+        with suppress(StoreError):
+            await self._reservations.folded()
 
     async def renew(self, reservation: Reservation, *, expires: datetime) -> None:
         """Keep a reservation alive for longer; nothing happens if it is gone."""
-        await self._database.write(
-            lambda connection: (
-                connection.execute(
-                    "UPDATE reservation SET expires = ? WHERE id = ?",
-                    (expires.timestamp(), reservation.id),
-                ).rowcount
-            )
-        )
+        await self._reservations.change(Renewing(reservation, expires))
 
     async def settle(self, reservation: Reservation, usage: Usage) -> None:
         """Put what was used in the place of what was reserved, in the windows of `made`."""
@@ -97,13 +97,15 @@ class SqliteUsageStore:
         self, principal: PrincipalId, deployment: str, *, now: datetime
     ) -> UsageTotals:
         """Return what counts at `now`."""
-        windows = Windows.of(now)
+        key, windows = (principal.key, deployment), Windows.of(now)
+        await self._reservations.folded()
         return await self._database.read(
-            lambda connection: totals_of(connection, principal, deployment, windows, now)
+            lambda connection: totals_of(connection, key, windows, now)
         )
 
     async def of(self, principal: PrincipalId) -> Sequence[UsageDay]:
         """Return what a principal used, by day and deployment."""
+        await self._reservations.folded()
         rows = await self._database.read(
             lambda connection: connection.execute(
                 f"SELECT {COLUMNS} FROM usage_day WHERE owner = ? ORDER BY day, deployment",
@@ -114,7 +116,7 @@ class SqliteUsageStore:
 
     async def roll_up(self, *, now: datetime) -> int:  # noqa: ARG002 - the interface's
         """Add to the totals what a program that kept none has counted; ours keeps them itself."""
-        return await self._database.write(
+        return await self._reservations.alone(
             lambda connection: (
                 connection.execute(
                     "INSERT INTO usage_day SELECT owner, deployment, starts, requests, 0, tokens"
@@ -162,7 +164,7 @@ class SqliteUsageStore:
                 ).rowcount
             )
 
-        return await self._database.write(work)
+        return await self._reservations.alone(work)
 
 
 def _day(row: tuple[str, str, str, int, int, int]) -> UsageDay:
