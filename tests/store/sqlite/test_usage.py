@@ -23,6 +23,7 @@ from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.usage import UsageDay, UsageTotals
 from secure_openai.testing.usage_contract import (
     ANNA,
+    DAY,
     LIMITS,
     NOON,
     UsageStoreContract,
@@ -94,6 +95,35 @@ async def test_what_a_dead_process_held(database: Database, path: Path) -> None:
     await after.aclose()
 
 
+async def test_read_while_nothing_can_be_written(database: Database) -> None:
+    """What is in the journal counts for whoever reads, before it is folded and after, as one."""
+    store = SqliteUsageStore(database)
+    first, second = [await reserve(store, 100) for _ in range(2)]
+    await spend(store, Usage(3, 4))
+    for _ in range(2):
+        await spend(store, Usage(30, 40), deployment="other")
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(3, 207, 207, 2, 3)
+        assert await count(database, "usage_journal") > 0
+        await store.roll_up(now=NOON)
+    # What ends is in the table, and its end in the journal.
+    await store.settle(first, Usage(5, 5))
+    await store.release(second)
+    await store.renew(await reserve(store, 1, now=NOON + DAY), expires=NOON + 2 * DAY)
+
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(3, 17, 17, 1, 3)
+    assert await store.totals(ANNA, "gpt", now=NOON + 2 * DAY) == UsageTotals(0, 0, 0, 0, 0)
+    read = await store.of(ANNA)
+    assert read == [
+        UsageDay(ANNA, "gpt", "2030-01-02", 3, 8, 9),
+        UsageDay(ANNA, "other", "2030-01-02", 2, 60, 80),
+        UsageDay(ANNA, "gpt", "2030-01-03", 1, 0, 0),
+    ]
+    await store.aclose()
+    assert await count(database, "usage_journal") == 0
+    assert await store.of(ANNA) == read
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(3, 17, 17, 1, 3)
+
+
 async def test_closed(database: Database) -> None:
     """A store that is closed leaves tables that say everything: the program before reads them."""
     store = SqliteUsageStore(database)
@@ -145,10 +175,13 @@ async def test_a_fold_that_fails_is_none(database: Database) -> None:
 
     await database.write(refuse)
     with pytest.raises(StoreError):
-        await store.totals(ANNA, "gpt", now=NOON)
+        await store.roll_up(now=NOON)
     await store.aclose()
     assert await count(database, "usage_window") == 0
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 7, 7, 0, 1)
     await database.write(lambda connection: connection.execute("DROP TRIGGER refused").rowcount)
+    assert await store.roll_up(now=NOON) == 0
+    assert await count(database, "usage_window") == 2
     assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 7, 7, 0, 1)
 
 
@@ -164,7 +197,7 @@ async def test_purge(database: Database) -> None:
     """Minutes go after a day, expired reservations too, days after their term; refused or not."""
     store = SqliteUsageStore(database)
     await reserve(store, lifetime=10)
-    assert (await store.totals(ANNA, "gpt", now=NOON)).concurrent == 1
+    await store.roll_up(now=NOON)
     assert await count(database, "usage_window") == 2
 
     with pytest.raises(Refused):

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from secure_openai.store.quota import Windows, refusal_of, standing_of, with_request
-from secure_openai.store.sqlite.journal import Entry, Held, Key, append, fold
+from secure_openai.store.sqlite.journal import HELD, Entry, Held, Key, append, fold
 from secure_openai.store.usage import Reservation, UsageTotals
 from secure_openai.types import Decision, Limits, Standing, Usage
 
@@ -66,7 +66,7 @@ class Book:
     """
 
     version: int
-    held: dict[Key, dict[str, Held]]
+    held: dict[Key, dict[str, Held]] = field(default_factory=dict)
     accounts: dict[Key, Account] = field(default_factory=dict)
     journaled: int = 0
 
@@ -89,7 +89,9 @@ class Page:
         (version,) = connection.execute("PRAGMA data_version").fetchone()
         if book is None or book.version != version or book.journaled >= FOLDED:
             fold(connection)
-            book = Book(version, _held(connection))
+            book = Book(version)
+            for identifier, held in held_in(connection):
+                book.held.setdefault(held[:2], {})[identifier] = held
         self._connection = connection
         self._book = book
         self._entry = Entry()
@@ -117,7 +119,7 @@ class Page:
                     account.windows[starts] = (0, 0)
                     missing.append((*key, starts))
         if missing:
-            for owner, deployment, starts, *counted in _counted(self._connection, missing):
+            for owner, deployment, starts, *counted in counted_in(self._connection, missing):
                 requests, tokens = counted
                 self._accounts[owner, deployment].windows[starts] = (requests, tokens)
 
@@ -189,33 +191,18 @@ def key_of(reservation: Reservation) -> Key:
     return (reservation.principal.key, reservation.deployment)
 
 
-def totals_of(
-    connection: sqlite3.Connection, key: Key, windows: Windows, now: datetime
-) -> UsageTotals:
-    """Return what counts at `now` by the tables alone."""
-    counted = dict.fromkeys((windows.minute, windows.day), (0, 0))
-    for _, _, starts, requests, tokens in _counted(
-        connection, [(*key, starts) for starts in counted]
-    ):
-        counted[starts] = (requests, tokens)
-    return Account(_held(connection, key).get(key, {}), counted).totals(windows, now.timestamp())
+def held_in(connection: sqlite3.Connection, owner: str | None = None) -> Iterator[tuple[str, Held]]:
+    """Yield the reservations that the table holds, of everyone or of one principal."""
+    rows = connection.execute(
+        f"SELECT {HELD} FROM reservation" + ("" if owner is None else " WHERE owner = ?"),
+        () if owner is None else (owner,),
+    )
+    for identifier, *held in rows:
+        yield identifier, Held(*held)
 
 
-def _held(connection: sqlite3.Connection, key: Key | None = None) -> dict[Key, dict[str, Held]]:
-    """Return the reservations that the table holds, of everyone or of one account."""
-    found: dict[Key, dict[str, Held]] = {}
-    for identifier, *held in connection.execute(
-        "SELECT id, owner, deployment, minute, day, tokens, expires FROM reservation"
-        + (" WHERE owner = ? AND deployment = ?" if key else ""),
-        key or (),
-    ):
-        one = Held(*held)
-        found.setdefault((one.owner, one.deployment), {})[identifier] = one
-    return found
-
-
-def _counted(
-    connection: sqlite3.Connection, places: list[tuple[str, ...]]
+def counted_in(
+    connection: sqlite3.Connection, places: Sequence[tuple[str, ...]]
 ) -> list[tuple[str, str, str, int, int]]:
     """Return what the table says of these owners, deployments and windows, where it says any."""
     return connection.execute(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +17,12 @@ from secure_openai.types import JsonObject, Usage
 
 Key = tuple[str, str]
 """A principal's key and a deployment."""
+
+Place = tuple[str, str, str, str]
+"""The same, and a minute and its day."""
+
+HELD = "id, owner, deployment, minute, day, tokens, expires"
+"""The columns of an id and what it stands for."""
 
 
 class Held(NamedTuple):
@@ -65,55 +71,69 @@ def append(connection: sqlite3.Connection, entry: Entry) -> None:
     )
 
 
-def unfolded(connection: sqlite3.Connection) -> bool:
-    """Return whether the tables alone do not say everything."""
-    return connection.execute("SELECT 1 FROM usage_journal LIMIT 1").fetchone() is not None
-
-
 def fold(connection: sqlite3.Connection) -> None:
     """Move everything that the journal holds into the tables."""
-    documents = connection.execute("SELECT document FROM usage_journal ORDER BY number").fetchall()
-    if not documents:
-        return
-    total = _Total()
-    for (document,) in documents:
-        total.add(json.loads(document))
-    total.write(connection)
-    connection.execute("DELETE FROM usage_journal")
+    unfolded = Unfolded(connection)
+    if unfolded:
+        unfolded.write(connection)
+        connection.execute("DELETE FROM usage_journal")
 
 
-class _Total:
-    """What entries add up to."""
+class Unfolded:
+    """What the journal's entries add up to, read in one transaction with the tables.
 
-    def __init__(self) -> None:
-        self._taken: dict[str, Held] = {}
+    Attributes:
+        taken: Reservations that were made and have not ended, by their ids.
+        used: Requests, and tokens of prompts and answers, by owner, deployment, minute and day.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.taken: dict[str, Held] = {}
+        self.used: dict[Place, list[int]] = {}
         # Of reservations that are in the table.
         self._ended: dict[str, tuple[int, int] | None] = {}
         self._renewed: dict[str, float] = {}
-        # Requests, and tokens of prompts and answers, by owner, deployment, minute and day.
-        self._used: dict[tuple[str, ...], list[int]] = {}
+        self._entries = 0
+        for (document,) in connection.execute("SELECT document FROM usage_journal ORDER BY number"):
+            self._add(json.loads(document))
+            self._entries += 1
 
-    def add(self, entry: JsonObject) -> None:
-        """Add an entry to all before."""
+    def __bool__(self) -> bool:
+        """Return whether there are any."""
+        return self._entries > 0
+
+    def _add(self, entry: JsonObject) -> None:
         for identifier, held in entry["taken"].items():
-            self._taken[identifier] = made = Held(*held)
-            self._used.setdefault(made[:4], [0, 0, 0])[0] += 1
+            self.taken[identifier] = made = Held(*held)
+            self.used.setdefault(made[:4], [0, 0, 0])[0] += 1
         for identifier, expires in entry["renewed"].items():
-            if identifier in self._taken:
-                self._taken[identifier] = self._taken[identifier]._replace(expires=expires)
+            if identifier in self.taken:
+                self.taken[identifier] = self.taken[identifier]._replace(expires=expires)
             else:
                 self._renewed[identifier] = expires
         for identifier, used in entry["ended"].items():
-            ended = self._taken.pop(identifier, None)
+            ended = self.taken.pop(identifier, None)
             if ended is None:
                 self._ended[identifier] = used
-            elif used is not None:
-                self._charge(ended[:4], used)
+            else:
+                self._charge(ended, used)
 
-    def _charge(self, key: tuple[str, ...], used: tuple[int, int]) -> None:
-        counted = self._used.setdefault(key, [0, 0, 0])
-        counted[1] += used[0]
-        counted[2] += used[1]
+    def _charge(self, held: Held, used: tuple[int, int] | None) -> None:
+        if used is not None:
+            counted = self.used.setdefault(held[:4], [0, 0, 0])
+            counted[1] += used[0]
+            counted[2] += used[1]
+
+    def held(self, stored: Mapping[str, Held]) -> dict[str, Held]:
+        """Return what is left of reservations that are in the table, and charge the others."""
+        left: dict[str, Held] = {}
+        for identifier, one in stored.items():
+            if identifier in self._ended:
+                self._charge(one, self._ended[identifier])
+            else:
+                expires = self._renewed.get(identifier, one.expires)
+                left[identifier] = one._replace(expires=expires)
+        return left
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write everything into the tables, in the order of the keys: neighbours share a page."""
@@ -124,9 +144,9 @@ class _Total:
         )
         connection.executemany(
             "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(identifier, *held) for identifier, held in self._taken.items()],
+            [(identifier, *held) for identifier, held in self.taken.items()],
         )
-        ordered = sorted(self._used.items())
+        ordered = sorted(self.used.items())
         connection.executemany(
             "INSERT INTO usage_window VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
             " requests = requests + excluded.requests, tokens = tokens + excluded.tokens",
@@ -142,21 +162,20 @@ class _Total:
 
     def _take_back(self, connection: sqlite3.Connection) -> None:
         """Remove from the table what has ended, and charge it."""
-        if not self._ended:
-            return
-        held = connection.execute(
-            "DELETE FROM reservation WHERE id IN (SELECT value FROM json_each(?))"
-            " RETURNING id, owner, deployment, minute, day",
-            (json.dumps(list(self._ended)),),
-        ).fetchall()
-        for identifier, *key in held:
-            if used := self._ended[identifier]:
-                self._charge(tuple(key), used)
+        if self._ended:
+            self.held(
+                {
+                    identifier: Held(*held)
+                    for identifier, *held in connection.execute(
+                        "DELETE FROM reservation WHERE id IN (SELECT value FROM json_each(?))"
+                        f" RETURNING {HELD}",
+                        (json.dumps(list(self._ended)),),
+                    )
+                }
+            )
 
 
-def _windows(
-    ordered: list[tuple[tuple[str, ...], list[int]]],
-) -> Iterator[tuple[str | int, ...]]:
+def _windows(ordered: list[tuple[Place, list[int]]]) -> Iterator[tuple[str | int, ...]]:
     for (owner, deployment, minute, day), (requests, prompt, answer) in ordered:
         yield owner, deployment, minute, requests, prompt + answer
         yield owner, deployment, day, requests, prompt + answer

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 from secure_openai.errors import StoreError
 from secure_openai.store.sqlite.book import Book, Page
 from secure_openai.store.sqlite.database import Database, Work
-from secure_openai.store.sqlite.journal import fold, unfolded
+from secure_openai.store.sqlite.journal import fold
 from secure_openai.store.usage import Reservation
 from secure_openai.streams import Within
 from secure_openai.types import Decision, Limits, Usage
@@ -101,15 +101,6 @@ class Reservations:
         async with self._writing:
             self._book = None
             return await self._database.write(folded)
-
-    async def folded(self) -> None:
-        """Return when the tables say everything that was written before.
-
-        Raises:
-            StoreError: The database cannot be written.
-        """
-        if await self._database.read(unfolded):
-            await self.alone(lambda _: None)
 
     async def _run(self) -> None:
         while self._queue:

@@ -11,13 +11,11 @@ from secure_openai.errors import Refused, StoreError
 from secure_openai.fresh_ids import fresh_id
 from secure_openai.store.continuation import token, values_of
 from secure_openai.store.quota import DAYS_KEPT, Windows
-from secure_openai.store.sqlite.book import totals_of
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.reservations import Giving, Renewing, Reservations, Taking
+from secure_openai.store.sqlite.usage_reading import COLUMNS, day_of, days_of, totals_of
 from secure_openai.store.usage import Reservation, UsageDay, UsageTotals
 from secure_openai.types import Decision, Limits, Page, PrincipalId, ReservationId, Usage
-
-COLUMNS = "owner, deployment, day, requests, prompt_tokens, completion_tokens"
 
 
 class SqliteUsageStore:
@@ -77,9 +75,13 @@ class SqliteUsageStore:
         await self._reservations.alone(work)
 
     async def aclose(self) -> None:
-        """Leave the tables as the program before reads them, if the disk lets us."""
+        """Leave tables that say everything, as the program before reads them."""
+        await self._fold()
+
+    async def _fold(self) -> None:
+        """Let the tables say everything, if they can be written."""
         with suppress(StoreError):
-            await self._reservations.folded()
+            await self._reservations.alone(lambda _: None)
 
     async def renew(self, reservation: Reservation, *, expires: datetime) -> None:
         """Keep a reservation alive for longer; nothing happens if it is gone."""
@@ -98,21 +100,13 @@ class SqliteUsageStore:
     ) -> UsageTotals:
         """Return what counts at `now`."""
         key, windows = (principal.key, deployment), Windows.of(now)
-        await self._reservations.folded()
         return await self._database.read(
             lambda connection: totals_of(connection, key, windows, now)
         )
 
     async def of(self, principal: PrincipalId) -> Sequence[UsageDay]:
         """Return what a principal used, by day and deployment."""
-        await self._reservations.folded()
-        rows = await self._database.read(
-            lambda connection: connection.execute(
-                f"SELECT {COLUMNS} FROM usage_day WHERE owner = ? ORDER BY day, deployment",
-                (principal.key,),
-            ).fetchall()
-        )
-        return [_day(row) for row in rows]
+        return await self._database.read(lambda connection: days_of(connection, principal))
 
     async def roll_up(self, *, now: datetime) -> int:  # noqa: ARG002 - the interface's
         """Add to the totals what a program that kept none has counted; ours keeps them itself."""
@@ -134,6 +128,9 @@ class SqliteUsageStore:
         self, day: str, *, limit: int = 100, continuation: str | None = None
     ) -> Page[UsageDay]:
         """Return the totals of a UTC day, by principal and deployment."""
+        if continuation is None:
+            # As much of what came after the last roll-up as the disk lets us add.
+            await self._fold()
         place = ("usage", day)
         after = values_of(continuation, place, _plausible) or ("", "")
         rows = await self._database.read(
@@ -143,7 +140,7 @@ class SqliteUsageStore:
                 (day, *after, limit + 1),
             ).fetchall()
         )
-        items = [_day(row) for row in rows[:limit]]
+        items = [day_of(row) for row in rows[:limit]]
         return Page(items, token(place, rows[limit - 1][:2]) if len(rows) > limit else None)
 
     async def erase(self, principal: PrincipalId, *, until: str) -> int:
@@ -165,11 +162,6 @@ class SqliteUsageStore:
             )
 
         return await self._reservations.alone(work)
-
-
-def _day(row: tuple[str, str, str, int, int, int]) -> UsageDay:
-    owner, deployment, day, requests, prompt, completion = row
-    return UsageDay(PrincipalId.parse(owner), deployment, day, requests, prompt, completion)
 
 
 def _plausible(values: list[object]) -> bool:
