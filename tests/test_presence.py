@@ -11,7 +11,7 @@ import pytest
 
 from secure_openai import presence
 from secure_openai.errors import StoreError
-from secure_openai.presence import INTERVAL, Presence
+from secure_openai.presence import GROUP, INTERVAL, Presence
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.sightings import SqliteSightingStore
 from secure_openai.streams import Background
@@ -26,12 +26,12 @@ class Watched:
 
     def __init__(self, store: SqliteSightingStore) -> None:
         self.store, self.now, self._background = store, NOW, Background()
-        self._presence = Presence(store, self._background, clock=lambda: self.now)
+        self.presence = Presence(store, self._background, clock=lambda: self.now)
 
     async def note(self, principal: Principal, later: timedelta = timedelta()) -> datetime | None:
         """Note a principal some time after `NOW`; return when they were last seen then."""
         self.now = NOW + later
-        self._presence.note(principal)
+        self.presence.note(principal)
         await self._background.drain()
         seen = await self.store.get(principal.id)
         return seen.last if seen else None
@@ -68,6 +68,32 @@ async def test_a_store_that_is_away_is_no_problem(
         patched.setattr(watched.store, "see", away)
         assert await watched.note(ANNA) is None
     assert await watched.note(ANNA) == NOW
+
+
+async def test_who_comes_together_is_written_together(watched: Watched) -> None:
+    """A crowd is a few writes, and one whose name cannot be stored takes nobody with it."""
+    calls: list[int] = []
+    real = watched.store.see
+
+    async def counted(*principals: Principal, now: datetime) -> None:
+        calls.append(len(principals))
+        await real(*principals, now=now)
+
+    watched.store.see = counted  # type: ignore[method-assign]
+    people = [replace(ANNA, id=PrincipalId("tenant", f"{number}")) for number in range(GROUP + 50)]
+    for one in people[1:]:
+        watched.presence.note(one)
+    assert await watched.note(people[0]) == NOW
+    assert calls == [GROUP, 50]
+    assert len((await watched.store.list(limit=1_000)).items) == len(people)
+
+    calls.clear()
+    hour = timedelta(hours=1)
+    broken = replace(ANNA, id=PrincipalId("tenant", "broken"), name="\ud800")
+    watched.presence.note(broken)
+    assert await watched.note(people[1], hour) == NOW + hour
+    assert calls == [2, 1, 1]
+    assert await watched.store.get(broken.id) is None
 
 
 async def test_what_is_remembered_is_bounded(

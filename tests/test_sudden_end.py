@@ -17,6 +17,7 @@ import pytest
 
 from secure_openai.store.chain import GENESIS, record_hash
 from secure_openai.store.sqlite import connection as connection_module
+from secure_openai.store.sqlite.journal import Unfolded, fold
 from tests.edge.test_refusals import openai_error
 from tests.test_drain import CHAT, Running, body, serving
 from tests.world import World, running_world
@@ -84,6 +85,7 @@ class Kept:
         requests: How many the day's quota counts.
         tokens: How many tokens it counts as used.
         reserved: How many requests are neither settled nor released.
+        journaled: Whether the tables of usage alone did not say everything.
     """
 
     admitted: frozenset[str]
@@ -91,12 +93,16 @@ class Kept:
     requests: int
     tokens: int
     reserved: int
+    journaled: bool
 
 
 def kept(running: Running) -> Kept:
     """Read the store, once the process has ended."""
     with closing(sqlite3.connect(running.data / "secure-openai.db")) as database:
         records = [json.loads(one) for (one,) in database.execute("SELECT document FROM audit")]
+        journaled = bool(Unfolded(database))
+        # Whoever opens the file next does so.
+        fold(database)
         requests, tokens = database.execute(
             "SELECT sum(requests), sum(tokens) FROM usage_window WHERE length(starts) = 10"
         ).fetchone()
@@ -106,7 +112,7 @@ def kept(running: Running) -> Kept:
         for action in ("completion.admitted", "completion.settled")
     }
     admitted, settled = ids.values()
-    return Kept(admitted, settled, requests, tokens, reserved)
+    return Kept(admitted, settled, requests, tokens, reserved, journaled)
 
 
 async def ended_by(
@@ -148,7 +154,7 @@ async def test_sigterm_loses_nothing(tmp_path: Path, identity_folder: Path) -> N
     assert len(load.finished) >= ANSWERS
     assert found.admitted == found.settled == load.finished.keys()
     assert (found.requests, found.tokens) == (len(load.finished), load.tokens)
-    assert found.reserved == 0
+    assert (found.reserved, found.journaled) == (0, False)
     verified(running)
 
 

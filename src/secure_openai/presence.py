@@ -1,15 +1,16 @@
 """Who comes: written down beside the request, at most once an hour for each principal.
 
-A request never waits for it, and never fails with it.
+A request never waits for it, and never fails with it. Those who come at the same time are written
+together.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections import OrderedDict
 from datetime import datetime, timedelta
 
-from secure_openai.errors import SecureOpenAIError
+from secure_openai.errors import SecureOpenAIError, StoreError
 from secure_openai.store.sightings import SightingStore
 from secure_openai.streams import Background
 from secure_openai.types import Clock, Principal, PrincipalId, utc_now
@@ -19,8 +20,15 @@ logger = logging.getLogger(__name__)
 INTERVAL = timedelta(hours=1)
 """How long somebody who was seen is not written down again, unless something has changed."""
 
-REMEMBERED = 10_000
-"""Principals of whom is remembered that they were written down."""
+REMEMBERED = 100_000
+"""Principals of whom is remembered that they were written down: as many as there are tokens that
+hold and are remembered."""
+
+DELAY_SECONDS = 0.05
+"""How long one who came waits for company before they are written down."""
+
+GROUP = 100
+"""How many are written at once."""
 
 
 class Presence:
@@ -37,23 +45,47 @@ class Presence:
         self._sightings = sightings
         self._background = background
         self._clock = clock
-        self._written: OrderedDict[PrincipalId, tuple[datetime, Principal]] = OrderedDict()
+        self._noted: dict[PrincipalId, tuple[datetime, Principal]] = {}
+        self._waiting: dict[PrincipalId, Principal] = {}
+        self._writing = False
 
     def note(self, principal: Principal) -> None:
         """Write down that a principal came, if that is not written yet."""
         now = self._clock()
-        at, known = self._written.get(principal.id, (None, None))
-        if at is not None and known == principal and now - at < INTERVAL:
-            return
-        self._written[principal.id] = (now, principal)
-        self._written.move_to_end(principal.id)
-        if len(self._written) > REMEMBERED:
-            self._written.popitem(last=False)
-        self._background.spawn(self._write(principal, now))
+        noted = self._noted.get(principal.id)
+        if noted is not None:
+            at, known = noted
+            if now - at < INTERVAL and (known is principal or known == principal):
+                return
+            del self._noted[principal.id]
+        self._noted[principal.id] = (now, principal)
+        if len(self._noted) > REMEMBERED:
+            del self._noted[next(iter(self._noted))]
+        self._waiting[principal.id] = principal
+        if not self._writing:
+            self._writing = True
+            self._background.spawn(self._write())
 
-    async def _write(self, principal: Principal, now: datetime) -> None:
+    async def _write(self) -> None:
         try:
-            await self._sightings.see(principal, now=now)
+            await asyncio.sleep(DELAY_SECONDS)
+            while self._waiting:
+                group = [self._waiting.pop(one) for one in list(self._waiting)[:GROUP]]
+                if not await self._seen(group):
+                    # One has a name that cannot be stored: it takes no other with it.
+                    for one in group:
+                        await self._seen([one])
+        finally:
+            self._writing = False
+
+    async def _seen(self, group: list[Principal]) -> bool:
+        """Write a group down, or return that each had better go alone."""
+        try:
+            await self._sightings.see(*group, now=self._clock())
         except SecureOpenAIError as error:
-            logger.warning("a sighting was not written: %s", error.slug)
-            self._written.pop(principal.id, None)
+            if len(group) > 1 and not isinstance(error, StoreError):
+                return False
+            logger.warning("sightings were not written: %s", error.slug)
+            for one in group:
+                self._noted.pop(one.id, None)
+        return True

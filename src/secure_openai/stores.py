@@ -109,6 +109,8 @@ async def _of_a_folder(settings: Settings, stack: AsyncExitStack) -> Stores:
     stack.push_async_callback(database.aclose)
     audit = await SqliteAuditStore.open(database)
     stack.push_async_callback(audit.aclose)
+    usage = SqliteUsageStore(database)
+    stack.push_async_callback(usage.aclose)
     return Stores(
         conversations=observed(
             SqliteConversationStore(database), system=SQLITE, collection="conversations"
@@ -117,7 +119,7 @@ async def _of_a_folder(settings: Settings, stack: AsyncExitStack) -> Stores:
         requests=observed(SqliteRequestStore(database), system=SQLITE, collection="requests"),
         notes=observed(SqliteNoteStore(database), system=SQLITE, collection="notes"),
         personal=observed(SqlitePersonalStore(database), system=SQLITE, collection="personal"),
-        usage=observed(SqliteUsageStore(database), system=SQLITE, collection="usage"),
+        usage=observed(usage, system=SQLITE, collection="usage"),
         tallies=observed(SqliteTallyStore(database), system=SQLITE, collection="tallies"),
         audit=observed(audit, system=SQLITE, collection="audit"),
         sessions=observed(SqliteSessionStore(database), system=SQLITE, collection="sessions"),

@@ -17,6 +17,7 @@ from joserfc.jwk import RSAKey
 from secure_openai.errors import IdentityProviderUnavailable, Unauthenticated
 from secure_openai.identity import tokens as tokens_module
 from secure_openai.identity.keys import KeySource
+from secure_openai.identity.signature import SignedToken
 from secure_openai.identity.tokens import TEXT_CLAIMS, TIME_CLAIMS, TokenValidator
 from secure_openai.local.identity_provider.app import IdentityProvider
 from secure_openai.local.identity_provider.directory import PEOPLE, TENANT_ID, WEB_CLIENT_ID
@@ -330,12 +331,11 @@ async def test_verifications_are_remembered_for_a_while_and_bounded(
     clock.now = time.time()
     decoded: list[int] = []
 
-    def counted(*args: Any, **more: Any) -> Any:
+    def counted(token: str) -> SignedToken:
         decoded.append(1)
-        return real(*args, **more)
+        return SignedToken(token)
 
-    real = jwt.decode
-    monkeypatch.setattr(jwt, "decode", counted)
+    monkeypatch.setattr(tokens_module, "SignedToken", counted)
     monkeypatch.setattr(tokens_module, "CACHE_ENTRIES", 2)
     validator = TokenValidator(
         issuer=provider.issuer,

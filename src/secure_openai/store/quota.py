@@ -76,6 +76,14 @@ def with_request(totals: UsageTotals, tokens: int) -> UsageTotals:
 
 def refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: datetime) -> Decision | None:
     """Return why one more request of `tokens` is refused, or `None`."""
+    if (
+        totals.tokens_today + tokens <= limits.tokens_per_day
+        and totals.requests_today < limits.requests_per_day
+        and totals.tokens_this_minute + tokens <= limits.tokens_per_minute
+        and totals.requests_this_minute < limits.requests_per_minute
+        and totals.concurrent < limits.concurrent_streams
+    ):
+        return None
     refusal = _refusal_of(totals, tokens, limits, now)
     return None if refusal is None else replace(refusal, standing=standing_of(totals, limits, now))
 

@@ -47,8 +47,11 @@ class Sighting:
 class SightingStore(Protocol):
     """Keeps sightings. Each method raises `StoreError` when it cannot."""
 
-    async def see(self, principal: Principal, *, now: datetime) -> None:
-        """Write down that a principal was seen; `last` only grows."""
+    async def see(self, *principals: Principal, now: datetime) -> None:
+        """Write down that principals, each named once, were seen; `last` only grows.
+
+        Where it raises, some of them may be written down and others not.
+        """
         ...
 
     async def get(self, principal: PrincipalId) -> Sighting | None:

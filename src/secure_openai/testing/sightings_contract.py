@@ -90,6 +90,23 @@ class SightingStoreContract:
         assert found is not None
         assert (found.first, found.last) == (NOW + HOUR, NOW + 5 * HOUR)
 
+    async def test_many_together(self, store: SightingStore) -> None:
+        """Those who are written down together are each as if alone, seen before or not."""
+        await store.see(ANNA, now=NOW)
+        await store.see(person(1), ANNA, person(2), now=NOW + HOUR)
+
+        found = [await store.get(one.id) for one in (ANNA, person(1), person(2))]
+        assert [one and (one.first, one.last) for one in found] == [
+            (NOW, NOW + HOUR),
+            (NOW + HOUR, NOW + HOUR),
+            (NOW + HOUR, NOW + HOUR),
+        ]
+        assert [one and one.name for one in found] == [
+            ANNA.name,
+            person(1).name,
+            person(2).name,
+        ]
+
     async def test_list(self, store: SightingStore) -> None:
         """The latest come first, page by page, also where several are of one instant."""
         for number in range(7):

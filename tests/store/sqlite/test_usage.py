@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from secure_openai.errors import Refused
+from secure_openai.errors import Refused, StoreError
 from secure_openai.store.quota import DAYS_KEPT
+from secure_openai.store.sqlite import book
+from secure_openai.store.sqlite import connection as connection_module
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.schema import MIGRATIONS
 from secure_openai.store.sqlite.usage import SqliteUsageStore
-from secure_openai.store.usage import UsageDay
-from secure_openai.testing.usage_contract import ANNA, NOON, UsageStoreContract, reserve, spend
+from secure_openai.store.usage import UsageDay, UsageTotals
+from secure_openai.testing.usage_contract import (
+    ANNA,
+    DAY,
+    LIMITS,
+    NOON,
+    UsageStoreContract,
+    reserve,
+    spend,
+)
 from secure_openai.types import Usage
 
 
@@ -25,6 +41,148 @@ def store(database: Database) -> SqliteUsageStore:
 
 class TestSqliteUsageStore(UsageStoreContract):
     """The contract, on SQLite."""
+
+
+class TestFoldedAlways(UsageStoreContract):
+    """The contract, where every group finds a journal that is full."""
+
+    @pytest.fixture
+    def store(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> SqliteUsageStore:
+        """Return the store under test."""
+        monkeypatch.setattr(book, "FOLDED", 1)
+        return SqliteUsageStore(database)
+
+
+class InTurn:
+    """Stores of one file, each as another process has it, of which every call takes the next."""
+
+    def __init__(self, *stores: SqliteUsageStore) -> None:
+        self._stores = cycle(stores)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(next(self._stores), name)
+
+
+class TestProcessesInTurn(UsageStoreContract):
+    """The contract, where one process reserves and another settles, renews, counts and erases."""
+
+    @pytest.fixture
+    async def store(self, database: Database, path: Path) -> AsyncIterator[InTurn]:
+        """Return the stores under test."""
+        other = await Database.open(path)
+        yield InTurn(SqliteUsageStore(database), SqliteUsageStore(other))
+        await other.aclose()
+
+
+async def test_what_a_dead_process_held(database: Database, path: Path) -> None:
+    """Whoever comes after a process that died counts all that it had reserved and settled."""
+    dead = SqliteUsageStore(database)
+    await spend(dead, Usage(3, 4))
+    kept = await reserve(dead, 100)
+    await dead.renew(kept, expires=NOON + timedelta(minutes=5))
+    later = NOON + timedelta(minutes=2)
+    assert await count(database, "usage_journal") > 0
+
+    after = await Database.open(path)
+    with pytest.raises(Refused):
+        await reserve(
+            SqliteUsageStore(after), limits=replace(LIMITS, concurrent_streams=1), now=later
+        )
+    assert await SqliteUsageStore(after).totals(ANNA, "gpt", now=later) == UsageTotals(
+        0, 0, 107, 1, 2
+    )
+    assert await count(after, "usage_journal") == 0
+    await after.aclose()
+
+
+async def test_read_while_nothing_can_be_written(database: Database) -> None:
+    """What is in the journal counts for whoever reads, before it is folded and after, as one."""
+    store = SqliteUsageStore(database)
+    first, second = [await reserve(store, 100) for _ in range(2)]
+    await spend(store, Usage(3, 4))
+    for _ in range(2):
+        await spend(store, Usage(30, 40), deployment="other")
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(3, 207, 207, 2, 3)
+        assert await count(database, "usage_journal") > 0
+        await store.roll_up(now=NOON)
+    # What ends is in the table, and its end in the journal.
+    await store.settle(first, Usage(5, 5))
+    await store.release(second)
+    await store.renew(await reserve(store, 1, now=NOON + DAY), expires=NOON + 2 * DAY)
+
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(3, 17, 17, 1, 3)
+    assert await store.totals(ANNA, "gpt", now=NOON + 2 * DAY) == UsageTotals(0, 0, 0, 0, 0)
+    read = await store.of(ANNA)
+    assert read == [
+        UsageDay(ANNA, "gpt", "2030-01-02", 3, 8, 9),
+        UsageDay(ANNA, "other", "2030-01-02", 2, 60, 80),
+        UsageDay(ANNA, "gpt", "2030-01-03", 1, 0, 0),
+    ]
+    await store.aclose()
+    assert await count(database, "usage_journal") == 0
+    assert await store.of(ANNA) == read
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(3, 17, 17, 1, 3)
+
+
+async def test_closed(database: Database) -> None:
+    """A store that is closed leaves tables that say everything: the program before reads them."""
+    store = SqliteUsageStore(database)
+    await spend(store, Usage(3, 4))
+    await reserve(store)
+    await store.aclose()
+
+    found = await database.read(
+        lambda connection: connection.execute(
+            "SELECT starts, requests, tokens FROM usage_window ORDER BY starts"
+        ).fetchall()
+    )
+    assert found == [("2030-01-02", 2, 7), ("2030-01-02T12:00", 2, 7)]
+    assert await count(database, "reservation") == 1
+    assert await count(database, "usage_journal") == 0
+
+
+async def test_what_cannot_be_written_counts_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reservation that could not be written is refused, and nothing remembers it."""
+    monkeypatch.setattr(connection_module, "BUSY_MILLISECONDS", 10)
+    database = await Database.open(path)
+    store = SqliteUsageStore(database)
+    kept = await reserve(store, 100)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError):
+            await reserve(store, 100)
+        with pytest.raises(StoreError):
+            await store.settle(kept, Usage(1, 1))
+
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 100, 100, 1, 1)
+    await store.settle(kept, Usage(1, 1))
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 2, 2, 0, 1)
+    await database.aclose()
+
+
+async def test_a_fold_that_fails_is_none(database: Database) -> None:
+    """What cannot be folded stays in the journal, and is folded as soon as it can."""
+    store = SqliteUsageStore(database)
+    await spend(store, Usage(3, 4))
+
+    def refuse(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "CREATE TRIGGER refused BEFORE INSERT ON usage_day"
+            " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+
+    await database.write(refuse)
+    with pytest.raises(StoreError):
+        await store.roll_up(now=NOON)
+    await store.aclose()
+    assert await count(database, "usage_window") == 0
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 7, 7, 0, 1)
+    await database.write(lambda connection: connection.execute("DROP TRIGGER refused").rowcount)
+    assert await store.roll_up(now=NOON) == 0
+    assert await count(database, "usage_window") == 2
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 7, 7, 0, 1)
 
 
 async def count(database: Database, table: str) -> int:
@@ -39,6 +197,7 @@ async def test_purge(database: Database) -> None:
     """Minutes go after a day, expired reservations too, days after their term; refused or not."""
     store = SqliteUsageStore(database)
     await reserve(store, lifetime=10)
+    await store.roll_up(now=NOON)
     assert await count(database, "usage_window") == 2
 
     with pytest.raises(Refused):

@@ -6,6 +6,7 @@ after any of them.
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 from secure_openai.errors import AlreadyStored, NotFound
@@ -46,9 +47,16 @@ class CosmosSightingStore:
     def __init__(self, database: CosmosDatabase) -> None:
         self._container = database.container("principals")
 
-    async def see(self, principal: Principal, *, now: datetime) -> None:
-        """Write down that a principal was seen."""
+    async def see(self, *principals: Principal, now: datetime) -> None:
+        """Write down that principals were seen: each has a partition of its own."""
+        ended = await asyncio.gather(
+            *(self._see(one, now) for one in principals), return_exceptions=True
+        )
+        for failure in ended:
+            if failure is not None:
+                raise failure
 
+    async def _see(self, principal: Principal, now: datetime) -> None:
         async def attempt() -> None:
             stored = await self._container.read_latest(KEY, principal.id.key)
             known = None if stored is None else sighting_of(principal.id, stored)

@@ -218,6 +218,10 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     CREATE TABLE tallied (chain TEXT NOT NULL PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    # What the tables of usage do not say yet.
+    """
+    CREATE TABLE usage_journal (number INTEGER NOT NULL PRIMARY KEY, document TEXT NOT NULL);
+    """,
 )
 
 APPLICATION_ID = 0x5EC0A1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 
 from secure_openai.store.continuation import token, values_of
@@ -28,29 +30,32 @@ class SqliteSightingStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def see(self, principal: Principal, *, now: datetime) -> None:
-        """Write down that a principal was seen."""
+    async def see(self, *principals: Principal, now: datetime) -> None:
+        """Write down that principals were seen: one look and one write for all of them."""
 
         def work(connection: sqlite3.Connection) -> None:
-            stored = _stored(connection, principal.id)
-            known = None if stored is None else sighting_of(principal.id, stored)
-            sighting = seen(known, principal, now)
-            connection.execute(
+            stored = _stored(connection, [one.id for one in principals])
+            written: dict[str, tuple[Sighting, JsonObject]] = {}
+            for one in principals:
+                before = stored.get(one.id.key)
+                known = None if before is None else sighting_of(one.id, before)
+                sighting = seen(known, one, now)
+                stored[one.id.key] = merged(before or {}, sighting_document(sighting))
+                written[one.id.key] = (sighting, stored[one.id.key])
+            connection.executemany(
                 "INSERT OR REPLACE INTO sighting VALUES (?, ?, ?, ?)",
-                (
-                    principal.id.key,
-                    time_text(sighting.last),
-                    searched_by(sighting),
-                    dumps(merged(stored or {}, sighting_document(sighting))),
-                ),
+                [
+                    (key, time_text(sighting.last), searched_by(sighting), dumps(document))
+                    for key, (sighting, document) in written.items()
+                ],
             )
 
         await self._database.write(work)
 
     async def get(self, principal: PrincipalId) -> Sighting | None:
         """Return a principal's sighting, or `None`."""
-        stored = await self._database.read(lambda connection: _stored(connection, principal))
-        return None if stored is None else sighting_of(principal, stored)
+        stored = await self._database.read(lambda connection: _stored(connection, [principal]))
+        return sighting_of(principal, stored[principal.key]) if stored else None
 
     async def list(
         self, *, search: str = "", limit: int = 50, continuation: str | None = None
@@ -96,11 +101,15 @@ class SqliteSightingStore:
         )
 
 
-def _stored(connection: sqlite3.Connection, principal: PrincipalId) -> JsonObject | None:
-    row = connection.execute(
-        "SELECT document FROM sighting WHERE owner = ?", (principal.key,)
-    ).fetchone()
-    return None if row is None else loads(row[0])
+def _stored(
+    connection: sqlite3.Connection, principals: Sequence[PrincipalId]
+) -> dict[str, JsonObject]:
+    """Return the documents of those who were seen before, by their keys."""
+    rows = connection.execute(
+        "SELECT owner, document FROM sighting WHERE owner IN (SELECT value FROM json_each(?))",
+        (json.dumps([one.key for one in principals]),),
+    )
+    return {owner: loads(document) for owner, document in rows}
 
 
 def _plausible(values: list[object]) -> bool:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from secure_openai.errors import Refused
+from secure_openai.errors import Refused, StoreError
 from secure_openai.fresh_ids import fresh_id
 from secure_openai.store.continuation import token, values_of
 from secure_openai.store.quota import DAYS_KEPT, Windows
 from secure_openai.store.sqlite.database import Database
-from secure_openai.store.sqlite.reservations import Giving, Reservations, Taking, totals_of
+from secure_openai.store.sqlite.reservations import Giving, Renewing, Reservations, Taking
+from secure_openai.store.sqlite.usage_reading import COLUMNS, day_of, days_of, totals_of
 from secure_openai.store.usage import Reservation, UsageDay, UsageTotals
 from secure_openai.types import Decision, Limits, Page, PrincipalId, ReservationId, Usage
-
-COLUMNS = "owner, deployment, day, requests, prompt_tokens, completion_tokens"
 
 
 class SqliteUsageStore:
@@ -72,18 +72,20 @@ class SqliteUsageStore:
             )
             connection.execute("DELETE FROM usage_day WHERE day < ?", (oldest,))
 
-        await self._database.write(work)
+        await self._reservations.alone(work)
+
+    async def aclose(self) -> None:
+        """Leave tables that say everything, as the program before reads them."""
+        await self._fold()
+
+    async def _fold(self) -> None:
+        """Let the tables say everything, if they can be written."""
+        with suppress(StoreError):
+            await self._reservations.alone(lambda _: None)
 
     async def renew(self, reservation: Reservation, *, expires: datetime) -> None:
         """Keep a reservation alive for longer; nothing happens if it is gone."""
-        await self._database.write(
-            lambda connection: (
-                connection.execute(
-                    "UPDATE reservation SET expires = ? WHERE id = ?",
-                    (expires.timestamp(), reservation.id),
-                ).rowcount
-            )
-        )
+        await self._reservations.change(Renewing(reservation, expires))
 
     async def settle(self, reservation: Reservation, usage: Usage) -> None:
         """Put what was used in the place of what was reserved, in the windows of `made`."""
@@ -97,24 +99,18 @@ class SqliteUsageStore:
         self, principal: PrincipalId, deployment: str, *, now: datetime
     ) -> UsageTotals:
         """Return what counts at `now`."""
-        windows = Windows.of(now)
+        key, windows = (principal.key, deployment), Windows.of(now)
         return await self._database.read(
-            lambda connection: totals_of(connection, principal, deployment, windows, now)
+            lambda connection: totals_of(connection, key, windows, now)
         )
 
     async def of(self, principal: PrincipalId) -> Sequence[UsageDay]:
         """Return what a principal used, by day and deployment."""
-        rows = await self._database.read(
-            lambda connection: connection.execute(
-                f"SELECT {COLUMNS} FROM usage_day WHERE owner = ? ORDER BY day, deployment",
-                (principal.key,),
-            ).fetchall()
-        )
-        return [_day(row) for row in rows]
+        return await self._database.read(lambda connection: days_of(connection, principal))
 
     async def roll_up(self, *, now: datetime) -> int:  # noqa: ARG002 - the interface's
         """Add to the totals what a program that kept none has counted; ours keeps them itself."""
-        return await self._database.write(
+        return await self._reservations.alone(
             lambda connection: (
                 connection.execute(
                     "INSERT INTO usage_day SELECT owner, deployment, starts, requests, 0, tokens"
@@ -132,6 +128,9 @@ class SqliteUsageStore:
         self, day: str, *, limit: int = 100, continuation: str | None = None
     ) -> Page[UsageDay]:
         """Return the totals of a UTC day, by principal and deployment."""
+        if continuation is None:
+            # As much of what came after the last roll-up as the disk lets us add.
+            await self._fold()
         place = ("usage", day)
         after = values_of(continuation, place, _plausible) or ("", "")
         rows = await self._database.read(
@@ -141,7 +140,7 @@ class SqliteUsageStore:
                 (day, *after, limit + 1),
             ).fetchall()
         )
-        items = [_day(row) for row in rows[:limit]]
+        items = [day_of(row) for row in rows[:limit]]
         return Page(items, token(place, rows[limit - 1][:2]) if len(rows) > limit else None)
 
     async def erase(self, principal: PrincipalId, *, until: str) -> int:
@@ -162,12 +161,7 @@ class SqliteUsageStore:
                 ).rowcount
             )
 
-        return await self._database.write(work)
-
-
-def _day(row: tuple[str, str, str, int, int, int]) -> UsageDay:
-    owner, deployment, day, requests, prompt, completion = row
-    return UsageDay(PrincipalId.parse(owner), deployment, day, requests, prompt, completion)
+        return await self._reservations.alone(work)
 
 
 def _plausible(values: list[object]) -> bool:

@@ -1,0 +1,58 @@
+"""What counts of usage, read without writing: the tables, and what the journal adds to them."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from secure_openai.store.quota import Windows
+from secure_openai.store.sqlite.book import Account, counted_in, held_in
+from secure_openai.store.sqlite.journal import Key, Unfolded
+from secure_openai.store.usage import UsageDay, UsageTotals
+from secure_openai.types import PrincipalId
+
+COLUMNS = "owner, deployment, day, requests, prompt_tokens, completion_tokens"
+Row = tuple[str, str, str, int, int, int]
+
+
+def totals_of(
+    connection: sqlite3.Connection, key: Key, windows: Windows, now: datetime
+) -> UsageTotals:
+    """Return what counts at `now` of a principal's use of a deployment."""
+    unfolded = Unfolded(connection)
+    stored = {one: held for one, held in held_in(connection, key[0]) if held[:2] == key}
+    taken = {one: held for one, held in unfolded.taken.items() if held[:2] == key}
+    held = unfolded.held(stored) | taken
+    counted = dict.fromkeys((windows.minute, windows.day), (0, 0))
+    places = [(*key, starts) for starts in counted]
+    for _, _, starts, requests, tokens in counted_in(connection, places):
+        counted[starts] = (requests, tokens)
+    for place, (requests, prompt, answer) in unfolded.used.items():
+        for starts in place[2:]:
+            if place[:2] == key and starts in counted:
+                before = counted[starts]
+                counted[starts] = (before[0] + requests, before[1] + prompt + answer)
+    return Account(held, counted).totals(windows, now.timestamp())
+
+
+def days_of(connection: sqlite3.Connection, principal: PrincipalId) -> list[UsageDay]:
+    """Return what a principal used, by day and deployment."""
+    unfolded, owner = Unfolded(connection), principal.key
+    unfolded.held(dict(held_in(connection, owner)))
+    counted = {
+        (day, deployment): used
+        for _, deployment, day, *used in connection.execute(
+            f"SELECT {COLUMNS} FROM usage_day WHERE owner = ?", (owner,)
+        )
+    }
+    for (whose, deployment, _, day), used in unfolded.used.items():
+        if whose == owner:
+            before = counted.get((day, deployment), [0, 0, 0])
+            counted[day, deployment] = [one + more for one, more in zip(before, used, strict=True)]
+    return [day_of((owner, one, day, *used)) for (day, one), used in sorted(counted.items())]
+
+
+def day_of(row: Row) -> UsageDay:
+    """Return a stored total."""
+    owner, deployment, day, requests, prompt, completion = row
+    return UsageDay(PrincipalId.parse(owner), deployment, day, requests, prompt, completion)
