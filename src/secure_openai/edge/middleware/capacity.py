@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from secure_openai.edge.middleware.drain import PROBES
@@ -28,7 +30,7 @@ class CapacityMiddleware:
         self._drain = drain
         self._most = most
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass the request on if there is room for it."""
         full = self._drain.under_way > self._most and scope["type"] == "http"
         if full and scope["path"] not in PROBES:
@@ -36,6 +38,5 @@ class CapacityMiddleware:
                 "As many requests are under way as this server carries: ask again.",
                 retry_after=AGAIN_SECONDS,
             )
-            await refuse(error, scope, receive, send)
-            return
-        await self.app(scope, receive, send)
+            return refuse(error, scope, receive, send)
+        return self.app(scope, receive, send)
