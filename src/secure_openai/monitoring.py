@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
@@ -30,7 +31,19 @@ from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Histogram,
+    HistogramDataPoint,
+    Metric,
+    MetricExportResult,
+    MetricsData,
+    NumberDataPoint,
+    PeriodicExportingMetricReader,
+    ResourceMetrics,
+    ScopeMetrics,
+)
+from opentelemetry.sdk.metrics.export import Sum as Counted
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -40,6 +53,7 @@ from opentelemetry.sdk.trace.sampling import (
     SamplingResult,
     TraceIdRatioBased,
 )
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanKind
 from opentelemetry.util.types import Attributes
 
@@ -48,7 +62,10 @@ from secure_openai.credential import Credential
 from secure_openai.environment import keep_within_the_estate
 from secure_openai.outbound import Outbound
 from secure_openai.settings import Settings
+from secure_openai.telemetry import names
 from secure_openai.telemetry.logs import ExportingHandler
+from secure_openai.telemetry.metrics import summed
+from secure_openai.telemetry.sums import Sum
 
 SERVICE = "secure-openai"
 SECONDS_BETWEEN_METRICS = 60.0
@@ -78,21 +95,24 @@ async def monitored(
         outbound: The way out.
         log: Whether the log is sent too; false where this process's host sends it.
     """
-    providers = _start(settings, _OnLoop(credential), outbound)
     handler = ExportingHandler()
     handler.addFilter(lambda record: record.name.partition(".")[0] not in SENDING)
     root = logging.getLogger()
-    if log:
-        root.addHandler(handler)
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        # In a thread: what is still sent asks this loop for a token.
-        await asyncio.to_thread(_stop, providers)
+    with summed() as take:
+        providers = _start(settings, _OnLoop(credential), outbound, take)
+        if log:
+            root.addHandler(handler)
+        try:
+            yield
+        finally:
+            root.removeHandler(handler)
+            # In a thread: what is still sent asks this loop for a token.
+            await asyncio.to_thread(_stop, providers)
 
 
-def _start(settings: Settings, credential: _OnLoop, outbound: Outbound) -> Sequence[_Sdk]:
+def _start(
+    settings: Settings, credential: _OnLoop, outbound: Outbound, take: Take
+) -> Sequence[_Sdk]:
     keep_within_the_estate()
     # Azure's clients would trace whole addresses where their environment asks for it.
     azure_settings.tracing_enabled = False
@@ -103,7 +123,7 @@ def _start(settings: Settings, credential: _OnLoop, outbound: Outbound) -> Seque
     measuring = MeterProvider(
         [
             PeriodicExportingMetricReader(
-                AzureMonitorMetricExporter(**how),
+                SummingExporter(take, resource, **how),
                 export_interval_millis=SECONDS_BETWEEN_METRICS * 1000,
             )
         ],
@@ -117,6 +137,62 @@ def _start(settings: Settings, credential: _OnLoop, outbound: Outbound) -> Seque
     metrics.set_meter_provider(measuring)
     _logs.set_logger_provider(logging_)
     return tracing, measuring, logging_
+
+
+Take = Callable[[], Sequence[tuple[names.Metric, Sequence[Sum]]]]
+"""Takes the sums of what was measured since it was called last."""
+
+
+class SummingExporter(AzureMonitorMetricExporter):
+    """Sends what we have summed up with what the SDK has: gauges, which are asked for each time.
+
+    Args:
+        take: Takes our sums.
+        resource: Who we are.
+        how: As the exporter that is extended.
+    """
+
+    def __init__(self, take: Take, resource: Resource, **how: Any) -> None:
+        super().__init__(**how)
+        self._take = take
+        self._resource = resource
+        self._since = time.time_ns()
+
+    def export(
+        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **options: Any
+    ) -> MetricExportResult:
+        """Send; the gauge of the audit's queue always brings something to send with."""
+        since, self._since = self._since, time.time_ns()
+        found = [as_sent(*one, since, self._since) for one in self._take()]
+        scope = ScopeMetrics(InstrumentationScope(names.SCOPE), found, "")
+        ours = ResourceMetrics(self._resource, [scope], "")
+        every = MetricsData([*metrics_data.resource_metrics, ours])
+        return super().export(every, timeout_millis, **options)
+
+
+def as_sent(metric: names.Metric, sums: Sequence[Sum], since: int, until: int) -> Metric:
+    """Return sums as the SDK would have made them of the same measurements."""
+    data: Histogram | Counted
+    if metric.instrument is names.Instrument.COUNTER:
+        numbers = [NumberDataPoint(one.told, since, until, one.total) for one in sums]
+        data = Counted(numbers, AggregationTemporality.DELTA, is_monotonic=True)
+    else:
+        points = [
+            HistogramDataPoint(
+                attributes=one.told,
+                start_time_unix_nano=since,
+                time_unix_nano=until,
+                count=one.count,
+                sum=one.total,
+                bucket_counts=tuple(one.buckets),
+                explicit_bounds=metric.buckets,
+                min=one.least,
+                max=one.most,
+            )
+            for one in sums
+        ]
+        data = Histogram(points, AggregationTemporality.DELTA)
+    return Metric(metric.name, metric.meaning, metric.unit, data)
 
 
 class WholeTraces(Sampler):

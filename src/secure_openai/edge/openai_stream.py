@@ -26,21 +26,27 @@ async def passed_on(
     operation: Operation,
     include_usage: bool,  # noqa: FBT001 - what the client asked for
 ) -> AsyncGenerator[bytes, None]:
-    """Yield what goes out, each event as it comes; a failure of the model is the last of them.
+    """Yield what goes out as it comes, what came together in one piece: each is a call of the system.
 
-    Closing this closes `events`.
+    A failure of the model is the last event. Closing this closes `events`.
     """
     sent = 0
+    together: list[bytes] = []
     try:
         async with aclosing(events):
             async for event in events:
                 piece = event.raw if include_usage else without_usage(event)
                 if piece:
                     sent += 1
-                    yield piece
+                    together.append(piece)
+                if together and not event.followed:
+                    yield b"".join(together)
+                    together.clear()
     except ModelError as error:
         # The status has gone out; an error event is what OpenAI's clients raise from.
-        yield _error_event(error, operation, sent)
+        together.append(_error_event(error, operation, sent))
+    if together:
+        yield b"".join(together)
 
 
 def without_usage(event: ServerSentEvent) -> bytes:

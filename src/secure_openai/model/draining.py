@@ -88,13 +88,18 @@ class _Draining:
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
         events = aiter(self._response.events())
+        followed = False
         while True:
             try:
-                event = await self._drain.until_cut(events.__anext__)
+                # What is there already is not waited for.
+                event = await (
+                    anext(events) if followed else self._drain.until_cut(events.__anext__)
+                )
             except StopAsyncIteration:
                 return
             except CutOffError:
                 raise self._error() from None
+            followed = event.followed
             yield event
 
     async def aclose(self) -> None:

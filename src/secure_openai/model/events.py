@@ -26,7 +26,7 @@ class EventReader:
         self._has_field = False
 
     def feed(self, chunk: bytes) -> Iterator[ServerSentEvent]:
-        """Yield every event that is complete now; each byte is searched once.
+        """Yield every event that is complete now; no byte is searched more than twice.
 
         A CR at the very end may be half of a CRLF: the event waits for the next byte, so that its
         raw bytes are the same however the stream is cut.
@@ -34,8 +34,16 @@ class EventReader:
         Raises:
             ModelError: An event is larger than the limit.
         """
+        begin, complete = 0, b""
+        if not self._held and b"\r" not in chunk:
+            # Nearly all are so: whole events, and one kind of line end.
+            while (end := chunk.find(b"\n\n", begin)) >= 0 and not chunk.startswith(b"\n", begin):
+                if complete:
+                    yield _event(complete, followed=True)
+                complete = chunk[begin : end + 2]
+                begin = end + 2
+            chunk, begin = chunk[begin:], 0
         self._held += chunk
-        begin = 0
         while (found := _LINES.search(self._held, self._searched)) is not None:
             if found.group() == b"\r" and found.end() == len(self._held):
                 break
@@ -44,10 +52,14 @@ class EventReader:
             self._has_field = self._has_field or found.start() != self._line
             self._line = self._searched = found.end()
             if ends_event:
-                yield _event(self._held[begin : found.end()])
+                if complete:
+                    yield _event(complete, followed=True)
+                complete = self._held[begin : found.end()]
                 begin, self._has_field = found.end(), False
         else:
             self._searched = len(self._held)
+        if complete:
+            yield _event(complete, followed=False)
         self._held = self._held[begin:]
         self._line -= begin
         self._searched -= begin
@@ -60,10 +72,10 @@ class EventReader:
         return self._held
 
 
-def _event(raw: bytes) -> ServerSentEvent:
+def _event(raw: bytes, *, followed: bool) -> ServerSentEvent:
     if raw.startswith(b"data: ") and raw.count(b"\n") == 2 and b"\r" not in raw:  # noqa: PLR2004
         # Nearly all are so: one line of data, and the blank one.
-        return ServerSentEvent(raw, raw[6:-2])
+        return ServerSentEvent(raw, raw[6:-2], followed=followed)
     data, event = [], b""
     for line in _LINES.split(raw.removeprefix(_BYTE_ORDER_MARK)):
         name, _, value = line.partition(b":")
@@ -71,4 +83,4 @@ def _event(raw: bytes) -> ServerSentEvent:
             data.append(value.removeprefix(b" "))
         elif name == b"event":
             event = value.removeprefix(b" ")
-    return ServerSentEvent(raw, b"\n".join(data), event)
+    return ServerSentEvent(raw, b"\n".join(data), event, followed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -55,11 +55,14 @@ class ServerSentEvent:
         raw: The event's bytes including its closing blank line, to pass on unchanged.
         data: The event's data (WHATWG HTML, 9.2.6), lines joined by LF; empty for a comment.
         name: The event's name, where it has one: the Responses API names every event.
+        followed: Whether the next one came with it: both can go on together, and nobody waits
+            between them.
     """
 
     raw: bytes
     data: bytes
     name: bytes = b""
+    followed: bool = field(default=False, compare=False)
 
     @property
     def is_done(self) -> bool:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 
 from secure_openai.telemetry import metrics, names
-from secure_openai.telemetry.spans import Within, begun, failed
+from secure_openai.telemetry.spans import NO_SPAN, Within, begun, failed, unseen
 from secure_openai.types import Attempt, Operation, Usage
 
 _OPERATIONS = {
@@ -39,17 +39,21 @@ class ModelCall:
             names.PROVIDER.name: provider,
             names.DEPLOYMENT.name: deployment,
         }
-        self._span = begun(
-            f"{name} {deployment}",
-            {**self._attributes, names.STREAM.name: stream},
-            SpanKind.CLIENT,
+        self._span = (
+            INVALID_SPAN
+            if unseen()
+            else begun(
+                f"{name} {deployment}",
+                {**self._attributes, names.STREAM.name: stream},
+                SpanKind.CLIENT,
+            )
         )
         self._began = time.perf_counter()
         self._first: float | None = None
 
     def active(self) -> AbstractContextManager[Span]:
         """Be within the call's span until the block is left, which does not end it."""
-        return Within(self._span, ends=False)
+        return NO_SPAN if self._span is INVALID_SPAN else Within(self._span, ends=False)
 
     def answered(self) -> None:
         """Note that the first event has come."""

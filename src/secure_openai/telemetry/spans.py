@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextvars import Token
+from contextvars import ContextVar, Token
 
 from opentelemetry import context, trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
@@ -14,6 +14,10 @@ from secure_openai.telemetry.names import ERROR, SCOPE
 SERVER_ERROR = 500
 
 tracer = trace.get_tracer(SCOPE)
+
+_UNSEEN: ContextVar[bool] = ContextVar("unseen", default=False)
+"""Whether the trace that is under way is not kept. The API's own context says so too, after
+several calls, which all spans of such a trace together cost more than deciding about a request."""
 
 
 class Within:
@@ -28,22 +32,26 @@ class Within:
         ends: Whether the span ends with the block.
     """
 
-    __slots__ = ("_ends", "_token", "current")
+    __slots__ = ("_ends", "_token", "_unseen", "current")
 
     def __init__(self, current: Span, *, ends: bool = True) -> None:
         self.current = current
         self._ends = ends
         self._token: Token[context.Context] | None = None
+        self._unseen: Token[bool] | None = None
 
     def __enter__(self) -> Span:
-        if self.current.get_span_context().is_valid:
+        found = self.current.get_span_context()
+        if found.is_valid:
             self._token = context.attach(trace.set_span_in_context(self.current))
+            self._unseen = _UNSEEN.set(not found.trace_flags.sampled)
         return self.current
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
     ) -> None:
-        if self._token is not None:
+        if self._token is not None and self._unseen is not None:
+            _UNSEEN.reset(self._unseen)
             context.detach(self._token)
         if self._ends:
             if error is not None:
@@ -52,6 +60,10 @@ class Within:
                 if not ours:
                     self.current.set_status(Status(StatusCode.ERROR))
             self.current.end()
+
+
+NO_SPAN = Within(trace.INVALID_SPAN)
+"""A block without a span: it keeps nothing, so that all may be within it."""
 
 
 def begun(
@@ -65,10 +77,8 @@ def begun(
 
     Under one that is not kept none is made: nobody would see it.
     """
-    if under is None:
-        around = trace.get_current_span().get_span_context()
-        if around.is_valid and not around.trace_flags.sampled:
-            return trace.INVALID_SPAN
+    if under is None and _UNSEEN.get():
+        return trace.INVALID_SPAN
     return tracer.start_span(name, context=under, kind=kind, attributes=attributes)
 
 
@@ -80,6 +90,8 @@ def span(
     under: context.Context | None = None,
 ) -> Within:
     """Begin a span that is current, and ends, with a block; see `begun`."""
+    if under is None and _UNSEEN.get():
+        return NO_SPAN
     return Within(begun(name, attributes, kind, under=under))
 
 
@@ -92,6 +104,11 @@ def failed(current: Span, kind: str) -> None:
 def error_type(error: BaseException) -> str:
     """Return what a failure is called: a problem by its own name, anything else by its class."""
     return error.problem if isinstance(error, SecureOpenAIError) else type(error).__name__
+
+
+def unseen() -> bool:
+    """Return whether what is begun here is no span, since its trace is not kept."""
+    return _UNSEEN.get()
 
 
 def trace_id() -> str:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from opentelemetry.trace import SpanKind
 
 from secure_openai.telemetry import metrics, names
-from secure_openai.telemetry.spans import error_type, span
+from secure_openai.telemetry.spans import error_type, span, unseen
 
 StoreT = TypeVar("StoreT")
 
@@ -57,8 +57,11 @@ def _operation(
     async def operation(*arguments: Any, **options: Any) -> Any:
         began = time.perf_counter()
         try:
-            with span(title, told, SpanKind.CLIENT):
+            if unseen():
                 result = await call(*arguments, **options)
+            else:
+                with span(title, told, SpanKind.CLIENT):
+                    result = await call(*arguments, **options)
         except BaseException as error:
             failure = {**told, names.ERROR.name: error_type(error)}
             metrics.store_duration.record(time.perf_counter() - began, failure)

@@ -5,6 +5,7 @@ Source: OWASP Secure Headers Project; W3C Content Security Policy Level 3.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -39,6 +40,8 @@ class SecurityHeadersMiddleware:
     def __init__(self, app: ASGIApp, *, authority: str, https: bool) -> None:
         self.app = app
         headers = {
+            # Unless a response says how long it holds.
+            "cache-control": "no-store",
             "content-security-policy": content_security_policy(authority),
             "cross-origin-opener-policy": "same-origin",
             "cross-origin-resource-policy": "same-origin",
@@ -51,21 +54,17 @@ class SecurityHeadersMiddleware:
         if https:
             headers["strict-transport-security"] = "max-age=63072000; includeSubDomains"
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
-        self._no_store = (b"cache-control", b"no-store")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass the request on; add the headers to its response."""
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+            return self.app(scope, receive, send)
 
-        async def send_with_headers(message: Message) -> None:
+        def send_with_headers(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 present = {name for name, _ in message["headers"]}
                 added = [pair for pair in self._headers if pair[0] not in present]
-                if b"cache-control" not in present:
-                    added.append(self._no_store)
                 message["headers"] = [*message["headers"], *added]
-            await send(message)
+            return send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        return self.app(scope, receive, send_with_headers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from secure_openai.edge.middleware.refusal import header_values, refuse
@@ -18,17 +20,15 @@ class HostsMiddleware:
         self.app = app
         self._hosts = hosts
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass the request on if it names us."""
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
-            return
+            return send({"type": "websocket.close", "code": 1008})
         if scope["type"] == "http" and scope["path"] not in PROBES:
             values = header_values(scope, b"host")
             if len(values) != 1 or values[0].lower() not in self._hosts:
                 error = RequestError(
                     "This Host is not one that is answered here: use the address that was printed."
                 )
-                await refuse(error, scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+                return refuse(error, scope, receive, send)
+        return self.app(scope, receive, send)

@@ -7,6 +7,7 @@ not taken over: whoever chooses ids chooses what is joined.
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable
 
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
@@ -35,11 +36,11 @@ class ObservationMiddleware:
         told: dict[str, str | int] = {names.METHOD.name: method}
         status = SERVER_ERROR
 
-        async def send_with_status(message: Message) -> None:
+        def send_with_status(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-            await send(message)
+            return send(message)
 
         began = time.perf_counter()
         with span(method, kind=SpanKind.SERVER, under=Context()) as current:

@@ -6,6 +6,8 @@ Source: OWASP Cross-Site Request Forgery Prevention Cheat Sheet, "Fetch Metadata
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from secure_openai.edge.middleware.refusal import header_values, refuse
@@ -21,7 +23,7 @@ class OriginMiddleware:
         self.app = app
         self._origin = public_url
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass the request on if no foreign page can have sent it."""
         if (
             scope["type"] == "http"
@@ -30,9 +32,8 @@ class OriginMiddleware:
             and not self._ours(scope)
         ):
             error = Forbidden("The request does not come from a page of this application.")
-            await refuse(error, scope, receive, send)
-            return
-        await self.app(scope, receive, send)
+            return refuse(error, scope, receive, send)
+        return self.app(scope, receive, send)
 
     def _ours(self, scope: Scope) -> bool:
         return header_values(scope, b"origin") == [self._origin] and header_values(

@@ -1,0 +1,127 @@
+"""A body is read the same, and refused the same, whether it is of long texts or of short ones."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+
+from secure_openai.errors import RequestError
+from secure_openai.policy import json_text
+from secure_openai.policy.json_text import parse_json
+from secure_openai.policy.text import check_text
+
+LONG = "a long prompt " * 1_000
+SPACE = ("", " ", "\n", "\t \r\n")
+
+
+def outcome(text: bytes) -> object:
+    """Return the value of a body by its spelling, which tells 1 from 1.0, or the refusal."""
+    try:
+        return json.dumps(parse_json(text))
+    except RequestError as error:
+        return error.detail
+
+
+def written(drawn: random.Random, depth: int = 0) -> str:
+    """Return any JSON, and now and then what is none."""
+    space = drawn.choice(SPACE)
+    if depth < 4 and drawn.random() < 0.6:
+        inner = [written(drawn, depth + 1) for _ in range(drawn.randrange(4))]
+        if drawn.random() < 0.4:
+            return f"[{space}{f'{space},'.join(inner)}]"
+        names = [
+            drawn.choice(('"a"', '"b"', '"c"', '":"', '"\\\\"', '""', '"\\u0061"')) for _ in inner
+        ]
+        told = f",{space}".join(f"{n}{space}:{v}" for n, v in zip(names, inner, strict=True))
+        return "{" + told + space + "}"
+    return drawn.choice(
+        (
+            *("1", "-0", "0.5", "1e3", "9007199254740991", "9007199254740992", "-9007199254740993"),
+            *("1e400", "123456789012345678901234567890", "NaN", "-Infinity", "01", "true", "null"),
+            *(
+                '""',
+                '":"',
+                '"\\":"',
+                '" :"',
+                '"\\\\"',
+                '"\\u0000"',
+                '"\\ud800"',
+                '"ü"',
+                '"',
+                "\x01",
+            ),
+        )
+    )
+
+
+def test_any_body_is_read_as_the_strict_reader_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four thousand drawn bodies have one outcome by both ways, and most kinds are among them."""
+    drawn = random.Random(6)
+    quick = 0
+    for _ in range(4_000):
+        text = written(drawn).encode()
+        monkeypatch.setattr(json_text, "LONG_BYTES", 1 << 30)
+        expected = outcome(text)
+        monkeypatch.setattr(json_text, "LONG_BYTES", -1)
+        assert expected == outcome(text), text
+        try:
+            quick += json_text._long_texts(text) is not None
+        except ValueError:
+            quick += 0
+
+    assert quick > 500
+
+
+@pytest.mark.parametrize(
+    ("members", "refusal"),
+    [
+        ('"model":"m","model":"x"', "repeats a member"),
+        ('"model":"m","model" :"x"', "repeats a member"),
+        ('"model" \n: "m","model"\t:"x"', "repeats a member"),
+        ('"model":"m","mod\\u0065l":"x"', "repeats a member"),
+        ('"a":{"b":1,"b":2}', "repeats a member"),
+        ('"n":9007199254740992', "A number is larger"),
+        ('"n":-1e999', "A number is larger"),
+        ('"n":NaN', "NaN is not a JSON number"),
+        ('"n":' + "[" * 65 + "]" * 65, "nested deeper"),
+        ('"n":' + "[" * 5_000 + "]" * 5_000, "nested deeper"),
+        ('"n":01', "is not JSON"),
+        ('"n":"\x01"', "is not JSON"),
+    ],
+)
+@pytest.mark.parametrize("spread", [", ", ',"m":":",'])
+def test_a_long_body_is_refused_as_a_short_one_is(members: str, refusal: str, spread: str) -> None:
+    """Whatever hides beside a long text, one with quotation marks and colons in it too."""
+    for text in (LONG, LONG + spread, LONG + ' said "so": and'):
+        body = f'{{"text":{json.dumps(text)},{members}}}'.encode()
+
+        with pytest.raises(RequestError, match=refusal):
+            parse_json(body)
+
+
+def test_a_long_body_that_is_not_utf8_is_refused_by_the_byte() -> None:
+    """The refusal says where."""
+    with pytest.raises(RequestError, match="not UTF-8 at byte 14006"):
+        parse_json(b'["' + LONG.encode() + b'",""\xff"]')
+
+
+def test_a_long_text_comes_as_it_is() -> None:
+    """Marks, colons, escapes, other scripts and half of a pair of surrogates are kept."""
+    for more in ("", '":":"', "\\", "\n\t", "ü漢😀", "\ud800", '{"a":1,"a":2}'):
+        value = {"text": LONG + more, "n": 2**53 - 1, "half": 0.5, "none": None, "list": [True]}
+
+        assert value == parse_json(json.dumps(value).encode())
+
+
+@pytest.mark.parametrize("code", [*range(0x20), 0xD800, 0xDFFF])
+def test_a_control_is_found_in_a_text_of_any_length(code: int) -> None:
+    """Each is refused with its place, or taken, wherever it stands in a short and a long text."""
+    for before, after in ((0, 0), (3, 3), (20_000, 0), (0, 20_000), (20_000, 20_000)):
+        text = "x" * before + chr(code) + "x" * after
+        if chr(code) in "\t\n\r":
+            assert check_text(text, pointer="/a") == text
+            continue
+        with pytest.raises(RequestError, match=f"U\\+{code:04X} at position {before} "):
+            check_text(text, pointer="/a")
