@@ -24,8 +24,9 @@ PROVE = ROOT / ".github" / "workflows" / "prove.yml"
 DELIVER = ROOT / ".github" / "workflows" / "deliver.yml"
 TEMPLATES = ROOT / "templates" / "common"
 RELEASE = ROOT / ".github" / "workflows" / "release.yml"
+SCAN = ROOT / ".github" / "workflows" / "scan.yml"
 USES = re.compile(r"^ +uses: (.*)$", re.MULTILINE)
-PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+PINNED = re.compile(r"[\w.-]+/[\w.-]+(?:/[\w-]+)?@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 SOURCE = re.compile(r'^ +source += "([^"]+)"', re.MULTILINE)
 
 
@@ -252,6 +253,33 @@ def test_a_release_is_held_to_the_real_providers_and_signs_in_nowhere() -> None:
     assert "id-token" not in text
     assert "ARM_" not in text
     assert sorted(one.parent for one in INFRA.rglob("*.tftest.hcl")) == [INFRA / "tests"] * 3
+
+
+def test_dependencies_and_code_are_scanned_each_night_and_on_every_change() -> None:
+    """Our own program asks for what is locked; the analysis may write alerts, and no more."""
+    found = jobs(SCAN)
+    triggers = yaml.safe_load(SCAN.read_text())[True]
+    writing = {
+        name: right
+        for name, job in found.items()
+        for right, how in job["permissions"].items()
+        if how == "write"
+    }
+
+    assert set(triggers) == {"pull_request", "push", "schedule", "workflow_dispatch"}
+    assert commands(found["dependencies"]) == ["actions/checkout", ".ci/advisories.py"]
+    assert os.access(ROOT / ".ci" / "advisories.py", os.X_OK)
+    assert writing == {"code": "security-events"}
+    assert not [step for step in commands(found["code"]) if not re.match(r"[\w-]+/[\w-]+", step)]
+    assert "environment" not in {**found["dependencies"], **found["code"], **found["pins"]}
+
+
+def test_an_action_has_one_commit_everywhere() -> None:
+    """An action that two workflows use is one version of it, and a version is one commit."""
+    uses = {one for path in WORKFLOWS for one in USES.findall(path.read_text())}
+    repositories = {(one.split("@")[0].split("/")[:2][1], one.split("@")[1]) for one in uses}
+
+    assert len(repositories) == len({name for name, _ in repositories})
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda one: str(one.relative_to(ROOT)))
