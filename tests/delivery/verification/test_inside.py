@@ -90,7 +90,7 @@ def sight(living: Estate) -> Sight:
         url=living.url,
         places=tuple(places.from_settings(settings, "public")),
         routes=routes_of(None),
-        seal_key_url=settings["SECURE_OPENAI_SEAL_KEY_URL"],
+        key_urls=tuple(settings[f"SECURE_OPENAI_{one}_KEY_URL"] for one in ("SEAL", "EVIDENCE")),
         vault_scope="https://vault.azure.net/.default",
         elsewhere=ELSEWHERE,
         token=living.token("Uma"),
@@ -179,10 +179,11 @@ def _exportable(sight: Sight) -> AbstractContextManager[object]:
     vault = sight.estate.vault
     made = vault._key
 
-    def key(version: Any) -> Any:
-        answer = made(version)
+    def key(version: Any, url: str) -> Any:
+        answer = made(version, url)
         assert answer.text is not None
-        answer.text = answer.text.replace('"exportable": false', '"exportable": true')
+        if url == vault.url:
+            answer.text = answer.text.replace('"exportable": false', '"exportable": true')
         return answer
 
     return changed(vault, "_key", key)
@@ -209,7 +210,7 @@ FAULTS: list[tuple[str, Breaks, set[tuple[Check, str]], str]] = [
          for audience in ("https://vault.azure.net", "https://monitor.azure.com"))),
      {(Check.STRANGER, VAULT)}, "it takes a token for another audience, and"),
     ("the key of the seals can be exported", _exportable,
-     {(Check.KEY, "")}, "whoever holds a copy signs seals in secret"),
+     {(Check.KEY, "")}, "whoever holds a copy signs with it in secret"),
     ("our role on the key is missing",
      lambda sight: changed(sight.estate.vault, "refuses", True),
      {(Check.OWN, VAULT)}, "our identity lacks the role Key Vault Reader"),
@@ -229,7 +230,7 @@ async def test_a_fault_is_named_and_no_other(
     found = [one for one in seen if one.outcome is Outcome.FINDING]
 
     if (Check.KEY, "") in expected:
-        expected = {(Check.KEY, sight.target.seal_key_url)}
+        expected = {(Check.KEY, sight.estate.vault.url)}
     assert findings(seen) == expected
     assert any(says in one.says for one in found)
 
