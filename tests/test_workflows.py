@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -132,6 +133,37 @@ def test_what_was_approved_is_what_is_applied_and_deployed() -> None:
     assert [place(one) for one in order] == sorted(place(one) for one in order)
     assert place("secure-openai deploy") == len(steps) - 1
     assert '"$RUNNER_TEMP/estate.tfplan"' in steps[place("terraform -chdir=infra apply")]
+
+
+@pytest.mark.parametrize(
+    ("told", "goes_on"),
+    [
+        ("{app}  app.zip\n{functions}  functions.zip", True),
+        ("{app}  app.zip\n{app}  functions.zip", False),
+        ("{app}  app.zip", False),
+        ("", False),
+    ],
+    ids=["the same", "another", "one alone", "nothing"],
+)
+def test_other_packages_than_were_made_before_are_refused(
+    told: str, goes_on: bool, tmp_path: Path
+) -> None:
+    """As the step runs it: both packages are compared, whatever was or was not told."""
+    (step,) = [one for one in jobs(DELIVER)["deliver"]["steps"] if "Refuse other" in one["name"]]
+    digests = {}
+    for kind in ("app", "functions"):
+        (tmp_path / f"{kind}.zip").write_text(kind)
+        digests[kind] = hashlib.sha256(kind.encode()).hexdigest()
+        (tmp_path / f"{kind}.sha256").write_text(f"{digests[kind]}  {kind}.zip\n")
+    done = subprocess.run(
+        ["bash", "-e", "-c", step["run"]],
+        cwd=tmp_path,
+        env=os.environ | {"DIGESTS": told.format(**digests)},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode == 0) == goes_on
 
 
 def test_rights_are_given_behind_an_environment_only() -> None:
@@ -291,6 +323,8 @@ def test_a_workflow_is_pinned_and_keeps_no_secret(path: Path) -> None:
     assert "\npermissions: {}\n" in text
     assert "secrets." not in text
     assert "pull_request_target" not in text
+    # What one job leaves for another passes as a digest: nobody else's bytes, kept or cached.
+    assert not re.search(r"uses: actions/(cache|(up|down)load-artifact)|cache: ", text)
     if "id-token: write" in text:
         assert "\n    environment: " in text
         assert "pull_request:" not in text
