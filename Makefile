@@ -39,7 +39,7 @@ check: $(VENV)/.test ## Lint, format, types, layers and workflows, without runni
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/zizmor --offline --quiet --no-progress .github
+	@$(BIN)/zizmor --offline --quiet --no-progress .github templates/common/.github
 	@$(BIN)/jactionlint --no-hints --shellcheck= --pyflakes=
 
 check-infra: $(VENV)/checkov/.done ## Check the Terraform with checkov: nothing may fail

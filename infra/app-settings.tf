@@ -31,6 +31,7 @@ locals {
         SECURE_OPENAI_CONTACT                     = local.entra.contact
         SECURE_OPENAI_COSMOS_DATABASE             = module.store.cosmos.databases[slot]
         SECURE_OPENAI_COSMOS_URL                  = module.store.cosmos.url
+        SECURE_OPENAI_EVIDENCE_KEY_URL            = module.store.evidence_keys[slot].url
         SECURE_OPENAI_EXPORTS_CONTAINER           = module.store.records.export_names[slot]
         SECURE_OPENAI_FEDERATION_AUDIENCE         = local.cloud.federation_audience
         SECURE_OPENAI_LISTEN_HOST                 = "0.0.0.0"

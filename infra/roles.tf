@@ -6,6 +6,7 @@ locals {
       application_insights  = { "" = module.telemetry.application_insights_id }
       attachments_container = { "" = module.store.records.attachments[slot] }
       cosmos_database       = { "" = "${module.store.cosmos.id}/dbs/${module.store.cosmos.databases[slot]}" }
+      evidence_key          = { "" = module.store.evidence_keys[slot].id }
       exports_container     = { "" = module.store.records.exports[slot] }
       host_storage          = { "" = module.store.host_storage.id }
       # Package storage is bootstrap's, and so are the rights to it.

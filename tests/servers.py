@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -29,9 +30,13 @@ def port_of(bound: socket.socket) -> int:
 
 @asynccontextmanager
 async def served(
-    app: ASGIApp, bound: socket.socket, *, tls: Tls | None = None
+    app: ASGIApp,
+    bound: socket.socket,
+    *,
+    tls: Tls | None = None,
+    context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
-    """Serve `app` until the block is left."""
+    """Serve `app` until the block is left; `context` speaks TLS as it was made to."""
     config = uvicorn.Config(
         app,
         http=BoundedHttpProtocol,
@@ -44,6 +49,9 @@ async def served(
         ssl_certfile=None if tls is None else tls.certificate,
         ssl_keyfile=None if tls is None else tls.key,
     )
+    if context is not None:
+        config.load()
+        config.ssl = context
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve(sockets=[bound]))
     while not server.started:

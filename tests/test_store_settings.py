@@ -67,6 +67,11 @@ def test_one_alone_asks_for_the_others() -> None:
         ({"BLOB_URL": "https://x.blob.core.windows.net/seals"}, "BLOB_URL is an address without"),
         ({"BLOB_URL": "https://x.blob.core.windows.net/?sig=x"}, "BLOB_URL is an address without"),
         ({"BLOB_URL": "https://x.dfs.core.windows.net/"}, "ends with blob.core.windows.net"),
+        ({"EVIDENCE_KEY_URL": "https://evil.example/keys/a"}, "ends with vault.azure.net"),
+        (
+            {"EVIDENCE_KEY_URL": "https://kv-x.vault.azure.net/keys/audit-seal-production"},
+            "whoever signs evidence could sign seals",
+        ),
         ({"SEAL_KEY_URL": "https://evil.example/keys/seal"}, "ends with vault.azure.net"),
         ({"SEAL_KEY_URL": "https://x.vault.azure.net/secrets/a"}, "is a key's address: https://VA"),
         ({"SEAL_KEY_URL": "https://x.vault.azure.net"}, "is a key's address: https://VAULT.vault"),

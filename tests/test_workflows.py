@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -24,8 +25,9 @@ PROVE = ROOT / ".github" / "workflows" / "prove.yml"
 DELIVER = ROOT / ".github" / "workflows" / "deliver.yml"
 TEMPLATES = ROOT / "templates" / "common"
 RELEASE = ROOT / ".github" / "workflows" / "release.yml"
+SCAN = ROOT / ".github" / "workflows" / "scan.yml"
 USES = re.compile(r"^ +uses: (.*)$", re.MULTILINE)
-PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
+PINNED = re.compile(r"[\w.-]+/[\w.-]+(?:/[\w-]+)?@[0-9a-f]{40} # v\d+\.\d+\.\d+")
 SOURCE = re.compile(r'^ +source += "([^"]+)"', re.MULTILINE)
 
 
@@ -131,6 +133,37 @@ def test_what_was_approved_is_what_is_applied_and_deployed() -> None:
     assert [place(one) for one in order] == sorted(place(one) for one in order)
     assert place("secure-openai deploy") == len(steps) - 1
     assert '"$RUNNER_TEMP/estate.tfplan"' in steps[place("terraform -chdir=infra apply")]
+
+
+@pytest.mark.parametrize(
+    ("told", "goes_on"),
+    [
+        ("{app}  app.zip\n{functions}  functions.zip", True),
+        ("{app}  app.zip\n{app}  functions.zip", False),
+        ("{app}  app.zip", False),
+        ("", False),
+    ],
+    ids=["the same", "another", "one alone", "nothing"],
+)
+def test_other_packages_than_were_made_before_are_refused(
+    told: str, goes_on: bool, tmp_path: Path
+) -> None:
+    """As the step runs it: both packages are compared, whatever was or was not told."""
+    (step,) = [one for one in jobs(DELIVER)["deliver"]["steps"] if "Refuse other" in one["name"]]
+    digests = {}
+    for kind in ("app", "functions"):
+        (tmp_path / f"{kind}.zip").write_text(kind)
+        digests[kind] = hashlib.sha256(kind.encode()).hexdigest()
+        (tmp_path / f"{kind}.sha256").write_text(f"{digests[kind]}  {kind}.zip\n")
+    done = subprocess.run(
+        ["bash", "-e", "-c", step["run"]],
+        cwd=tmp_path,
+        env=os.environ | {"DIGESTS": told.format(**digests)},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode == 0) == goes_on
 
 
 def test_rights_are_given_behind_an_environment_only() -> None:
@@ -254,6 +287,33 @@ def test_a_release_is_held_to_the_real_providers_and_signs_in_nowhere() -> None:
     assert sorted(one.parent for one in INFRA.rglob("*.tftest.hcl")) == [INFRA / "tests"] * 3
 
 
+def test_dependencies_and_code_are_scanned_each_night_and_on_every_change() -> None:
+    """Our own program asks for what is locked; the analysis may write alerts, and no more."""
+    found = jobs(SCAN)
+    triggers = yaml.safe_load(SCAN.read_text())[True]
+    writing = {
+        name: right
+        for name, job in found.items()
+        for right, how in job["permissions"].items()
+        if how == "write"
+    }
+
+    assert set(triggers) == {"pull_request", "push", "schedule", "workflow_dispatch"}
+    assert commands(found["dependencies"]) == ["actions/checkout", ".ci/advisories.py"]
+    assert os.access(ROOT / ".ci" / "advisories.py", os.X_OK)
+    assert writing == {"code": "security-events"}
+    assert not [step for step in commands(found["code"]) if not re.match(r"[\w-]+/[\w-]+", step)]
+    assert "environment" not in {**found["dependencies"], **found["code"], **found["pins"]}
+
+
+def test_an_action_has_one_commit_everywhere() -> None:
+    """An action that two workflows use is one version of it, and a version is one commit."""
+    uses = {one for path in WORKFLOWS for one in USES.findall(path.read_text())}
+    repositories = {(one.split("@")[0].split("/")[:2][1], one.split("@")[1]) for one in uses}
+
+    assert len(repositories) == len({name for name, _ in repositories})
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda one: str(one.relative_to(ROOT)))
 def test_a_workflow_is_pinned_and_keeps_no_secret(path: Path) -> None:
     """Actions by their commit; nothing is allowed but what a job says; no secret is read."""
@@ -263,6 +323,8 @@ def test_a_workflow_is_pinned_and_keeps_no_secret(path: Path) -> None:
     assert "\npermissions: {}\n" in text
     assert "secrets." not in text
     assert "pull_request_target" not in text
+    # What one job leaves for another passes as a digest: nobody else's bytes, kept or cached.
+    assert not re.search(r"uses: actions/(cache|(up|down)load-artifact)|cache: ", text)
     if "id-token: write" in text:
         assert "\n    environment: " in text
         assert "pull_request:" not in text

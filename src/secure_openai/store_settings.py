@@ -68,6 +68,11 @@ class StoreSettings(CredentialSettings):
         default="", description="In Azure: address of the key that signs the audit's seals."
     )
 
+    evidence_key_url: str = Field(
+        default="",
+        description="In Azure: address of the key that signs what `verify --inside` saw.",
+    )
+
     @property
     def kept_in_azure(self) -> bool:
         """Return whether what is kept is kept in Azure, and its jobs run in the Function App."""
@@ -89,6 +94,12 @@ class StoreSettings(CredentialSettings):
         yield from self._problem_of_address("cosmos_url", cloud.cosmos_domain)
         yield from self._problem_of_address("blob_url", cloud.blob_domain)
         yield from self._problem_of_address("seal_key_url", cloud.vault_domain, path=KEY_PATH)
+        yield from self._problem_of_address("evidence_key_url", cloud.vault_domain, path=KEY_PATH)
+        if self.evidence_key_url and self.evidence_key_url == self.seal_key_url:
+            yield (
+                f"{variable_of('evidence_key_url')} is the key of the seals: whoever signs "
+                "evidence could sign seals"
+            )
         for name in CONTAINERS:
             given = getattr(self, name)
             if given and not CONTAINER.fullmatch(given):

@@ -69,6 +69,7 @@ class AppService:
         return Starlette(
             routes=[
                 Route("/packages/{name}", self.put_blob, methods=["PUT"]),
+                Route("/packages/{name}", self.get_blob, methods=["GET"]),
                 Route("/", self.delegation_key, methods=["POST"]),
                 Route("/operations/{number}", self.operation, methods=["GET"]),
                 Route("/subscriptions/{rest:path}", self.manage, methods=["GET", "PUT", "POST"]),
@@ -96,6 +97,12 @@ class AppService:
             return Response(status_code=409)
         self.blobs[name] = body
         return Response(status_code=201)
+
+    async def get_blob(self, request: Request) -> Response:
+        """Get Blob."""
+        if refusal := self._refusal(request, "storage"):
+            return refusal
+        return Response(self.blobs[request.path_params["name"]])
 
     async def delegation_key(self, request: Request) -> Response:
         """Get User Delegation Key."""

@@ -79,6 +79,23 @@ async def test_a_package_waits_by_its_digest_and_is_fetched_by_identity(
     assert (settings["OTHER"], settings[STICKY]) == ("kept", "id-staging")
 
 
+@pytest.mark.parametrize("kind", list(Kind))
+async def test_what_lies_under_a_packages_digest_is_that_package(
+    kind: Kind, in_azure: AzureSlots, azure: AppService, packages: Packages
+) -> None:
+    """Whoever may write to package storage foresees a digest: what waits there is read first."""
+    one = packages[kind][0]
+    name = f"{kind}-{one.sha256}.zip"
+    azure.blobs[name] = one.path.read_bytes()
+    await in_azure.place(one)
+    azure.blobs[name] = b"something else"
+    azure.asked.clear()
+
+    with pytest.raises(DeliveryError, match=f"What lies at {name} is another package"):
+        await in_azure.place(one)
+    assert [one for one in azure.asked if "/subscriptions/" in one] == []
+
+
 async def test_the_web_application_says_when_it_cannot_fetch(
     in_azure: AzureSlots, azure: AppService, packages: Packages
 ) -> None:
@@ -157,6 +174,8 @@ async def test_a_function_app_without_its_timers_is_not_healthy(
         (WEB, "http://a.blob.core.windows.net/packages", "packages.container_url"),
         (WEB, "https://a.blob.core.windows.net/", "packages.container_url"),
         (WEB, "https://a.blob.core.windows.net/packages?sig=x", "packages.container_url"),
+        (WEB, "https://a.example/packages", "packages.container_url"),
+        (WEB, "https://a.blob.core.windows.net.evil.example/packages", "packages.container_url"),
     ],
 )
 def test_a_place_that_is_none_is_refused(web: str, url: str, said: str, tmp_path: Path) -> None:

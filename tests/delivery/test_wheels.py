@@ -47,9 +47,11 @@ def test_markers_are_decided_for_the_target() -> None:
 
 
 @pytest.mark.process
-def test_a_wheel_that_is_locked_is_fetched(tmp_path: Path) -> None:
-    """Its metadata says who it is, and progress was told."""
+def test_a_wheel_that_is_locked_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its metadata says who it is, progress was told, and pip is pip wherever that is typed."""
     told: list[tuple[str, int]] = []
+    (tmp_path / "pip.py").write_text("raise SystemExit(1)\n")
+    monkeypatch.chdir(tmp_path)
     (found,) = fetch(
         [one_of("iniconfig")],
         Target(),

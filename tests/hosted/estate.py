@@ -147,6 +147,7 @@ class Estate:
             "CONTACT": "Ada Admin",
             "COSMOS_DATABASE": self.database,
             "COSMOS_URL": f"https://{COSMOS}:443/",
+            "EVIDENCE_KEY_URL": self.vault.evidence_url,
             "EXPORTS_CONTAINER": f"exports-{self.slot}",
             "FEDERATION_AUDIENCE": FEDERATION,
             "MODEL_ACCOUNTS": json.dumps(accounts),

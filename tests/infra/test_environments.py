@@ -230,7 +230,7 @@ def test_a_slot_cannot_touch_the_other_slots_data(private: Estate) -> None:
                     assert principals[one.values["principal_id"]] == slot, one.address
                     checked += 1
 
-    assert checked == 20
+    assert checked == 22
 
 
 def test_settings_are_the_tables(estate: Estate) -> None:

@@ -1,4 +1,4 @@
-# The vault holds the key that signs the audit's seals, and certificates of the edge. The estate has no
+# The vault holds the keys that sign the audit's seals and evidence, and certificates of the edge. The estate has no
 # secret to put into it.
 resource "azurerm_key_vault" "this" {
   # checkov:skip=CKV_AZURE_189:the check cannot follow local.public; access is closed, or opened to an address allow-list.
@@ -40,6 +40,29 @@ resource "azapi_resource" "seal_key" {
 
   lifecycle {
     # Resource Manager can neither change nor delete a key; a seal must stay verifiable.
+    ignore_changes = [body]
+  }
+}
+
+# The web application signs what a verification from inside saw. It writes what seals are of, so that it may
+# not sign those: a key of its own.
+resource "azapi_resource" "evidence_key" {
+  for_each = var.slots
+
+  type      = "Microsoft.KeyVault/vaults/keys@2023-07-01"
+  name      = "estate-evidence-${each.key}"
+  parent_id = azurerm_key_vault.this.id
+
+  body = {
+    properties = {
+      kty       = "EC-HSM"
+      curveName = "P-256"
+      keyOps    = ["sign", "verify"]
+    }
+  }
+
+  lifecycle {
+    # As above: evidence must stay verifiable, too.
     ignore_changes = [body]
   }
 }

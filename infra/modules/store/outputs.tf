@@ -10,6 +10,16 @@ output "cosmos" {
   depends_on = [azurerm_cosmosdb_sql_container.this]
 }
 
+output "evidence_keys" {
+  description = "The keys that sign evidence of verifications, by slot."
+  value = {
+    for slot, key in azapi_resource.evidence_key : slot => {
+      id  = key.id
+      url = "${azurerm_key_vault.this.vault_uri}keys/${key.name}"
+    }
+  }
+}
+
 output "host_storage" {
   description = "The function host's storage account."
   value       = { id = azurerm_storage_account.host.id, name = azurerm_storage_account.host.name }

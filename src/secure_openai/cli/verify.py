@@ -39,7 +39,7 @@ From inside, with the estate's settings in the environment:
 
 Later, without any network:
 
-  secure-openai verify --evidence verification.json --key seal-key.jwk
+  secure-openai verify --evidence verification.json --key evidence-key.jwk
 
 Exit codes: 0 everything holds, 1 there are findings, 2 something could not be seen or kept.
 """

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from secure_openai.credential import Credential
 
 HOME: Final = Path("~/.secure-openai")
+EVIDENCE_KEY: Final = "EVIDENCE_KEY_URL"
 EVENT: Final = "estate.verified"
 """What the audit calls it."""
 
@@ -104,7 +105,7 @@ async def verified(wanted: Wanted) -> int:
                 seen = await _inside(wanted, target, settings, outbound, credential, progress)
         subject = _subject(wanted, began)
         made, unsigned = await _signed(
-            Evidence.of(subject, seen), wanted, target, outbound, credential
+            Evidence.of(subject, seen), wanted, settings, outbound, credential
         )
     made.write(wanted.output)
     show(lambda width: text_lines(subject, seen, made, width))
@@ -133,13 +134,13 @@ def _target(wanted: Wanted, settings: CredentialSettings) -> Target:
             "--estate (terraform show -json, terraform output -json)."
         )
     facts = settings.cloud_facts
-    key = given.get(f"{PREFIX}SEAL_KEY_URL", "")
+    keys = (given.get(f"{PREFIX}{name}", "") for name in ("SEAL_KEY_URL", EVIDENCE_KEY))
     monitor = str(table("clouds")[settings.cloud]["zones"]["monitor"][0])
     return Target(
         url=wanted.url,
         places=tuple(found),
         routes=routes_of(wanted.routes),
-        seal_key_url=key if places.ours(key, settings.cloud) else "",
+        key_urls=tuple(one for one in keys if places.ours(one, settings.cloud)),
         vault_scope=f"https://{facts.vault_domain}/.default",
         # Whoever should refuse it gets it: a token that opens next to nothing.
         elsewhere=f"https://{monitor.removeprefix('privatelink.')}/.default",
@@ -209,17 +210,21 @@ def _subject(wanted: Wanted, began: datetime) -> Subject:
 async def _signed(
     made: Evidence,
     wanted: Wanted,
-    target: Target,
+    settings: CredentialSettings,
     outbound: Outbound,
     credential: Credential | None,
 ) -> tuple[Evidence, str]:
     """Return the evidence signed, or as it is with the reason.
 
-    Inside it is the vault's key; elsewhere, where nobody reaches the vault, one of this machine's.
+    Inside it is the vault's key, unless somebody names one of their own; elsewhere, where nobody
+    reaches the vault, one of this machine's.
     """
     try:
-        if wanted.where == "inside" and target.seal_key_url and credential is not None:
-            async with _vaults(target.seal_key_url, outbound, credential) as signer:
+        if wanted.where == "inside" and wanted.signing_key is None:
+            url = _evidence_key(settings)
+            if credential is None:
+                return made, "there is no credential to sign with: sign in with az login."
+            async with _vaults(url, outbound, credential) as signer:
                 return await made.signed(signer), ""
         return await made.signed(FileSigner.open(_own_key(wanted))), ""
     except SecureOpenAIError as error:
@@ -236,6 +241,21 @@ async def _vaults(url: str, outbound: Outbound, credential: Credential) -> Async
         yield signer
     finally:
         await signer.aclose()
+
+
+def _evidence_key(settings: CredentialSettings) -> str:
+    """Return the address of the key that signs evidence.
+
+    Raises:
+        StartError: No setting names one of the cloud's vaults.
+    """
+    url = given_values().get(EVIDENCE_KEY.lower(), "")
+    if not places.ours(url, settings.cloud):
+        raise StartError(
+            f"{PREFIX}{EVIDENCE_KEY} names no key of Key Vault: take it from the output settings, "
+            "or name a key of your own with --signing-key."
+        )
+    return url
 
 
 def _own_key(wanted: Wanted) -> Path:

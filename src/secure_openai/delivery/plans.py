@@ -16,12 +16,19 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from secure_openai.delivery.azure.rest import Rest
-from secure_openai.environment import is_loopback
+from secure_openai.delivery.azure.rest import Rest, may_have_storage_token
 from secure_openai.errors import DeliveryError
 
 STORAGE_SCOPE: Final = "https://storage.azure.com/.default"
 STORAGE_VERSION: Final = "2023-11-03"
+_WHOLE: Final = (
+    "action_invocations",
+    "configuration",
+    "deferred_action_invocations",
+    "deferred_changes",
+)
+"""What else applying does, or leaves for a second time (Terraform, "JSON Output Format")."""
+
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -50,7 +57,8 @@ def done_by(plan: dict[str, Any]) -> dict[str, Any]:
         if one.get("mode", "managed") == "managed"
     }
     outputs = {f"output.{k}": v for k, v in (plan.get("output_changes") or {}).items()}
-    return {**changes, **outputs, "configuration": plan.get("configuration")}
+    whole = {name: plan.get(name) for name in _WHOLE if plan.get(name)}
+    return {**changes, **outputs, **whole}
 
 
 def differing(approved: dict[str, Any], fresh: dict[str, Any]) -> list[str]:
@@ -66,8 +74,7 @@ def container_url(url: str) -> str:
         DeliveryError: It is none that our token may go to.
     """
     parts = urlsplit(url.rstrip("/"))
-    secure = parts.scheme == "https" or is_loopback(url)
-    if not secure or parts.path.count("/") != 1 or parts.query or parts.username:
+    if not may_have_storage_token(url) or parts.path.count("/") != 1 or parts.query:
         raise DeliveryError(
             f"{url!r} is no container: write https://ACCOUNT.blob.core.windows.net/plans, from "
             "bootstrap's output plans."

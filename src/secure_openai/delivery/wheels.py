@@ -50,7 +50,8 @@ def fetch(
     wanted = folder / "requirements.txt"
     wanted.write_text("\n".join(one.line() for one in locked) + "\n", encoding="utf-8")
     command = [
-        *(sys.executable, "-m", "pip", "--disable-pip-version-check", "download"),
+        # -P: a file of the application's folder that is called like a module of Python's is none.
+        *(sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", "download"),
         *("--no-deps", "--require-hashes", "--only-binary", ":all:", "--progress-bar", "off"),
         *("--implementation", "cp", "--python-version", target.python),
         *(part for tag in target.tags for part in ("--platform", tag)),
@@ -186,7 +187,17 @@ def framework_wheel(folder: Path) -> Path:
 def _built(source: Path, folder: Path) -> Path:
     before = set(folder.glob("*.whl"))
     done = subprocess.run(  # noqa: S603 - our own command, without a shell
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder.absolute())],
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "hatchling",
+            "build",
+            "-t",
+            "wheel",
+            "-d",
+            str(folder.absolute()),
+        ],
         cwd=source,
         capture_output=True,
         text=True,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from secure_openai.posture.applications import settings_of
 from secure_openai.posture.estate import Resource, fold
 from secure_openai.posture.private_link import SLOTS, WEB
 from secure_openai.posture.topology import Topology
 from secure_openai.tables import table
+
+_KEYS: Final = {"evidence_key": "estate-evidence", "seal_key": "audit-seal"}
+"""What the keys of the vault are called, before the slot."""
 
 
 def _slot(app: Resource) -> str:
@@ -53,11 +58,11 @@ def _scopes(topology: Topology, app: Resource, kind: str, slot: str, database: s
             for one in topology.in_group_of(app, "azurerm_storage_account")
             if one.name in names
         ]
-    if kind == "seal_key":
+    if kind in _KEYS:
         keys = [
             one
             for one in topology.in_group_of(app, "azapi_resource")
-            if one.name == f"audit-seal-{slot}"
+            if one.name == f"{_KEYS[kind]}-{slot}"
         ]
         return [fold(one.id) for one in keys]
     name = kind.removesuffix("_container")

@@ -193,21 +193,29 @@ def _blobs(settings: Settings) -> Iterator[Ask]:
 
 
 def _vault(settings: Settings) -> Iterator[Ask]:
-    url = settings.seal_key_url
+    yield from _key(
+        settings, "key of the seals", settings.seal_key_url, "verify_seal_key", "seal_key"
+    )
+    if settings.evidence_key_url:
+        yield from _key(settings, "key of evidence", settings.evidence_key_url, "evidence_key")
+
+
+def _key(settings: Settings, what: str, url: str, *needs: str) -> Iterator[Ask]:
+    """Yield what to ask of a key: to be read for each need, and to be used for the last."""
     ask = partial(
         Ask,
         scope=f"https://{settings.cloud_facts.vault_domain}/.default",
         zone=_zone(settings, "vault", ""),
         missing="there is no such key",
     )
-    for need in ("verify_seal_key", "seal_key"):
-        yield ask("key of the seals", f"{url}?api-version={VAULT_VERSION}", need=need)
+    for need in needs:
+        yield ask(what, f"{url}?api-version={VAULT_VERSION}", need=need)
     # Without a version in its place it is the current one.
     versioned = urlsplit(url).path.count("/") > len(("keys", "name"))
     body = {"alg": "ES256", "digest": _zeros(32), "value": _zeros(64)}
     yield ask(
-        "key of the seals, to use",
-        need="seal_key",
+        f"{what}, to use",
+        need=needs[-1],
         url=f"{url}{'' if versioned else '/'}/verify?api-version={VAULT_VERSION}",
         method="POST",
         headers={"Content-Type": "application/json"},

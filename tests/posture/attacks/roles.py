@@ -74,6 +74,23 @@ ROLES_HELD: dict[str, tuple[str, Change]] = {
         "ROLES-02",
         assigned("5e0bd9bd-7b93-4f28-af87-19fc36ad61bd", f"{GROUP}/providers/Microsoft.CognitiveServices/accounts/oai-chat-main-qdf84"),
     ),
+    "an application that signs seals of what it writes": (
+        "ROLES-02",
+        lambda found: added(
+            "azurerm_role_assignment",
+            scope=at(found, 'module.store.azapi_resource.seal_key["production"]')["id"],
+            role_definition_name="Key Vault Crypto User",
+            principal_id=at(found, 'module.identity.azurerm_user_assigned_identity.this["web-production"]')["principal_id"],
+        )(found),
+    ),
+    "an application that signs with every key of the vault": (
+        "ROLES-02",
+        lambda found: put(
+            'azurerm_role_assignment.need["evidence_key-web-production"]',
+            "scope",
+            at(found, 'module.store.azapi_resource.evidence_key["production"]')["id"].rpartition("/keys/")[0],
+        )(found),
+    ),
     "a database for somebody outside": (
         "ROLES-02",
         added("azurerm_cosmosdb_sql_role_assignment", principal_id=SOMEBODY, role_definition_id=f"{GROUP}/providers/Microsoft.DocumentDB/databaseAccounts/c/sqlRoleDefinitions/00000000-0000-0000-0000-000000000001", scope=f"{GROUP}/providers/Microsoft.DocumentDB/databaseAccounts/c/dbs/d"),

@@ -65,7 +65,7 @@ async def test_not_allowed(
     """A vault that refuses us is an error with its answer, and nothing is signed."""
     vault.refuses = True
 
-    with pytest.raises(StoreError, match="audit-seal-test, cannot be used: Key Vault answers 403"):
+    with pytest.raises(StoreError, match="audit-seal-test cannot be used: Key Vault answers 403"):
         await operation(signer)
 
 

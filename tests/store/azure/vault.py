@@ -42,12 +42,15 @@ class Version:
 
 @dataclass
 class Vault:
-    """A running vault with one key.
+    """A running vault with two keys, of seals and of evidence.
 
     Attributes:
         port: Of loopback.
         name: The key's name.
         versions: Of the key, the current one last.
+        evidence: The name of the other key.
+        evidence_versions: Of that one.
+        signing: Which keys whoever comes may sign with.
         challenge: What it names as the resource that tokens are for.
         throttled: How many requests to answer with 429.
         refuses: Whether it answers 403 to everyone.
@@ -58,6 +61,9 @@ class Vault:
     port: int = 0
     name: str = "audit-seal-test"
     versions: list[Version] = field(default_factory=list)
+    evidence: str = "estate-evidence-test"
+    evidence_versions: list[Version] = field(default_factory=list)
+    signing: frozenset[str] = frozenset({"audit-seal-test", "estate-evidence-test"})
     challenge: str = RESOURCE
     throttled: int = 0
     refuses: bool = False
@@ -68,6 +74,11 @@ class Vault:
     def url(self) -> str:
         """Return the key's address."""
         return f"https://{VAULT}/keys/{self.name}"
+
+    @property
+    def evidence_url(self) -> str:
+        """Return the other key's address."""
+        return f"https://{VAULT}/keys/{self.evidence}"
 
     def rotate(self, curve: ec.EllipticCurve | None = None) -> Version:
         """Make another version, which is current from then on."""
@@ -98,25 +109,23 @@ class Vault:
         return bool(claims["aud"] == RESOURCE and claims["exp"] > time.time())
 
     async def _answer(self, request: web.Request, path: list[str]) -> web.Response:
-        match [request.method, *path]:
-            case ["GET", "keys", self.name]:
-                return self._key(self.versions[-1] if self.versions else None)
-            case ["GET", "keys", self.name, "versions"]:
-                return self._list(int(request.query.get("skip", "0")))
-            case ["GET", "keys", self.name, version]:
-                return self._key(self._find(version))
-            case ["POST", "keys", self.name, version, "sign"]:
-                return self._sign(self._find(version), await request.json())
-            case ["POST", "keys", self.name, version, "verify"]:
-                return self._verify(self._find(version), await request.json())
+        keys = {self.name: self.versions, self.evidence: self.evidence_versions}
+        name = path[1] if len(path) > 1 else ""
+        url, versions = f"https://{VAULT}/keys/{name}", keys.get(name, [])
+        match [request.method, path[0], *path[2:]]:
+            case ["GET", "keys"]:
+                return self._key(versions[-1] if versions else None, url)
+            case ["GET", "keys", "versions"]:
+                return self._list(int(request.query.get("skip", "0")), versions, url)
+            case ["GET", "keys", version]:
+                return self._key(_find(versions, version), url)
+            case ["POST", "keys", version, "sign"]:
+                return self._sign(_find(versions, version), await request.json(), url)
+            case ["POST", "keys", version, "verify"]:
+                return self._verify(_find(versions, version), await request.json())
         return _error(404, "KeyNotFound")
 
-    def _find(self, version: str) -> Version | None:
-        if not version:
-            return self.versions[-1] if self.versions else None
-        return next((one for one in self.versions if one.version == version), None)
-
-    def _key(self, version: Version | None) -> web.Response:
+    def _key(self, version: Version | None, url: str) -> web.Response:
         if version is None:
             return _error(404, "KeyNotFound")
         if not version.enabled:
@@ -125,7 +134,7 @@ class Vault:
         size = (numbers.curve.key_size + 7) // 8
         names = {256: "P-256", 384: "P-384"}
         key = {
-            "kid": f"{self.url}/{version.version}",
+            "kid": f"{url}/{version.version}",
             "kty": "EC-HSM",
             "crv": names[numbers.curve.key_size],
             "x": _text(numbers.x.to_bytes(size, "big")),
@@ -134,16 +143,16 @@ class Vault:
         }
         return web.json_response({"key": key, "attributes": _attributes(version)})
 
-    def _list(self, skip: int) -> web.Response:
-        found = self.versions[skip : skip + PAGE]
-        more = skip + PAGE < len(self.versions)
-        following = f"{self.url}/versions?api-version=7.6&skip={skip + PAGE}"
-        value = [
-            {"kid": f"{self.url}/{one.version}", "attributes": _attributes(one)} for one in found
-        ]
+    def _list(self, skip: int, versions: list[Version], url: str) -> web.Response:
+        found = versions[skip : skip + PAGE]
+        more = skip + PAGE < len(versions)
+        following = f"{url}/versions?api-version=7.6&skip={skip + PAGE}"
+        value = [{"kid": f"{url}/{one.version}", "attributes": _attributes(one)} for one in found]
         return web.json_response({"value": value, "nextLink": following if more else None})
 
-    def _sign(self, version: Version | None, body: dict[str, Any]) -> web.Response:
+    def _sign(self, version: Version | None, body: dict[str, Any], url: str) -> web.Response:
+        if url.rpartition("/")[2] not in self.signing:
+            return _error(403, "Forbidden")
         if version is None or not version.enabled or body["alg"] != "ES256":
             return _error(400, "BadParameter")
         digest = _bytes(body["value"])
@@ -154,7 +163,7 @@ class Vault:
         signed = version.private.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
         r, s = utils.decode_dss_signature(signed)
         value = _text(r.to_bytes(32, "big") + s.to_bytes(32, "big"))
-        return web.json_response({"kid": f"{self.url}/{version.version}", "value": value})
+        return web.json_response({"kid": f"{url}/{version.version}", "value": value})
 
     def _verify(self, version: Version | None, body: dict[str, Any]) -> web.Response:
         if version is None or not version.enabled or body["alg"] != "ES256":
@@ -170,6 +179,12 @@ class Vault:
         except InvalidSignature:
             return web.json_response({"value": False})
         return web.json_response({"value": True})
+
+
+def _find(versions: list[Version], version: str) -> Version | None:
+    if not version:
+        return versions[-1] if versions else None
+    return next((one for one in versions if one.version == version), None)
 
 
 def _attributes(version: Version) -> dict[str, Any]:
@@ -197,12 +212,13 @@ def _bytes(text: str) -> bytes:
 
 @asynccontextmanager
 async def running_vault(certificate: tuple[Path, Path]) -> AsyncIterator[Vault]:
-    """Serve a vault with a key of one version until the block is left."""
+    """Serve a vault with two keys of one version each until the block is left."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(*certificate)
     bound = listening()
     vault = Vault(port=port_of(bound))
     vault.rotate()
+    vault.evidence_versions.append(Version(ec.generate_private_key(ec.SECP256R1())))
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", vault.handle)
     runner = web.AppRunner(app, shutdown_timeout=1.0)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from secure_openai.delivery.azure.rest import may_have_storage_token
 from secure_openai.delivery.package import Kind
-from secure_openai.environment import is_loopback
 from secure_openai.errors import DeliveryError
 
 _SITE: Final = re.compile(
@@ -59,9 +59,9 @@ def read_place(applications: Path, packages_url: str) -> Place:
         if _SITE.fullmatch(site) is None:
             raise DeliveryError(f"{applications} names {site!r}, which is no App Service's id.")
     parts = urlsplit(packages_url.rstrip("/"))
-    # Our token goes there: over TLS, to a container and nothing else.
-    secure = parts.scheme == "https" or is_loopback(packages_url)
-    if not secure or _CONTAINER.fullmatch(parts.path) is None or parts.query or parts.username:
+    # Our token goes there: over TLS, to a container of Azure's and nothing else.
+    ours = may_have_storage_token(packages_url)
+    if not ours or _CONTAINER.fullmatch(parts.path) is None or parts.query:
         raise DeliveryError(
             "The address of packages is bootstrap's output packages.container_url, such as "
             "https://ACCOUNT.blob.core.windows.net/packages."

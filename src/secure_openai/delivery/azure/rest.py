@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import IO, Any, Final, Protocol
@@ -13,6 +15,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from secure_openai.clouds import CLOUDS
+from secure_openai.environment import is_loopback
 from secure_openai.errors import DeliveryError, SecureOpenAIError
 from secure_openai.outbound import Outbound
 from secure_openai.types import JsonObject
@@ -26,7 +30,20 @@ POLL_SECONDS: Final = 5.0
 PATIENCE_SECONDS: Final = 900.0
 ATTEMPTS: Final = 4
 _LATER: Final = frozenset({408, 429, 500, 502, 503, 504})
+_CHUNK: Final = 2**20
 _ONE_REQUEST: Final = aiohttp.ClientTimeout(total=600, sock_connect=20)
+
+
+def may_have_storage_token(url: str) -> bool:
+    """Return whether an address is of Azure's own blob storage over TLS, or of this machine."""
+    parts = urlsplit(url)
+    try:
+        plain = parts.port in {None, 443} and not (parts.username or parts.password)
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    azures = any(host.endswith(f".{cloud.blob_domain}") for cloud in CLOUDS.values())
+    return is_loopback(url) or (parts.scheme == "https" and plain and azures)
 
 
 class Bearer(Protocol):
@@ -151,14 +168,43 @@ class Rest:
             await asyncio.sleep(self._pause(told))
         raise AssertionError  # the last attempt returns or raises
 
+    async def sha256_of(self, url: str, *, scope: str, headers: Mapping[str, str]) -> str:
+        """Return the SHA-256 of what lies somewhere, hexadecimal.
+
+        Raises:
+            DeliveryError: It cannot be read, whole.
+        """
+        digest = hashlib.sha256()
+        try:
+            async with self._request("GET", url, await self._signed(scope, headers)) as answer:
+                if answer.status != HTTPStatus.OK:
+                    text = await answer.text(errors="replace")
+                    told = Told(answer.status, answer.headers.copy(), _json(text), text)
+                    raise refused(told, url)
+                async for chunk in answer.content.iter_chunked(_CHUNK):
+                    digest.update(chunk)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            host = urlsplit(url).hostname
+            raise DeliveryError(f"{host} cannot be reached ({type(error).__name__}).") from None
+        return digest.hexdigest()
+
     async def _once(
         self, method: str, url: str, *, scope: str, headers: dict[str, str], **body: Any
     ) -> Told:
+        async with self._request(method, url, await self._signed(scope, headers), **body) as answer:
+            text = await answer.text(errors="replace")
+            return Told(answer.status, answer.headers.copy(), _json(text), text)
+
+    async def _signed(self, scope: str, headers: Mapping[str, str]) -> dict[str, str]:
         try:
-            headers["Authorization"] = await self._credential.bearer(scope)
+            return {**headers, "Authorization": await self._credential.bearer(scope)}
         except SecureOpenAIError as error:
             raise DeliveryError(error.detail or error.title) from None
-        async with self._http.request(
+
+    def _request(
+        self, method: str, url: str, headers: dict[str, str], **body: Any
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        return self._http.request(
             method,
             url,
             headers=headers,
@@ -167,9 +213,7 @@ class Rest:
             timeout=_ONE_REQUEST,
             # A redirect would carry the token along.
             allow_redirects=False,
-        ) as answer:
-            text = await answer.text(errors="replace")
-            return Told(answer.status, answer.headers.copy(), _json(text), text)
+        )
 
     async def aclose(self) -> None:
         """Close connections."""

@@ -84,8 +84,7 @@ class AzureSlots:
         name = f"{package.kind}-{package.sha256}.zip"
         url = f"{self._place.container}/{name}"
         with package.path.open("rb") as file:
-            # Named by its digest: one that is there already is the same.
-            await self._rest.send(
+            told = await self._rest.send(
                 "PUT",
                 url,
                 scope=STORAGE_SCOPE,
@@ -98,10 +97,25 @@ class AzureSlots:
                 },
                 expected=frozenset({_EXISTS}),
             )
+        if told.status == _EXISTS:
+            await self._compare(url, package)
         if package.kind is Kind.FUNCTIONS:
             await self._run_from(url)
         else:
             await self._pull(await self._signed(name, url))
+
+    async def _compare(self, url: str, package: PlacedPackage) -> None:
+        """Return if what lies there is the package: its digest can be foreseen, and its name is it.
+
+        Raises:
+            DeliveryError: It is another one.
+        """
+        version = {"x-ms-version": STORAGE_VERSION}
+        if await self._rest.sha256_of(url, scope=STORAGE_SCOPE, headers=version) != package.sha256:
+            raise DeliveryError(
+                f"What lies at {url.rpartition('/')[2]} is another package than its name says: "
+                "nothing was deployed. Find out who wrote it (the storage's log), and delete it."
+            )
 
     async def _run_from(self, url: str) -> None:
         """Write the address into staging's settings; it starts again with it."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from shlex import quote
 from typing import Final
 
 from secure_openai.delivery.doctor.answer import Answer, Check, Outcome, Question
@@ -157,13 +158,14 @@ async def _deleted(at: str, name: Name, manager: ResourceManager) -> tuple[Answe
 
 def _mend(name: Name, found: JsonObject, region: str, *, protected: bool) -> str:
     if name.kind is Kind.VAULT:
-        at = f"--name {name.name} --location {region}"
+        at = f"--name {name.name} --location {quote(region)}"
         if protected:
             return f"az keyvault recover {at}  # purge protection: it cannot be purged before"
         return f"az keyvault purge {at}  # or: az keyvault recover {at}"
     if name.kind is Kind.COGNITIVE:
         group = str(found.get("id", "")).partition("/resourceGroups/")[2].partition("/")[0]
-        at = f"--location {region} --resource-group {group or name.group} --name {name.name}"
+        where = f"--location {quote(region)} --resource-group {quote(group or name.group)}"
+        at = f"{where} --name {name.name}"
         return f"az cognitiveservices account purge {at}  # or: recover, with the same"
-    at = f"--resource-group {name.group} --workspace-name {name.name}"
+    at = f"--resource-group {quote(name.group)} --workspace-name {name.name}"
     return f"az monitor log-analytics workspace recover {at}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import partial
+from shlex import quote
 from typing import Any, Final
 
 from secure_openai.delivery.doctor.answer import Answer, Check, Outcome, Question
@@ -51,8 +52,9 @@ def _look(assignment: JsonObject, denied: list[str]) -> Answer:
         name,
         Outcome.LOOK,
         f"it denies: {shown}{more}; whether it would hit, Azure says when the plan is applied",
-        f"az policy assignment show --name {assignment.get('name', '')} --scope "
-        f"{properties.get('scope', '')}",
+        # Somebody else in the tenant gave these names, and whoever reads this types it.
+        f"az policy assignment show --name {quote(str(assignment.get('name', '')))} --scope "
+        f"{quote(str(properties.get('scope', '')))}",
     )
 
 

@@ -10,6 +10,7 @@ import base64
 import json
 from collections.abc import Iterator
 from functools import partial
+from shlex import quote
 from typing import Any, Final
 
 from secure_openai.delivery.doctor.answer import Answer, Check, Outcome, Question
@@ -116,7 +117,7 @@ def _lacking(actions: list[str]) -> str:
 
 def _assign(role: str, scope: str) -> str:
     return (
-        f'az role assignment create --assignee OBJECT_ID --role "{role}" --scope {scope}'
+        f'az role assignment create --assignee OBJECT_ID --role "{role}" --scope {quote(scope)}'
         "  # as an owner"
     )
 

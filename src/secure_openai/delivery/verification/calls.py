@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -17,6 +18,7 @@ from secure_openai.outbound import Outbound
 from secure_openai.probes.probe import FAILURES, Bearer, Outcome, Watched, failed, is_private
 
 SECONDS: Final = 20.0
+_HTTP, _HTTPS = 80, 443
 AT_ONCE: Final = 8
 MOST_BYTES: Final = 65_536
 """As much of an answer is read as tells who refuses."""
@@ -57,6 +59,10 @@ async def bearer_for(scope: str, bearer: Bearer | None) -> str:
         return ""
 
 
+class Unreached(Exception):
+    """A proxy does not lead where it should."""
+
+
 class Caller:
     """Calls, each time over a connection of its own, following nothing.
 
@@ -83,6 +89,39 @@ class Caller:
         except (OSError, TimeoutError):
             return ()
         return tuple(sorted({one["host"] for one in found}))
+
+    @asynccontextmanager
+    async def connection(
+        self, url: str
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """Open a connection to a name's port of TLS, by the proxy where there is one.
+
+        Raises:
+            OSError: Nobody is there.
+            TimeoutError: Nobody answers.
+            Unreached: The proxy does not lead there.
+        """
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or _HTTPS
+        proxy = self.outbound.proxy_for(url)
+        async with self._turns:
+            async with asyncio.timeout(SECONDS):
+                if proxy is None:
+                    found = await self.resolver.resolve(host, port, socket.AF_UNSPEC)
+                    at = found[0]["host"], found[0]["port"]
+                else:
+                    way = urlsplit(proxy)
+                    if way.scheme != "http":
+                        raise Unreached
+                    at = way.hostname or "", way.port or _HTTP
+                reader, writer = await asyncio.open_connection(*at)
+            try:
+                if proxy is not None:
+                    async with asyncio.timeout(SECONDS):
+                        await _led(reader, writer, f"{host}:{port}", proxy)
+                yield reader, writer
+            finally:
+                writer.transport.abort()
 
     async def call(
         self,
@@ -119,6 +158,24 @@ class Caller:
         except FAILURES as error:
             outcome, says = failed(error)
             return Reply(0, says, outcome)
+
+
+async def _led(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to: str, proxy: str
+) -> None:
+    """Have a proxy lead on (RFC 9110, 9.3.6)."""
+    parts = urlsplit(proxy)
+    lines = [f"CONNECT {to} HTTP/1.1", f"Host: {to}"]
+    if parts.username is not None:
+        who = aiohttp.BasicAuth(unquote(parts.username), unquote(parts.password or ""))
+        lines.append(f"Proxy-Authorization: {who.encode()}")
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        raise Unreached from None
+    if head.split(b" ", 2)[1:2] != [b"200"]:
+        raise Unreached
 
 
 async def _beginning(response: aiohttp.ClientResponse) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from secure_openai import __version__
 from secure_openai.delivery.verification.observation import Observation, Outcome, any_of
 from secure_openai.errors import StartError
 from secure_openai.store.chain import canonical
+from secure_openai.store.folder import write_whole
 from secure_openai.store.signing import ALGORITHM, by_kid
 from secure_openai.types import JsonObject
 
@@ -151,13 +151,9 @@ class Evidence:
             "signature": self.signature,
             "key": self.key,
         }
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            partial.touch(mode=0o600)
-            partial.write_text(canonical(whole) + "\n", encoding="utf-8")
-            partial.replace(path)
+            write_whole(path, f"{canonical(whole)}\n".encode(), replace=True)
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise StartError(f"{path} cannot be written: {error.strerror}.") from None
 
 
@@ -248,7 +244,7 @@ def wrong_with(evidence: Evidence, key: ECKey) -> str:
     """
     try:
         made = digest_of(evidence.document)
-    except (TypeError, ValueError):
+    except (RecursionError, TypeError, ValueError):
         return "it holds what no evidence holds"
     if made != evidence.sha256:
         return f"it was changed: its digest is {made}, and it says {evidence.sha256}"

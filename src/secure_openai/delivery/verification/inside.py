@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from secure_openai.delivery.verification.calls import Caller, Reply, all_private
+from secure_openai.delivery.verification.handshakes import older
 from secure_openai.delivery.verification.observation import Check, Observation, Outcome
 from secure_openai.delivery.verification.places import Place
 from secure_openai.delivery.verification.strangers import Stranger, strangers_of
@@ -47,6 +48,8 @@ async def _place(place: Place, caller: Caller, foreign: str) -> list[Observation
         return [named]
     reply = await caller.call(place.url, headers=place.headers)
     over = _tls(place, reply)
+    if over.outcome is Outcome.HOLDS:
+        over = await older(place, caller, over)
     found = [named, over]
     if place.scope and over.outcome is Outcome.HOLDS:
         found.append(await _strangers(place, caller, foreign, reply))

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from secure_openai.delivery.verification.calls import Caller, Reply, all_private, bearer_for
+from secure_openai.delivery.verification.handshakes import older
 from secure_openai.delivery.verification.observation import Check, Observation, Outcome
 from secure_openai.delivery.verification.places import Place
 from secure_openai.delivery.verification.strangers import carried
@@ -26,7 +27,18 @@ async def looked_at(
     places: Iterable[Place], caller: Caller, bearer: Bearer | None
 ) -> list[Observation]:
     """Return what each place shows to whoever comes from outside."""
-    return list(await asyncio.gather(*(_closed(one, caller, bearer) for one in places)))
+    found = await asyncio.gather(*(_seen(one, caller, bearer) for one in places))
+    return [one for each in found for one in each]
+
+
+async def _seen(place: Place, caller: Caller, bearer: Bearer | None) -> list[Observation]:
+    """Return whether a place is closed, and where something answers by which TLS it does."""
+    closed = await _closed(place, caller, bearer)
+    spoken = closed.facts.get("tls")
+    if not spoken:
+        return [closed]
+    over = Observation(Check.TLS, place.host, Outcome.HOLDS, str(spoken), {"version": spoken})
+    return [closed, await older(place, caller, over)]
 
 
 async def _closed(place: Place, caller: Caller, bearer: Bearer | None) -> Observation:
@@ -36,14 +48,15 @@ async def _closed(place: Place, caller: Caller, bearer: Bearer | None) -> Observ
         addresses = await caller.addresses(place.url)
         if not addresses:
             says = "its name has no address here"
-            return Observation(Check.CLOSED, subject, Outcome.HOLDS, says, {"host": place.host})
+            facts: JsonObject = {"host": place.host, "tls": ""}
+            return Observation(Check.CLOSED, subject, Outcome.HOLDS, says, facts)
     headers = dict(place.headers)
     # Some services ask for a token before their network refuses.
     token = await bearer_for(place.scope, bearer)
     if token:
         headers |= carried(place, token)
     reply = await caller.call(place.url, headers=headers)
-    facts: JsonObject = {
+    facts = {
         "host": place.host,
         "addresses": list(addresses),
         "status": reply.status,

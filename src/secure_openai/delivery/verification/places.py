@@ -218,8 +218,9 @@ def _of_settings(settings: Mapping[str, str], cloud: str) -> Iterator[Place]:
         yield cosmos("database account", host, host, cloud)
     if url := settings.get(f"{prefix}BLOB_URL", ""):
         yield storage("storage of the records", urlsplit(url).hostname or "", cloud, entered=True)
-    if url := settings.get(f"{prefix}SEAL_KEY_URL", ""):
-        yield vault("key vault", url, cloud)
+    for name in ("SEAL_KEY_URL", "EVIDENCE_KEY_URL"):
+        if url := settings.get(f"{prefix}{name}", ""):
+            yield vault("key vault", url, cloud)
     if written := settings.get(f"{prefix}MODEL_ACCOUNTS", ""):
         for account in read_accounts(written):
             yield model(f"models of {account.name}", urlsplit(account.url).hostname or "", cloud)

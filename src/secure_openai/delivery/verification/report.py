@@ -17,7 +17,7 @@ TITLES: Final = {
     Check.TLS: "TLS holds",
     Check.OWN: "Our credential is let in",
     Check.STRANGER: "Nobody else is",
-    Check.KEY: "The key of the seals stays where it is",
+    Check.KEY: "Keys that sign stay where they are",
     Check.DOOR: "Sign-in is demanded on every door",
     Check.READY: "The application is ready",
     Check.CHAT: "A chat works",

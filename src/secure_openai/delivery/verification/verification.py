@@ -12,7 +12,7 @@ from secure_openai.delivery.verification import (
     doors,
     inside,
     outside,
-    seal_key,
+    vault_keys,
     work,
 )
 from secure_openai.delivery.verification.calls import Caller, bearer_for
@@ -33,7 +33,7 @@ class Target:
         url: The application's origin.
         places: Every name of the estate.
         routes: The application's routes with who may call them.
-        seal_key_url: The key of the seals; `""` for none.
+        key_urls: The keys of seals and of evidence, as far as the settings name them.
         vault_scope: Scope of tokens for its vault.
         elsewhere: Scope of a token that is good at none of the places.
         assumed: What a proof took for granted.
@@ -44,7 +44,7 @@ class Target:
     url: str
     places: tuple[Place, ...] = ()
     routes: dict[str, list[str]] = field(default_factory=dict)
-    seal_key_url: str = ""
+    key_urls: tuple[str, ...] = ()
     vault_scope: str = ""
     elsewhere: str = ""
     assumed: tuple[Assumption, ...] = ()
@@ -91,10 +91,8 @@ async def from_inside(
     foreign = await bearer_for(target.elsewhere, bearer)
     found = await inside.looked_at(target.every_place, caller, foreign)
     found += inside.of_answers(answers, found)
-    if target.seal_key_url:
-        found.append(
-            await seal_key.looked_at(target.seal_key_url, target.vault_scope, caller, bearer)
-        )
+    for url in target.key_urls:
+        found.append(await vault_keys.looked_at(url, target.vault_scope, caller, bearer))
     progress(f"Knocking at {len(target.routes)} routes …")
     found += await doors.looked_at(target.url, caller, foreign, target.routes)
     progress("Asking for a chat …")

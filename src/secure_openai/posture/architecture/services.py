@@ -109,8 +109,11 @@ def _accepts(estate: Estate, resource: Resource) -> tuple[tuple[str, str], ...]:
         scope = one.values["scope"]
         if scope != resource.id and not scope.startswith(f"{resource.id}/"):
             continue
-        role = one.values.get("role_definition_name") or "Cosmos DB Built-in Data Contributor"
-        found.add((str(role), identities.get(one.values["principal_id"], "someone else")))
+        role = str(one.values.get("role_definition_name") or "Cosmos DB Built-in Data Contributor")
+        if "/keys/" in scope:
+            # Who signs with which key is the point; a key is called by its purpose and its slot.
+            role += f" on `{scope.rpartition('/')[2].rpartition('-')[0]}`"
+        found.add((role, identities.get(one.values["principal_id"], "someone else")))
     return tuple(sorted(found))
 
 

@@ -1,4 +1,4 @@
-"""Seals signed by a key that never leaves Azure Key Vault."""
+"""Seals and evidence signed by a key that never leaves Azure Key Vault."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class KeyVaultSigner:
     def _public(self, bundle: KeyVaultKey) -> ECKey:
         found: Any = bundle.key
         if bundle.key_type not in {KeyType.ec, KeyType.ec_hsm} or found.crv != CURVE:
-            raise StoreError(f"The key of the seals, {self._name}, is not a key on {CURVE}.")
+            raise StoreError(f"The key {self._name} is not a key on {CURVE}.")
         return ECKey.import_key(
             {
                 "kty": "EC",
@@ -134,13 +134,12 @@ class KeyVaultSigner:
             yield
         except HttpResponseError as error:
             raise StoreError(
-                f"The key of the seals, {self._name}, cannot be used: Key Vault answers "
-                f"{error.status_code}."
+                f"The key {self._name} cannot be used: Key Vault answers {error.status_code}."
             ) from error
         except (AzureError, TimeoutError, ValueError) as error:
             # A challenge that names another service than the vault's own is a ValueError.
             logger.warning("Key Vault could not be reached: %s", type(error).__name__)
-            raise StoreError(f"The key of the seals, {self._name}, cannot be reached.") from error
+            raise StoreError(f"The key {self._name} cannot be reached.") from error
 
 
 def _text(value: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The key of the seals: whether it could ever leave its vault.
+"""The keys of seals and of evidence: whether they could ever leave their vault.
 
 Source: Azure Key Vault REST API, "Get Key": `attributes.exportable`, `release_policy`.
 """
@@ -43,6 +43,6 @@ async def looked_at(url: str, scope: str, caller: Caller, bearer: Bearer | None)
     except (KeyError, TypeError, ValueError, AttributeError):
         return Observation(Check.KEY, url, Outcome.UNSEEN, "what the vault says is no key")
     if exportable:
-        says = "it may be exported: whoever holds a copy signs seals in secret; make another one"
+        says = "it may be exported: whoever holds a copy signs with it in secret; make another one"
         return Observation(Check.KEY, url, Outcome.FINDING, says, facts)
     return Observation(Check.KEY, url, Outcome.HOLDS, "it cannot leave its vault", facts)
