@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 CLIENTS := .clients
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Not compiled: what is imported compiles itself, once, and most of it never is.
+INSTALL := install --no-compile
 
 .DEFAULT_GOAL := help
 .PHONY: help up test package coverage test-azure check check-infra format site bench bench-gateway lock clean
@@ -16,9 +18,9 @@ help: ## Show this list
 up: $(VENV)/.up ## Install what the system needs and start it; options: make up ARGS='--port 9000'
 	@exec $(BIN)/secure-openai up $(ARGS)
 
-test: $(VENV)/.test $(VENV)/.emulators ## Install what the tests need and run everything that CI runs
+test: ## Install what the tests need and run everything that CI runs
 	@sh tests/chromium.sh
-	@$(MAKE) --no-print-directory -j2 $(CLIENTS)/.done check check-infra
+	@$(MAKE) --no-print-directory -j2 check check-infra $(VENV)/.emulators $(CLIENTS)/.done
 	@sh tests/run.sh "$(BIN)/python -m pytest" $(ARGS)
 
 package: $(VENV)/.deliver ## Make what Azure runs, in dist/; options: make package ARGS='--python 3.12'
@@ -99,21 +101,21 @@ $(VENV)/bin/python:
 
 $(VENV)/.up: $(VENV)/bin/python requirements/local.txt pyproject.toml
 	@echo "Installing (once) …"
-	@$(PIP) install --require-hashes -r requirements/local.txt
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) $(INSTALL) --require-hashes -r requirements/local.txt
+	@$(PIP) $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/bin/python requirements/test.txt pyproject.toml
 	@echo "Installing what the tests need (once) …"
-	@$(PIP) install --require-hashes -r requirements/test.txt
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) $(INSTALL) --require-hashes -r requirements/test.txt
+	@$(PIP) $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 # What plans are compared and packages made and deployed with, where a pipeline has rights: no more.
 $(VENV)/.deliver: $(VENV)/bin/python requirements/azure.txt pyproject.toml
 	@echo "Installing what delivers (once) …"
-	@$(PIP) install --require-hashes -r requirements/azure.txt
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) $(INSTALL) --require-hashes -r requirements/azure.txt
+	@$(PIP) $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 # The servers that stand in for Cosmos DB and Storage, and what judges pages by who cannot see them.
@@ -127,28 +129,26 @@ $(VENV)/.emulators: $(VENV)/.test tests/emulators/package-lock.json tests/browse
 # Apart from everything else: checkov pins other versions of what the tests use.
 $(VENV)/checkov/.done: $(VENV)/bin/python requirements/checkov.txt
 	@echo "Installing checkov (once) …"
-	@$(PYTHON) -m venv $(VENV)/checkov
-	@$(VENV)/checkov/bin/python -m pip --disable-pip-version-check --quiet install \
-	  --require-hashes -r requirements/checkov.txt
+	@$(PYTHON) -m venv --without-pip $(VENV)/checkov
+	@$(PIP) --python $(VENV)/checkov $(INSTALL) --require-hashes -r requirements/checkov.txt
 	@touch $@
 
 # A peer to be measured beside, with dependencies that are none of ours.
 $(VENV)/litellm/.done: $(VENV)/bin/python requirements/litellm.txt
 	@echo "Installing LiteLLM (once) …"
-	@$(PYTHON) -m venv $(VENV)/litellm
-	@$(VENV)/litellm/bin/python -m pip --disable-pip-version-check --quiet install \
-	  --require-hashes -r requirements/litellm.txt
+	@$(PYTHON) -m venv --without-pip $(VENV)/litellm
+	@$(PIP) --python $(VENV)/litellm $(INSTALL) --require-hashes -r requirements/litellm.txt
 	@touch $@
 
 # The clients that people have, each current release: apart, as what they need is none of our
-# business. Not compiled: most of it is never imported.
+# business.
 $(CLIENTS)/.done: $(VENV)/.test requirements/clients.txt requirements/schemathesis.txt \
   tests/clients/package-lock.json
 	@echo "Installing the clients (once) …"
 	@for set in clients schemathesis; do \
 	  folder=$(CLIENTS); [ $$set = clients ] || folder=$(CLIENTS)/schemathesis; \
-	  $(PYTHON) -m venv $$folder && $$folder/bin/python -m pip --disable-pip-version-check --quiet \
-	    install --no-compile --require-hashes -r requirements/$$set.txt || exit 1; done
+	  $(PYTHON) -m venv --without-pip $$folder && \
+	    $(PIP) --python $$folder $(INSTALL) --require-hashes -r requirements/$$set.txt || exit 1; done
 	@cd tests/clients && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit \
 	  --no-fund --loglevel=error
 	@touch $@

@@ -27,9 +27,11 @@ def test_the_wheel_starts_in_an_empty_folder(tmp_path: Path) -> None:
     )
     (wheel,) = tmp_path.glob("*.whl")
     folder = tmp_path / "empty"
-    venv.create(folder / "venv", with_pip=True)
-    python = folder / "venv" / "bin" / "python"
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    venv.create(folder / "venv")
+    pip = [
+        *(sys.executable, "-m", "pip", "--python", str(folder / "venv")),
+        *("install", "--quiet", "--disable-pip-version-check", "--no-compile"),
+    ]
     subprocess.run(
         [*pip, "--require-hashes", "-r", str(ROOT / "requirements" / "base.txt")], check=True
     )

@@ -19,8 +19,8 @@ from secure_openai.conversations.composing import Composer
 from secure_openai.conversations.feedback import Feedbacks
 from secure_openai.conversations.texts import SavedTexts
 from secure_openai.credential_settings import CredentialSettings
+from secure_openai.credential_source import credential_for
 from secure_openai.deployments import Deployments
-from secure_openai.errors import StartError
 from secure_openai.identity.authorization import AuthorizationClient
 from secure_openai.identity.keys import KeySource
 from secure_openai.identity.tokens import TokenValidator
@@ -226,23 +226,6 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             background=background,
             drain=drain,
         )
-
-
-def credential_for(settings: CredentialSettings, outbound: Outbound) -> Credential | None:
-    """Return our credential, where anything asks Azure; an event loop must be running.
-
-    Raises:
-        StartError: What talks to Azure is not installed.
-    """
-    if not settings.uses_credential:
-        return None
-    try:
-        from secure_openai.credential import credential_of  # noqa: PLC0415 - an optional extra
-    except ImportError:
-        raise StartError(
-            "What talks to Azure is not installed: install azure-secure-openai[azure]."
-        ) from None
-    return credential_of(settings, outbound)
 
 
 def assertion_of(

@@ -21,8 +21,8 @@ from uuid import uuid4
 import pytest
 from azure.core.pipeline.transport import AioHttpTransport
 
-from secure_openai.assembly import credential_for
 from secure_openai.credential import Credential
+from secure_openai.credential_source import credential_for
 from secure_openai.outbound import Outbound
 from secure_openai.settings import Settings
 from secure_openai.stores import Stores, open_stores

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from secure_openai.assembly import credential_for
+from secure_openai.credential_source import credential_for
 from secure_openai.outbound import Outbound
 from secure_openai.probes.asks import NOT_ASKED, Identity, asks_of
 from secure_openai.probes.estate import answers_of

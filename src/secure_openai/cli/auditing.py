@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from secure_openai.assembly import credential_for
+from secure_openai.credential_source import credential_for
 from secure_openai.environment import given_values
 from secure_openai.errors import StartError
 from secure_openai.jobs.seal import seal

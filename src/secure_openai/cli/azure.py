@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from secure_openai.assembly import credential_for
 from secure_openai.credential_settings import CredentialSettings
+from secure_openai.credential_source import credential_for
 from secure_openai.delivery.azure.rest import Rest
 from secure_openai.outbound import Outbound
 

@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from secure_openai.appearance import Appearance
-from secure_openai.assembly import credential_for
 from secure_openai.cli.console import NEGATIVE, out, told_clearly
+from secure_openai.credential_source import credential_for
 from secure_openai.environment import appearance_file, function_host
 from secure_openai.errors import ConfigurationError, StartError
 from secure_openai.outbound import Outbound

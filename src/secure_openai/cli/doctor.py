@@ -12,9 +12,9 @@ from typing import Annotated, Final
 
 import typer
 
-from secure_openai.assembly import credential_for
 from secure_openai.cli.console import show, told_clearly, waiting
 from secure_openai.credential_settings import CredentialSettings
+from secure_openai.credential_source import credential_for
 from secure_openai.delivery.doctor.examination import Diagnosis, Progress, examined
 from secure_openai.delivery.doctor.needs import Needs
 from secure_openai.delivery.doctor.report import as_json, text_lines

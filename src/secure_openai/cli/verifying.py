@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from rich.markup import escape
 
-from secure_openai.assembly import credential_for
 from secure_openai.cli.auditing import audit_at_hand
 from secure_openai.cli.console import NEGATIVE, err, out, show, waiting
 from secure_openai.credential_settings import CredentialSettings
+from secure_openai.credential_source import credential_for
 from secure_openai.delivery.doctor.resource_manager import ResourceManager
 from secure_openai.delivery.verification import places
 from secure_openai.delivery.verification.calls import Caller

@@ -23,7 +23,7 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 from secure_openai.appearance import Appearance
-from secure_openai.assembly import credential_for
+from secure_openai.credential_source import credential_for
 from secure_openai.errors import ConfigurationError, CredentialUnavailable, StartError
 from secure_openai.local.folder import Folder, Running
 from secure_openai.local.identity_provider.directory import (

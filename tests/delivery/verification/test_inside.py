@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from secure_openai.assembly import credential_for
+from secure_openai.credential_source import credential_for
 from secure_openai.delivery.verification import places
 from secure_openai.delivery.verification.calls import Caller
 from secure_openai.delivery.verification.doors import routes_of
