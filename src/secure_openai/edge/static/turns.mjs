@@ -16,13 +16,14 @@ export function turn(message) {
 }
 
 // Puts a message into its item; with HTML that the server has rendered and sanitised, or as it was typed.
-export function fill(item, message) {
+// One that has grown there keeps what it has.
+export function fill(item, message, growing = null) {
   const { html, ...rest } = message;
   item.id = `m-${message.id}`;
   const text = item.querySelector(".text");
   if (message.author === "assistant") item.querySelector(".author").textContent = message.deployment ?? "";
-  if (html) text.innerHTML = html;
-  else text.textContent = message.text;
+  if (html && !growing?.end(html)) text.innerHTML = html;
+  else if (!html) text.textContent = message.text;
   text.classList.toggle("plain", !html);
   complete(item, rest);
 }
