@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from secure_openai.characters import visible
 from secure_openai.edge.access import (
     PEOPLE,
     SecuredRoute,
@@ -28,7 +30,7 @@ from secure_openai.edge.problems import headers_of, request_id_of
 from secure_openai.edge.sign_in import sign_in_address
 from secure_openai.errors import NoticeNotAccepted, SecureOpenAIError, Unauthenticated
 from secure_openai.sessions import local_path
-from secure_openai.types import ConversationId, Operation
+from secure_openai.types import Conversation, ConversationId, Operation
 
 TURNS = 40
 """How much of a conversation a page opens with; earlier turns are loaded when they are wanted."""
@@ -109,12 +111,16 @@ async def _chat_page(request: Request, conversation_id: ConversationId | None) -
         request,
         "chat.html",
         deployments=[offer_json(assembly, deployment) for deployment in deployments],
-        conversations=mine.items,
+        conversations=[_shown(one) for one in mine.items],
         continuation=mine.continuation,
-        current=current,
+        current=current and _shown(current),
         messages=messages,
         earlier=earlier,
     )
+
+
+def _shown(conversation: Conversation) -> Conversation:
+    return replace(conversation, title=visible(conversation.title))
 
 
 def wants_page(request: Request) -> bool:
