@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from secure_openai.characters import visible
+from secure_openai.conversations.attachments import LARGEST_BYTES
 from secure_openai.edge.access import (
     PEOPLE,
     SecuredRoute,
@@ -116,6 +117,7 @@ async def _chat_page(request: Request, conversation_id: ConversationId | None) -
         current=current and _shown(current),
         messages=messages,
         earlier=earlier,
+        largest_file=LARGEST_BYTES,
     )
 
 
