@@ -1,5 +1,5 @@
 // Files beside a message: chosen, pasted or dropped; kept at once, sent with the message.
-import { call, path, Problem, read } from "./calls.mjs";
+import { call, path, Problem, read, wordsOf } from "./calls.mjs";
 import { fitted, isPicture } from "./pictures.mjs";
 import { language, t } from "./text.mjs";
 
@@ -58,7 +58,7 @@ async function add(file) {
     entry.failed = true;
     chip.classList.add("failed");
     const gone = error instanceof Problem && error.status === 404;
-    const why = error instanceof Problem || error instanceof TooLarge ? error.message : t("chat.offline");
+    const why = error instanceof TooLarge ? error.message : wordsOf(error);
     name.textContent = `${file.name}: ${gone ? t("attachments.not_here") : why}`;
     if (gone) button.hidden = true;
   }
