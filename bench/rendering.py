@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from secure_openai.edge.markdown import Growing
 from secure_openai.edge.markdown.rendering import SECONDS, _rendered
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -30,6 +31,16 @@ def total(rows: list[int]) -> int:
 
 """
 
+ANSWERS = {
+    "an answer": ANSWER,
+    "a long answer": ANSWER * 40,
+    "the longest that is rendered": ANSWER * 240,
+    "one list": "- **an item** and some words of it\n" * 1_400,
+    "one block of code": "```python\n" + "value = call(1, 'a')\n" * 2_400,
+}
+PIECE = 4
+"""Characters of a piece: about one token."""
+
 
 def seconds(text: str) -> float:
     begun = time.thread_time()
@@ -37,11 +48,21 @@ def seconds(text: str) -> float:
     return time.thread_time() - begun
 
 
+def seconds_while_it_comes(text: str) -> float:
+    growing = Growing()
+    begun = time.thread_time()
+    for at in range(0, len(text), PIECE):
+        growing.add(text[at : at + PIECE])
+    return time.thread_time() - begun
+
+
 def main() -> None:
     seconds(ANSWER)
-    print(f"{'Markdown of a model':44} {'characters':>12} {'ms':>8}")
-    for name, text in (("an answer", ANSWER), ("a long answer", ANSWER * 40)):
-        print(f"{name:44} {len(text):12,} {1000 * min(seconds(text) for _ in range(5)):8.1f}")
+    print(f"{'Markdown of a model':44} {'characters':>12} {'ms':>8} {'as it comes':>12}")
+    for name, text in ANSWERS.items():
+        whole = min(seconds(text) for _ in range(5))
+        pieces = min(seconds_while_it_comes(text) for _ in range(3))
+        print(f"{name:44} {len(text):12,} {1000 * whole:8.1f} {1000 * pieces:12.1f}")
     taken = sorted(((seconds(text), name) for name, text in QUADRATIC.items()), reverse=True)
     for spent, name in taken[:8]:
         print(f"{name:44} {len(QUADRATIC[name]):12,} {1000 * spent:8.1f}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx2
 import pytest
 
 from secure_openai.conversations.export import disposition
+from secure_openai.errors import AuditUnavailable
 from secure_openai.testing.person import named
 from secure_openai.types import PrincipalId
 from tests.edge.test_answers import asking
@@ -119,6 +121,105 @@ async def test_a_deleted_conversation_can_be_had_back(world: World) -> None:
     assert back.json()["title"] == "x"
     assert again == messages
     assert foreign.status_code == 404
+
+
+async def test_what_its_owner_did_with_a_conversation_is_recorded(world: World) -> None:
+    """Deleted, had back, taken away: which conversation, and never its title."""
+    async with world.client(**world.bearer("Uma")) as http:
+        talk = await begun(http, "a secret title")
+        path = f"/api/conversations/{talk['id']}"
+        match = {"If-Match": f'"{talk["etag"]}"'}
+        refused = [
+            await http.delete(path, headers={"If-Match": '"stale"'}),
+            await http.get(f"{path}/export?format=pdf"),
+            await http.get("/api/conversations/none/export?format=json"),
+        ]
+        assert (await http.post(f"{path}/restore")).json() == talk
+        await http.delete(path, headers=match)
+        await http.post(f"{path}/restore")
+        file = await http.get(f"{path}/export?format=markdown")
+        await http.get(f"{path}/export?format=json")
+    events = [one for one in await world.events() if one.action.startswith("conversation.")]
+
+    assert [one.status_code for one in refused] == [412, 400, 404]
+    assert [one.action.partition(".")[2] for one in events] == [
+        *("deleted", "restored", "exported", "exported"),
+    ]
+    assert {(one.principal and one.principal.oid, one.subject) for one in events} == {
+        (named("Uma").oid, None)
+    }
+    assert events[2].facts == {
+        "conversation": talk["id"],
+        "format": "md",
+        "bytes": len(file.content),
+    }
+    assert [(one.facts or {}).get("format") for one in events] == [None, None, "md", "json"]
+    assert "secret" not in str(events)
+
+
+async def test_nothing_is_deleted_or_taken_away_unrecorded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the audit cannot be written, a conversation stays where it is."""
+    async with world.client(**world.bearer("Uma")) as http:
+        talk = await begun(http, "x")
+        path = f"/api/conversations/{talk['id']}"
+
+        def unwritable() -> None:
+            raise AuditUnavailable
+
+        with monkeypatch.context() as broken:
+            broken.setattr(world.assembly.audit, "ensure_writable", unwritable)
+            refused = [
+                await http.delete(path, headers={"If-Match": f'"{talk["etag"]}"'}),
+                await http.get(f"{path}/export?format=json"),
+                await http.post(f"{path}/restore"),
+            ]
+        still = await http.get(path)
+
+    assert [one.status_code for one in refused] == [503] * 3
+    assert still.json() == talk
+
+
+HIDDEN = "pay \u202eelpmaxe.knab\u2066\u200b now"
+WRITTEN_OUT = "pay [U+202E]elpmaxe.knab[U+2066][U+200B] now"
+
+
+async def test_a_title_hides_nothing(world: World) -> None:
+    """What turns or hides words is written out in lists and pages, and does nothing in files."""
+    async with world.browser("Uma") as http:
+        talk = await begun(http, HIDDEN)
+        other = await begun(http, "x")
+        path = f"/api/conversations/{talk['id']}"
+        renamed = await http.patch(
+            f"/api/conversations/{other['id']}",
+            json={"title": HIDDEN},
+            headers={"If-Match": f'"{other["etag"]}"'},
+        )
+        await ask(http, talk["id"], f"knab {HIDDEN}")
+        shown = [
+            talk,
+            renamed.json(),
+            (await http.get(path)).json(),
+            *await listed(http),
+            *await listed(http, "?search=knab"),
+        ]
+        excerpts = [one["excerpt"] for one in shown if one.get("excerpt")]
+        page = await http.get(f"/conversations/{talk['id']}")
+        markdown = await http.get(f"{path}/export?format=markdown")
+        document = await http.get(f"{path}/export?format=json")
+
+    assert {one["title"] for one in shown} == {WRITTEN_OUT}
+    assert excerpts
+    assert all(WRITTEN_OUT in one for one in excerpts)
+    assert f"<title>{WRITTEN_OUT}</title>" in page.text
+    assert f'dir="auto">{WRITTEN_OUT}</h1>' in page.text
+    for text in (markdown.text, document.text):
+        assert re.search("[\u200b\u202e\u2066]", text) is None
+    assert f"> knab {WRITTEN_OUT}" in markdown.text
+    # A file for programs says the same as before.
+    assert json.loads(document.content)["title"] == HIDDEN
+    assert json.loads(document.content)["messages"][0]["text"] == f"knab {HIDDEN}"
 
 
 async def test_what_is_held_is_not_deleted(world: World) -> None:

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
 from string import Formatter
 
 import pytest
 
-from secure_openai.edge import assets
+from secure_openai.conversations.window import Window
+from secure_openai.edge import assets, language
 from secure_openai.edge.language import languages, preferred
 from secure_openai.edge.presentation import THEMES
-from tests.world import World
+from secure_openai.errors import (
+    ConfigurationError,
+    GatewayError,
+    ManagementError,
+    Refused,
+    SecureOpenAIError,
+)
+from secure_openai.testing.person import sign_in
+from secure_openai.types import Reason
+from tests.edge.test_chat import ask, conversation
+from tests.world import World, running_world
 
 FILES = assets.FOLDER.parent
 WRITTEN = re.compile(r'\b(?:t|language)\(\s*["\']([a-z0-9_.-]+)["\']\s*([~,)+])')
@@ -132,3 +148,105 @@ def test_a_module_brings_its_neighbours_and_texts() -> None:
     assert texts["common.close"] == "Schließen"
     assert "filter.hate" in texts
     assert "signed_out.title" not in texts
+
+
+def kinds() -> set[str]:
+    """Return every kind of problem that a page or a call of the chat can be answered."""
+    found = {SecureOpenAIError.slug}
+    left = SecureOpenAIError.__subclasses__()
+    while left:
+        one = left.pop()
+        if one not in (ConfigurationError, GatewayError, ManagementError, Refused):
+            found.add(one.slug)
+            left.extend(one.__subclasses__())
+    return found | {one.replace("_", "-") for one in Reason if one is not Reason.ADMITTED}
+
+
+def test_every_problem_has_a_text() -> None:
+    """In every language whatever can go wrong is said, and nothing else is kept to be said."""
+    for one in languages().values():
+        said = {key[8:] for key in one.texts if key.startswith("problem.")}
+
+        assert said == kinds(), one.tag
+
+
+def test_what_was_left_out_is_known_by_its_number() -> None:
+    """In other languages the page says how many messages the server's sentence names."""
+    turns = (assets.FOLDER / "turns.mjs").read_text("utf-8")
+    (pattern,) = re.findall(r"note\.match\(/(\S+ earlier message)/\)", turns)
+    for count in (1, 12):
+        found = re.search(pattern, Window([], count).note or "")
+
+        assert found is not None
+        assert found[1] == str(count)
+
+
+MARK = "\u00ab"
+DATA = re.compile(
+    r"Uma( User)?|English|Deutsch|Third|scripted.*|Ctrl|Shift|Enter|Esc|Alt|[A-Z]{1,2}|talk|hello|"
+    r"You said: hello|[0-9a-f-]{32,36}|admin@contoso\.example"
+)
+"""What stands on pages beside texts: names, keys, what was said, ids."""
+
+
+class Read(HTMLParser):
+    """Gathers what a page says to who reads or hears it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        self._silent = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep what is said beside the text."""
+        self._silent = tag in {"script", "style"}
+        names = {"aria-label", "title", "placeholder", "alt", "data-suggests"}
+        self.said += [value for name, value in attrs if name in names and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        """Hear again."""
+        self._silent = False
+
+    def handle_data(self, data: str) -> None:
+        """Keep a text."""
+        if not self._silent and re.search(r"[^\W\d_]", data):
+            self.said.append(data.strip())
+
+
+@pytest.fixture
+def third(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A third language: one more file, in which every text is marked."""
+    folder = tmp_path / "edge"
+    shutil.copytree(FILES / "languages", folder / "languages")
+    texts = {key: f"{MARK}{text}\u00bb" for key, text in languages()["en"].texts.items()}
+    texts |= {"language.name": "Third", "language.direction": "rtl"}
+    (folder / "languages" / "xx.json").write_text(json.dumps(texts), "utf-8")
+    monkeypatch.setattr(language, "files", lambda _: folder)
+    languages.cache_clear()
+    yield
+    languages.cache_clear()
+
+
+@pytest.mark.usefixtures("third")
+async def test_a_third_language_is_a_file(tmp_path: Path, identity_folder: Path) -> None:
+    """It is offered and spoken on every page, in its own direction; nothing else is."""
+    headers = {"Accept": "text/html", "Accept-Language": "xx"}
+    async with running_world(tmp_path, identity_folder) as world, world.browser("Uma") as http:
+        talk = await conversation(http)
+        await ask(http, talk, "hello")
+        await http.post("/my-data/export")
+        addresses = ("/", f"/conversations/{talk}", "/my-data", "/signed-out", "/conversations/x")
+        shown = {path: await http.get(path, headers=headers) for path in addresses}
+        async with world.client(**world.own) as nobody:
+            await sign_in(nobody, world.url, "Nora")
+            shown["no role"] = await nobody.get("/", headers=headers)
+
+    for path, page in shown.items():
+        reader = Read()
+        reader.feed(page.text)
+
+        assert '<html lang="xx" dir="rtl"' in page.text, path
+        assert "Third" in reader.said
+        assert [one for one in reader.said if MARK not in one and not DATA.fullmatch(one)] == [], (
+            path
+        )

@@ -38,8 +38,13 @@ class Elements(HTMLParser):
 
 def elements(text: str) -> list[tuple[str, dict[str, str]]]:
     """Return every element of a rendered text, after checking that each is a harmless one."""
+    return elements_of(rendered(text))
+
+
+def elements_of(html: str) -> list[tuple[str, dict[str, str]]]:
+    """Return every element of what was rendered, after checking that each is a harmless one."""
     parser = Elements()
-    parser.feed(rendered(text))
+    parser.feed(html)
     for tag, attributes in parser.found:
         assert tag in ELEMENTS, tag
         assert set(attributes) <= NAMES | MATHEMATICAL | {"class"}, attributes

@@ -20,6 +20,8 @@ from tests.world import World, running_world
 NOTICE = "Write nothing **secret**. <script>alert(1)</script>"
 HELLO = {"model": "scripted", "messages": [{"role": "user", "content": "hello"}]}
 TYPE = "urn:secure-openai:problem:notice-not-accepted"
+MINE = ("/api/me/requests", "/api/me/export", "/api/me/erase", "/api/me/looks")
+"""What a person does with their own data, whether they accept a notice or not."""
 
 
 def with_notice(
@@ -53,7 +55,7 @@ async def test_nothing_is_had_before_it(tmp_path: Path, identity_folder: Path) -
                     page = await sign_in(http, world.url, "Ada")
                     assert page.url.path == "/notice"
                 for method, path in ROUTES:
-                    if path.startswith("/api/me/notice"):
+                    if path.startswith(("/api/me/notice", *MINE)):
                         continue
                     refused = await http.request(method, path)
                     said = problem(refused, 403)
@@ -69,6 +71,39 @@ async def test_nothing_is_had_before_it(tmp_path: Path, identity_folder: Path) -
                 assert error["code"] == "notice_not_accepted"
                 openai_error(await http.get("/openai/v1/models"), 403)
         assert [one for one in await world.events() if one.action.startswith("completion")] == []
+
+
+async def test_ones_own_data_does_not_wait_for_it(tmp_path: Path, identity_folder: Path) -> None:
+    """Whoever does not accept a changed notice takes everything along, and has it erased."""
+    async with (
+        with_notice(tmp_path, identity_folder) as world,
+        world.client(**world.bearer("Uma"), **world.own) as http,
+    ):
+        await accept(http)
+        talk = (await http.post("/api/conversations", json={"title": "mine"})).json()
+    async with (
+        with_notice(tmp_path, identity_folder, text="Another one.") as world,
+        world.client(**world.own) as http,
+    ):
+        page = await sign_in(http, world.url, "Uma")
+        assert page.url.path == "/notice"
+        assert 'href="/my-data"' in page.text
+        problem(await http.get(f"/api/conversations/{talk['id']}"), 403)
+        mine = await http.get("/my-data", headers={"Accept": "text/html"})
+        asked = await http.post("/api/me/export")
+        await JOBS["erasure"].run(world.assembly)
+        done = (await http.get("/api/me/requests")).json()["items"][0]
+        taken = await http.get(done["download"])
+        looks = await http.get("/api/me/looks")
+        unsure = await http.post("/api/me/erase", json={"confirm": "yes"})
+        form = {"confirm": "erase everything of mine"}
+        erased = await http.post("/my-data/erase", data=form)
+
+    assert (mine.status_code, asked.status_code, looks.status_code) == (200, 202, 200)
+    assert done["state"] == "done"
+    assert [one["title"] for one in taken.json()["conversations"]] == ["mine"]
+    assert (unsure.status_code, erased.status_code) == (400, 303)
+    assert erased.headers["location"] == "/my-data?done=erase"
 
 
 async def test_roles_come_first(tmp_path: Path, identity_folder: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import quote
 
+from secure_openai.characters import escaped, visible
 from secure_openai.conversations.titles import plain
 from secure_openai.errors import TooLarge
 from secure_openai.store.conversations import ConversationStore
@@ -73,7 +74,7 @@ async def as_json(
         "messages": messages,
     }
     text = await asyncio.to_thread(json.dumps, document, ensure_ascii=False, indent=1)
-    return conversation, text.encode()
+    return conversation, escaped(text).encode()
 
 
 async def as_markdown(
@@ -121,7 +122,7 @@ def _left(room: int, messages: Sequence[Message]) -> int:
 def _part(message: Message, now: datetime) -> str:
     asked = message.author is Author.USER
     who = "Question" if asked else f"Answer of {_escaped(message.deployment or 'a model')}"
-    said = message.text.replace("\r\n", "\n").replace("\r", "\n")
+    said = visible(message.text.replace("\r\n", "\n").replace("\r", "\n"))
     if asked:
         said = "\n".join(f"> {line}".rstrip() for line in said.split("\n"))
     parts = [f"## {who}, {_moment(message.created)}", said]
@@ -139,7 +140,7 @@ def _moment(at: datetime) -> str:
 
 def _escaped(text: str) -> str:
     """Return a text that Markdown shows as it is (CommonMark, 2.4 "Backslash escapes")."""
-    return re.sub(r"([\\`*_{}\[\]<>()#+!|~-])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~-])", r"\\\1", visible(text))
 
 
 def disposition(title: str, ending: str) -> str:

@@ -131,6 +131,16 @@ class Running:
         if held:
             yield number + len(told), Delta(held)
 
+    def text_at(self, number: int) -> str:
+        """Return the answer as it stood with an event; empty before it began."""
+        pieces: list[str] = []
+        for event in self._events[:number]:
+            if isinstance(event, Begun):
+                pieces.append(event.answer.text)
+            elif isinstance(event, Delta):
+                pieces.append(event.text)
+        return "".join(pieces)
+
     async def more(self, number: int) -> bool:
         """Return as soon as more was told than `number` events, false if no more comes."""
         while len(self._events) <= number and not self.ended:
@@ -179,6 +189,11 @@ class Listener:
         self._after = after
         self._listening = True
         running.joined()
+
+    @property
+    def text(self) -> str:
+        """Return the answer as far as it was heard."""
+        return self._running.text_at(self._after)
 
     async def events(self) -> AsyncGenerator[tuple[int, AnswerEvent], None]:
         """Yield events with their numbers until nothing more comes."""

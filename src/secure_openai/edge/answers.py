@@ -17,6 +17,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from secure_openai.characters import visible
 from secure_openai.conversations.attachments import MOST_IN_MESSAGE
 from secure_openai.conversations.events import AnswerEvent, Begun, Delta, Finished, Titled
 from secure_openai.conversations.running import Listener, Running
@@ -24,6 +25,7 @@ from secure_openai.edge.access import PEOPLE, SecuredRoute, principal_of, requir
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import Body, body_of
 from secure_openai.edge.event_stream import EventStreamResponse, event
+from secure_openai.edge.markdown import Growing
 from secure_openai.edge.messages import message_json
 from secure_openai.edge.problems import problem_of, request_id_of
 from secure_openai.errors import RequestError
@@ -155,22 +157,34 @@ def _streamed(request: Request, running: Running, *, after: int = 0) -> Response
 
 
 async def _pieces(listener: Listener, request_id: str) -> AsyncGenerator[bytes, None]:
+    growing = Growing()
+    growing.skip(listener.text)
     async for number, told in listener.events():
-        yield _event(told, number, request_id)
+        yield _event(told, number, request_id, growing)
 
 
-def _event(told: AnswerEvent, number: int, request_id: str) -> bytes:
+def _event(told: AnswerEvent, number: int, request_id: str, growing: Growing) -> bytes:
     data: JsonObject
     match told:
         case Begun(question, answer):
             data = {"question": message_json(question), "answer": message_json(answer)}
-            return event("begin", data, number=number)
+            # One that goes on begins with what it had.
+            return event("begin", {**data, **_grown(growing, answer.text)}, number=number)
         case Delta(text):
-            return event("delta", {"text": text}, number=number)
+            return event("delta", {"text": text, **_grown(growing, text)}, number=number)
         case Titled(conversation):
-            data = {"title": conversation.title, "etag": conversation.etag}
+            data = {"title": visible(conversation.title), "etag": conversation.etag}
             return event("title", data, number=number)
         case Finished(answer, problem):
             said = problem_of(problem, request_id=request_id) if problem else None
             data = {"answer": message_json(answer), "problem": said}
             return event("end", data, number=number)
+
+
+def _grown(growing: Growing, text: str) -> JsonObject:
+    """Return what a page changes of what it shows, for what came of an answer."""
+    growth = growing.add(text)
+    if growth is not None:
+        return {"html": growth.html, "draft": growth.draft, "tail": growth.tail}
+    seen = visible(text)
+    return {} if seen == text else {"seen": seen}

@@ -9,11 +9,13 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from secure_openai.characters import visible
 from secure_openai.conversations.export import as_json, as_markdown, disposition
 from secure_openai.edge.access import PEOPLE, SecuredRoute, principal_of, requires
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import Body, body_of, etag_of, limit_of
-from secure_openai.errors import RequestError
+from secure_openai.edge.recording import record
+from secure_openai.errors import NotFound, RequestError
 from secure_openai.policy.text import check_text
 from secure_openai.types import Conversation, ConversationId, JsonObject, MessageId
 
@@ -87,7 +89,7 @@ async def _search(request: Request, text: str) -> Response:
         {
             **conversation_json(found.conversation),
             "message": found.message,
-            "excerpt": found.excerpt,
+            "excerpt": None if found.excerpt is None else visible(found.excerpt),
         }
         for found in page.items
     ]
@@ -143,9 +145,12 @@ async def delete_conversation(request: Request, conversation_id: str) -> Respons
 
     It is missing at once, and can be had back for ten minutes.
     """
-    await assembly_of(request).conversations.discard(
+    assembly = assembly_of(request)
+    assembly.audit.ensure_writable()
+    await assembly.conversations.discard(
         principal_of(request).id, ConversationId(conversation_id), etag=etag_of(request)
     )
+    _record(request, "conversation.deleted", conversation_id)
     return Response(status_code=204)
 
 
@@ -153,17 +158,23 @@ async def delete_conversation(request: Request, conversation_id: str) -> Respons
 @requires(*PEOPLE)
 async def restore_conversation(request: Request, conversation_id: str) -> Response:
     """Have a deleted conversation back, within ten minutes."""
-    return _conversation(
-        await assembly_of(request).conversations.restore(
-            principal_of(request).id, ConversationId(conversation_id)
-        )
-    )
+    assembly, owner = assembly_of(request), principal_of(request).id
+    assembly.audit.ensure_writable()
+    wanted = ConversationId(conversation_id)
+    try:
+        # One that is there is there again, and nothing was done.
+        return _conversation(await assembly.conversations.get(owner, wanted))
+    except NotFound:
+        restored = await assembly.conversations.restore(owner, wanted)
+    _record(request, "conversation.restored", conversation_id)
+    return _conversation(restored)
 
 
 @router.get("/conversations/{conversation_id}/export")
 @requires(*PEOPLE)
 async def export_conversation(request: Request, conversation_id: str) -> Response:
     """Offer a conversation as a file: `markdown` of the branch through `leaf`, or `json` of all."""
+    assembly_of(request).audit.ensure_writable()
     kept, owner = assembly_of(request).conversations, principal_of(request).id
     wanted, leaf = ConversationId(conversation_id), request.query_params.get("leaf")
     match request.query_params.get("format"):
@@ -177,15 +188,35 @@ async def export_conversation(request: Request, conversation_id: str) -> Respons
             media_type, ending = "text/markdown; charset=utf-8", "md"
         case _:
             raise RequestError("Write format as markdown or json.")
+    _record(request, "conversation.exported", conversation_id, format=ending, bytes=len(content))
     named = {"Content-Disposition": disposition(conversation.title, ending)}
     return Response(content, media_type=media_type, headers=named)
 
 
+def _record(request: Request, action: str, conversation_id: str, **facts: str | int) -> None:
+    """Record what its owner did with a whole conversation; never its title.
+
+    Raises:
+        AuditUnavailable: It cannot be written.
+    """
+    record(
+        request,
+        action,
+        principal_of(request),
+        reason="asked",
+        facts={"conversation": conversation_id, **facts},
+    )
+
+
 def conversation_json(conversation: Conversation) -> JsonObject:
-    """Return a conversation as the API shows it; the owner is whoever asks."""
+    """Return a conversation as the API shows it; the owner is whoever asks.
+
+    Its title is written so that a list, a tab and a menu show all of it: what turns or hides words
+    is written out.
+    """
     return {
         "id": conversation.id,
-        "title": conversation.title,
+        "title": visible(conversation.title),
         "created": conversation.created.isoformat(),
         "updated": conversation.updated.isoformat(),
         "pinned": conversation.pinned,

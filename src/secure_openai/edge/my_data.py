@@ -1,6 +1,7 @@
 """What people ask to be done with their own data: an export of it, or its erasure.
 
-A job carries it out. An export holds everything its person wrote: only they can fetch it here.
+A job carries it out. An export holds everything its person wrote: only they can fetch it here. None
+of it waits for a notice: whoever does not accept one that has changed takes their data and goes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from secure_openai.edge.access import SecuredRoute, principal_of, signed_in
+from secure_openai.edge.access import SecuredRoute, before_notice, principal_of, signed_in
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import Body, body_of, limit_of
 from secure_openai.edge.recording import record
@@ -44,6 +45,7 @@ class Erase(Body):
 
 
 @router.get("/requests")
+@before_notice
 @signed_in
 async def list_requests(request: Request) -> Response:
     """Return one's own requests, the newest first."""
@@ -52,6 +54,7 @@ async def list_requests(request: Request) -> Response:
 
 
 @router.post("/export")
+@before_notice
 @signed_in
 async def ask_export(request: Request) -> Response:
     """Ask for an export of everything that is kept of oneself."""
@@ -59,6 +62,7 @@ async def ask_export(request: Request) -> Response:
 
 
 @router.post("/erase")
+@before_notice
 @signed_in
 async def ask_erasure(request: Request) -> Response:
     """Ask that everything of oneself be erased, confirmed in words."""
@@ -73,6 +77,7 @@ async def ask_erasure(request: Request) -> Response:
 
 
 @router.get("/export/{request_id}")
+@before_notice
 @signed_in
 async def get_export(request: Request, request_id: str) -> Response:
     """Return one's export as a file or, while it is under way, how it stands (202)."""
@@ -108,6 +113,7 @@ async def get_export(request: Request, request_id: str) -> Response:
 
 
 @router.get("/looks")
+@before_notice
 @signed_in
 async def list_looks(request: Request) -> Response:
     """Return what others looked at or did about oneself, the latest first; never who they are."""

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from secure_openai.edge.access import SecuredRoute, signed_in
+from secure_openai.edge.access import SecuredRoute, before_notice, signed_in
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.desk.words import Words
 from secure_openai.edge.language import language_of
@@ -24,6 +24,7 @@ router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
 
 
 @router.get(PLACE)
+@before_notice
 @signed_in
 async def show(request: Request) -> Response:
     """Show what a person can do with their data, and who looked at it."""
@@ -31,6 +32,7 @@ async def show(request: Request) -> Response:
 
 
 @router.post(f"{PLACE}/export")
+@before_notice
 @signed_in
 async def ask_export(request: Request) -> Response:
     """Ask for an export."""
@@ -39,6 +41,7 @@ async def ask_export(request: Request) -> Response:
 
 
 @router.post(f"{PLACE}/erase")
+@before_notice
 @signed_in
 async def ask_erasure(request: Request) -> Response:
     """Ask for an erasure, confirmed in words; other words show the page again, with what to do."""

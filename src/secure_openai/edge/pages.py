@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from secure_openai.characters import visible
+from secure_openai.conversations.attachments import LARGEST_BYTES
 from secure_openai.edge.access import (
     PEOPLE,
     SecuredRoute,
@@ -18,8 +21,9 @@ from secure_openai.edge.access import (
     signed_in,
 )
 from secure_openai.edge.authentication import assembly_of
+from secure_openai.edge.conversations import DEFAULT_TITLE
 from secure_openai.edge.cookies import delete_cookie, session_cookie
-from secure_openai.edge.language import language_of
+from secure_openai.edge.language import DEFAULT, Language, language_of
 from secure_openai.edge.markdown import rendered
 from secure_openai.edge.messages import shown_branch, turn_json
 from secure_openai.edge.offers import offer_json
@@ -28,7 +32,7 @@ from secure_openai.edge.problems import headers_of, request_id_of
 from secure_openai.edge.sign_in import sign_in_address
 from secure_openai.errors import NoticeNotAccepted, SecureOpenAIError, Unauthenticated
 from secure_openai.sessions import local_path
-from secure_openai.types import ConversationId, Operation
+from secure_openai.types import Conversation, ConversationId, Operation
 
 TURNS = 40
 """How much of a conversation a page opens with; earlier turns are loaded when they are wanted."""
@@ -92,6 +96,7 @@ async def _chat_page(request: Request, conversation_id: ConversationId | None) -
     mine = await assembly.conversations.list(
         principal.id, limit=50, continuation=request.query_params.get("continuation")
     )
+    t = language_of(request)
     current, messages, earlier = None, [], None
     if conversation_id is not None:
         current = await assembly.conversations.get(principal.id, conversation_id)
@@ -109,12 +114,18 @@ async def _chat_page(request: Request, conversation_id: ConversationId | None) -
         request,
         "chat.html",
         deployments=[offer_json(assembly, deployment) for deployment in deployments],
-        conversations=mine.items,
+        conversations=[_shown(one, t) for one in mine.items],
         continuation=mine.continuation,
-        current=current,
+        current=current and _shown(current, t),
         messages=messages,
         earlier=earlier,
+        largest_file=LARGEST_BYTES,
     )
+
+
+def _shown(conversation: Conversation, t: Language) -> Conversation:
+    untitled = not conversation.titled and conversation.title == DEFAULT_TITLE
+    return replace(conversation, title=t("chat.new") if untitled else visible(conversation.title))
 
 
 def wants_page(request: Request) -> bool:
@@ -150,7 +161,8 @@ async def error_page(request: Request, error: SecureOpenAIError) -> Response:
         status_code=error.http_status,
         status=error.http_status,
         title=title,
-        detail=error.detail or title,
+        # The error's own words are English.
+        detail=(error.detail if t.tag == DEFAULT else None) or title,
         request_id=request_id_of(request),
     )
     response.headers.update(headers_of(error))

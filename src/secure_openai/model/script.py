@@ -1,6 +1,7 @@
 """What the scripted model answers, chosen by the first word of the last user message.
 
     slow N       N words, one every 20 ms
+    spell TEXT   TEXT, a word every 20 ms
     long N       N words at once
     late N       a whole answer, its headers N times 20 ms late
     mute         the answer's headers, then nothing more
@@ -219,6 +220,11 @@ def _answer(prompt: str, command: str, count: int | None, prompt_tokens: int) ->
     if command in {"slow", "long"} and count:
         seconds = SLOW_SECONDS if command == "slow" else 0.0
         return Script(some, seconds=seconds, prompt_tokens=prompt_tokens)
+    rest = prompt.partition(" ")[2]
+    if command == "spell" and rest:
+        first, *others = rest.split(" ")
+        spelt = (first, *(f" {word}" for word in others))
+        return Script(spelt, seconds=SLOW_SECONDS, prompt_tokens=prompt_tokens)
     words = ("You said:", *(f" {word}" for word in prompt.split(" ")))
     late = SLOW_SECONDS * (count or 0) if command == "late" else 0.0
     thought = "They greet me." if command == "think" else ""

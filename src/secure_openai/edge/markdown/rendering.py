@@ -24,7 +24,7 @@ from markdown_it.utils import OptionsDict
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.texmath import texmath_plugin
 
-from secure_openai.edge.markdown.characters import visible
+from secure_openai.characters import visible
 from secure_openai.edge.markdown.code import CLASSES, coloured, language_of
 from secure_openai.edge.markdown.links import host_of, mark_links
 from secure_openai.edge.markdown.mathematics import ATTRIBUTES, TAGS, formula, harmless
@@ -93,29 +93,49 @@ def rendered(text: str) -> str:
 
 
 def _rendered(text: str) -> str:
-    shown = visible(text)
     if len(text) <= LARGEST_CHARACTERS:
         try:
-            return _CLEANER.clean(_MARKDOWN.render(shown, {"end": time.thread_time() + SECONDS}))
-        except _TooLong:
+            return read(text, {}, seconds=SECONDS)
+        except TooLong:
             pass
-    return f'<pre class="plain" tabindex="0">{html.escape(shown)}</pre>'
+    return as_it_is(text)
 
 
 _kept_rendered = lru_cache(maxsize=1024)(_rendered)
 
 
 Environment = MutableMapping[str, Any]
+"""What is known of a text beside itself: what its links refer to, how many formulas it has."""
 
 
-class _TooLong(Exception):
+class TooLong(Exception):
     """The time for one text is over."""
+
+
+def read(text: str, environment: Environment, *, seconds: float) -> str:
+    """Return a text, or a part of one, as harmless HTML.
+
+    Args:
+        text: What is read.
+        environment: What the parts before it have left, which this one adds to.
+        seconds: What reading it may take of a processor.
+
+    Raises:
+        TooLong: It takes longer.
+    """
+    environment["end"] = time.thread_time() + seconds
+    return _CLEANER.clean(_MARKDOWN.render(visible(text), environment))
+
+
+def as_it_is(text: str) -> str:
+    """Return a text as HTML that shows it as it is written."""
+    return f'<pre class="plain" tabindex="0">{html.escape(visible(text))}</pre>'
 
 
 def _in_time(state: StateInline | StateBlock, *_: object) -> bool:
     """Look at the clock before anything is read; a rule that matches nothing itself."""
     if time.thread_time() > state.env["end"]:
-        raise _TooLong
+        raise TooLong
     return False
 
 

@@ -1,6 +1,7 @@
 // Files beside a message: chosen, pasted or dropped; kept at once, sent with the message.
-import { call, path, Problem, read } from "./calls.mjs";
-import { t } from "./text.mjs";
+import { call, path, Problem, read, wordsOf } from "./calls.mjs";
+import { fitted, isPicture } from "./pictures.mjs";
+import { language, t } from "./text.mjs";
 
 const chips = document.querySelector("#chips");
 const button = document.querySelector("#attach");
@@ -8,6 +9,9 @@ const input = document.querySelector("#file");
 const field = document.querySelector("#text");
 const chat = document.querySelector("#chat");
 const kept = new Map();
+const largest = Number(input.dataset.largest);
+const megabytes = new Intl.NumberFormat(language, { style: "unit", unit: "megabyte", maximumFractionDigits: 1 });
+const sizeOf = (bytes) => megabytes.format(Math.max(bytes, 50_000) / 1_000_000);
 
 export const ids = () => [...kept.values()].filter((one) => one.id).map((one) => one.id);
 export const files = () => [...kept.values()].filter((one) => one.id);
@@ -39,26 +43,67 @@ async function add(file) {
   chips.hidden = false;
   kept.set(chip, entry);
   try {
-    const headers = { "Content-Type": file.type || "text/plain" };
-    const query = new URLSearchParams({ name: file.name || t("attachments.pasted") });
-    Object.assign(entry, await read(`/api/attachments?${query}`, { method: "POST", body: file, headers }));
+    const smaller = await sendable(file);
+    const body = smaller?.body ?? file;
+    const headers = { "Content-Type": body.type || "text/plain" };
+    const called = smaller ? file.name.replace(/\.[^.]*$/, ".jpg") : file.name;
+    const query = new URLSearchParams({ name: called || t("attachments.pasted") });
+    Object.assign(entry, await read(`/api/attachments?${query}`, { method: "POST", body, headers }));
     name.textContent = entry.name;
+    if (isPicture(entry)) name.before(preview(entry.id));
+    if (smaller) name.after(said(entry, smaller, file));
+    // It was taken away while it was on its way.
+    if (!kept.has(chip)) forget(entry);
   } catch (error) {
     entry.failed = true;
     chip.classList.add("failed");
     const gone = error instanceof Problem && error.status === 404;
-    name.textContent = `${file.name}: ${gone ? t("attachments.not_here") : error instanceof Problem ? error.message : t("chat.offline")}`;
+    const why = error instanceof TooLarge ? error.message : wordsOf(error);
+    name.textContent = `${file.name}: ${gone ? t("attachments.not_here") : why}`;
     if (gone) button.hidden = true;
   }
   chip.removeAttribute("aria-busy");
 }
+
+class TooLarge extends Error {}
+
+// A picture that is too large, or of a kind that is not read here, is made a smaller one of a kind that is.
+async function sendable(file) {
+  try {
+    const made = await fitted(file, largest);
+    if (made || file.size <= largest) return made;
+  } catch {
+    // What this browser cannot read the server explains, if it is not too large for that.
+    if (file.size <= largest) return null;
+    throw new TooLarge(t("attachments.unreadable", { size: sizeOf(largest) }));
+  }
+  throw new TooLarge(t("attachments.too_large", { size: sizeOf(largest) }));
+}
+
+function said(entry, { body, width, height }, file) {
+  const how = t("attachments.smaller", { width, height, size: sizeOf(body.size), before: sizeOf(file.size) });
+  const line = document.createElement("span");
+  line.className = "fine";
+  line.textContent = how;
+  document.querySelector("#announcer").textContent = t("attachments.made_smaller", { name: entry.name, how });
+  return line;
+}
+
+function preview(id) {
+  const image = document.createElement("img");
+  image.src = path("attachments", id);
+  image.alt = "";
+  return image;
+}
+
+const forget = ({ id }) => call(path("attachments", id), { method: "DELETE" }).catch(() => {});
 
 function take(entry) {
   kept.delete(entry.chip);
   entry.chip.remove();
   chips.hidden = !kept.size;
   field.focus();
-  if (entry.id) call(path("attachments", entry.id), { method: "DELETE" }).catch(() => {});
+  if (entry.id) forget(entry);
 }
 
 button.addEventListener("click", () => input.click());

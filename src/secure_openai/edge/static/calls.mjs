@@ -16,10 +16,13 @@ export class Problem extends Error {
 export function explain(details) {
   const kind = kindOf(details);
   if (kind === "content-filtered") return filtered(details.categories);
-  // The server's own sentences are English; a kind that has a text says the same in other languages.
-  if (language !== "en" && known("problem." + kind)) return t("problem." + kind, { seconds: details.retry_after ?? "?" });
-  return details?.detail || details?.title || t("problem.internal");
+  // The server's own sentences are English, and say more; in other languages every kind has a text.
+  if (language === "en" && (details?.detail || details?.title)) return details.detail || details.title;
+  return t(known("problem." + kind) ? "problem." + kind : "problem.internal", { seconds: details?.retry_after ?? "?" });
 }
+
+// What is said of whatever went wrong: of a problem its words, else that there is no connection.
+export const wordsOf = (error) => (error instanceof Problem ? error.message : t("common.offline"));
 
 function filtered(categories = []) {
   const rules = categories.map((one) => (known("filter." + one) ? t("filter." + one) : one));

@@ -10,6 +10,7 @@ import { copy } from "./copying.mjs";
 import { keep } from "./conversations.mjs";
 import { editing } from "./editing.mjs";
 import { rate } from "./feedback.mjs";
+import { Growing } from "./growing.mjs";
 import { keys } from "./keys.mjs";
 import { following, toEnd, toTop } from "./scrolling.mjs";
 import { t } from "./text.mjs";
@@ -70,20 +71,23 @@ function busy(yes) {
 // Shows one answer as it comes. `start` asks for it; `place` puts its item where it belongs.
 async function answer(start, place, appendTo = null) {
   let item = appendTo;
+  let growing = null;
   say("");
   busy(true);
   const told = (name, data) => {
     if (name === "begin" && data.answer) {
       item = place(data) ?? item;
       item.dataset.status = "streaming";
+      growing = new Growing(item.querySelector(".text"));
+      growing.show({ ...data, text: data.answer.text });
       announcer.textContent = t("chat.answering");
     } else if (name === "delta") {
-      const shown = item.querySelector(".text");
-      shown.append(shown.hasChildNodes() ? data.text : data.text.trimStart());
+      growing.show(data);
     } else if (name === "lost" || name === "found") {
       say(name === "lost" ? t("chat.lost") : "");
     } else if (name === "end") {
-      fill(item, { ...data.answer, siblings: data.answer.siblings?.length > 1 ? data.answer.siblings : messageOf(item).siblings });
+      const siblings = data.answer.siblings?.length > 1 ? data.answer.siblings : messageOf(item).siblings;
+      fill(item, { ...data.answer, siblings }, growing);
       spoken(item, data);
     } else if (name === "title") {
       keep({ id: chat.dataset.conversation, updated: new Date().toISOString(), ...data });
@@ -95,7 +99,7 @@ async function answer(start, place, appendTo = null) {
     await answering.run();
   } finally {
     if (item && item.dataset.status === "streaming") {
-      complete(item, { ...messageOf(item), text: item.querySelector(".text").textContent, status: "interrupted" });
+      complete(item, { ...messageOf(item), text: growing?.text ?? "", status: "interrupted" });
     }
     answering = null;
     busy(false);
@@ -180,11 +184,8 @@ function regenerate(item) {
 
 function goOn(item) {
   if (answering) return;
-  const { id, text } = messageOf(item);
+  const { id } = messageOf(item);
   const place = () => {
-    const shown = item.querySelector(".text");
-    shown.classList.add("plain");
-    shown.textContent = text;
     item.querySelector(".note").hidden = true;
     return item;
   };
@@ -297,11 +298,7 @@ earlier.addEventListener("click", async () => {
 const open = last("assistant");
 if (open?.dataset.status === "streaming") {
   const { id } = messageOf(open);
-  const place = () => {
-    open.querySelector(".text").textContent = "";
-    return open;
-  };
-  answer((signal) => call(messages(id, "events"), { signal }), place, open).catch(() => setTimeout(() => location.reload(), 2000));
+  answer((signal) => call(messages(id, "events"), { signal }), () => open, open).catch(() => setTimeout(() => location.reload(), 2000));
 }
 grow();
 toEnd();

@@ -1,5 +1,5 @@
 // The conversations at the side: grouped by when, searched, renamed in place, pinned, deleted with undo.
-import { call, path, Problem, read } from "./calls.mjs";
+import { call, path, Problem, read, wordsOf } from "./calls.mjs";
 import { language, t } from "./text.mjs";
 import { toast } from "./toasts.mjs";
 
@@ -102,7 +102,7 @@ async function older() {
     group();
   } catch (error) {
     list.dataset.continuation = "";
-    toast(error.message);
+    toast(wordsOf(error));
   } finally {
     loading = false;
   }
@@ -139,7 +139,7 @@ async function search() {
     none.hidden = Boolean(items.length);
   } catch (error) {
     if (mine !== asked) return;
-    none.textContent = error.message;
+    none.textContent = wordsOf(error);
     none.hidden = false;
   }
 }
@@ -160,7 +160,7 @@ menu.addEventListener("beforetoggle", (event) => {
 menu.addEventListener("click", (event) => {
   const what = event.target.closest("[data-do]")?.dataset.do;
   const act = { rename, pin, delete: remove }[what];
-  if (act) act(chosen).catch((error) => toast(error.message));
+  if (act) act(chosen).catch((error) => toast(wordsOf(error)));
 });
 
 // If it changed meanwhile (its title came, another window), the change is made to what it has become.
@@ -232,7 +232,7 @@ function offerBack(id) {
       try {
         keep(await read(path("conversations", id, "restore"), { method: "POST" }));
       } catch (error) {
-        toast(error.message);
+        toast(wordsOf(error));
       }
     },
   });

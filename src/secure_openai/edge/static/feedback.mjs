@@ -1,5 +1,5 @@
 // What a person thinks of an answer: up or down, and why.
-import { call, path, Problem, readIfThere } from "./calls.mjs";
+import { call, path, readIfThere, wordsOf } from "./calls.mjs";
 import { open } from "./dialogs.mjs";
 import { known, t } from "./text.mjs";
 import { toast } from "./toasts.mjs";
@@ -30,7 +30,7 @@ export async function rate(item, rating) {
     else await askWhy(item, rating);
   } catch (error) {
     press(item, before ? rating : null);
-    toast(error instanceof Problem ? error.message : t("chat.offline"));
+    toast(wordsOf(error));
   }
 }
 
@@ -74,7 +74,7 @@ form.addEventListener("submit", async (event) => {
     toast(t("feedback.thanks"));
     fault.hidden = true;
   } catch (error) {
-    fault.textContent = error instanceof Problem ? error.message : t("chat.offline");
+    fault.textContent = wordsOf(error);
     fault.hidden = false;
   }
 });

@@ -1,5 +1,5 @@
 // Saved texts: prompts that are put into the message, instructions that every answer follows.
-import { call, Problem, read, readIfThere } from "./calls.mjs";
+import { call, read, readIfThere, wordsOf } from "./calls.mjs";
 import { loadInstructions } from "./choices.mjs";
 import { t } from "./text.mjs";
 
@@ -94,7 +94,7 @@ class Library {
       await this.load();
       this.#changed();
     } catch (error) {
-      this.#fault(error instanceof Problem ? error.message : t("chat.offline"));
+      this.#fault(wordsOf(error));
     }
   }
 

@@ -1,7 +1,7 @@
 // Accepts the notice that was read, and goes on to where one wanted to be.
 import "./links.mjs";
 import "./preferences.mjs";
-import { call } from "./calls.mjs";
+import { call, wordsOf } from "./calls.mjs";
 
 const form = document.querySelector("#accept");
 
@@ -12,7 +12,7 @@ form.addEventListener("submit", async (event) => {
     await call("/api/me/notice/accept", { method: "POST", json: { digest: form.dataset.digest } });
     location.assign(form.dataset.returnTo);
   } catch (error) {
-    fault.textContent = error.message;
+    fault.textContent = wordsOf(error);
     fault.hidden = false;
   }
 });

@@ -16,13 +16,14 @@ export function turn(message) {
 }
 
 // Puts a message into its item; with HTML that the server has rendered and sanitised, or as it was typed.
-export function fill(item, message) {
+// One that has grown there keeps what it has.
+export function fill(item, message, growing = null) {
   const { html, ...rest } = message;
   item.id = `m-${message.id}`;
   const text = item.querySelector(".text");
   if (message.author === "assistant") item.querySelector(".author").textContent = message.deployment ?? "";
-  if (html) text.innerHTML = html;
-  else text.textContent = message.text;
+  if (html && !growing?.end(html)) text.innerHTML = html;
+  else if (!html) text.textContent = message.text;
   text.classList.toggle("plain", !html);
   complete(item, rest);
 }
@@ -44,7 +45,8 @@ function verdict(item, message) {
   let said = message.note ?? "";
   if (cut) said = stopped(said);
   else if (length) said = t("turn.length");
-  else if (message.status === "interrupted") said = message.text && message.note ? `${t("chat.interrupted")} ${message.note}` : message.note || t("chat.interrupted");
+  else if (message.status === "interrupted") said = interrupted(message);
+  else said = noted(said);
   const note = item.querySelector(".note");
   note.textContent = said;
   note.hidden = !said;
@@ -57,6 +59,18 @@ function verdict(item, message) {
   } else {
     usage.textContent = "";
   }
+}
+
+function interrupted({ text, note }) {
+  const why = noted(note ?? "");
+  return why && text ? `${t("chat.interrupted")} ${why}` : why || t("chat.interrupted");
+}
+
+// The server's notes are English sentences; of those other languages say how much was left out.
+function noted(note) {
+  if (language === "en") return note;
+  const [, count] = note.match(/(\d+) earlier message/) ?? [];
+  return count ? t("turn.left_out", { count }) : "";
 }
 
 // The server names the rules in its own sentence; other languages name them in theirs.

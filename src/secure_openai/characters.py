@@ -23,3 +23,16 @@ _HIDDEN = re.compile(
 def visible(text: str) -> str:
     """Return a text in which every hidden character is written out, as `[U+202E]`."""
     return _HIDDEN.sub(lambda found: f"[U+{ord(found[0]):04X}]", text)
+
+
+def escaped(json_text: str) -> str:
+    """Return a text of JSON in which every hidden character is escaped: it means what it meant.
+
+    Between its strings JSON has no hidden character, and in them each may be escaped (RFC 8259, 7).
+    """
+    return _HIDDEN.sub(_escape, json_text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
