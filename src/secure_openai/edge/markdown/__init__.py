@@ -1,5 +1,5 @@
 """Markdown from a model, as HTML that can neither run, load, nor pass for ours."""
 
-from secure_openai.edge.markdown.rendering import LARGEST_CHARACTERS, rendered
+from secure_openai.edge.markdown.rendering import LARGEST_CHARACTERS, Rendering, rendered
 
-__all__ = ["LARGEST_CHARACTERS", "rendered"]
+__all__ = ["LARGEST_CHARACTERS", "Rendering", "rendered"]
