@@ -45,6 +45,7 @@ from secure_openai.edge.middleware.request_id import RequestIdMiddleware
 from secure_openai.edge.middleware.shortcut import Handler, ShortcutMiddleware
 from secure_openai.edge.openai_errors import openai_error_response, speaks_openai
 from secure_openai.edge.rooms import EVERY
+from secure_openai.edge.shares import Shares
 from secure_openai.errors import MethodNotAllowed, NotFound, SecureOpenAIError
 from secure_openai.jobs.scheduler import scheduled
 from secure_openai.observation import sending_observations
@@ -140,6 +141,7 @@ def create_app(
         ],
     )
     app.state.errors_as_pages = errors_as_pages
+    app.state.shares = Shares()
     for router in routers:
         # Not include_router: it hides the routes from whoever checks what they declare.
         app.router.routes.extend(router.routes)

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from secure_openai.edge.markdown import LARGEST_CHARACTERS, code, rendered, rendering
+from secure_openai.edge.markdown import LARGEST_CHARACTERS, Rendering, code, rendered, rendering
 from secure_openai.edge.markdown.code import CLASSES, LANGUAGES, coloured
 from secure_openai.edge.markdown.mathematics import harmless
 from tests.edge.attacks import BEACONS, DOUBTS, HIDDEN, IMITATIONS, LINKS, MARKUP, QUADRATIC
@@ -149,6 +149,32 @@ def test_code_that_takes_too_long_loses_its_colours_only(monkeypatch: pytest.Mon
     monkeypatch.setattr(code, "SECONDS", -1)
 
     assert coloured("def f(): pass\n", "python") == '<span class="k">def</span> f(): pass\n'
+
+
+def test_code_of_endless_lines_has_no_colours() -> None:
+    """Some lexers take quadratic time for one line: it is not given to them."""
+    line = "def " * (code.LONGEST_LINE // 4)
+
+    assert "<span" in coloured(line, "python")
+    assert coloured(f"pass\n{line}x", "python") == f"pass\n{line}x"
+
+
+def test_what_is_drawn_after_the_time_is_drawn_plain() -> None:
+    """A text that was read in time and is not drawn in time has neither colours nor formulas."""
+    reader = rendering._MARKDOWN
+    tokens = reader.parse("```python\ndef f(): pass\n```\n\n$x^2$", {"end": float("inf")})
+    late = reader.renderer.render(tokens, reader.options, {"end": float("-inf")})
+
+    assert '<pre tabindex="0" data-language="python"><code>def f(): pass</code></pre>' in late
+    assert "<code>x^2</code>" in late
+
+
+def test_the_time_of_a_page_is_that_of_all_its_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it is over, texts are shown as they are; the next page has its own."""
+    assert Rendering()("**bold**") == rendered("**bold**")
+    monkeypatch.setattr(rendering, "PAGE_SECONDS", -1)
+
+    assert Rendering()("**late** <b>") == '<pre class="plain" tabindex="0">**late** &lt;b&gt;</pre>'
 
 
 def test_a_text_without_bounds_is_shown_plain() -> None:

@@ -231,6 +231,16 @@ async def test_our_cookie_from_a_foreign_page_is_refused(world: World) -> None:
         assert (await http.get("/api/conversations")).json()["items"] == []
 
 
+async def test_a_foreign_form_signs_nobody_out(world: World) -> None:
+    """A browser sends its cookies with no foreign form; the answer deletes and sets none either."""
+    async with world.client() as http:
+        foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+        for path in ("/sign-out", "/preferences"):
+            answer = await http.post(path, data={"theme": "dark"}, headers=foreign)
+            problem(answer, 403)
+            assert "set-cookie" not in answer.headers
+
+
 BAD_BODIES: dict[str, tuple[bytes, int]] = {
     "empty": (b"", 400),
     "not JSON": (b"{title", 400),

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from secure_openai.conversations.files import checked_file
 from secure_openai.edge.access import PEOPLE, SecuredRoute, principal_of, requires
 from secure_openai.edge.authentication import assembly_of
+from secure_openai.edge.shares import ones_turn
 from secure_openai.types import Attachment, JsonObject
 
 PATH = "/api/attachments"
@@ -27,12 +28,10 @@ router = APIRouter(route_class=SecuredRoute, prefix=PATH, tags=["attachments"])
 async def add(request: Request) -> Response:
     """Keep a file, sent as it is, until it goes with a message; a day later it is gone."""
     # In a thread: whoever sends a file decides how long it takes to be looked at.
-    file = await asyncio.to_thread(
-        checked_file,
-        request.query_params.get("name", ""),
-        request.headers.get("content-type", ""),
-        await request.body(),
-    )
+    name, declared = request.query_params.get("name", ""), request.headers.get("content-type", "")
+    content = await request.body()
+    async with ones_turn(request):
+        file = await asyncio.to_thread(checked_file, name, declared, content)
     kept = await assembly_of(request).attachments.add(principal_of(request).id, file)
     return JSONResponse(attachment_json(kept), status_code=201)
 

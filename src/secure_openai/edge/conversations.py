@@ -15,7 +15,8 @@ from secure_openai.edge.access import PEOPLE, SecuredRoute, principal_of, requir
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import Body, body_of, etag_of, limit_of
 from secure_openai.edge.recording import record
-from secure_openai.errors import NotFound, RequestError
+from secure_openai.edge.shares import ones_turn
+from secure_openai.errors import RequestError
 from secure_openai.policy.text import check_text
 from secure_openai.types import Conversation, ConversationId, JsonObject, MessageId
 
@@ -79,12 +80,14 @@ async def _search(request: Request, text: str) -> Response:
     wanted = check_text(text, pointer="/search").strip()
     if not 0 < len(wanted) <= SEARCH_CHARACTERS:
         raise RequestError(f"Write search as a text of 1 to {SEARCH_CHARACTERS} characters.")
-    page = await assembly_of(request).conversations.search(
-        principal_of(request).id,
-        wanted,
-        limit=limit_of(request, default=20, largest=100),
-        continuation=request.query_params.get("continuation"),
-    )
+    limit = limit_of(request, default=20, largest=100)
+    async with ones_turn(request):
+        page = await assembly_of(request).conversations.search(
+            principal_of(request).id,
+            wanted,
+            limit=limit,
+            continuation=request.query_params.get("continuation"),
+        )
     items = [
         {
             **conversation_json(found.conversation),
@@ -177,17 +180,18 @@ async def export_conversation(request: Request, conversation_id: str) -> Respons
     assembly_of(request).audit.ensure_writable()
     kept, owner = assembly_of(request).conversations, principal_of(request).id
     wanted, leaf = ConversationId(conversation_id), request.query_params.get("leaf")
-    match request.query_params.get("format"):
-        case "json":
+    form = request.query_params.get("format")
+    if form not in {"json", "markdown"}:
+        raise RequestError("Write format as markdown or json.")
+    async with ones_turn(request):
+        if form == "json":
             conversation, content = await as_json(kept, owner, wanted)
             media_type, ending = "application/json", "json"
-        case "markdown":
+        else:
             conversation, content = await as_markdown(
                 kept, owner, wanted, leaf=None if leaf is None else MessageId(leaf)
             )
             media_type, ending = "text/markdown; charset=utf-8", "md"
-        case _:
-            raise RequestError("Write format as markdown or json.")
     _record(request, "conversation.exported", conversation_id, format=ending, bytes=len(content))
     named = {"Content-Disposition": disposition(conversation.title, ending)}
     return Response(content, media_type=media_type, headers=named)

@@ -29,7 +29,7 @@ PRINCIPAL = "/principals/{tid}/{oid}"
 router = APIRouter(route_class=SecuredRoute, prefix="/api/admin", tags=["custody"])
 
 _PART = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class Case(Body):

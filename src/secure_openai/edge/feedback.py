@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
@@ -15,8 +13,8 @@ from secure_openai.conversations.feedback import COMMENT_CHARACTERS, Feedback, R
 from secure_openai.edge.access import ADMIN, PEOPLE, SecuredRoute, principal_of, requires
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import Body, body_of, limit_of
+from secure_openai.edge.desk.ranges import day_of
 from secure_openai.edge.looking import viewed
-from secure_openai.errors import RequestError
 from secure_openai.policy.text import check_text
 from secure_openai.types import ConversationId, JsonObject, MessageId, Page, utc_now
 
@@ -28,8 +26,6 @@ FOR_ADMINISTRATORS = (
 MESSAGE = "/conversations/{conversation_id}/messages/{message_id}/feedback"
 
 router = APIRouter(route_class=SecuredRoute, prefix="/api", tags=["feedback"])
-
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class Given(Body):
@@ -148,11 +144,4 @@ def feedback_json(feedback: Feedback) -> JsonObject:
 
 def _day_of(request: Request) -> str:
     text = request.query_params.get("day")
-    if text is None:
-        return utc_now().date().isoformat()
-    try:
-        if _DAY.fullmatch(text):
-            return date.fromisoformat(text).isoformat()
-    except ValueError:
-        pass
-    raise RequestError("Write day as 2030-01-02.")
+    return (utc_now().date() if text is None else day_of(text, "day")).isoformat()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from fastapi import APIRouter
@@ -13,7 +14,8 @@ from secure_openai.edge.access import PEOPLE, SecuredRoute, principal_of, requir
 from secure_openai.edge.attachments import attachment_json
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import limit_of
-from secure_openai.edge.markdown import rendered
+from secure_openai.edge.markdown import Rendering, rendered
+from secure_openai.edge.shares import ones_turn
 from secure_openai.store.conversations import ConversationStore, Turn
 from secure_openai.types import (
     Author,
@@ -40,17 +42,18 @@ async def list_messages(request: Request, conversation_id: str) -> Response:
     The branch goes through `leaf`, and on to the newest message that follows it; without `leaf` it
     ends with the newest of all.
     """
-    page = await shown_branch(
-        assembly_of(request).conversations,
-        principal_of(request).id,
-        ConversationId(conversation_id),
-        leaf=request.query_params.get("leaf"),
-        limit=limit_of(request, default=PAGE, largest=200),
-        continuation=request.query_params.get("continuation"),
-    )
-    return JSONResponse(
-        {"items": [turn_json(turn) for turn in page.items], "continuation": page.continuation}
-    )
+    limit = limit_of(request, default=PAGE, largest=200)
+    async with ones_turn(request):
+        page = await shown_branch(
+            assembly_of(request).conversations,
+            principal_of(request).id,
+            ConversationId(conversation_id),
+            leaf=request.query_params.get("leaf"),
+            limit=limit,
+            continuation=request.query_params.get("continuation"),
+        )
+        items = await turns_json(page.items)
+    return JSONResponse({"items": items, "continuation": page.continuation})
 
 
 async def shown_branch(
@@ -77,12 +80,27 @@ async def shown_branch(
     return Page(page.items[::-1], page.continuation)
 
 
-def turn_json(turn: Turn) -> JsonObject:
-    """Return a message of a branch as the API shows it, with those beside it."""
-    return message_json(turn.message, siblings=turn.siblings)
+async def turns_json(turns: Sequence[Turn]) -> list[JsonObject]:
+    """Return messages of a branch as the API shows them, each with those beside it."""
+    # In a thread: whoever made the model write them decides how long they take to be drawn.
+    return await asyncio.to_thread(_drawn, turns)
 
 
-def message_json(message: Message, *, siblings: Sequence[MessageId] = ()) -> JsonObject:
+def _drawn(turns: Sequence[Turn]) -> list[JsonObject]:
+    draw = Rendering()
+    # What is read first is drawn first.
+    last_first = [
+        message_json(turn.message, siblings=turn.siblings, draw=draw) for turn in reversed(turns)
+    ]
+    return last_first[::-1]
+
+
+def message_json(
+    message: Message,
+    *,
+    siblings: Sequence[MessageId] = (),
+    draw: Callable[[str], str] = rendered,
+) -> JsonObject:
     """Return a message as the API shows it, the status as of now, the text also as safe HTML."""
     status = message.status_at(datetime.now(UTC))
     usage = message.usage
@@ -94,7 +112,7 @@ def message_json(message: Message, *, siblings: Sequence[MessageId] = ()) -> Jso
         "siblings": list(siblings or (message.id,)),
         "author": message.author.value,
         "text": message.text,
-        "html": rendered(message.text) if shown_as_html else None,
+        "html": draw(message.text) if shown_as_html else None,
         "created": message.created.isoformat(),
         "status": status.value,
         "deployment": message.deployment,

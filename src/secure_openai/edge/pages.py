@@ -25,10 +25,11 @@ from secure_openai.edge.conversations import DEFAULT_TITLE
 from secure_openai.edge.cookies import delete_cookie, session_cookie
 from secure_openai.edge.language import DEFAULT, Language, language_of
 from secure_openai.edge.markdown import rendered
-from secure_openai.edge.messages import shown_branch, turn_json
+from secure_openai.edge.messages import shown_branch, turns_json
 from secure_openai.edge.offers import offer_json
 from secure_openai.edge.presentation import page
 from secure_openai.edge.problems import headers_of, request_id_of
+from secure_openai.edge.shares import ones_turn
 from secure_openai.edge.sign_in import sign_in_address
 from secure_openai.errors import NoticeNotAccepted, SecureOpenAIError, Unauthenticated
 from secure_openai.sessions import local_path
@@ -100,15 +101,16 @@ async def _chat_page(request: Request, conversation_id: ConversationId | None) -
     current, messages, earlier = None, [], None
     if conversation_id is not None:
         current = await assembly.conversations.get(principal.id, conversation_id)
-        found = await shown_branch(
-            assembly.conversations,
-            principal.id,
-            conversation_id,
-            leaf=request.query_params.get("leaf"),
-            limit=TURNS,
-            continuation=request.query_params.get("before"),
-        )
-        messages = [turn_json(turn) for turn in found.items]
+        async with ones_turn(request):
+            found = await shown_branch(
+                assembly.conversations,
+                principal.id,
+                conversation_id,
+                leaf=request.query_params.get("leaf"),
+                limit=TURNS,
+                continuation=request.query_params.get("before"),
+            )
+            messages = await turns_json(found.items)
         earlier = found.continuation
     return page(
         request,

@@ -20,6 +20,7 @@ from secure_openai.edge.appearance import logo_address, style_address
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.cookies import theme_cookie
 from secure_openai.edge.language import Language, language_of, languages
+from secure_openai.characters import visible
 
 THEMES = ("system", "light", "dark")
 
@@ -38,6 +39,7 @@ def templates_in(*folders: Path) -> Environment:
     found.filters["without"] = lambda given, name: {
         key: value for key, value in given.items() if key != name
     }
+    found.filters["visible"] = visible
     return found
 
 

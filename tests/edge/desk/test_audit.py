@@ -34,6 +34,12 @@ async def test_questions_that_are_none(world: World) -> None:
             "limit=0", "limit=500", "continuation=x", "from=x",
         ):  # fmt: skip
             problem(await http.get(f"/api/admin/audit?{query}"), 400)
+        for day in ("0001-01-01", "0001-01-31", "1999-12-31", "3000-01-01", "9999-12-31"):
+            for path in ("audit", "usage", "usage.csv", "refusals"):
+                for query in (f"from={day}&to={day}", f"from={day}", f"to={day}"):
+                    problem(await http.get(f"/api/admin/{path}?{query}"), 400)
+            for path in ("/api/admin/feedback", "/admin/feedback"):
+                problem(await http.get(f"{path}?day={day}"), 400)
     assert not [event for event in await world.events() if "<b>" in str(event)]
 
 
@@ -73,6 +79,16 @@ async def test_search(world: World) -> None:
     assert {event.subject for event in searches} == {
         key_of(world, "Uma"), f"{world.settings.tenant_id}/nobody",
     }  # fmt: skip
+
+
+async def test_both_who_are_searched_for_are_told(world: World) -> None:
+    """A search for what one did about the other is a look at both."""
+    uma, nora = key_of(world, "Uma"), key_of(world, "Nora")
+    async with world.client(**world.bearer("Ada")) as ada:
+        for query in (f"principal={uma}&subject={nora}", f"principal={uma}&subject={uma}"):
+            await read(ada, f"/api/admin/audit?{query}")
+    searches = [event for event in await world.events() if event.action == "audit.searched"]
+    assert [event.subject for event in searches] == [uma, nora, uma]
 
 
 async def test_verification(world: World) -> None:

@@ -174,11 +174,28 @@ async def test_csv_is_not_obeyed(world: World) -> None:
     assert [row[head.index("cost")] for row in rows] == ["", ""]
 
 
-@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "\uff1d1"])
+@pytest.mark.parametrize(
+    "text", ["=1", "+1", "-1", "@x", "\t=1", "\r=1", " =1", "\uff1d1", "\u00a0=1", "\u200b=1"]
+)
 def test_no_cell_is_a_formula(text: str) -> None:
     """Whatever begins like a formula does not, once it is a cell; numbers stay numbers."""
     assert cell(text) == f"'{text}"
     assert (cell(-5), cell(1.5), cell(None), cell("a=1")) == ("-5", "1.5", "", "a=1")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("Doe;=1", "Doe;'=1"),
+        ("; @x; +1;b", "; '@x; '+1;b"),
+        (";\u200b=1", ";\u200b'=1"),
+        ("a\t-1\r\n=1", "a\t'-1\r\n'=1"),
+        ("a-b; c, =d", "a-b; c, =d"),
+    ],
+)
+def test_no_cell_is_a_formula_behind_another_separator(text: str, written: str) -> None:
+    """A spreadsheet that separates by semicolons or tabs finds no formula behind one either."""
+    assert cell(text) == written
 
 
 async def test_principals_and_one_of_them(world: World) -> None:

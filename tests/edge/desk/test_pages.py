@@ -12,9 +12,17 @@ import pytest
 
 from secure_openai.edge.my_data import CONFIRMATION
 from secure_openai.jobs.catalogue import JOBS
+from secure_openai.store.personal import PersonalItem, PersonalKind
 from secure_openai.store.usage import Reservation
 from secure_openai.testing.person import named
-from secure_openai.types import Limits, Principal, PrincipalId, PrincipalKind, Usage, utc_now
+from secure_openai.types import (
+    Limits,
+    Principal,
+    PrincipalId,
+    PrincipalKind,
+    Usage,
+    utc_now,
+)
 from tests.edge.desk.test_figures import key_of
 from tests.world import World
 
@@ -89,6 +97,31 @@ async def test_names_and_deployments_are_texts(world: World, language: str) -> N
             assert "'49" not in text
             assert f'<html lang="{language}"' in text
         assert HOSTILE in unescape(await shown(http, "/admin/usage?by=deployment"))
+
+
+async def test_nobody_is_called_what_cannot_be_seen(world: World) -> None:
+    """Characters of a name or a comment that turn or hide what is read are written out."""
+    key = PrincipalId(world.settings.tenant_id, named("Uma").oid)
+    turned = "Ada\u202e nimdA\u200b"
+    person = Principal(key, PrincipalKind.PERSON, frozenset({"user"}), turned, f"{turned}@x", None)
+    await world.assembly.sightings.see(person, now=utc_now())
+    talk = await world.assembly.conversations.create(key, title="t")
+    await world.assembly.personal.add(
+        PersonalItem(
+            owner=key,
+            kind=PersonalKind.FEEDBACK,
+            id="m",
+            document={"deployment": "x", "rating": "up", "reason": None, "comment": turned},
+            created=utc_now(),
+            changed=utc_now(),
+            conversation=talk.id,
+        )
+    )
+    async with world.browser("Ada") as http:
+        for path in ("principals", f"principals/{key.key}", "audit?subject=" + key.key, "feedback"):
+            text = await shown(http, f"/admin/{path}")
+            assert "Ada[U+202E] nimdA[U+200B]" in text, path
+            assert "\u202e" not in text.partition("<body")[2], path
 
 
 async def test_no_page_shows_what_people_write(world: World) -> None:

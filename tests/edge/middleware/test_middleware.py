@@ -132,11 +132,23 @@ async def test_a_cookie_without_our_origin_is_refused(name: str, headers: dict[s
     assert "page of this application" in said
 
 
+@pytest.mark.parametrize(("name", "headers"), ATTACKS_ON_ORIGIN, ids=lambda value: str(value)[:24])
+async def test_a_browser_that_keeps_its_cookies_back_is_refused(
+    name: str, headers: dict[str, str]
+) -> None:
+    """The same without a cookie: what is answered to a foreign form could set and delete them."""
+    async with client(Middleware(OriginMiddleware, public_url=ORIGIN)) as http:
+        problem(await http.post("/", headers=headers), 403)
+
+
 async def test_our_pages_and_requests_without_cookie_pass() -> None:
     """Our own page may; a client without a cookie cannot be forged; reading is safe."""
     ours = {"origin": ORIGIN, "sec-fetch-site": "same-origin", "cookie": "a=b"}
+    program = {"origin": "app://elsewhere", "authorization": "Bearer x"}
     async with client(Middleware(OriginMiddleware, public_url=ORIGIN)) as http:
         assert (await http.post("/", headers=ours)).status_code == 200
+        assert (await http.post("/", headers=ours | {"cookie": ""})).status_code == 200
+        assert (await http.post("/", headers=program)).status_code == 200
         assert (await http.post("/")).status_code == 200
         assert (await http.get("/", headers={"cookie": "a=b"})).status_code == 200
 

@@ -105,7 +105,9 @@ async def searched(request: Request) -> Search:
         for name in ("action", "decision", "reason")
         if (value := _word(query.get(name), name))
     }
-    viewed(request, "audit.searched", of=principal or subject, facts=asked)
+    # Whoever acted is looked at, and so is whom it concerns.
+    for of in dict.fromkeys(one for one in (principal, subject) if one) or (None,):
+        viewed(request, "audit.searched", of=of, facts=asked)
     assembly = assembly_of(request)
     await assembly.audit.flush()
     answer = await assembly.audit.search(

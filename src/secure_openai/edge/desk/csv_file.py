@@ -1,18 +1,27 @@
 """Tables as CSV files that a spreadsheet opens and does not obey.
 
-Source: RFC 4180; OWASP, "CSV Injection": a cell that begins like a formula is made a text.
+Source: RFC 4180; OWASP, "CSV Injection": a cell that begins like a formula is made a text, and so
+is what a spreadsheet takes for a cell that separates them by semicolons, as in much of Europe.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 from starlette.responses import Response
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_SIGNS = "=+@\uff1d\uff0b\uff0d\uff20-"
 """What a formula begins with; some spreadsheets take full-width characters, too."""
+
+_UNSEEN = r"\s\u200b-\u200f\u2060\ufeff"
+"""What spreadsheets look past."""
+
+_TEXT = "'"
+_FIRST = re.compile(rf"[\t\r\n]|[{_UNSEEN}]*[{_SIGNS}]")
+_LATER = re.compile(rf"([;\t\r\n][{_UNSEEN}]*)(?=[{_SIGNS}])")
 
 
 def csv_file(name: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
@@ -35,5 +44,6 @@ def cell(value: object) -> str:
     text = str(value)
     if isinstance(value, (int, float)):
         return text
-    # Spreadsheets look past spaces.
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
+    begin = text[: len(text) - len(text.lstrip())]
+    later = _LATER.sub(r"\1'", text.removeprefix(begin))
+    return f"{_TEXT if _FIRST.match(text) else ''}{begin}{later}"

@@ -15,7 +15,10 @@ from secure_openai.types import utc_now
 LONGEST_DAYS = 92
 USUAL_DAYS = 30
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+YEARS = range(2000, 3000)
+"""Of days that can be asked for: whatever is reckoned from one of them is a day, too."""
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,8 @@ def range_of(request: Request) -> DayRange:
     if not first and not last:
         return last_days(_count(count) if count else USUAL_DAYS)
     today = utc_now().date()
-    end = _day(last, "to") if last else today
-    begin = _day(first, "from") if first else end - timedelta(days=USUAL_DAYS - 1)
+    end = day_of(last, "to") if last else today
+    begin = day_of(first, "from") if first else end - timedelta(days=USUAL_DAYS - 1)
     if begin > end:
         raise RequestError("Write from as a day that is not after to.")
     if (end - begin).days >= LONGEST_DAYS:
@@ -75,9 +78,14 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _day(text: str, name: str) -> date:
+def day_of(text: str, name: str) -> date:
+    """Return the day that a member of a query names.
+
+    Raises:
+        RequestError: It is none, or of a year before 2000 or after 2999.
+    """
     try:
-        if _DAY.fullmatch(text):
+        if _DAY.fullmatch(text) and int(text[:4]) in YEARS:
             return date.fromisoformat(text)
     except ValueError:
         pass

@@ -29,6 +29,9 @@ LARGEST = 12_000
 SECONDS = 0.05
 """What one block may take, looked at between its words; after that the rest has one colour."""
 
+LONGEST_LINE = 500
+"""Characters; some lexers take quadratic time for a line before they give away its first word."""
+
 CLASSES = {
     Comment: "c",
     Keyword: "k",
@@ -76,11 +79,18 @@ def language_of(info: str) -> str:
     return named if _NAME.fullmatch(named) else ""
 
 
+def plain(code: str) -> str:
+    """Return code as HTML, in one colour."""
+    return html.escape(code, quote=False)
+
+
 def coloured(code: str, language: str) -> str:
     """Return code as HTML, its words in spans of the classes above."""
     lexer = _lexer(language.lower()) if len(code) <= LARGEST else None
+    if max(map(len, code.splitlines()), default=0) > LONGEST_LINE:
+        lexer = None
     if lexer is None:
-        return html.escape(code, quote=False)
+        return plain(code)
     pieces: list[str] = []
     end = time.perf_counter() + SECONDS
     done = 0
@@ -95,7 +105,7 @@ def coloured(code: str, language: str) -> str:
                 break
     except Exception:
         # Whatever a lexer thinks of a model's code.
-        return html.escape(code, quote=False)
+        return plain(code)
     return "".join(pieces)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import MutableMapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import nh3
@@ -25,7 +25,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.texmath import texmath_plugin
 
 from secure_openai.characters import visible
-from secure_openai.edge.markdown.code import CLASSES, coloured, language_of
+from secure_openai.edge.markdown.code import CLASSES, coloured, language_of, plain
 from secure_openai.edge.markdown.links import host_of, mark_links
 from secure_openai.edge.markdown.mathematics import ATTRIBUTES, TAGS, formula, harmless
 
@@ -37,7 +37,11 @@ KEPT_CHARACTERS = 8_000
 
 SECONDS = 0.25
 """What reading one text may take of a processor: some Markdown takes quadratic time (a thousand
-brackets that nothing closes). What takes longer is shown as it is."""
+brackets that nothing closes). What takes longer is shown as it is, and what is left to draw then,
+code without colours and formulas as they are written."""
+
+PAGE_SECONDS = 2.0
+"""What all texts of one page may take; those that come after that are shown as they are."""
 
 _BOXES = {"[ ] ": "☐", "[x] ": "☑"}
 _MOST_FORMULAS = 200
@@ -92,6 +96,17 @@ def rendered(text: str) -> str:
     return _kept_rendered(text) if len(text) <= KEPT_CHARACTERS else _rendered(text)
 
 
+class Rendering:
+    """Renders the texts of one page, in one thread, within `PAGE_SECONDS` for all of them."""
+
+    def __init__(self) -> None:
+        self._end = time.thread_time() + PAGE_SECONDS
+
+    def __call__(self, text: str) -> str:
+        """Return `text` as HTML, as `rendered` does; once the time is over, as it is."""
+        return rendered(text) if time.thread_time() < self._end else as_it_is(text)
+
+
 def _rendered(text: str) -> str:
     if len(text) <= LARGEST_CHARACTERS:
         try:
@@ -134,9 +149,13 @@ def as_it_is(text: str) -> str:
 
 def _in_time(state: StateInline | StateBlock, *_: object) -> bool:
     """Look at the clock before anything is read; a rule that matches nothing itself."""
-    if time.thread_time() > state.env["end"]:
+    if _over(state.env):
         raise TooLong
     return False
+
+
+def _over(env: Environment) -> bool:
+    return bool(time.thread_time() > env["end"])
 
 
 def _fence(
@@ -144,12 +163,13 @@ def _fence(
     tokens: Sequence[Token],
     index: int,
     options: OptionsDict,  # noqa: ARG001
-    env: Environment,  # noqa: ARG001
+    env: Environment,
 ) -> str:
     token = tokens[index]
     language = language_of(token.info)
     named = f' data-language="{html.escape(language)}"' if language else ""
-    shown = coloured(token.content.removesuffix("\n"), language)
+    draw = plain if _over(env) else partial(coloured, language=language)
+    shown = draw(token.content.removesuffix("\n"))
     return f'<pre tabindex="0"{named}><code>{shown}</code></pre>\n'
 
 
@@ -162,7 +182,7 @@ def _mathematics(
 ) -> str:
     token = tokens[index]
     env["formulas"] = env.get("formulas", 0) + 1
-    if env["formulas"] > _MOST_FORMULAS:
+    if env["formulas"] > _MOST_FORMULAS or _over(env):
         return f"<code>{html.escape(token.content)}</code>"
     block = "block" in token.type
     drawn = formula(token.content, block=block)

@@ -1,7 +1,9 @@
-"""A cookie alone does not prove that our own page sent the request.
+"""A cookie alone does not prove that our own page sent the request, and neither does its absence.
 
 Source: OWASP Cross-Site Request Forgery Prevention Cheat Sheet, "Fetch Metadata headers" and
-"Verifying origin with standard headers". Requests without a cookie cannot be forged this way.
+"Verifying origin with standard headers". Cookies that are `SameSite=Lax` do not come with a form
+that another site sends, but what is answered to it may set and delete them (RFC 6265bis, 5.7): it
+could sign people out. A program that sends a token, or comes from no browser, cannot be forged.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class OriginMiddleware:
-    """Refuses unsafe methods that carry a cookie unless they come from our own exact origin."""
+    """Refuses unsafe methods that a browser sends by itself unless our own exact origin does."""
 
     def __init__(self, app: ASGIApp, *, public_url: str) -> None:
         self.app = app
@@ -28,7 +30,7 @@ class OriginMiddleware:
         if (
             scope["type"] == "http"
             and scope["method"] not in SAFE_METHODS
-            and header_values(scope, b"cookie")
+            and _forgeable(scope)
             and not self._ours(scope)
         ):
             error = Forbidden("The request does not come from a page of this application.")
@@ -39,3 +41,12 @@ class OriginMiddleware:
         return header_values(scope, b"origin") == [self._origin] and header_values(
             scope, b"sec-fetch-site"
         ) == ["same-origin"]
+
+
+def _forgeable(scope: Scope) -> bool:
+    """Return whether a foreign page could have made a browser send this, cookies left out too."""
+    if header_values(scope, b"cookie"):
+        return True
+    if header_values(scope, b"authorization"):
+        return False
+    return bool(header_values(scope, b"origin") or header_values(scope, b"sec-fetch-site"))
