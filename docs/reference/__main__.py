@@ -1,11 +1,15 @@
 """The reference pages, written from the code: `python docs/reference` writes those that changed.
 
-`--check` writes nothing, names them, and ends with 1 where there are any.
+So are the lists of routes that templates carry. `--check` writes nothing, names them, and ends with
+1 where there are any.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -30,11 +34,32 @@ PAGES = {
 }
 
 
+def written() -> Iterator[tuple[Path, Callable[[], str]]]:
+    """Yield every file that follows from code, and what makes it."""
+    for name, page in PAGES.items():
+        yield HERE / f"{name}.md", page
+    for application in sorted((HERE.parents[1] / "templates").glob("*/app.py")):
+        yield application.with_name("routes.json"), partial(routes_of, application.parent)
+
+
+def routes_of(template: Path) -> str:
+    """Return the routes of a template's application, by a process of its own."""
+    return subprocess.run(  # noqa: S603 - our own command
+        [
+            *(sys.executable, "-B", "-m", "secure_openai.cli"),
+            *("routes", "app:application", "--folder", str(template)),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
 def main(*, check: bool) -> int:
     """Write every page that would say something else, and name it; return how the program ends."""
     changed = 0
-    for name, page in PAGES.items():
-        path, text = HERE / f"{name}.md", page()
+    for path, page in written():
+        text = page()
         if not path.exists() or path.read_text("utf-8") != text:
             changed += 1
             sys.stdout.write(f"{path.name}\n")

@@ -69,6 +69,7 @@ def create_app(
     drain: Drain | None = None,
     *,
     title: str = "Azure Secure OpenAI",
+    product: str = "",
     routers: Sequence[APIRouter] = EVERY,
     errors_as_pages: bool = True,
 ) -> FastAPI:
@@ -78,7 +79,8 @@ def create_app(
         settings: Everything that differs between installations.
         drain: Told by the server when the process ends.
         title: What it is called.
-        routers: What it serves; `applications.py` puts others together.
+        product: What its pages call it, where the appearance does not say.
+        routers: What it serves; `applications` puts others together.
         errors_as_pages: Whether browsers are sent to sign in and shown errors as pages.
 
     Raises:
@@ -140,6 +142,7 @@ def create_app(
             ),
         ],
     )
+    app.state.product = product
     app.state.errors_as_pages = errors_as_pages
     app.state.shares = Shares()
     for router in routers:

@@ -7,8 +7,8 @@ from secure_openai.applications import (
     Application,
     Request,
     Response,
-    ask,
     requires,
+    stream,
     text_of,
 )
 
@@ -22,10 +22,10 @@ async def home(request: Request) -> Response:
     return application.page(request, "home.html", question="", said=None)
 
 
-@application.post("/ask")
+@application.post("/")
 @requires(*PEOPLE)
 async def answer(request: Request) -> Response:
-    """Ask the model; what policy or quota refuses is told, recorded, and never reaches it."""
+    """Answer as the model writes; what policy or quota refuses is recorded and never reaches it."""
     question = await text_of(request, "question")
-    said = await ask(request, question, instructions="Answer in two sentences.")
-    return application.page(request, "home.html", question=question, said=said)
+    said = stream(request, question, instructions="Answer in one sentence.")
+    return await application.streamed(request, "home.html", said, question=question)

@@ -32,11 +32,12 @@ HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 @dataclass(frozen=True)
 class Made:
-    """Both packages, and what one of them lists."""
+    """Both packages, what one of them lists, and the wheels that they were made of."""
 
     app: Package
     functions: Package
     bill: dict[str, Any]
+    wheels: Path
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     target, wheels = Target(HERE), folder / "wheels"
     app = make_package(Kind.APP, folder, target=target, fetched=wheels)
     functions = make_package(Kind.FUNCTIONS, folder, target=target, fetched=wheels)
-    return Made(app, functions, json.loads(app.bill.read_text()))
+    return Made(app, functions, json.loads(app.bill.read_text()), wheels)
 
 
 def package(folder: Path, kind: Kind, number: int, python: str = HERE) -> PlacedPackage:

@@ -1,11 +1,20 @@
-"""Templates: copied whole or not at all, and each passes its own tests where it was copied to."""
+"""From a clone to one's own application, typed as a newcomer types it; and what templates carry.
+
+The road begins with what is committed here: `git clone`, the README's `make up`, `secure-openai
+new` for each template, and `make up` and `make test` in what it made. The README's other command,
+`make test`, is what runs this.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -18,11 +27,18 @@ from secure_openai.delivery.new import Template, make_application
 from secure_openai.delivery.project import project_in
 from secure_openai.delivery.wheels import sha256_of
 from secure_openai.errors import DeliveryError
+from tests.delivery.conftest import HERE, Made
 from tests.delivery.test_package import serving, status
 from tests.system import free_ports, wait_ready
 
 ROOT = Path(__file__).parents[2]
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+INSTALLING_SECONDS = 600
+ANSWERS = {
+    # What each says to who is not signed in, and what its screen says.
+    Template.STARTER: ({"/": 401, "/api/conversations": 404}, ("Open  ", "Its routes")),
+    Template.CHAT: ({"/": 401, "/openai/v1/models": 401}, ("Open  ", "OpenAI clients")),
+    Template.API: ({"/api/me": 401, "/": 404}, ("It answers at", "Its routes")),
+}
 
 
 def outside() -> dict[str, str]:
@@ -30,7 +46,7 @@ def outside() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("SECURE_OPENAI_", "PYTHON", "MAKE", "PYTEST_"))
+        if not name.startswith(("SECURE_OPENAI_", "PYTHON", "MAKE", "PYTEST_", "COVERAGE_"))
     }
 
 
@@ -43,6 +59,54 @@ def run(folder: Path, *command: str) -> str:
     return done.stdout
 
 
+@dataclass
+class Up:
+    """What `make up` started.
+
+    Attributes:
+        url: Where it answers.
+        said: What it said, once it has ended.
+    """
+
+    url: str
+    said: str = field(default="")
+
+
+@contextmanager
+def made_up(folder: Path, *options: str, variables: tuple[str, ...] = ()) -> Iterator[Up]:
+    """Type `make up` in a folder, wait until it is ready, and press Ctrl-C at the end."""
+    port = free_ports()
+    up = Up(f"http://localhost:{port}")
+    arguments = " ".join(["--no-browser", "--port", str(port), *options])
+    process = subprocess.Popen(
+        ["make", *variables, f"PYTHON={sys.executable}", "up", f"ARGS={arguments}"],
+        cwd=folder,
+        env=outside(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        wait_ready(up.url, process, seconds=INSTALLING_SECONDS)
+        yield up
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        up.said, _ = process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a fresh clone, with the README's first command typed in it."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    run(folder, "git", "clone", "--quiet", str(ROOT), "clone")
+    with made_up(folder / "clone") as up:
+        assert status(f"{up.url}/") == 401
+    assert "Loading the model" in up.said
+    assert "Stopped. What you wrote is kept in the data folder." in up.said
+    return folder / "clone"
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with one application of each template, made from this clone."""
@@ -52,55 +116,96 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@dataclass
+class Road:
+    """What a newcomer has at its end.
+
+    Attributes:
+        home: A folder with one application of each template.
+        up: What `make up` said, by template.
+        test: What `make test` said, by template.
+    """
+
+    home: Path
+    up: dict[Template, str] = field(default_factory=dict)
+    test: dict[Template, str] = field(default_factory=dict)
+
+    @property
+    def bin(self) -> Path:
+        """Return where the commands of the first application lie."""
+        return self.home / "contoso-starter" / ".venv" / "bin"
+
+
 @pytest.fixture(scope="module")
-def tested(home: Path) -> dict[Template, str]:
-    """Run each one's own `make test` in one virtual environment; return what each said."""
-    said: dict[Template, str] = {}
-    make = ("make", f"PYTHON={sys.executable}", f"VENV={home / 'venv'}")
+def road(clone: Path) -> Road:
+    """Make an application of each template by the clone's command, start it, and run its tests.
+
+    The first one is installed as anybody's is. The others lock the same, byte by byte, so they are
+    run from what it installed: `make` finds nothing to do.
+    """
+    walked = Road(clone.parent)
+    for template in Template:
+        command = str(clone / ".venv" / "bin" / "secure-openai")
+        run(clone.parent, command, "new", f"contoso-{template}", "--template", template)
     first, *others = Template
-    said[first] = run(home / f"contoso-{first}", *make, "test")
-    for template in others:
-        # What the first one installed is what the others lock: it need not be installed again.
-        folder = home / f"contoso-{template}"
-        installed = [f"requirements/{name}.txt" for name in ("base", "test", "framework")]
-        for path in installed:
-            assert (folder / path).read_bytes() == (home / f"contoso-{first}" / path).read_bytes()
-        said[template] = run(folder, *make, *(f"--old-file={one}" for one in installed), "test")
-    return said
+    for template in Template:
+        folder = clone.parent / f"contoso-{template}"
+        for path in sorted((folder / "requirements").iterdir()):
+            same = clone.parent / f"contoso-{first}" / "requirements" / path.name
+            assert path.read_bytes() == same.read_bytes()
+        shared = (f"VENV=../contoso-{first}/.venv",) if template in others else ()
+        answers, _ = ANSWERS[template]
+        with made_up(folder, "--model", "scripted", variables=shared) as up:
+            assert {path: status(f"{up.url}{path}") for path in answers} == answers
+        walked.up[template] = up.said
+        walked.test[template] = run(folder, "make", *shared, "test")
+    return walked
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("template", Template)
-def test_its_own_tests_pass(template: Template, tested: dict[Template, str]) -> None:
-    """`make test`, with the framework from `vendor/` and nothing of this clone."""
-    assert "The policy is usable." in tested[template]
-    assert " passed in " in tested[template]
-    assert "failed" not in tested[template]
+def test_a_newcomers_application_starts(template: Template, road: Road) -> None:
+    """`make up` says what this application is for, and Ctrl-C stops it."""
+    said = road.up[template]
+
+    for word in ANSWERS[template][1]:
+        assert word in said
+    assert "Stopped. What you wrote is kept in the data folder." in said
+    assert ("Installing" in said) == (template is Template.STARTER)
 
 
 @pytest.mark.process
-def test_the_framework_came_from_the_folder(home: Path, tested: dict[Template, str]) -> None:
-    """What was tested is the wheel whose hash stands in the folder."""
-    shown = run(home, str(home / "venv" / "bin" / "pip"), "show", "--files", "azure-secure-openai")
+@pytest.mark.parametrize("template", Template)
+def test_a_newcomers_own_tests_pass(template: Template, road: Road) -> None:
+    """`make test`, with the framework from `vendor/` and nothing of this clone."""
+    said = road.test[template]
 
-    assert f"Location: {home / 'venv'}" in shown
+    assert "The policy is usable." in said
+    assert "routes.json says who may call each of the" in said
+    assert " passed in " in said
+    assert "failed" not in said
+
+
+@pytest.mark.process
+def test_the_framework_came_from_the_folder(road: Road) -> None:
+    """What was tested is the wheel whose hash stands in the folder."""
+    shown = run(road.home, str(road.bin / "pip"), "show", "--files", "azure-secure-openai")
+
+    assert f"Location: {road.bin.parent}" in shown
     assert "direct_url.json" in shown
     for template in Template:
-        (wheel,) = (home / f"contoso-{template}" / "vendor").glob("*.whl")
-        framework = home / f"contoso-{template}" / "requirements" / "framework.txt"
+        (wheel,) = (road.home / f"contoso-{template}" / "vendor").glob("*.whl")
+        framework = road.home / f"contoso-{template}" / "requirements" / "framework.txt"
         assert f"./vendor/{wheel.name} --hash=sha256:{sha256_of(wheel)}" in framework.read_text()
 
 
 @pytest.mark.process
-def test_an_installed_framework_makes_the_same_folder(
-    home: Path, tested: dict[Template, str]
-) -> None:
+def test_an_installed_framework_makes_the_same_folder(road: Road) -> None:
     """Without a clone: templates, Terraform and the wheel itself come from what was installed."""
-    command = str(home / "venv" / "bin" / "secure-openai")
-    elsewhere = home / "elsewhere"
+    elsewhere = road.home / "elsewhere"
     elsewhere.mkdir()
-    run(elsewhere, command, "new", "contoso-starter")
-    made, first = elsewhere / "contoso-starter", home / "contoso-starter"
+    run(elsewhere, str(road.bin / "secure-openai"), "new", "contoso-starter")
+    made, first = elsewhere / "contoso-starter", road.home / "contoso-starter"
     files = {path.relative_to(made) for path in made.rglob("*") if path.is_file()}
     differing = {
         str(path) for path in files if (made / path).read_bytes() != (first / path).read_bytes()
@@ -115,42 +220,13 @@ def test_an_installed_framework_makes_the_same_folder(
 
 
 @pytest.mark.process
-def test_up_starts_the_application_of_the_folder(
-    home: Path, tested: dict[Template, str], tmp_path: Path
-) -> None:
-    """With its own routes and none of the framework's chat; signed in to before it is seen."""
-    port = free_ports()
-    process = subprocess.Popen(
-        [
-            *(str(home / "venv" / "bin" / "secure-openai"), "up", "--no-browser"),
-            *("--model", "scripted", "--port", str(port), "--data", str(tmp_path / "data")),
-        ],
-        cwd=home / "contoso-starter",
-        env=outside(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        wait_ready(f"http://localhost:{port}", process)
-        assert status(f"http://localhost:{port}/") == 401
-        assert status(f"http://localhost:{port}/api/conversations") == 404
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
-
-    assert process.returncode == 0
-
-
-@pytest.mark.process
 def test_an_application_of_ones_own_is_packaged_and_starts(
-    home: Path, tested: dict[Template, str], tmp_path: Path
+    road: Road, made: Made, tmp_path: Path
 ) -> None:
     """From its own folder, by the framework that it vendors; unpacked, it demands sign-in."""
-    command = str(home / "venv" / "bin" / "secure-openai")
-    starter = home / "contoso-starter"
-    run(starter, command, "package", "app", "--output", "dist", "--python", PYTHON)
+    starter = road.home / "contoso-starter"
+    options = ("--output", "dist", "--python", HERE, "--wheels", str(made.wheels))
+    run(starter, str(road.bin / "secure-openai"), "package", "app", *options)
     with ZipFile(starter / "dist" / "app.zip") as archive:
         names = archive.namelist()
         archive.extractall(tmp_path / "wwwroot")
@@ -164,9 +240,7 @@ def test_an_application_of_ones_own_is_packaged_and_starts(
 
 
 @pytest.mark.process
-def test_a_wheel_that_differs_from_its_hash_is_not_packaged(
-    home: Path, tested: dict[Template, str]
-) -> None:
+def test_a_wheel_that_differs_from_its_hash_is_not_packaged(home: Path) -> None:
     """One sentence, before anything is fetched."""
     folder = home / "contoso-chat"
     (wheel,) = (folder / "vendor").glob("*.whl")
@@ -190,11 +264,13 @@ def test_its_own_estate_is_proven(home: Path, monkeypatch: pytest.MonkeyPatch) -
     """`make prove`'s command, with the Terraform that was copied and the values of the folder."""
     monkeypatch.chdir(home / "contoso-starter")
     planned = run(home / "contoso-starter", "make", "--dry-run", "prove")
-    command = "prove vendor/estate/infra --var-file infra/private.tfvars"
-    assert f"secure-openai {command}" in planned
-    done = CliRunner().invoke(commands, command.split())
-
-    assert done.exit_code == 0, done.stdout
+    for command in (
+        "prove vendor/estate/infra --var-file infra/private.tfvars",
+        "prove vendor/estate/infra/bootstrap --var-file infra/bootstrap.tfvars",
+    ):
+        assert f"secure-openai {command}" in planned
+        done = CliRunner().invoke(commands, command.split())
+        assert done.exit_code == 0, done.stdout
 
 
 @pytest.mark.parametrize("template", list(Template))
@@ -209,16 +285,22 @@ def test_its_pipeline_is_sound(template: Template, home: Path) -> None:
     assert [Path(one).name for one in files] == ["checks.yml", "deliver.yml", "prove.yml"]
 
 
-def test_its_own_makefile_starts_it(home: Path) -> None:
-    """`make up` installs the locked model and starts the application of this folder."""
+def test_everything_is_installed_by_its_hash(home: Path) -> None:
+    """The framework without what it needs, which is locked; and one's own, where it is there."""
     for template in Template:
-        planned = run(home / f"contoso-{template}", "make", "--dry-run", "up", "ARGS=--port 9000")
+        folder = home / f"contoso-{template}"
+        planned = run(folder, "make", "--dry-run", "up", "test", "ARGS=--port 9000")
+        (folder / "requirements" / "own.txt").touch()
+        more = run(folder, "make", "--dry-run", "up", "test")
+        (folder / "requirements" / "own.txt").unlink()
 
         assert "secure-openai up --port 9000" in planned
-        assert "--require-hashes -r requirements/local.txt" in planned
+        assert "--require-hashes -r requirements/local.txt\n" in planned
         assert (
             "--no-deps --require-hashes --force-reinstall -r requirements/framework.txt" in planned
         )
+        assert "-r requirements/local.txt -r requirements/own.txt\n" in more
+        assert "-r requirements/test.txt -r requirements/own.txt\n" in more
 
 
 def test_nothing_is_left_unnamed(home: Path) -> None:
@@ -235,7 +317,10 @@ def test_nothing_is_left_unnamed(home: Path) -> None:
             if path.is_file() and not {"vendor", "dist", "__pycache__"} & set(path.parts)
         ]
         assert [text for text in texts if "@NAME@" in text or "@TITLE@" in text] == []
-        assert 'prefix          = "contoso-' in (folder / "infra" / "private.tfvars").read_text()
+        for name in ("private.tfvars", "bootstrap.tfvars"):
+            values = (folder / "infra" / name).read_text()
+            assert re.search(r'^prefix += "contoso-', values, re.MULTILINE)
+            assert "docs/" not in values
 
 
 def test_the_starter_is_small() -> None:

@@ -121,7 +121,8 @@ def test_two_builds_have_one_hash(
     """Another time zone, another folder and another hash seed change no byte."""
     monkeypatch.setenv("TZ", "Pacific/Auckland")
     monkeypatch.setenv("PYTHONHASHSEED", "7")
-    again = make_package(Kind.APP, tmp_path / "else where", target=Target(HERE))
+    folder = tmp_path / "else where"
+    again = make_package(Kind.APP, folder, target=Target(HERE), fetched=made.wheels)
 
     assert again.sha256 == made.app.sha256
     assert again.bill.read_bytes() == made.app.bill.read_bytes()

@@ -11,7 +11,7 @@ import pytest
 from secure_openai.delivery.lock import Locked, for_target, read_lock
 from secure_openai.delivery.package import _add
 from secure_openai.delivery.target import Target
-from secure_openai.delivery.wheels import contents, fetch, metadata
+from secure_openai.delivery.wheels import _fitting, contents, fetch, metadata
 from secure_openai.errors import DeliveryError
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +66,19 @@ def test_a_wheel_that_is_locked_is_fetched(tmp_path: Path, monkeypatch: pytest.M
     wheel(tmp_path, **{"thing/__init__.py": "a"})
     row = one_of("iniconfig")
     assert fetch([row], Target(), tmp_path, progress=lambda name, count: None) == [found]
+
+
+def test_what_is_kept_is_taken_only_where_it_fits(tmp_path: Path) -> None:
+    """A wheel of the hash that was locked, for another Python or processor, is asked for anew."""
+    for name in ("thing-1.0-cp312-cp312-manylinux_2_28_x86_64.whl", "thing-1.0-nonsense.whl"):
+        with ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("thing/__init__.py", name)
+    (tmp_path / "thing-1.0-cp312-abi3-manylinux2014_x86_64.whl").write_bytes(b"abi3")
+
+    assert len(_fitting(tmp_path, Target("3.12"))) == 2
+    assert len(_fitting(tmp_path, Target("3.13"))) == 1
+    assert _fitting(tmp_path, Target("3.11")) == {}
+    assert _fitting(tmp_path, Target("3.12", "linux_aarch64")) == {}
 
 
 @pytest.mark.process

@@ -23,6 +23,7 @@ NAMES: Final = (
     "serve",
     "prove",
     "new",
+    "routes",
     "package",
     "plans",
     "deploy",

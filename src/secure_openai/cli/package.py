@@ -19,9 +19,9 @@ EPILOG: Final = """[bold]Examples[/bold]
 
 What App Service and Functions run, from a clone or from the folder that secure-openai new made:
 
-  secure-openai package app --output dist
+  secure-openai package app --output dist --wheels .wheels
 
-  secure-openai package functions --output dist
+  secure-openai package functions --output dist --wheels .wheels
 
 For another Python than the estate's, with a policy of your own beside the framework:
 
@@ -39,6 +39,10 @@ def package(
         str, typer.Option(help="linux_x86_64 or linux_aarch64; App Service is the first.")
     ] = PLATFORM,
     folder: Annotated[Path, typer.Option(help="The application's own folder.")] = Path(),
+    wheels: Annotated[
+        Path | None,
+        typer.Option(help="A folder that keeps what was fetched, for the next package."),
+    ] = None,
     policy: Annotated[
         Path | None, typer.Option(help="A policy for the framework's own chat, from a clone.")
     ] = None,
@@ -62,6 +66,7 @@ def package(
                 target=target,
                 project=project,
                 policy=policy,
+                fetched=wheels,
                 progress=progress,
             )
     out.print(_facts(made, target))

@@ -10,7 +10,7 @@ import typer
 from secure_openai.app import create_app
 from secure_openai.applications import load
 from secure_openai.cli.console import told_clearly
-from secure_openai.delivery.project import project_in
+from secure_openai.delivery.project import own_policy, project_in
 from secure_openai.local.server import serve as serve_app
 from secure_openai.settings import Settings
 from secure_openai.streams import Drain
@@ -22,18 +22,19 @@ def serve(
 ) -> None:
     """Serve the application with the settings of the environment.
 
-    In a folder with secure-openai.toml, it is the application that it names.
+    In a folder with secure-openai.toml, it is the application that it names, under its policy
+    unless a setting names another.
 
     [bold]Example[/bold]
 
       SECURE_OPENAI_PUBLIC_URL=https://chat.contoso.com … secure-openai serve
     """
     with told_clearly():
-        settings = Settings.load()
-        write_log()
-        drain = Drain()
         folder = Path()
         project = project_in(folder)
+        settings = Settings.load(**own_policy(project))
+        write_log()
+        drain = Drain()
         own = load(project.application, folder) if project and project.application else None
         app = create_app(settings, drain) if own is None else own.create(settings, drain)
     serve_app(

@@ -25,6 +25,7 @@ from secure_openai.cli.console import (
     progressing,
     told_clearly,
 )
+from secure_openai.delivery.project import own_policy, project_in
 from secure_openai.errors import ConfigurationError
 from secure_openai.local.identity_provider.directory import PEOPLE
 from secure_openai.local.up import (
@@ -65,6 +66,8 @@ def up(
 ) -> None:
     """Start the whole system on this machine: sign-in, model and application.
 
+    In a folder with secure-openai.toml, it is the application that it names, under its policy.
+
     [bold]Examples[/bold]
 
       secure-openai up
@@ -75,14 +78,16 @@ def up(
     """
     if azure and model is not None:
         raise typer.BadParameter("write --azure or --model, not both")
-    system = System(Options(port, Path(data), AZURE if azure else model))
     with told_clearly(), stopping_on_signals():
+        policy = own_policy(project_in(Path())).get("policy", "")
+        system = System(Options(port, Path(data), AZURE if azure else model, policy))
         try:
             with progressing("Starting") as progress:
                 system.tell(progress)
                 system.start()
-            out.print(_ready(system))
-            if browser:
+            pages = system.serves("/signed-out")
+            out.print(_ready(system, pages=pages))
+            if browser and pages:
                 webbrowser.open(system.options.url)
             _watch(system)
         except Stopped:
@@ -110,23 +115,30 @@ def command() -> str:
     return str(beside)
 
 
-def _ready(system: System) -> Panel:
+def _ready(system: System, *, pages: bool) -> Panel:
+    """Say where to go and who one may be: to pages, to the gateway, or to routes of one's own."""
     options = system.options
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim")
     facts.add_column(overflow="fold")
-    facts.add_row("Open", Text(options.url, style="bold link " + options.url))
+    where = "Open" if pages else "It answers at"
+    facts.add_row(where, Text(options.url, style="bold link " + options.url))
     people = Table.grid(padding=(0, 2))
     for person in PEOPLE:
         people.add_row(person.name, Text(", ".join(person.roles) or "no role", style="dim"))
-    facts.add_row("Sign in as", people)
+    facts.add_row("Sign in as" if pages else "Who may ask", people)
     small = options.model is None
     about = " (very small: it shows the way, not what a model can do)" if small else ""
     facts.add_row("Model", Text(system.model_name + about))
     facts.add_row("Data", Text(str(system.folder.path)))
-    facts.add_row("OpenAI clients", Text(f"{options.url}/openai/v1"))
     elsewhere = "" if options.data == Path(DEFAULT_DATA) else f" --data {options.data}"
-    facts.add_row("A token for them", Text(f"{command()} token{elsewhere}"))
+    token = Text(f"{command()} token{elsewhere}")
+    if system.serves("/openai/v1/models"):
+        facts.add_row("OpenAI clients", Text(f"{options.url}/openai/v1"))
+        facts.add_row("A token for them", token)
+    else:
+        facts.add_row("Its routes", Text(f"{command()} routes"))
+        facts.add_row("A token", token)
     return Panel(
         Group(facts, Text("\nCtrl-C stops everything.", style="dim")),
         title="Ready",

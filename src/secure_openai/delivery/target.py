@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from packaging.tags import Tag, compatible_tags, cpython_tags
+
 from secure_openai.errors import DeliveryError
 
 PYTHON: Final = "3.13"
@@ -61,6 +63,17 @@ class Target:
         modern = [f"manylinux_2_{minor}_{self.machine}" for minor in _GLIBC]
         legacy = [f"{name}_{self.machine}" for name in _LEGACY]
         return [*modern, *legacy, self.platform]
+
+    def wheel_tags(self) -> frozenset[Tag]:
+        """Return every tag of a wheel that is for this target (PEP 425)."""
+        version = (3, int(self.python.partition(".")[2]))
+        interpreter = f"cp3{version[1]}"
+        return frozenset(
+            (
+                *cpython_tags(version, [interpreter], self.tags),
+                *compatible_tags(version, interpreter, self.tags),
+            )
+        )
 
     @property
     def markers(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ import hashlib
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from csv import reader
 from email.message import Message
@@ -20,6 +20,9 @@ from io import StringIO
 from pathlib import Path, PurePosixPath
 from typing import Final
 from zipfile import BadZipFile, ZipFile
+
+from packaging.tags import Tag
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from secure_openai.delivery.archive import write_archive
 from secure_openai.delivery.lock import FRAMEWORK, Locked, normalised
@@ -38,15 +41,24 @@ Progress = Callable[[str, int], None]
 def fetch(
     locked: Sequence[Locked], target: Target, folder: Path, *, progress: Progress
 ) -> list[Path]:
-    """Fetch the wheels of a lock for a target into an empty folder, each checked by its hash.
+    """Fetch the wheels of a lock for a target into a folder, each checked by its hash.
 
-    pip decides nothing: markers are decided, dependencies are locked, nothing is built.
+    pip decides nothing: markers are decided, dependencies are locked, nothing is built. What lies
+    there already, has its hash and fits the target is not asked for again.
 
     Raises:
         DeliveryError: One is not offered for the target, differs from its hash, or no index
             answers.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    kept = _fitting(folder, target)
+    missing = [row for row in locked if kept.keys().isdisjoint(row.hashes)]
+    if missing:
+        _download(missing, target, folder, progress)
+    return _those_of(locked, _fitting(folder, target))
+
+
+def _download(locked: Sequence[Locked], target: Target, folder: Path, progress: Progress) -> None:
     wanted = folder / "requirements.txt"
     wanted.write_text("\n".join(one.line() for one in locked) + "\n", encoding="utf-8")
     command = [
@@ -70,12 +82,27 @@ def fetch(
     if pip.returncode != 0:
         raise DeliveryError(_reason(said, target))
     wanted.unlink()
-    return _those_of(locked, folder)
 
 
-def _those_of(locked: Sequence[Locked], folder: Path) -> list[Path]:
-    """Return the wheels that are locked, whatever else lies in the folder."""
-    there = {f"sha256:{sha256_of(wheel)}": wheel for wheel in sorted(folder.glob("*.whl"))}
+def _fitting(folder: Path, target: Target) -> dict[str, Path]:
+    """Return the wheels of a folder that run on a target, by their hash."""
+    fits = target.wheel_tags()
+    return {
+        f"sha256:{sha256_of(wheel)}": wheel
+        for wheel in sorted(folder.glob("*.whl"))
+        if not fits.isdisjoint(_tags_of(wheel))
+    }
+
+
+def _tags_of(wheel: Path) -> frozenset[Tag]:
+    try:
+        return parse_wheel_filename(wheel.name)[3]
+    except InvalidWheelFilename:
+        return frozenset()
+
+
+def _those_of(locked: Sequence[Locked], there: Mapping[str, Path]) -> list[Path]:
+    """Return the wheels that are locked, whatever else is there."""
     found: list[Path] = []
     for row in locked:
         wheels = [there[one] for one in row.hashes if one in there]

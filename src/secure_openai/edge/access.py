@@ -8,7 +8,7 @@ async def ...
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, get_type_hints
 
@@ -27,6 +27,10 @@ from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES, Principal
 ADMIN = "admin"
 PEOPLE = tuple(PEOPLE_ROLES)
 EVERYONE = tuple(PEOPLE_ROLES | APPLICATION_ROLES)
+
+PUBLIC = "public"
+SIGNED_IN = "signed in"
+"""Who may call a route, where it names no role."""
 
 _ATTRIBUTE = "__secure_openai_access__"
 
@@ -186,8 +190,7 @@ def check_declared(app: FastAPI, *, public_mounts: frozenset[str]) -> None:
         ConfigurationError: Each route that does not, by name.
     """
     problems = [
-        f"the route {getattr(route, 'path', route)!r} names no role and is not public: "
-        "declare it with requires(...), signed_in or public"
+        _undeclared(route)
         for route in app.routes
         if access_of(route) is None
         and not (isinstance(route, Mount) and route.path in public_mounts)
@@ -200,6 +203,37 @@ def caller_in(scope: Scope) -> Hashable:
     """Return who calls, or `None` as long as that is not known."""
     principal = scope.get("state", {}).get("principal")
     return None if principal is None else principal.id
+
+
+def declared(routes: Iterable[BaseRoute]) -> dict[str, list[str]]:
+    """Return who may call each route, by method and path.
+
+    It is the roles of whom any may, `signed in` for whoever is, or `public`: what
+    `tables/routes.json` holds of the framework's own application.
+
+    Raises:
+        ConfigurationError: Each route that does not say, by name.
+    """
+    found: dict[str, list[str]] = {}
+    problems: list[str] = []
+    for route in routes:
+        access = access_of(route)
+        if not isinstance(route, APIRoute) or access is None:
+            problems.append(_undeclared(route))
+            continue
+        for method in sorted(route.methods or ()):
+            who = [PUBLIC] if access.public else sorted(access.roles) or [SIGNED_IN]
+            found[f"{method} {route.path}"] = who
+    if problems:
+        raise ConfigurationError(*problems)
+    return found
+
+
+def _undeclared(route: BaseRoute) -> str:
+    return (
+        f"the route {getattr(route, 'path', route)!r} names no role and is not public: "
+        "declare it with requires(...), signed_in or public"
+    )
 
 
 def principal_of(request: Request) -> Principal:

@@ -7,6 +7,8 @@ the organisation made its own: `look`, `product`, `logo` and `colours` (addresse
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,14 +17,17 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from secure_openai.characters import visible
 from secure_openai.edge import assets
 from secure_openai.edge.appearance import logo_address, style_address
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.cookies import theme_cookie
+from secure_openai.edge.event_stream import EventStreamResponse
 from secure_openai.edge.language import Language, language_of, languages
-from secure_openai.characters import visible
 
 THEMES = ("system", "light", "dark")
+
+VARYING = {"Vary": "Cookie, Accept-Language"}
 
 _OURS = Path(str(files("secure_openai.edge") / "templates"))
 
@@ -56,10 +61,51 @@ def page(
     **values: object,
 ) -> Response:
     """Return a template as a page in the reader's language and theme."""
+    text = templates.get_template(name).render({**_known(request), **values})
+    return HTMLResponse(text, status_code=status_code, headers=VARYING)
+
+
+class PageStream(EventStreamResponse):
+    """A page that is sent as it is rendered, and ends its source the moment the reader goes."""
+
+    media_type = "text/html"
+
+
+def streamed_page(
+    request: Request,
+    name: str,
+    /,
+    *,
+    templates: Environment,
+    on_end: Callable[[], Awaitable[None]],
+    **values: object,
+) -> Response:
+    """Return a template as a page that is sent as it is rendered.
+
+    A value that comes piece by piece is an asynchronous iterator: the template waits for each.
+
+    Args:
+        request: Who reads it.
+        name: Of the template.
+        templates: Where it lies; an environment with `enable_async`.
+        on_end: Awaited once, however the response ends.
+        values: What the template knows besides.
+    """
+    pieces = templates.get_template(name).generate_async({**_known(request), **values})
+
+    async def encoded() -> AsyncGenerator[bytes, None]:
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield piece.encode()
+
+    return PageStream(encoded(), on_end=on_end, heartbeat_seconds=None, headers=VARYING)
+
+
+def _known(request: Request) -> dict[str, object]:
     language = language_of(request)
     assembly = assembly_of(request)
     look = assembly.appearance
-    given = {
+    return {
         "t": language,
         "language": language,
         "languages": languages(),
@@ -70,12 +116,10 @@ def page(
         "here": _here(request),
         "contact": assembly.settings.contact,
         "look": look,
-        "product": look.name or language("common.name"),
+        "product": look.name or request.app.state.product or language("common.name"),
         "logo": logo_address(look),
         "colours": style_address(look),
     }
-    text = templates.get_template(name).render({**given, **values})
-    return HTMLResponse(text, status_code=status_code, headers={"Vary": "Cookie, Accept-Language"})
 
 
 def theme_of(request: Request) -> str:

@@ -1,6 +1,6 @@
 """The rooms of the framework's application: which routers stand in each.
 
-`app.py` serves all of them, and `applications.py` those that one's own application asks for.
+`app.py` serves all of them, and `applications` those that one's own application asks for.
 """
 
 from __future__ import annotations

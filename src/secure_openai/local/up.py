@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
@@ -55,11 +55,13 @@ class Options:
         data: The data folder.
         model: A GGUF file, an OpenAI-compatible address, `scripted`, `azure`, or `None` for the
             small one.
+        policy: The policy's file, where the environment names none.
     """
 
     port: int
     data: Path
     model: str | None
+    policy: str = ""
 
     @property
     def url(self) -> str:
@@ -252,6 +254,8 @@ class System:
             # Shorter than what it takes here until a process is ended by force.
             "drain_seconds": str(DRAIN_SECONDS),
         }
+        if self.options.policy:
+            values["policy"] = self.options.policy
         if self.options.model in {SCRIPTED, AZURE}:
             values["model_source"] = str(self.options.model)
         elif self.options.model_is_address:
@@ -292,6 +296,21 @@ class System:
             if said
             else f"The {child.name} ended by itself (exit code {child.ended})."
         )
+
+    def serves(self, path: str) -> bool:
+        """Return whether the running application has anything at an address.
+
+        Raises:
+            StartError: It does not answer.
+        """
+        asked = HTTPConnection("localhost", self.options.port, timeout=REACH_SECONDS)
+        try:
+            asked.request("GET", path)
+            return asked.getresponse().status != HTTPStatus.NOT_FOUND
+        except (OSError, HTTPException):
+            raise StartError("The application does not answer any more.") from None
+        finally:
+            asked.close()
 
     def watch(self) -> None:
         """Return never, while everything runs.

@@ -22,7 +22,7 @@ async def test_without_sign_in_nothing_answers(system: Laptop) -> None:
     async with system.anyone(Accept="text/html") as http:
         assert (await http.get("/")).headers["location"] == "/sign-in?return_to=/"
     async with system.anyone(Origin=system.url) as http:
-        assert (await http.post("/ask", data={"question": "?"})).status_code == 401
+        assert (await http.post("/", data={"question": "?"})).status_code == 401
 
 
 async def test_without_a_role_there_is_no_page(system: Laptop) -> None:
@@ -35,7 +35,7 @@ async def test_another_sites_form_is_refused(system: Laptop) -> None:
     """A cookie alone proves nothing."""
     async with system.signed_in("Uma") as http:
         other = {"Origin": "https://other.example", "Sec-Fetch-Site": "cross-site"}
-        page = await http.post("/ask", data={"question": "?"}, headers=other)
+        page = await http.post("/", data={"question": "?"}, headers=other)
         assert page.status_code == 403
 
 
@@ -44,7 +44,7 @@ async def test_a_question_larger_than_policy_allows_never_reaches_the_model(
 ) -> None:
     """It is refused and recorded, without its text."""
     async with system.signed_in("Uma") as http:
-        page = await http.post("/ask", data={"question": "word, " * 200_000})
+        page = await http.post("/", data={"question": "word, " * 200_000})
         assert page.status_code in {400, 413}
     assert [one for one in await system.audit() if one.action == "completion.admitted"] == []
 
@@ -52,8 +52,16 @@ async def test_a_question_larger_than_policy_allows_never_reaches_the_model(
 async def test_a_person_asks_and_is_answered(system: Laptop) -> None:
     """The answer is on the page, and the audit says who asked and why that was allowed."""
     async with system.signed_in("Uma") as http:
-        page = await http.post("/ask", data={"question": "Is water wet?"})
+        page = await http.post("/", data={"question": "Is <water> wet?"})
         assert page.status_code == 200
-        assert '<p id="answer">' in page.text
+        assert "You said: Is &lt;water&gt; wet?" in page.text
+        assert page.text.endswith("</html>")
     (admitted,) = [one for one in await system.audit() if one.action == "completion.admitted"]
     assert admitted.reason == "admitted"
+
+
+async def test_an_answer_that_breaks_off_says_so(system: Laptop) -> None:
+    """What came stays on the page, with a word about its end."""
+    async with system.signed_in("Uma") as http:
+        page = await http.post("/", data={"question": "cut 3"})
+        assert "scripted answered. The model" in page.text
