@@ -16,7 +16,7 @@ from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import Body, body_of, etag_of, limit_of
 from secure_openai.edge.recording import record
 from secure_openai.edge.shares import ones_turn
-from secure_openai.errors import RequestError
+from secure_openai.errors import NotFound, RequestError
 from secure_openai.policy.text import check_text
 from secure_openai.types import Conversation, ConversationId, JsonObject, MessageId
 
