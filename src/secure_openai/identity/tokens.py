@@ -218,7 +218,10 @@ def _key_id(token: str) -> str:
     try:
         header = jws.extract_compact(token.encode("ascii")).headers()
     except (JoseError, ValueError):
-        raise Unauthenticated("The token is not a JSON Web Token.") from None
+        raise Unauthenticated(
+            "The token is not a JSON Web Token: send an access token of Microsoft Entra ID. Keys "
+            "are not taken."
+        ) from None
     if header.get("alg") not in ALGORITHMS:
         raise Unauthenticated("The token is signed by an algorithm that is not accepted.")
     if "crit" in header:
