@@ -74,10 +74,10 @@ def openai_error_headers(error: SecureOpenAIError) -> dict[str, str]:
     headers = headers_of(error)
     if isinstance(error, Refused) and error.decision.standing is not None:
         headers |= standing_headers(error.decision.standing)
-    if error.http_status == HTTPStatus.TOO_MANY_REQUESTS and (
-        error.retry_after is None or error.retry_after > LONGEST_WAIT_SECONDS
-    ):
-        headers["x-should-retry"] = "false"
+    if error.http_status == HTTPStatus.TOO_MANY_REQUESTS:
+        wait = headers.get("Retry-After")
+        if wait is None or int(wait) > LONGEST_WAIT_SECONDS:
+            headers["x-should-retry"] = "false"
     return headers
 
 
