@@ -165,7 +165,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if error.status_code != HTTPStatus.NOT_FOUND:
         return await problems.http_error(request, error)
     # An address that no route knows reads as one whose item is missing.
-    return await _error(request, NotFound())
+    meant = gateway.meant_by(request.url.path)
+    return await _error(request, NotFound("" if meant is None else f"Write {meant}."))
 
 
 async def _error(request: Request, error: Exception) -> Response:

@@ -100,7 +100,8 @@ def test_without_a_system_there_is_no_token(tmp_path: Path) -> None:
     ended = cli("token", "--data", str(tmp_path))
 
     assert ended.returncode == 2
-    assert "not a data folder" in ended.stderr
+    assert "Nothing runs in" in ended.stderr
+    assert "--data" in ended.stderr
 
 
 def test_the_audit_is_sealed_shown_and_verified(system: System) -> None:

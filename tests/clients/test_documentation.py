@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.programs import PYTHON, TEXT, told
+from tests.clients.programs import HERE, NODE, PYTHON, TEXT, told
 from tests.world import World
 
 PAGE = (Path(__file__).parents[2] / "docs" / "gateway.md").read_text()
@@ -25,6 +25,16 @@ async def test_a_program_prints_answers(
     answers = [line for line in printed if line.startswith("You said")]
 
     assert answers == [TEXT] * program.count("print(")
+
+
+async def test_the_program_in_javascript_prints_answers(gateway: World) -> None:
+    """Both of its clients say what the model said."""
+    (program,) = re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL)
+    folder = gateway.settings.data.parent
+    (folder / "node_modules").symlink_to(HERE / "node_modules")
+    (folder / "program.mjs").write_text(program)
+
+    assert await told(gateway, NODE, folder / "program.mjs") == f"{TEXT}\n" * 2
 
 
 async def test_the_line_of_the_shell_prints_an_answer(

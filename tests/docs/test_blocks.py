@@ -29,6 +29,7 @@ ELSEWHERE = {
     ("README.md", "sh"): "tests/test_readme.py",
     ("docs/audit.md", "python"): "tests/audit/test_recipe.py",
     ("docs/audit.md", "sh"): "tests/audit/test_recipe.py",
+    ("docs/gateway.md", "js"): "tests/clients/test_documentation.py",
     ("docs/gateway.md", "python"): "tests/clients/test_documentation.py",
     ("docs/gateway.md", "sh"): "tests/clients/test_documentation.py",
 }
@@ -48,12 +49,12 @@ READERS: dict[str, Callable[[str], object]] = {
 
 def runs(block: Block) -> bool:
     """Return whether the block is run, and not read only."""
-    return not block.needs_azure and block.language in {"sh", "python"}
+    return not block.needs_azure and block.language in {"js", "sh", "python"}
 
 
 def test_every_block_says_what_it_is() -> None:
     """No block is indented, which says nothing; each language is one that is run, read or shown."""
-    known = {*SHOWN, *READERS, "sh", "hcl"}
+    known = {*SHOWN, *READERS, "js", "sh", "hcl"}
     indented = [
         f"{page.relative_to(ROOT)}: {found[1]}"
         for page in pages()
@@ -91,7 +92,8 @@ def test_a_program_that_runs_elsewhere_is_taken_from_its_page() -> None:
     """The test reads the page itself; every other program or line of a shell runs below."""
     for (page, _), test in ELSEWHERE.items():
         assert f'"{Path(page).name}"' in (ROOT / test).read_text("utf-8"), test
-    unrun = [b.id for b in BLOCKS if runs(b) and b.language == "python" and not _elsewhere(b)]
+    programs = [one for one in BLOCKS if runs(one) and one.language in {"js", "python"}]
+    unrun = [one.id for one in programs if not _elsewhere(one)]
     assert unrun == []
 
 

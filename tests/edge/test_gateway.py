@@ -123,7 +123,7 @@ async def test_refusals_are_the_packages_own(world: World) -> None:
         with pytest.raises(openai.AuthenticationError):
             await sdk.models.list()
     async with client(world, world.token("Nora")) as sdk:
-        with pytest.raises(openai.PermissionDeniedError):
+        with pytest.raises(openai.PermissionDeniedError, match="ask Ada Admin for one"):
             await sdk.models.list()
     async with client(world, world.token("Uma")) as sdk:
         with pytest.raises(openai.NotFoundError):

@@ -15,7 +15,7 @@ import pytest
 from secure_openai.model.scripted_server import Served, scripted_model_app
 from secure_openai.types import Operation
 from tests.azure_cli import AZ, stand_in
-from tests.edge.test_refusals import openai_error
+from tests.edge.test_refusals import openai_error, problem
 from tests.servers import listening, port_of, served
 from tests.world import World, running_world
 
@@ -305,6 +305,9 @@ async def test_the_address_names_the_deployment(world: World) -> None:
         ("/openai/v1/files", 404, "kept with the model's provider"),
         ("/openai/v1/nonsense", 404, "chat/completions, responses, embeddings, models"),
         ("/openai", 404, "chat/completions"),
+        ("/openai/chat/completions", 404, "write /openai/v1/chat/completions."),
+        ("/openai/v1/v1/responses", 404, "write /openai/v1/responses."),
+        ("/openai/v1/completions", 404, "write chat/completions instead"),
     ],
 )
 async def test_addresses_follow_a_list(world: World, path: str, status: int, said: str) -> None:
@@ -314,6 +317,29 @@ async def test_addresses_follow_a_list(world: World, path: str, status: int, sai
         error = openai_error(await http.post(path, json=body), status)
 
     assert said in error["message"]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/chat/completions", "/v1/embeddings"])
+async def test_a_base_address_that_is_not_quite_ours_is_told(world: World, path: str) -> None:
+    """Clients of OpenAI that were given the origin alone are told what is missing."""
+    async with world.client(**world.bearer("Uma")) as http:
+        said = problem(await http.post(path, json={}), 404)
+
+    assert said == f"Write /openai/v1/{path.removeprefix('/v1').lstrip('/')}."
+
+
+async def test_whoever_sends_a_key_is_told_what_to_send(world: World) -> None:
+    """Nothing, and a key of OpenAI's: both say that it takes a token, and where."""
+    async with world.client() as http:
+        nothing = openai_error(await http.get("/openai/v1/models"), 401)
+        key = openai_error(
+            await http.get("/openai/v1/models", headers={"Authorization": "Bearer sk-1"}), 401
+        )
+
+    assert "Authorization: Bearer" in nothing["message"]
+    assert "Entra" in nothing["message"]
+    assert "Keys are not taken" in key["message"]
+    assert "sk-1" not in key["message"]
 
 
 async def test_methods_follow_a_list(world: World) -> None:

@@ -13,6 +13,15 @@ import httpx2
 import openai
 import pytest
 
+from secure_openai.edge.openai_errors import openai_error_headers
+from secure_openai.errors import (
+    AuditUnavailable,
+    ModelThrottled,
+    ModelUnavailable,
+    SecureOpenAIError,
+    Stopping,
+    StoreError,
+)
 from secure_openai.local.identity_provider.directory import COMMAND_LINE_CLIENT_ID
 from secure_openai.testing.person import named
 from tests.edge.test_refusals import openai_error
@@ -124,6 +133,26 @@ async def sparing(tmp_path: Path, identity_folder: Path) -> AsyncIterator[World]
     policy.write_text(text.replace("requests_per_day = 3_000", "requests_per_day = 2"))
     async with running_world(tmp_path, identity_folder, policy=policy) as world:
         yield world
+
+
+@pytest.mark.parametrize(
+    "error", [ModelThrottled(), ModelUnavailable(), AuditUnavailable(), StoreError(), Stopping()]
+)
+def test_every_503_and_every_busy_model_says_when_to_ask_again(error: SecureOpenAIError) -> None:
+    """Where nobody has said how long it is soon, and packages are not told to give up."""
+    headers = openai_error_headers(error)
+
+    assert headers["Retry-After"] == "2"
+    assert "x-should-retry" not in headers
+
+
+async def test_a_model_that_is_away_is_asked_again_soon(narrow: World) -> None:
+    """Its 503 without a word of how long goes on with one."""
+    async with narrow.client(**narrow.bearer("Uma")) as http:
+        answer = await http.post(CHAT, json=body("away"))
+
+    assert openai_error(answer, 503)["code"] == "model_unavailable"
+    assert answer.headers["retry-after"] == "2"
 
 
 async def test_the_requests_of_a_day(sparing: World) -> None:

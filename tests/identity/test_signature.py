@@ -6,20 +6,19 @@ import base64
 import json
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc import jws
 from joserfc.jwk import RSAKey
 
 from secure_openai.errors import Unauthenticated
-from secure_openai.identity.signature import LARGEST_HEADER, SignedToken
+from secure_openai.identity.signature import UNREADABLE, SignedToken
 
 KEY = RSAKey.generate_key(2048)
 HEADER = {"alg": "RS256", "typ": "JWT", "kid": "one"}
 
 
-def public(key: RSAKey = KEY) -> rsa.RSAPublicKey:
+def public(key: RSAKey = KEY) -> RSAKey:
     """Return what a token is checked with."""
-    return key.public_key
+    return RSAKey.import_key(key.as_dict(private=False))
 
 
 def part(content: bytes) -> str:
@@ -84,14 +83,13 @@ def test_any_changed_character_breaks_it() -> None:
         b"{",
         b"\xff",
         b'{"kid":"one"}',
-        '{"alg":"RS256"}'.encode("utf-16"),
         b"[" * 700,
-        b'{"alg":"RS256","kid":"one","x":"' + b"x" * LARGEST_HEADER + b'"}',
+        b'{"alg":"RS256","kid":"one","x":"' + b"x" * 1_024 + b'"}',
     ],
 )
 def test_a_header_that_is_none_is_refused(header: bytes) -> None:
-    """A header is a JSON object in UTF-8 that names its algorithm, and is not long."""
-    assert refused(f"{part(header)}.e30.AA") == "The token is not a JSON Web Token."
+    """A header is a JSON object that names its algorithm, and is not long."""
+    assert refused(f"{part(header)}.e30.AA") == UNREADABLE
 
 
 @pytest.mark.parametrize("algorithm", ["none", "rs256", "RS384", "HS256", "", None, ["RS256"], 256])
@@ -111,7 +109,7 @@ def test_a_key_must_be_named(kid: object) -> None:
 @pytest.mark.parametrize("payload", [b"[]", b"1", b'"ada"', b"null"])
 def test_what_is_signed_must_be_claims(payload: bytes) -> None:
     """A payload that is JSON and no object holds no claims."""
-    assert refused(signed(payload)) == "The token is not a JSON Web Token."
+    assert refused(signed(payload)) == UNREADABLE
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"\xff\xfe", b"[" * 10_000])
@@ -123,7 +121,7 @@ def test_what_is_signed_must_be_json(payload: bytes) -> None:
 def test_a_payload_left_unencoded_is_refused() -> None:
     """`b64` (RFC 7797) may not change what is signed: without `crit` it is not known."""
     head = part(json.dumps({**HEADER, "b64": False}).encode())
-    assert refused(f"{head}.e30.AA") == "The token's signature does not hold."
+    assert refused(f"{head}.e30.AA") == UNREADABLE
 
 
 def test_another_key_is_refused() -> None:

@@ -244,10 +244,17 @@ async def test_who_reads_slowly_gets_everything(monkeypatch: pytest.MonkeyPatch)
         writer.close()
 
 
-async def test_one_connection_too_many_is_closed() -> None:
-    """Who waits idly takes nobody's answer: the newest connection is closed, the others go on."""
+async def test_one_connection_too_many_takes_the_place_of_one_that_waits() -> None:
+    """Whoever opens many and sends nothing keeps nobody out; where all are at work, one is closed.
+
+    The longest wait ends first, whether for a first request or for a next one.
+    """
+    ask = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    stay, released = b"GET /stay HTTP/1.1\r\nHost: a\r\n\r\n", asyncio.Event()
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/stay":
+            await released.wait()
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
@@ -260,23 +267,30 @@ async def test_one_connection_too_many_is_closed() -> None:
     running = asyncio.ensure_future(server.serve([listener]))
     while not server.started:
         await asyncio.sleep(0.01)
+    address = listener.getsockname()
     try:
-        opened = [await asyncio.open_connection(*listener.getsockname()) for _ in range(5)]
-        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        idle = [await asyncio.open_connection(*address) for _ in range(5)]
+        for _ in range(20):
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(ask)
+            assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 204")
+            idle.append((reader, writer))
+        assert await asyncio.wait_for(idle[0][0].read(), 5) == b""
+        assert len(server.server_state.connections) <= 6
+
+        busy = [await asyncio.open_connection(*address) for _ in range(5)]
+        for _, writer in busy:
+            writer.write(stay)
+        while len(server.server_state.tasks) < 5:
+            await asyncio.sleep(0.01)
+        reader, writer = await asyncio.open_connection(*address)
         assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()
-        for reader, writer in opened:
-            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        released.set()
+        for reader, _ in busy:
             assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 204")
-        opened.pop()[1].close()
-        while len(server.server_state.connections) > 4:
-            await asyncio.sleep(0.01)
-        opened.append(await asyncio.open_connection(*listener.getsockname()))
-        reader, writer = opened[-1]
-        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 204")
     finally:
-        for _, writer in opened:
+        for _, writer in (*idle, *busy):
             writer.close()
         server.should_exit = True
         await running

@@ -448,6 +448,21 @@ async def test_one_left_says_when_the_first_is_back() -> None:
     assert again.value.retry_after == 5
 
 
+@pytest.mark.parametrize("said", ["throttle 5", "away 5"])
+async def test_the_only_one_says_when_it_is_back(said: str) -> None:
+    """Its own word when it is asked, and what is left of that while it is not."""
+    clock = Clock()
+    pool = pool_of(Said(said), clock=clock)
+    waits = []
+    for passed in (0, 2, 2):
+        clock.now += passed
+        with pytest.raises((ModelThrottled, ModelUnavailable)) as caught:
+            await pool.open(request("hello"))
+        waits.append(caught.value.retry_after)
+
+    assert waits == [5, 3, 1]
+
+
 async def test_ten_minutes_is_the_longest() -> None:
     """Whatever a server says, what was mended is found within ten minutes."""
     clock, first = Clock(), Said("throttle 86400")

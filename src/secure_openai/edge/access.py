@@ -150,7 +150,7 @@ async def _admit(endpoint: Callable[..., Any], request: Request) -> None:
         access.admit(principal)
     except Forbidden:
         record(request, "route.refused", principal, decision="refused", reason="no_role")
-        if principal is not None and not principal.roles:
+        if principal is not None and not principal.roles and access.roles.issuperset(PEOPLE):
             contact = assembly_of(request).settings.contact
             raise Forbidden(f"You have no role here: ask {contact} for one.") from None
         raise

@@ -130,10 +130,24 @@ def answering() -> list[SecuredRoute]:
 def not_served(path: str) -> NotFound:
     """Return what is told of an address under the prefix that is not on the list."""
     known = table("gateway")
-    parts = [part for part in path.removeprefix(PREFIX).split("/") if part]
-    named = next((part for part in parts if part in known["refused"]), None)
+    meant = meant_by(path)
+    # What was meant is served: only what stands around it can be the reason.
+    around = path.removeprefix(PREFIX).removesuffix("" if meant is None else meant[len(V1) :])
+    named = next((part for part in around.split("/") if part in known["refused"]), None)
+    if named is None and meant is not None:
+        return NotFound(f"There is no such address: write {meant}.")
     why = "" if named is None else f"{named} is not served here: {known['refused'][named]}. "
     return NotFound(f"{why}Here are served: {', '.join(known['served'])}.")
+
+
+def meant_by(path: str) -> str | None:
+    """Return the address that a client meant whose base address is not quite ours, or `None`."""
+    for api in table("gateway")["served"]:
+        if path in {f"/{api}", f"/v1/{api}"} or (
+            path.startswith(f"{PREFIX}/") and path.endswith(f"/{api}")
+        ):
+            return f"{V1}/{api}"
+    return None
 
 
 async def _answered(

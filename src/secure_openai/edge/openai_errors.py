@@ -43,6 +43,12 @@ _CODES = {
 }
 """OpenAI's word for a problem, where it has one."""
 
+_UNSAID = {
+    "unauthenticated": "Sign in first: send an access token of Microsoft Entra ID as "
+    "Authorization: Bearer, or as api-key.",
+}
+"""What programs are told where nothing was said of this time."""
+
 
 def speaks_openai(path: str) -> bool:
     """Return whether an address is the gateway's, and so answers in OpenAI's shape."""
@@ -55,7 +61,7 @@ def openai_error(error: SecureOpenAIError) -> JsonObject:
     ours = status >= HTTPStatus.INTERNAL_SERVER_ERROR
     return {
         "error": {
-            "message": error.detail or error.title,
+            "message": error.detail or _UNSAID.get(error.problem, error.title),
             "type": "server_error" if ours else _TYPES.get(status, "invalid_request_error"),
             "param": _param(error),
             "code": _CODES.get(error.problem, error.problem.replace("-", "_")),
@@ -68,10 +74,10 @@ def openai_error_headers(error: SecureOpenAIError) -> dict[str, str]:
     headers = headers_of(error)
     if isinstance(error, Refused) and error.decision.standing is not None:
         headers |= standing_headers(error.decision.standing)
-    if error.http_status == HTTPStatus.TOO_MANY_REQUESTS and (
-        error.retry_after is None or error.retry_after > LONGEST_WAIT_SECONDS
-    ):
-        headers["x-should-retry"] = "false"
+    if error.http_status == HTTPStatus.TOO_MANY_REQUESTS:
+        wait = headers.get("Retry-After")
+        if wait is None or int(wait) > LONGEST_WAIT_SECONDS:
+            headers["x-should-retry"] = "false"
     return headers
 
 

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from secure_openai.errors import (
     ContentFiltered,
+    ModelThrottled,
     RequestError,
     SecureOpenAIError,
     Unauthenticated,
@@ -21,6 +22,9 @@ from secure_openai.types import JsonObject
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+
+AGAIN_SECONDS = 2.0
+"""When to ask again where waiting helps and nobody has said how long."""
 
 
 def request_id_of(request: Request) -> str:
@@ -49,8 +53,13 @@ def problem_of(error: SecureOpenAIError, *, request_id: str) -> JsonObject:
 def headers_of(error: SecureOpenAIError) -> dict[str, str]:
     """Return the headers that an error's status asks for (RFC 6750, 3; RFC 9110, 10.2.3)."""
     headers = {"Cache-Control": "no-store"}
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    wait = error.retry_after
+    if wait is None and (
+        isinstance(error, ModelThrottled) or error.http_status == HTTPStatus.SERVICE_UNAVAILABLE
+    ):
+        wait = AGAIN_SECONDS
+    if wait is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(wait)))
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer error="invalid_token"' if error.detail else "Bearer"
     return headers

@@ -169,7 +169,7 @@ class TokenValidator:
         """Return the key's id and the claims, after every rule that all tokens share."""
         signed = SignedToken(token)
         key = await self._keys.key(signed.key_id)
-        claims = signed.claims(key.public_key)
+        claims = signed.claims(key)
         for name in TEXT_CLAIMS:
             if not isinstance(claims.get(name), str) or not claims[name]:
                 raise Unauthenticated(f"The token lacks the claim {name}.")

@@ -213,7 +213,7 @@ async def sign_in_by_device(
                 break
             elif error != "authorization_pending":
                 raise SignInFailed(_refusal(answer))
-        raise SignInFailed("Nobody entered the code in time.")
+        raise SignInFailed("The code has expired: nobody entered it in time.")
 
 
 async def refresh(client: Client, refresh_token: str, *, outbound: Outbound = DIRECTLY) -> Tokens:

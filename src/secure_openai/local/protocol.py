@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -19,6 +21,9 @@ from secure_openai.errors import RequestError
 LARGEST_HEAD_BYTES = 65_536
 HEAD_SECONDS = 20.0
 """How long a request's line and headers may take to arrive."""
+
+LOOKED_AT = 64
+"""How many connections are looked at for one that makes way."""
 
 STALLED_SECONDS = 30.0
 LEAST_READ_BYTES = 16_384
@@ -32,8 +37,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     it asked for: uvicorn waits for both without end.
 
     uvicorn's own `limit_concurrency` refuses requests, in words of its own and those of connections
-    that are long since open; here it bounds connections, and one more is closed as it comes. How
-    many requests are answered at once, the application says (`CapacityMiddleware`).
+    that are long since open; here it bounds connections. One more takes the place of one that waits
+    for a request, and is closed as it comes where none does. How many requests are answered at
+    once, the application says (`CapacityMiddleware`).
     """
 
     _head_bytes = 0
@@ -51,10 +57,34 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # Whatever the system does not take at once waits for its client, and not without end. With
         # 0 asyncio's TLS would take nothing for full, and wait for itself.
         transport.set_write_buffer_limits(high=1, low=0)
-        if self._most is not None and len(self.connections) > self._most:
+        if self._most is not None and len(self.connections) > self._most and not self._has_place():
             transport.close()
             return
         self._begin_head()
+
+    def _has_place(self) -> bool:
+        """Take the place of a connection on which nothing is under way; return if there was one.
+
+        Of some that are looked at, the one makes way whose time would be over first: whoever opens
+        many and sends nothing keeps nobody out.
+        """
+        looked_at = [
+            (until, one)
+            for one in islice(self.connections, LOOKED_AT)
+            if isinstance(one, BoundedHttpProtocol)
+            and one is not self
+            and (until := one.waits_until()) is not None
+        ]
+        if not looked_at:
+            return False
+        min(looked_at, key=itemgetter(0))[1].transport.close()
+        return True
+
+    def waits_until(self) -> float | None:
+        """Return when the wait for a request is over, by the loop's clock; `None` without one."""
+        timers = (self._head_timer, self.timeout_keep_alive_task)
+        until = [one.when() for one in timers if one is not None]
+        return None if not until or self.transport.is_closing() else min(until)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""

@@ -173,8 +173,9 @@ class Pool:
         now = self._now()
         soonest = min((one.circuit.seconds(now) for one in places), default=0.0)
         known = [*errors, *(one.circuit.failure for one in places if one not in tried)]
+        own = bool(errors) and len(places) == 1
         told: ModelError
-        if errors and len(places) == 1:
+        if own:
             told = errors[0]
         elif any(isinstance(one, ModelThrottled) for one in known):
             told = ModelThrottled(
@@ -191,7 +192,8 @@ class Pool:
                 f"None of the deployments behind {request.deployment} answers now. Try again in a "
                 "moment.",
             )
-        if len(places) != 1 and isinstance(told, (ModelThrottled, ModelUnavailable)):
+        # The only one there is has said itself how long, if it knows.
+        if not own and isinstance(told, (ModelThrottled, ModelUnavailable)):
             told.retry_after = max(soonest, REST_SECONDS)
         told.attempts = _attempts(tried, errors)
         return told

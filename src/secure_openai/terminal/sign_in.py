@@ -6,7 +6,7 @@ import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from secure_openai.errors import SignInFailed, StartError
+from secure_openai.errors import IdentityProviderUnavailable, SignInFailed, StartError
 from secure_openai.local.command_line_sign_in import (
     DIRECTLY,
     Client,
@@ -50,15 +50,18 @@ class SignIn:
             SignInFailed: The person was refused, or nobody came.
             IdentityProviderUnavailable: The authority cannot be reached.
         """
+        try:
+            return await self._token(rejected)
+        except (SignInFailed, IdentityProviderUnavailable) as failure:
+            # It may hold the authority's words.
+            raise type(failure)(sentence(failure.detail)) from None
+
+    async def _token(self, rejected: str | None) -> str:
         tokens = None
         if not self.again:
             tokens = await self.cache.usable(self.client, rejected=rejected, outbound=self.outbound)
         if tokens is None:
-            try:
-                tokens = await self._ask()
-            except SignInFailed as failure:
-                # It may hold the authority's words.
-                raise SignInFailed(sentence(failure.detail)) from None
+            tokens = await self._ask()
             self.cache.keep(self.client, tokens)
             self.again = False
         return tokens.access_token

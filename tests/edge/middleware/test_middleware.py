@@ -295,6 +295,29 @@ async def test_nothing_large_is_read_of_whoever_is_not_known() -> None:
     assert large.json()["size"] == size + 1
 
 
+async def test_the_pace_of_a_large_body_counts_from_when_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever waits for 100 Continue while it is found out who asks is not late by that."""
+    monkeypatch.setattr(limits, "STALLED_SECONDS", 0.2)
+    size = limits.SMALL_BYTES + 1
+
+    async def receive() -> Message:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"x" * size, "more_body": False}
+
+    async def send(message: Message) -> None:
+        raise AssertionError
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(0.5)
+        assert len((await receive())["body"]) == size
+
+    headers = [(b"content-length", str(size).encode())]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers}
+    await LimitsMiddleware(app, body_bytes=size)(scope, receive, send)
+
+
 async def test_ids_are_ours_and_differ() -> None:
     """Each request has an id of our making, in scope and header; a client's is not taken over."""
     async with client(Middleware(RequestIdMiddleware)) as http:

@@ -162,13 +162,13 @@ class _Body:
         self._most = most
         now = asyncio.get_running_loop().time()
         self._until = now + seconds
-        self._look_at, self._looked = min(now + STALLED_SECONDS, self._until), 0
         self._chunks: list[bytes] = []
         self._size = self._taken = 0
+        self._look_from(now)
         self._whose_of = whose_of
         self._whose: Hashable = None
         self._open = True
-        self._left = self._gave_way = False
+        self._left = self._gave_way = self._asked = False
         self._wait: Within | None = None
 
     async def begin(self) -> None:
@@ -208,6 +208,10 @@ class _Body:
             return await self._receive()
         self._own()
         self._take(self._declared)
+        if not self._asked:
+            # Its pace counts from here: some clients wait until they are asked (RFC 9110, 10.1.1).
+            self._asked = True
+            self._look_from(asyncio.get_running_loop().time())
         return await self._piece()
 
     async def _piece(self) -> Message:
@@ -234,6 +238,9 @@ class _Body:
         if now >= self._until or self._size - self._looked < LEAST_BYTES:
             self._open = False
             raise RequestTimeout("The body took too long to arrive.")
+        self._look_from(now)
+
+    def _look_from(self, now: float) -> None:
         self._look_at, self._looked = min(now + STALLED_SECONDS, self._until), self._size
 
     async def _next(self) -> Message:

@@ -37,8 +37,8 @@ class Room:
         """
         if whose is not None and self._taken[whose] + more > self._share:
             raise TooManyAtOnce(
-                f"Your large requests under way take {self._share // MEBIBYTE} MiB together with "
-                "this one, or more, which is the most: ask again when one of them is answered.",
+                f"Your large requests under way may take {self._share // MEBIBYTE} MiB together: "
+                "ask again when one of them is answered.",
                 retry_after=AGAIN_SECONDS,
             )
         if more > self._left:
