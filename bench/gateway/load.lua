@@ -42,10 +42,13 @@ function request()
 end
 
 function done(summary, latency, requests)
-  local errors = summary.errors
+  local errors, failed, kinds = summary.errors, 0, {}
+  for _, kind in ipairs({ "connect", "read", "write", "status", "timeout" }) do
+    failed = failed + errors[kind]
+    if errors[kind] > 0 then kinds[#kinds + 1] = errors[kind] .. " by " .. kind end
+  end
   io.write(string.format(
-    '{"requests":%d,"seconds":%f,"failed":%d,"p50":%f,"p99":%f}\n',
-    summary.requests, summary.duration / 1e6,
-    errors.connect + errors.read + errors.write + errors.status + errors.timeout,
+    '{"requests":%d,"seconds":%f,"failed":%d,"how":"%s","p50":%f,"p99":%f}\n',
+    summary.requests, summary.duration / 1e6, failed, table.concat(kinds, ", "),
     latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
 end
