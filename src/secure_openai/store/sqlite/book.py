@@ -18,9 +18,10 @@ from secure_openai.store.sqlite.journal import HELD, Entry, Held, Key, append, f
 from secure_openai.store.usage import Reservation, UsageTotals
 from secure_openai.types import Decision, Limits, Standing, Usage
 
-FOLDED = 2_000
+FOLDED = 500
 """How many changes the journal holds before it is folded. The more at once, the fewer pages are
-written for each; but others wait meanwhile, for 30 ms where each is of another principal."""
+written for each; but others wait meanwhile, for 25 ms where each is of another of many principals,
+and the audit takes nothing more once a write takes a second."""
 
 
 class Account:
