@@ -23,7 +23,7 @@ BATCH = 10_000
 LATEST = 10_000
 """How many principals are asked for again, each a few times at most."""
 
-ROUND_SECONDS, WARMING_SECONDS = 2, 5
+ROUND_SECONDS, WARMING_SECONDS = 2, 10
 
 
 def by_records(

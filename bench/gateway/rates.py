@@ -73,7 +73,9 @@ def measure(folder: Path, side: Side, prompt: str, connections: int, seconds: in
     # What is under way at the end was sent too.
     side.sent += said["requests"] + 2 * connections
     if said["failed"]:
-        raise SystemExit(f"{side.name}, {side.kind}: {said['failed']} requests failed")
+        raise SystemExit(
+            f"{side.name}, {side.kind}: {said['failed']} requests failed ({said['how']})"
+        )
     # A slow side may not end one within the time: then nothing is known of a request.
     answered = said["requests"] or math.inf
     return Figure(

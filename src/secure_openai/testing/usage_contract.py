@@ -142,6 +142,22 @@ class UsageStoreContract:
             allowed, allowed * 100, allowed * 100, allowed, allowed
         )
 
+    async def test_at_once_while_the_minute_turns(self, store: UsageStore) -> None:
+        """Callers of two minutes at once do not get past the limits of the day together."""
+        limits = replace(LIMITS, requests_per_day=8, concurrent_streams=50)
+        results = await asyncio.gather(
+            *(
+                reserve(store, 10, limits=limits, now=NOON + timedelta(minutes=number % 2))
+                for number in range(40)
+            ),
+            return_exceptions=True,
+        )
+
+        assert sum(isinstance(result, Reservation) for result in results) == 8
+        assert sum(isinstance(result, Refused) for result in results) == 32
+        now = NOON + timedelta(minutes=1)
+        assert (await store.totals(ANNA, "gpt", now=now)).requests_today == 8
+
     async def test_kept_apart(self, store: UsageStore) -> None:
         """One principal's use of one deployment is no other's."""
         await reserve(store)

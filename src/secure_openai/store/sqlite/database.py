@@ -27,10 +27,6 @@ GROUP = 256
 
 READERS = 2
 
-CACHE_KIBIBYTES = 8_192
-"""What the writer keeps of the file at most. Rows by the thousand, each of another principal, lie
-on more pages than SQLite's own 2 MB hold."""
-
 NOT_A_DATABASE = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR})
 """Result codes while opening that speak of the file's content and not of the machine.
 
@@ -54,7 +50,6 @@ class Database:
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
         self._writing = connect(path)
-        self._writing.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
         try:
             migrate(self._writing)
         except sqlite3.Error as error:

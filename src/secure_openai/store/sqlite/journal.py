@@ -1,4 +1,4 @@
-"""The journal of quota: a row for all changes of a group, folded into the tables by the thousand.
+"""The journal of quota: a row for all changes of a group, folded into the tables by the hundred.
 
 Each principal's rows lie somewhere of their own: to write one costs a page there, and one in every
 index. What a group changes is first one row at the end of one table; many groups are added up, and

@@ -67,8 +67,12 @@ class SqliteUsageStore:
                 ((now - timedelta(days=1)).timestamp(),),
             )
             connection.execute(
-                "DELETE FROM usage_window WHERE starts < ? OR (length(starts) > 10 AND starts < ?)",
-                (oldest, yesterday),
+                "DELETE FROM usage_window WHERE length(starts) > 10 AND starts < ?", (yesterday,)
+            )
+            connection.execute(
+                "DELETE FROM usage_window WHERE (owner, deployment, starts) IN"
+                " (SELECT owner, deployment, day FROM usage_day WHERE day < ?)",
+                (oldest,),
             )
             connection.execute("DELETE FROM usage_day WHERE day < ?", (oldest,))
 
@@ -147,19 +151,14 @@ class SqliteUsageStore:
         """Drop what is counted of a principal's days up to `until`."""
 
         def work(connection: sqlite3.Connection) -> int:
-            dropped = connection.execute(
-                "DELETE FROM usage_window WHERE owner = ? AND substr(starts, 1, 10) <= ?",
-                (principal.key, until),
-            ).rowcount
-            dropped += connection.execute(
-                "DELETE FROM reservation WHERE owner = ? AND day <= ?", (principal.key, until)
-            ).rowcount
-            return (
-                dropped
-                + connection.execute(
-                    "DELETE FROM usage_day WHERE owner = ? AND day <= ?", (principal.key, until)
-                ).rowcount
+            key = (principal.key, until)
+            days = (
+                "DELETE FROM usage_day WHERE (day, owner, deployment) IN (SELECT"
+                " starts, owner, deployment FROM usage_window WHERE owner = ? AND starts <= ?)"
             )
+            minutes = "DELETE FROM usage_window WHERE owner = ? AND substr(starts, 1, 10) <= ?"
+            held = "DELETE FROM reservation WHERE owner = ? AND day <= ?"
+            return sum(connection.execute(one, key).rowcount for one in (days, minutes, held))
 
         return await self._reservations.alone(work)
 

@@ -41,8 +41,12 @@ def days_of(connection: sqlite3.Connection, principal: PrincipalId) -> list[Usag
     unfolded.held(dict(held_in(connection, owner)))
     counted = {
         (day, deployment): used
-        for _, deployment, day, *used in connection.execute(
-            f"SELECT {COLUMNS} FROM usage_day WHERE owner = ?", (owner,)
+        for deployment, day, *used in connection.execute(
+            "SELECT total.deployment, day, total.requests, prompt_tokens, completion_tokens"
+            " FROM usage_window AS counted CROSS JOIN usage_day AS total"
+            " ON day = starts AND total.owner = counted.owner"
+            " AND total.deployment = counted.deployment WHERE counted.owner = ?",
+            (owner,),
         )
     }
     for (whose, deployment, _, day), used in unfolded.used.items():
