@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -48,6 +49,8 @@ logger = logging.getLogger(__name__)
 
 RESERVATION_SECONDS = 60.0
 """How long quota stays reserved for a process that died."""
+
+RENEWED_AT_ONCE = 16
 
 
 class Pipeline:
@@ -297,12 +300,20 @@ class Pipeline:
         return admission
 
     async def keep_reservations(self) -> None:
-        """Renew what is alive, for ever; one task for all requests. Cancel it to stop."""
-        while True:
-            await asyncio.sleep(RESERVATION_SECONDS / 3)
-            expires = self._clock() + timedelta(seconds=RESERVATION_SECONDS)
-            # At once: one that is slow must not let all others lapse.
-            await asyncio.gather(*(self._renew(one, expires) for one in self._alive.values()))
+        """Renew what is alive, for ever, each several times in its life. Cancel it to stop."""
+        async with asyncio.TaskGroup() as renewing:
+            while True:
+                alive = list(self._alive.values())
+                # A few at a time: a thousand at one moment hold up every stream's next event.
+                groups = max(1, math.ceil(len(alive) / RENEWED_AT_ONCE))
+                for group in range(groups):
+                    await asyncio.sleep(RESERVATION_SECONDS / 4 / groups)
+                    expires = self._clock() + timedelta(seconds=RESERVATION_SECONDS)
+                    begin = group * RENEWED_AT_ONCE
+                    for one in alive[begin : begin + RENEWED_AT_ONCE]:
+                        if one.id in self._alive:
+                            # By itself: one that is slow must not let others lapse.
+                            renewing.create_task(self._renew(one, expires))
 
     async def _renew(self, reservation: Reservation, expires: datetime) -> None:
         try:
