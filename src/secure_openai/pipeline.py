@@ -31,7 +31,7 @@ from secure_openai.policy.estimate import estimate_prompt_tokens
 from secure_openai.policy.fields import CheckedRequest, check_request
 from secure_openai.store.audit import AuditEvent, AuditStore
 from secure_openai.store.usage import Reservation, UsageStore, UsageTotals
-from secure_openai.streams import Background
+from secure_openai.streams import Background, Within
 from secure_openai.telemetry import metrics, names
 from secure_openai.telemetry.spans import span
 from secure_openai.types import (
@@ -300,24 +300,28 @@ class Pipeline:
         return admission
 
     async def keep_reservations(self) -> None:
-        """Renew what is alive, for ever, each several times in its life. Cancel it to stop."""
-        async with asyncio.TaskGroup() as renewing:
+        """Renew what is alive, for ever; cancel it to stop.
+
+        Each is renewed by itself: what is slow, or never ends, lets no other one lapse.
+        """
+        interval = RESERVATION_SECONDS / 4
+        async with asyncio.TaskGroup() as renewals:
             while True:
                 alive = list(self._alive.values())
                 # A few at a time: a thousand at one moment hold up every stream's next event.
                 groups = max(1, math.ceil(len(alive) / RENEWED_AT_ONCE))
                 for group in range(groups):
-                    await asyncio.sleep(RESERVATION_SECONDS / 4 / groups)
+                    await asyncio.sleep(interval / groups)
                     expires = self._clock() + timedelta(seconds=RESERVATION_SECONDS)
                     begin = group * RENEWED_AT_ONCE
                     for one in alive[begin : begin + RENEWED_AT_ONCE]:
                         if one.id in self._alive:
-                            # By itself: one that is slow must not let others lapse.
-                            renewing.create_task(self._renew(one, expires))
+                            renewals.create_task(self._renew(one, expires, within=interval))
 
-    async def _renew(self, reservation: Reservation, expires: datetime) -> None:
+    async def _renew(self, reservation: Reservation, expires: datetime, *, within: float) -> None:
         try:
-            await self._usage.renew(reservation, expires=expires)
+            with Within(within):
+                await self._usage.renew(reservation, expires=expires)
         except Exception as error:
             # Whatever it was, all others go on.
             logger.warning("a reservation could not be renewed (%s)", type(error).__name__)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from secure_openai.edge.middleware.drain import PROBES
@@ -30,7 +28,7 @@ class CapacityMiddleware:
         self._drain = drain
         self._most = most
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on if there is room for it."""
         full = self._drain.under_way > self._most and scope["type"] == "http"
         if full and scope["path"] not in PROBES:
@@ -38,5 +36,6 @@ class CapacityMiddleware:
                 "As many requests are under way as this server carries: ask again.",
                 retry_after=AGAIN_SECONDS,
             )
-            return refuse(error, scope, receive, send)
-        return self.app(scope, receive, send)
+            await refuse(error, scope, receive, send)
+            return
+        await self.app(scope, receive, send)

@@ -165,7 +165,7 @@ class _Body:
             return await self._receive()
         self._take(self._declared)
         try:
-            with Within(self._until - asyncio.get_running_loop().time()):
+            async with asyncio.timeout_at(self._until):
                 return await self._next()
         except TimeoutError:
             self._open = False
