@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 
-from secure_openai.edge.openai_stream import without_usage
+from secure_openai.edge.openai_stream import passed_on, without_usage
+from secure_openai.errors import ModelError
+from secure_openai.model.events import EventReader
 from secure_openai.model.interface import ServerSentEvent
+from secure_openai.types import Operation
 from tests.world import World
 
 
@@ -46,6 +50,59 @@ def test_usage_that_nobody_asked_for_is_taken_out(came: bytes, goes: bytes | Non
         assert json.loads(out.removeprefix(b"data: ")) == expected
     else:
         assert out == (b"data: " + goes + b"\n\n" if goes else b"")
+
+
+async def came(
+    *chunks: bytes, failure: ModelError | None = None
+) -> AsyncGenerator[ServerSentEvent, None]:
+    """Yield the events of chunks as they come, and then fail if told so."""
+    reader = EventReader()
+    for chunk in chunks:
+        for one in reader.feed(chunk):
+            yield one
+    if failure is not None:
+        raise failure
+
+
+async def pieces(events: AsyncGenerator[ServerSentEvent, None]) -> list[bytes]:
+    """Return what goes out, piece by piece."""
+    return [one async for one in passed_on(events, Operation.CHAT_COMPLETIONS, False)]
+
+
+async def test_what_comes_together_goes_together() -> None:
+    """Each chunk of whole events is one piece, at once; half an event goes with its other half."""
+    one, two, three, usage = (
+        b"data: %s\n\n" % data
+        for data in (b"one", b"two", b"three", b'{"choices":[],"usage":{"total_tokens":3}}')
+    )
+
+    assert await pieces(came(one, two + three)) == [one, two + three]
+    assert await pieces(came(one + two[:3], two[3:] + three)) == [one, two + three]
+    assert await pieces(came(one + usage, usage, usage + two)) == [one, two]
+    assert await pieces(came(one + usage)) == [one]
+
+
+async def test_a_failure_goes_after_what_came_before_it() -> None:
+    """What came with the error is not lost, nor sent twice."""
+    one, two = b"data: one\n\n", b"data: two\n\n"
+
+    for chunks in ((one, two), (one + two,)):
+        sent = await pieces(came(*chunks, failure=ModelError("It failed.")))
+        told = b"".join(sent)
+        assert told.startswith(one + two + b'data: {"error":')
+        assert told.count(b"data: ") == 3
+
+
+async def test_an_error_event_among_others_is_the_last() -> None:
+    """Even where a reader said that more would follow."""
+    followed = ServerSentEvent(b"data: one\n\n", b"one", followed=True)
+
+    async def broken() -> AsyncGenerator[ServerSentEvent, None]:
+        yield followed
+        raise ModelError("It failed.")
+
+    (sent,) = await pieces(broken())
+    assert sent.startswith(followed.raw + b'data: {"error":')
 
 
 @pytest.mark.parametrize("asked", [None, {}, {"include_usage": None}, {"include_usage": True}])

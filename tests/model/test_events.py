@@ -57,6 +57,17 @@ def test_any_cut_gives_the_same_events(seed: int) -> None:
     assert b"".join(event.raw for event in events) == STREAM
 
 
+def test_an_event_says_whether_the_next_one_came_with_it() -> None:
+    """All but the last whole one of a chunk, whatever its line ends are."""
+    for chunk, expected in (
+        (b"data: 1\n\n", [False]),
+        (b"data: 1\n\ndata: 2\n\ndata: 3", [True, False]),
+        (b"data: 1\n\n\n\ndata: 2\n\n", [True, False]),
+        (b"data: 1\r\n\r\ndata: 2\n\n: 3\n\n", [True, True, False]),
+    ):
+        assert [event.followed for event in EventReader().feed(chunk)] == expected
+
+
 def test_an_event_too_large_is_refused() -> None:
     """An event without an end does not fill the memory; what is held can be seen."""
     reader = EventReader(largest_bytes=100)

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
@@ -62,8 +63,9 @@ class EventStreamResponse(Response):
     ) -> None:
         # `no-transform` keeps proxies from compressing, which would hold events back.
         kept = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
-        super().__init__(None, headers={**kept, **(headers or {})})
-        del self.headers["content-length"]
+        self.status_code, self.background = HTTPStatus.OK.value, None
+        # As with Starlette's own streams: no body, and so no length to say.
+        self.init_headers({**kept, **(headers or {})})
         self._pieces = pieces
         self._on_end = on_end
         self._heartbeat_seconds = heartbeat_seconds

@@ -26,7 +26,7 @@ async def passed_on(
     operation: Operation,
     include_usage: bool,  # noqa: FBT001 - what the client asked for
 ) -> AsyncGenerator[bytes, None]:
-    """Yield what goes out as it comes, what came together in one piece.
+    """Yield what goes out as it comes, what came together in one piece: each asks the system once.
 
     A failure of the model is the last event. Closing this closes `events`.
     """

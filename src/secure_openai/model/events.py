@@ -34,16 +34,29 @@ class EventReader:
         Raises:
             ModelError: An event is larger than the limit.
         """
-        begin, complete = 0, b""
+        complete = self._complete(chunk)
+        last = len(complete) - 1
+        for number, raw in enumerate(complete):
+            yield _event(raw, followed=number < last)
+        if len(self._held) > self._largest:
+            raise ModelError("The model sent an event that is too large.")
+
+    def _complete(self, chunk: bytes) -> list[bytes]:
+        found: list[bytes] = []
         if not self._held and b"\r" not in chunk:
             # Nearly all are so: whole events, and one kind of line end.
+            begin = 0
             while (end := chunk.find(b"\n\n", begin)) >= 0 and not chunk.startswith(b"\n", begin):
-                if complete:
-                    yield _event(complete, followed=True)
-                complete = chunk[begin : end + 2]
+                found.append(chunk[begin : end + 2])
                 begin = end + 2
-            chunk, begin = chunk[begin:], 0
+            if begin == len(chunk):
+                return found
+            chunk = chunk[begin:]
+        return found + self._line_by_line(chunk)
+
+    def _line_by_line(self, chunk: bytes) -> list[bytes]:
         self._held += chunk
+        begin, complete = 0, []
         while (found := _LINES.search(self._held, self._searched)) is not None:
             if found.group() == b"\r" and found.end() == len(self._held):
                 break
@@ -52,19 +65,14 @@ class EventReader:
             self._has_field = self._has_field or found.start() != self._line
             self._line = self._searched = found.end()
             if ends_event:
-                if complete:
-                    yield _event(complete, followed=True)
-                complete = self._held[begin : found.end()]
+                complete.append(self._held[begin : found.end()])
                 begin, self._has_field = found.end(), False
         else:
             self._searched = len(self._held)
-        if complete:
-            yield _event(complete, followed=False)
         self._held = self._held[begin:]
         self._line -= begin
         self._searched -= begin
-        if len(self._held) > self._largest:
-            raise ModelError("The model sent an event that is too large.")
+        return complete
 
     @property
     def rest(self) -> bytes:

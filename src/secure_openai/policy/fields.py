@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from secure_openai.errors import RequestError
-from secure_openai.policy.rules import Check
+from secure_openai.policy.rules import Check, resolved
 from secure_openai.tables import table
 from secure_openai.types import JsonObject, Operation, Parameters
 
@@ -25,13 +25,15 @@ TABLES: Mapping[Operation, JsonObject] = MappingProxyType(
 
 _REQUESTS: Mapping[Operation, JsonObject] = MappingProxyType(
     {
-        operation: known["request"] | {"refused": known["refused"] | known["never"]}
+        operation: resolved(
+            known["request"] | {"refused": known["refused"] | known["never"]}, known["types"]
+        )
         for operation, known in TABLES.items()
     }
 )
 """The rule of each API's request, with why what it does not let through is refused."""
 
-BOUNDS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
+BOUNDS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 """Every field that bounds an answer: read, and replaced by the bound that holds."""
 
 
@@ -118,8 +120,8 @@ def check_request(
     """
     known = TABLES[operation]
     usable = admitted - known["never"].keys()
-    checked = Check(known["types"], admitted=usable).value(body, _REQUESTS[operation], "")
-    limits = [checked[name] for name in sorted(BOUNDS) if checked.get(name) is not None]
+    checked = Check(admitted=usable).value(body, _REQUESTS[operation], "")
+    limits = [checked[name] for name in BOUNDS if checked.get(name) is not None]
     if len(set(limits)) > 1:
         raise RequestError(
             "max_tokens and max_completion_tokens differ: send one.", pointer="/max_tokens"

@@ -27,17 +27,15 @@ class Check:
     """One walk over one request.
 
     Args:
-        types: The rules that others name with `use`.
         admitted: Members of the outermost object that policy lets through besides those listed.
     """
 
-    def __init__(self, types: JsonObject, *, admitted: frozenset[str] = frozenset()) -> None:
-        self._types = types
+    def __init__(self, *, admitted: frozenset[str] = frozenset()) -> None:
         self._admitted = admitted
         self._nodes = 0
 
     def value(self, value: object, rule: JsonObject, pointer: str) -> Any:
-        """Return `value` rebuilt by `rule`.
+        """Return `value` rebuilt by `rule`, one that is `resolved`.
 
         Raises:
             RequestError: It does not fit.
@@ -46,8 +44,6 @@ class Check:
         self._nodes += 1
         if self._nodes > LARGEST_NODES:
             raise RequestError(f"The request holds more than {LARGEST_NODES} values.")
-        if "use" in rule:
-            rule = self._types[rule["use"]]
         if value is None and rule.get("null"):
             return None
         return _TYPES[rule["type"]](self, value, rule, pointer)
@@ -56,18 +52,22 @@ class Check:
         if not isinstance(value, dict):
             _wrong("an object", pointer)
         members = rule["members"]
-        for name in value:
-            if name not in members and (pointer or name not in self._admitted):
-                not_allowed(name, pointer, rule.get("refused", {}).get(name))
+        if not value.keys() <= members.keys():
+            for name in value:
+                if name not in members and (pointer or name not in self._admitted):
+                    not_allowed(name, pointer, rule.get("refused", {}).get(name))
         for name in rule.get("required", ()):
             if name not in value:
                 raise RequestError("This member is missing.", pointer=f"{pointer}/{name}")
-        return {
-            name: self.value(member, known, f"{pointer}/{name}")
-            for name, member in value.items()
-            if (known := members.get(name, ANYTHING)).get("type") != "left_out"
-            or not _left_out(known, member, f"{pointer}/{name}")
-        }
+        rebuilt = {}
+        for name, member in value.items():
+            known, where = members.get(name, ANYTHING), f"{pointer}/{name}"
+            if known["type"] != "left_out":
+                rebuilt[name] = self.value(member, known, where)
+            elif member is not None and known.get("only_null"):
+                # What else it says is lost, and nothing that matters with it.
+                _wrong("null", where)
+        return rebuilt
 
     def _list(self, value: object, rule: JsonObject, pointer: str) -> list[Any]:
         if not isinstance(value, list):
@@ -191,15 +191,26 @@ _TYPES: Mapping[str, Callable[[Check, object, JsonObject, str], Any]] = {
 """What checks a value of each type."""
 
 
-def _left_out(rule: JsonObject, value: object, pointer: str) -> bool:
-    """Return true: nothing that matters is lost.
+def resolved(rule: JsonObject, types: JsonObject) -> JsonObject:
+    """Return a rule with the rules that it names with `use` in their places.
 
-    Raises:
-        RequestError: It would be, since only null says nothing here.
+    Args:
+        rule: Any rule.
+        types: The rules that are named; one may hold itself.
     """
-    if value is not None and rule.get("only_null"):
-        _wrong("null", pointer)
-    return True
+    named: JsonObject = {name: {} for name in types}
+
+    def placed(part: Any) -> Any:
+        if isinstance(part, dict):
+            if "use" in part:
+                return named[part["use"]]
+            return {name: placed(inner) for name, inner in part.items()}
+        return [placed(inner) for inner in part] if isinstance(part, list) else part
+
+    for name, one in types.items():
+        named[name].update(placed(one))
+    whole: JsonObject = placed(rule)
+    return whole
 
 
 def _within(value: float, rule: JsonObject, pointer: str) -> float:
