@@ -35,6 +35,13 @@ resource "azapi_resource" "seal_key" {
       kty       = "EC-HSM"
       curveName = "P-256"
       keyOps    = ["sign", "verify"]
+      # A version is never lost: what it signed is verified by it for good.
+      rotationPolicy = {
+        lifetimeActions = [{
+          action  = { type = "Rotate" }
+          trigger = { timeAfterCreate = "P1Y" }
+        }]
+      }
     }
   }
 
@@ -58,6 +65,13 @@ resource "azapi_resource" "evidence_key" {
       kty       = "EC-HSM"
       curveName = "P-256"
       keyOps    = ["sign", "verify"]
+      # A version is never lost: what it signed is verified by it for good.
+      rotationPolicy = {
+        lifetimeActions = [{
+          action  = { type = "Rotate" }
+          trigger = { timeAfterCreate = "P1Y" }
+        }]
+      }
     }
   }
 
