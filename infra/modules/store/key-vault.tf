@@ -1,5 +1,5 @@
-# The vault holds the keys that sign the audit's seals and evidence, and certificates of the edge. The estate has no
-# secret to put into it.
+# The vault holds the keys that sign the audit's seals and evidence, and certificates of the edge. The estate has
+# no secret to put into it.
 resource "azurerm_key_vault" "this" {
   # checkov:skip=CKV_AZURE_189:the check cannot follow local.public; access is closed, or opened to an address allow-list.
   name                          = "kv-${var.prefix}-${var.suffix}"
