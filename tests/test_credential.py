@@ -308,7 +308,9 @@ async def test_a_developer_is_who_signed_in(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.defpath}")
     async with opened() as credential:
         if token is None:
-            with pytest.raises(CredentialUnavailable, match="developer's sign-in"):
+            with pytest.raises(
+                CredentialUnavailable, match=r"developer's sign-in .*Sign in: az login"
+            ):
                 await credential.bearer(SCOPE)
         else:
             assert await credential.bearer(SCOPE) == f"Bearer {token}"

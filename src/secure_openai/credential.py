@@ -90,6 +90,7 @@ class Credential:
     Args:
         source: Whom tokens come from; closed with this.
         name: What it is, for people to read.
+        mend: What they do where it has no token, as a sentence.
         assertion: Asks the managed identity for a token of an audience, past every cache of ours.
         now: Seconds since the epoch.
     """
@@ -99,10 +100,12 @@ class Credential:
         source: Source,
         *,
         name: str,
+        mend: str = "Tell your administrator.",
         assertion: Callable[[str], Awaitable[str]] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
+        self._mend = mend
         self._source = source
         self._assertion = assertion
         self._now = now
@@ -123,8 +126,7 @@ class Credential:
             return f"Bearer {(await self.get_token_info(scope)).token}"
         except (AzureError, TimeoutError, ValueError) as error:
             raise CredentialUnavailable(
-                f"Azure gives no token to our {self.name} ({type(error).__name__}). "
-                "Tell your administrator."
+                f"Azure gives no token to our {self.name} ({type(error).__name__}). {self._mend}"
             ) from None
 
     async def assertion(self, audience: str) -> str:
@@ -265,7 +267,9 @@ def credential_of(settings: CredentialSettings, outbound: Outbound) -> Credentia
             chain = ChainedTokenCredential(
                 AzureCliCredential(tenant_id=tenant), AzureDeveloperCliCredential(tenant_id=tenant)
             )
-            return Credential(chain, name="developer's sign-in")
+            return Credential(
+                chain, name="developer's sign-in", mend="Sign in: az login, or azd auth login."
+            )
 
 
 def _managed_identity(settings: CredentialSettings) -> Credential:

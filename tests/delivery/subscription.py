@@ -6,7 +6,10 @@ without one, or with a token that is not for it, is refused as Azure refuses.
 
 from __future__ import annotations
 
+import base64
 import copy
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +27,10 @@ OTHER = "99999999-9999-4999-8999-999999999999"
 REMOTE = f"/subscriptions/{OTHER}/resourceGroups/rg-hub/providers/Microsoft.Network"
 
 Json = dict[str, Any]
+
+WHO = "33333333-3333-4333-8333-333333333333"
+BEARER = f"Bearer one.{base64.urlsafe_b64encode(json.dumps({'oid': WHO}).encode()).decode()}.one"
+"""What is accepted of whoever is signed in: Azure alone reads more of it than this."""
 
 PAGE = 7
 """As much of a list as one answer holds."""
@@ -89,7 +96,7 @@ class Subscription:
     anybody: bool = True
     refused: dict[str, str] = field(default_factory=dict)
     throttled: int = 0
-    accepts: Callable[[str, str], bool] = lambda header, _: header == "Bearer one"
+    accepts: Callable[[str, str], bool] = lambda header, _: header == BEARER
     elsewhere: str = ""
     seen: list[tuple[str, str]] = field(default_factory=list)
 
@@ -146,6 +153,9 @@ class Subscription:
         body = await request.json() if request.method == "POST" else {}
         found = self._found(path, body)
         if isinstance(found, list):
+            who = re.fullmatch(r"assignedTo\('(.+)'\)", request.query_params.get("$filter", ""))
+            if who is not None:
+                found = [one for one in found if one["properties"]["principalId"] == who.group(1)]
             return self._page(found, request)
         return found or arm_error(404, "ResourceNotFound")
 

@@ -215,6 +215,29 @@ def test_every_role_is_asked_for_by_a_row_of_the_table(estate: Estate) -> None:
     }
 
 
+def test_every_slot_has_two_keys_that_sign_and_renew_themselves(private: Estate) -> None:
+    """One signs seals and one evidence: on a curve, in the vault's hardware, for nothing else."""
+    keys = {
+        one.name: one.values["body"]["properties"]
+        for one in private.every("azapi_resource")
+        if "/vaults/keys@" in one.values["type"]
+    }
+
+    assert keys.keys() == {
+        f"{kind}-{slot}"
+        for kind in ("audit-seal", "estate-evidence")
+        for slot in ("production", "staging")
+    }
+    for key in keys.values():
+        assert (key["kty"], key["curveName"], key["keyOps"]) == (
+            "EC-HSM",
+            "P-256",
+            ["sign", "verify"],
+        )
+        (action,) = key["rotationPolicy"]["lifetimeActions"]
+        assert action == {"action": {"type": "Rotate"}, "trigger": {"timeAfterCreate": "P1Y"}}
+
+
 def test_a_slot_cannot_touch_the_other_slots_data(private: Estate) -> None:
     """Databases, seal keys and containers of a slot are opened to that slot's identities only."""
     principals = {

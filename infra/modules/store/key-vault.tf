@@ -1,5 +1,5 @@
-# The vault holds the keys that sign the audit's seals and evidence, and certificates of the edge. The estate has no
-# secret to put into it.
+# The vault holds the keys that sign the audit's seals and evidence, and certificates of the edge. The estate has
+# no secret to put into it.
 resource "azurerm_key_vault" "this" {
   # checkov:skip=CKV_AZURE_189:the check cannot follow local.public; access is closed, or opened to an address allow-list.
   name                          = "kv-${var.prefix}-${var.suffix}"
@@ -35,6 +35,13 @@ resource "azapi_resource" "seal_key" {
       kty       = "EC-HSM"
       curveName = "P-256"
       keyOps    = ["sign", "verify"]
+      # A version is never lost: what it signed is verified by it for good.
+      rotationPolicy = {
+        lifetimeActions = [{
+          action  = { type = "Rotate" }
+          trigger = { timeAfterCreate = "P1Y" }
+        }]
+      }
     }
   }
 
@@ -58,6 +65,13 @@ resource "azapi_resource" "evidence_key" {
       kty       = "EC-HSM"
       curveName = "P-256"
       keyOps    = ["sign", "verify"]
+      # A version is never lost: what it signed is verified by it for good.
+      rotationPolicy = {
+        lifetimeActions = [{
+          action  = { type = "Rotate" }
+          trigger = { timeAfterCreate = "P1Y" }
+        }]
+      }
     }
   }
 

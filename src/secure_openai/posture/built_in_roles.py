@@ -132,6 +132,11 @@ def named(text: str) -> str:
 _FOLDED: Final = {one.casefold(): one for one in KNOWN}
 
 
+def number_of(name: str) -> str:
+    """Return the number of a built-in role; its name where that is not known."""
+    return next((number for number, one in _IDS.items() if one == name), name)
+
+
 def service_of(role: str) -> str:
     """Return the provider of the resources that a role opens; empty where it is not known."""
     folded = role.casefold()

@@ -19,7 +19,7 @@ from secure_openai.errors import ManagementError
 from secure_openai.outbound import Outbound
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.simulation import Workspace
-from tests.delivery.subscription import OTHER, TENANT, Subscription, network, regional
+from tests.delivery.subscription import BEARER, OTHER, TENANT, WHO, Subscription, network, regional
 from tests.hosted.application import in_a_thread
 from tests.infra.estate import INFRA, environment
 from tests.model.management.resource_manager import sku
@@ -41,7 +41,7 @@ def needs(private_state: dict[str, Any]) -> Needs:
 
 async def one_token(_: str) -> str:
     """Return what the stand-in accepts."""
-    return "Bearer one"
+    return BEARER
 
 
 @dataclass
@@ -124,6 +124,26 @@ def _without(*actions: str) -> Callable[[Subscription, Needs], object]:
     return breaks
 
 
+CRYPTO_USER = "12338af0-0e69-4776-bea7-57ae8d297424"
+CONDITION = (
+    "((!(ActionMatches{'Microsoft.Authorization/roleAssignments/write'})) OR "
+    "(@Request[Microsoft.Authorization/roleAssignments:RoleDefinitionId] "
+    "ForAnyOfAnyValues:GuidEquals {%s}))"
+)
+
+
+def _delegation(numbers: frozenset[str], condition: str = CONDITION) -> dict[str, Any]:
+    """Return the right to assign roles, as bootstrap gives it to a pipeline."""
+    role = "f58310d9-a9f6-439a-9e8d-f62e7b41a168"
+    return {
+        "properties": {
+            "principalId": WHO,
+            "roleDefinitionId": f"/x/providers/Microsoft.Authorization/roleDefinitions/{role}",
+            "condition": condition.replace("%s", ", ".join(sorted(numbers))),
+        }
+    }
+
+
 def _deleted(kind: str, beginning: str, **more: Any) -> Callable[[Subscription, Needs], object]:
     def breaks(subscription: Subscription, needs: Needs) -> None:
         name = _name(needs, beginning)
@@ -155,6 +175,11 @@ FAULTS = [
           _without("Microsoft.Authorization/*/Write", "Microsoft.Authorization/*/Delete"),
           Check.ROLE, "Role Based Access Control Administrator",
           "Microsoft.Authorization/roleAssignments/write", "az role assignment create"),
+    Fault("a condition leaves a role out that is assigned",
+          lambda one, needs: one.roles.append(_delegation(needs.assigned - {CRYPTO_USER})),
+          Check.ROLE, "roles that may be assigned",
+          "leaves out Key Vault Crypto User, which the estate assigns",
+          "terraform -chdir=infra/bootstrap apply"),
     Fault("one action is missing",
           _without("Microsoft.KeyVault/vaults/write"),
           Check.ROLE, "Contributor", "do not allow Microsoft.KeyVault/vaults/write",
@@ -265,6 +290,7 @@ async def test_a_fault_is_named_and_no_other(fault: Fault, needs: Needs, azure: 
     [
         ("/providers", "Microsoft.Resources/subscriptions/providers/read", Check.PROVIDER),
         ("/permissions", "Microsoft.Authorization/permissions/read", Check.ROLE),
+        ("/roleAssignments", "Microsoft.Authorization/roleAssignments/read", Check.ROLE),
         ("/models", "Microsoft.CognitiveServices/locations/models/read", Check.MODEL),
         ("/usages", "Microsoft.CognitiveServices/locations/usages/read", Check.QUOTA),
         ("KeyVault/checkNameAvailability", "Microsoft.KeyVault/checkNameAvailability/read",
@@ -324,6 +350,40 @@ async def test_a_feature_is_named(needs: Needs, azure: Azure) -> None:
     assert finding.mend == (
         "az feature register --namespace Microsoft.Compute --name EncryptionAtHost"
     )
+
+
+async def test_a_condition_that_leaves_nothing_out(needs: Needs, azure: Azure) -> None:
+    """One that names every role is fine, and so is a right that none binds, beside another."""
+    subscription = Subscription.healthy(needs)
+    subscription.roles = [_delegation(needs.assigned)]
+    whole = await azure.diagnosed(needs, subscription)
+    subscription.roles = [_delegation(frozenset()), _delegation(frozenset(), "")]
+    unbound = await azure.diagnosed(needs, subscription)
+    said = [
+        {one.says for one in found.answers if one.subject == "roles that may be assigned"}
+        for found in (whole, unbound)
+    ]
+
+    assert [found.exit_code for found in (whole, unbound)] == [0, 0]
+    assert said == [
+        {f"the condition on it lets all {len(needs.assigned)} be assigned that it takes"},
+        {"no condition binds which"},
+    ]
+
+
+async def test_a_condition_that_cannot_be_read_is_to_be_looked_at(
+    needs: Needs, azure: Azure
+) -> None:
+    """Nobody guesses what somebody wrote by hand, and somebody else's is not looked at."""
+    subscription = Subscription.healthy(needs)
+    other = _delegation(frozenset())
+    other["properties"]["principalId"] = OTHER
+    subscription.roles = [_delegation(frozenset(), "@Principal[x] StringEquals 'y'"), other]
+    found = await azure.diagnosed(needs, subscription)
+    (look,) = found.of(Outcome.LOOK)
+
+    assert look.subject == "roles that may be assigned"
+    assert f"--assignee {WHO}" in look.mend
 
 
 async def test_a_policy_that_denies_is_to_be_looked_at(needs: Needs, azure: Azure) -> None:

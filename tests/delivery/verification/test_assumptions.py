@@ -22,7 +22,7 @@ from secure_openai.outbound import Outbound
 from secure_openai.posture.assumptions import KINDS, Assumption, Assumptions
 from secure_openai.posture.proof import ONLY_AFTER_DEPLOYMENT
 from secure_openai.tables import table
-from tests.delivery.subscription import Subscription
+from tests.delivery.subscription import BEARER, Subscription
 from tests.infra.estate import INFRA
 from tests.servers import listening, port_of, served
 from tests.tls import Tls
@@ -40,7 +40,7 @@ async def _managed(subscription: Subscription, tls: Tls) -> AsyncIterator[Resour
     origin = f"https://localhost:{port_of(bound)}"
 
     async def bearer(_: str) -> str:
-        return "Bearer one"
+        return BEARER
 
     async with (
         served(subscription.app(), bound, tls=tls),

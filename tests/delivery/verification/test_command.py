@@ -142,6 +142,23 @@ def test_who_may_not_sign_is_told(living: Estate, tmp_path: Path) -> None:
     assert whole["signature"] == ""
 
 
+def test_what_nobody_answers_is_told_once(tmp_path: Path) -> None:
+    """A name that is not there is one line for all its routes; the evidence has each of them."""
+    file = tmp_path / "v.json"
+    settings = {"SECURE_OPENAI_PROXY": "http://127.0.0.1:9", "WEBSITE_SITE_NAME": ""}
+    code, said = type_it(
+        *("verify", "https://chat.contoso.example", "--inside", "--output", str(file)), **settings
+    )
+    observations = json.loads(file.read_text())["evidence"]["observations"]
+    doors = [one for one in observations if one["check"] == "door"]
+
+    assert code != 0
+    assert {one["outcome"] for one in doors} == {"could not be seen"}
+    assert said.count(doors[0]["says"]) < 4
+    assert f"{doors[0]['subject']} (and of {len(doors) - 1} more): " in said
+    assert "It is not signed: SECURE_OPENAI_EVIDENCE_KEY_URL names no key of Key Vault" in said
+
+
 def test_from_outside_with_a_key_of_ones_own(
     living: Estate, private_state: dict[str, Any], tmp_path: Path
 ) -> None:

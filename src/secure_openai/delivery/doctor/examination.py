@@ -9,7 +9,15 @@ from datetime import date
 from itertools import chain
 from typing import Final
 
-from secure_openai.delivery.doctor import models, names, networks, policies, registrations, roles
+from secure_openai.delivery.doctor import (
+    delegation,
+    models,
+    names,
+    networks,
+    policies,
+    registrations,
+    roles,
+)
 from secure_openai.delivery.doctor.account import account_of
 from secure_openai.delivery.doctor.answer import Answer, Check, Outcome, Question
 from secure_openai.delivery.doctor.needs import Needs
@@ -53,6 +61,7 @@ def questions_of(needs: Needs, subscription: str, today: date) -> list[Question]
     asked = (
         registrations.questions(needs, subscription),
         roles.questions(needs, subscription),
+        delegation.questions(needs, subscription),
         models.questions(needs, subscription, today),
         names.questions(needs, subscription),
         networks.questions(needs, subscription),

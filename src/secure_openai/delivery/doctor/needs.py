@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 from secure_openai.clouds import CLOUDS
 from secure_openai.delivery.doctor.rights import Rights, azure_type, rights_of, subscription_of
 from secure_openai.errors import StartError
+from secure_openai.posture.built_in_roles import number_of
 from secure_openai.posture.estate import Estate, Resource
 from secure_openai.posture.private_link import infer_cloud
 from secure_openai.posture.reading import read
@@ -131,6 +132,7 @@ class Needs:
         networks: That would be made.
         peers: Ids of networks that these are to be peered with.
         applications: Whether applications are made in Entra.
+        assigned: Numbers of the roles that are assigned; of Cosmos DB's own nobody's are.
     """
 
     source: str
@@ -145,6 +147,7 @@ class Needs:
     networks: tuple[AddressSpace, ...]
     peers: frozenset[str]
     applications: bool
+    assigned: frozenset[str]
 
     @classmethod
     def read(cls, path: Path, variables: Sequence[Path]) -> Self:
@@ -187,6 +190,7 @@ class Needs:
                 for one in estate.every("azurerm_virtual_network_peering")
             ),
             applications=bool(estate.every("azuread_application")),
+            assigned=frozenset(_assigned(estate)),
         )
 
     @property
@@ -198,6 +202,12 @@ class Needs:
 ALWAYS: Final = frozenset({"Microsoft.Authorization", "Microsoft.Resources"})
 """Providers that every subscription has, whoever asks (Azure Resource Manager, "Resource providers
 and types")."""
+
+
+def _assigned(estate: Estate) -> Iterator[str]:
+    for one in estate.every("azurerm_role_assignment"):
+        identifier = str(one.values.get("role_definition_id") or "").rpartition("/")[2]
+        yield identifier.lower() or number_of(str(one.values.get("role_definition_name") or ""))
 
 
 def _tenant(estate: Estate) -> str:

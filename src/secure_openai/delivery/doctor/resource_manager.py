@@ -140,6 +140,14 @@ class ResourceManager:
         for session in self._sessions.values():
             await session.close()
 
+    async def bearer(self) -> str:
+        """Return the value of an `Authorization` header for Resource Manager.
+
+        Raises:
+            CredentialUnavailable: There is no token.
+        """
+        return await self._bearer(self._scope)
+
     async def graph_bearer(self) -> str:
         """Return the value of an `Authorization` header for Microsoft Graph.
 

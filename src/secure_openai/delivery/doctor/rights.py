@@ -9,6 +9,8 @@ Source: Microsoft Learn, "Azure permissions" (one page a provider); "Private end
 
 from __future__ import annotations
 
+import base64
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from secure_openai.posture.estate import Estate, Resource, fold
+from secure_openai.types import JsonObject
 
 REFERENCES: Final = {
     "Microsoft.ManagedIdentity/userAssignedIdentities": "assign/action",
@@ -162,3 +165,13 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for one in value:
             yield from _texts(one)
+
+
+def claims_of(bearer: str) -> JsonObject:
+    """Return what our own token says of us; Azure alone judges whether it holds."""
+    try:
+        part = bearer.removeprefix("Bearer ").split(".")[1]
+        claims: Any = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}

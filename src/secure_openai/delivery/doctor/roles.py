@@ -6,18 +6,15 @@ token claims reference" (`wids`, `roles`).
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator
 from functools import partial
 from shlex import quote
-from typing import Any, Final
+from typing import Final
 
 from secure_openai.delivery.doctor.answer import Answer, Check, Outcome, Question
 from secure_openai.delivery.doctor.needs import Needs
 from secure_openai.delivery.doctor.resource_manager import ResourceManager
-from secure_openai.delivery.doctor.rights import Permission, missing
-from secure_openai.types import JsonObject
+from secure_openai.delivery.doctor.rights import Permission, claims_of, missing
 
 VERSION: Final = "2022-04-01"
 NAMED: Final = 3
@@ -123,7 +120,7 @@ def _assign(role: str, scope: str) -> str:
 
 
 async def _directory(manager: ResourceManager) -> tuple[Answer, ...]:
-    claims = _claims(await manager.graph_bearer())
+    claims = claims_of(await manager.graph_bearer())
     roles, directory = set(claims.get("roles") or ()), set(claims.get("wids") or ())
     fine = Answer(Check.DIRECTORY, "applications in Entra", Outcome.FINE, "they may be made")
     if roles & APPLICATION_ROLES or directory & DIRECTORY_ROLES:
@@ -147,13 +144,3 @@ async def _everybody_may(manager: ResourceManager) -> bool:
     policy = await manager.graph("/v1.0/policies/authorizationPolicy")
     allowed = (policy.get("defaultUserRolePermissions") or {}).get("allowedToCreateApps")
     return allowed is True
-
-
-def _claims(bearer: str) -> JsonObject:
-    """Return what our own token says of us; Graph alone judges whether it holds."""
-    try:
-        part = bearer.removeprefix("Bearer ").split(".")[1]
-        claims: Any = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except (IndexError, ValueError):
-        return {}
-    return claims if isinstance(claims, dict) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -61,15 +62,24 @@ def _entries(found: Sequence[Observation], width: int) -> Iterator[Line]:
     if len(holds) > _MOST:
         mark, colour = MARKS[Outcome.HOLDS]
         yield Line.of("  ", (mark, f"bold {colour}"), f" and {len(holds) - _MOST} more that hold")
+    told: Counter[str] = Counter()
+    unseen = Counter(one.says for one in found if one.outcome is Outcome.UNSEEN)
     for one in found:
-        if one.outcome is not Outcome.HOLDS:
+        # A finding is told wherever it is; that nobody answers is told once.
+        if one.outcome is Outcome.UNSEEN:
+            told[one.says] += 1
+            if told[one.says] > 1:
+                continue
+            more = unseen[one.says] - 1
+            yield from _entry(one, width, f" (and of {more} more)" if more else "")
+        elif one.outcome is not Outcome.HOLDS:
             yield from _entry(one, width)
 
 
-def _entry(one: Observation, width: int) -> Iterator[Line]:
+def _entry(one: Observation, width: int, more: str = "") -> Iterator[Line]:
     mark, colour = MARKS[one.outcome]
     first, *rest = textwrap.wrap(
-        printable(f"{one.subject}: {one.says}", 2000),
+        printable(f"{one.subject}{more}: {one.says}", 2000),
         max(width - 4, 30),
         break_long_words=False,
         break_on_hyphens=False,
