@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from pathlib import Path
 
+import httpcore2
 import pytest
 
 # Before anything imports them: a contract suite's assertions read as a test's own do.
@@ -50,6 +52,14 @@ def signing_keys(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("keys") / FILE_NAME
     write_keys(path, [new_key()])
     return path.read_bytes()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def system_trust() -> Iterator[None]:
+    """Let the tests' HTTP clients share the system's certificates: each reads them for 30 ms."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpcore2, "default_ssl_context", cache(httpcore2.default_ssl_context))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from secure_openai.cli.main import app
 from secure_openai.posture.reading import Source, read
 from secure_openai.posture.report.subject import digest
 from secure_openai.posture.simulation import simulate
-from tests.infra.estate import INFRA, ROOT, environment
+from tests.infra.estate import INFRA, ROOT, built, environment
 
 PRIVATE = environment("private")
 
@@ -32,12 +32,10 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("states")
     found = {}
     for name in ("private", "public", "government", "existing-network"):
-        with simulate(INFRA, var_files=[environment(name)]) as done:
-            found[name] = folder / f"{name}.json"
-            found[name].write_text(json.dumps(done.state))
-            if name == "private":
-                found["plan"] = folder / "plan.json"
-                found["plan"].write_text(json.dumps(done.plan))
+        found[name] = folder / f"{name}.json"
+        found[name].write_text(json.dumps(built(name).state))
+    found["plan"] = folder / "plan.json"
+    found["plan"].write_text(json.dumps(built("private").plan))
     with simulate(INFRA / "bootstrap", var_files=[INFRA / "bootstrap" / "example.tfvars"]) as done:
         found["bootstrap"] = folder / "bootstrap.json"
         found["bootstrap"].write_text(json.dumps(done.state))

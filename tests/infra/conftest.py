@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from functools import cache
 
 import pytest
 
 from secure_openai.posture.architecture.page import ENVIRONMENTS
 from secure_openai.posture.estate import Estate
-from secure_openai.posture.simulation import Simulation, simulate
-from tests.infra.estate import INFRA, environment
+from secure_openai.posture.simulation import Simulation
+from tests.infra.estate import begun, built
 
 Applied = Callable[[str], tuple[Simulation, Estate]]
 
 
-def _once(name: str) -> tuple[Simulation, Estate]:
-    with simulate(INFRA, var_files=[environment(name)]) as done:
-        done.workspace.validate()
-        done.destroy()
-        return done, Estate.of(done.state)
-
-
 @pytest.fixture(scope="session")
-def applied() -> Iterator[Applied]:
+def applied() -> Applied:
     """Return a function that validates, applies, plans again and destroys an environment, once."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
 
-        @cache
-        def begun() -> dict[str, Future[tuple[Simulation, Estate]]]:
-            return {name: pool.submit(_once, name) for name in ENVIRONMENTS}
+    @cache
+    def looked_at(name: str) -> tuple[Simulation, Estate]:
+        for one in ENVIRONMENTS:
+            begun(one)
+        return built(name), Estate.of(built(name).state)
 
-        yield lambda name: begun()[name].result()
+    return looked_at
 
 
 @pytest.fixture(params=ENVIRONMENTS)

@@ -14,10 +14,9 @@ from secure_openai.errors import ProofError
 from secure_openai.posture.estate import Estate, Place, Steps
 from secure_openai.posture.explanation import explain
 from secure_openai.posture.proof import Accepted, Proof, Verdict, prove
-from secure_openai.posture.simulation import simulate
 from secure_openai.posture.statements import STATEMENTS
 from secure_openai.posture.statements.statement import Settings
-from tests.infra.estate import INFRA, environment
+from tests.infra.estate import built
 from tests.posture.attacks import attacks
 from tests.posture.mutants import Entry, Mutant, mutants, mutated, resources
 
@@ -35,8 +34,7 @@ NO_MATTER = {
 @pytest.fixture(scope="module")
 def state() -> dict[str, Any]:
     """Return the state of the private estate."""
-    with simulate(INFRA, var_files=[environment("private")]) as done:
-        return done.state
+    return built("private").state
 
 
 def unproven(proof: Proof) -> set[str]:

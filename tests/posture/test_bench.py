@@ -10,8 +10,8 @@ from bench.proving.plans import Plans
 
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.proof import Verdict, prove
-from secure_openai.posture.simulation import Simulation, simulate
-from tests.infra.estate import INFRA, environment
+from secure_openai.posture.simulation import Simulation
+from tests.infra.estate import built
 from tests.posture.mutants import Mutant, added, changed, gone, put, resources
 
 SUBNET = 'module.network[0].azurerm_subnet.this["endpoints"]'
@@ -22,8 +22,7 @@ CONNECTION = "private_service_connection/0/private_connection_resource_id"
 @pytest.fixture(scope="module")
 def done() -> Simulation:
     """Return the private estate, applied."""
-    with simulate(INFRA, var_files=[environment("private")]) as simulation:
-        return simulation
+    return built("private")
 
 
 @pytest.fixture(scope="module")

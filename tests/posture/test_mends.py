@@ -13,9 +13,9 @@ import pytest
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.hcl import argument, entry, literal, remark
 from secure_openai.posture.proof import Proof, prove
-from secure_openai.posture.simulation import Workspace, simulate
+from secure_openai.posture.simulation import Workspace
 from secure_openai.posture.statements.names import LINK
-from tests.infra.estate import INFRA, environment
+from tests.infra.estate import built
 from tests.posture.mutants import mutants, mutated
 
 WORD = "chat"
@@ -31,8 +31,7 @@ def mends(proof: Proof) -> set[str]:
 @pytest.fixture(scope="module")
 def found() -> set[str]:
     """Return what mends every mutant of an estate whose names are hostile."""
-    with simulate(INFRA, var_files=[environment("private")]) as done:
-        state: dict[str, Any] = done.state
+    state: dict[str, Any] = built("private").state
     every: set[str] = set()
     for mutant in mutants(state):
         text = json.dumps(mutated(state, mutant))
@@ -74,8 +73,7 @@ def test_a_text_stays_a_text() -> None:
 
 def test_a_zone_that_nobody_reads_is_mended_by_a_link() -> None:
     """Where the path from an application ends at it, too: its endpoint's group is there already."""
-    with simulate(INFRA, var_files=[environment("private")]) as done:
-        estate = Estate.of(done.state)
+    estate = Estate.of(built("private").state)
     link = estate.every("azurerm_private_dns_zone_virtual_network_link")[0]
     unlinked = replace(
         estate, resources=tuple(one for one in estate.resources if one.address != link.address)

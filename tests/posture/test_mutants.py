@@ -8,8 +8,7 @@ import pytest
 
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.proof import Proof, Verdict, prove
-from secure_openai.posture.simulation import simulate
-from tests.infra.estate import INFRA, environment
+from tests.infra.estate import built
 from tests.posture.mutants import Mutant, harmless, mutants, mutated
 
 LEAST_MUTANTS = 150
@@ -19,8 +18,7 @@ LEAST_HARMLESS = 30
 @pytest.fixture(scope="module")
 def state() -> dict[str, Any]:
     """Return the state of the private estate."""
-    with simulate(INFRA, var_files=[environment("private")]) as done:
-        return done.state
+    return built("private").state
 
 
 def proven(state: dict[str, Any]) -> Proof:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final, Self
 
 from secure_openai.posture.azapi_bodies import Reading, as_azurerm
@@ -66,7 +66,7 @@ class Resource:
         Returns:
             None where it is absent, `UNKNOWN` where any of it is not known or was made up.
         """
-        steps = tuple(int(step) if step.isdigit() else step for step in path.split("."))
+        steps = _steps(path)
         if self.unknown and self._unsure(steps):
             return UNKNOWN
         value: Any = self.values
@@ -113,6 +113,11 @@ class Resource:
         return fold(self.values.get(attribute))
 
 
+@lru_cache(maxsize=4096)
+def _steps(path: str) -> Steps:
+    return tuple(int(step) if step.isdigit() else step for step in path.split("."))
+
+
 def _any(marks: Any) -> bool:
     if isinstance(marks, Mapping):
         return any(_any(one) for one in marks.values())
@@ -131,7 +136,10 @@ def leaves(value: Any) -> Iterator[tuple[Steps, Any]]:
     waiting: list[tuple[Steps, Any]] = [((), value)]
     while waiting:
         steps, one = waiting.pop()
-        if isinstance(one, Mapping):
+        if one is None or isinstance(one, str | bool):
+            # Most are, and to ask whether they are a mapping takes longest.
+            yield steps, one
+        elif isinstance(one, Mapping):
             waiting.extend(((*steps, name), one[name]) for name in reversed(list(one)))
         elif isinstance(one, list):
             waiting.extend(((*steps, at), one[at]) for at in reversed(range(len(one))))

@@ -194,13 +194,24 @@ def published(estate: Estate) -> frozenset[str]:
 
 def gives_out(one: Resource, steps: Steps, value: str) -> bool:
     """Return whether an attribute is a key that the resource itself gives out."""
-    name = _last_name(steps)
-    marked = one.sensitive.get(str(steps[0]))
-    secret = name in _WHOLE.get(one.type, ()) or _KEY.search(name)
-    if marked is True and not secret:
-        secret = _MARKED_KEY.search(name)
-    plain = value.startswith(_NO_KEY) or _GUID.fullmatch(value) or name.endswith(("_id", "_ids"))
-    return bool(secret) and not plain and (marked is not False or name in _WHOLE.get(one.type, ()))
+    name = last_name(steps)
+    whole = name in _WHOLE.get(one.type, ())
+    if not whole:
+        called, if_marked = _called_key(name)
+        if not (called or if_marked):
+            return False
+        marked = one.sensitive.get(str(steps[0]))
+        if marked is False or not (called or marked is True):
+            return False
+    return not (
+        value.startswith(_NO_KEY) or _GUID.fullmatch(value) or name.endswith(("_id", "_ids"))
+    )
+
+
+@lru_cache(maxsize=8192)
+def _called_key(name: str) -> tuple[bool, bool]:
+    """Return whether an attribute is a key by its name, and whether it is one if marked so."""
+    return bool(_KEY.search(name)), bool(_MARKED_KEY.search(name))
 
 
 def _parts(value: str) -> Iterator[str]:
@@ -253,10 +264,13 @@ def _unwrapped(text: str) -> Iterator[str]:
 
 def copied(text: str, keys: Set[str]) -> bool:
     """Return whether a text holds a key of the estate."""
-    return any(
-        one.rstrip("=") in keys or any(part.rstrip("=") in keys for part in _tokens(one))
-        for one in forms(text)
-    )
+    return not keys.isdisjoint(_candidates(text))
+
+
+@lru_cache(maxsize=8192)
+def _candidates(text: str) -> frozenset[str]:
+    """Return what in a text, and in what its wrappings hide, may be a key."""
+    return frozenset(part.rstrip("=") for one in forms(text) for part in (one, *_tokens(one)))
 
 
 def _tokens(text: str) -> Iterator[str]:
@@ -292,22 +306,30 @@ def setting(name: str, value: Any, keys: Set[str]) -> bool:
     """Return whether a setting holds a secret, by what it is, how it looks or what it is called."""
     if not isinstance(value, str) or not value:
         return False
-    if copied(value, keys):
-        return True
+    return copied(value, keys) or _told(name, value)
+
+
+@lru_cache(maxsize=8192)
+def _told(name: str, value: str) -> bool:
+    """Return whether a setting holds a secret by how it looks or what it is called."""
     words = [] if _CHECKSUM.search(name) else _RANDOM.findall(_DIGEST.sub("", value))
     return name not in _NO_SECRETS and (
         telling(value)
         or any(map(_random, words))
         or named_secret(name, value)
         or any(
-            isinstance(inner, str) and named_secret(_last_name(steps), inner)
+            isinstance(inner, str) and named_secret(last_name(steps), inner)
             for steps, inner in _within(value)
         )
     )
 
 
-def _last_name(steps: Steps) -> str:
-    return next((str(one) for one in reversed(steps) if isinstance(one, str)), "")
+def last_name(steps: Steps) -> str:
+    """Return the last name on the way to an attribute; empty where there are only numbers."""
+    for one in reversed(steps):
+        if isinstance(one, str):
+            return one
+    return ""
 
 
 def _within(value: str) -> Iterable[tuple[Steps, Any]]:
@@ -348,12 +370,11 @@ def script(text: str, keys: Set[str]) -> bool:
 
 def argument(one: Resource, steps: Steps, value: str) -> bool:
     """Return whether an argument of a resource is one that takes a secret, and has one."""
-    names = [step for step in steps if isinstance(step, str)]
     return (
         bool(value)
-        and names[-1] in _SECRET_ARGUMENTS
+        and last_name(steps) in _SECRET_ARGUMENTS
         and one.type not in _NO_SERVICE
-        and not any(map(_GIVEN_OUT.match, names))
+        and not any(_GIVEN_OUT.match(step) for step in steps if isinstance(step, str))
     )
 
 

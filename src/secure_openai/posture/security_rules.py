@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from secure_openai.posture.addresses import (
@@ -171,6 +172,12 @@ def evaluate(ordered: Sequence[Rule], flow: Flow, space: Sequence[str]) -> Answe
         flow: What is asked.
         space: The address space of the network that the rules guard.
     """
+    return _evaluated(tuple(ordered), flow, tuple(space))
+
+
+@lru_cache(maxsize=4096)
+def _evaluated(ordered: tuple[Rule, ...], flow: Flow, space: tuple[str, ...]) -> Answer:
+    """Return `evaluate`'s answer, found once: every service behind a subnet asks for the same."""
     asked = [
         (rule, sure)
         for rule in ordered

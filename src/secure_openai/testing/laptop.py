@@ -32,6 +32,7 @@ from secure_openai.local.identity_provider.directory import (
     WEB_CLIENT_ID,
 )
 from secure_openai.local.protocol import BoundedHttpProtocol
+from secure_openai.outbound import Outbound
 from secure_openai.settings import Settings
 from secure_openai.store.audit import AuditEvent
 from secure_openai.testing.person import named, sign_in
@@ -57,7 +58,11 @@ class Laptop:
     def anyone(self, **headers: str) -> httpx2.AsyncClient:
         """Return a client that carries nothing."""
         return httpx2.AsyncClient(
-            base_url=self.url, headers=headers, timeout=PATIENCE_SECONDS, trust_env=False
+            verify=Outbound().ssl_context,
+            base_url=self.url,
+            headers=headers,
+            timeout=PATIENCE_SECONDS,
+            trust_env=False,
         )
 
     def with_token(self, name: str) -> httpx2.AsyncClient:

@@ -1,4 +1,4 @@
-"""States of the environments, each applied once, and their reports."""
+"""States of the environments, and their reports."""
 
 from __future__ import annotations
 
@@ -8,22 +8,16 @@ import pytest
 
 from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.report.report import Report
-from secure_openai.posture.simulation import simulate
-from tests.infra.estate import INFRA, environment
+from tests.infra.estate import INFRA, built
 from tests.posture.report.reports import broken, report_of
 
 State = dict[str, Any]
 
 
-def _applied(name: str) -> State:
-    with simulate(INFRA, var_files=[environment(name)]) as done:
-        return done.state
-
-
 @pytest.fixture(scope="package")
 def state() -> State:
     """Return the state of the private estate."""
-    return _applied("private")
+    return built("private").state
 
 
 @pytest.fixture(scope="package")
@@ -35,14 +29,14 @@ def private(state: State) -> Report:
 @pytest.fixture(scope="package")
 def public() -> Report:
     """Return the report of an estate that is open to listed addresses."""
-    return report_of(_applied("public"))
+    return report_of(built("public").state)
 
 
 @pytest.fixture(scope="package")
 def vouched() -> Report:
     """Return the report of an estate that stands on assumptions."""
     path = INFRA / "environments" / "existing-network.assumptions.json"
-    return report_of(_applied("existing-network"), assumed=Assumptions.load(path))
+    return report_of(built("existing-network").state, assumed=Assumptions.load(path))
 
 
 @pytest.fixture(scope="package")

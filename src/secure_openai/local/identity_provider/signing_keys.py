@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,16 @@ def read_keys(path: Path) -> list[RSAKey]:
         StartError: It cannot be read.
     """
     try:
-        return [RSAKey.import_key(item) for item in json.loads(path.read_text())]
+        return [_imported(json.dumps(item)) for item in json.loads(path.read_text())]
     except (OSError, ValueError) as error:
         raise StartError(f"The signing keys in {path} cannot be read.") from error
+
+
+@lru_cache(maxsize=8)
+def _imported(written: str) -> RSAKey:
+    # Before a key signs first, it is checked for being one, which takes longer than to make it:
+    # what stays in the file, and is read again with it, stays checked.
+    return RSAKey.import_key(json.loads(written))
 
 
 def write_keys(path: Path, keys: list[RSAKey]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from secure_openai.posture.addresses import PUBLIC_SPACE, range_of, within
-from secure_openai.posture.estate import UNKNOWN, Estate, Resource, fold
+from secure_openai.posture.estate import UNKNOWN, Estate, Resource, Steps, fold
 from secure_openai.posture.hcl import argument
 from secure_openai.posture.printable import many
 from secure_openai.posture.private_link import MACHINES
@@ -74,18 +74,18 @@ def _addressed(estate: Estate, one: Resource) -> Iterator[Finding]:
     """
     machine = one.type == _CARD or one.type in MACHINES
     says = "the machine has a public address" if machine else "it has a public address"
-    given = [steps for steps, value in estate.leaves_of(one) if value]
-    found = {
-        steps
-        for steps in (*given, *one.unknown)
-        if steps[-1] in _PUBLIC or (_BLOCK in steps and steps[-1] != _BLOCK)
-    }
+    found = {steps for steps, value in estate.leaves_of(one) if value and _public(steps)}
+    found.update(filter(_public, one.unknown))
     address = range_of(str(one.values.get(_BLOCK) or ""))
     if machine and address and within(address, PUBLIC_SPACE) and not one.unsure(_BLOCK):
         found.add((_BLOCK,))
     for steps in sorted(found, key=str)[:1]:
         path = ".".join(map(str, steps))
         yield Finding(one.address, path, says, argument(path, None))
+
+
+def _public(steps: Steps) -> bool:
+    return steps[-1] in _PUBLIC or (_BLOCK in steps and steps[-1] != _BLOCK)
 
 
 def _guarded(topology: Topology) -> Iterator[tuple[Resource, tuple[str, ...]]]:

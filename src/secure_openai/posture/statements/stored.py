@@ -14,6 +14,7 @@ from secure_openai.posture.secrets import (
     argument,
     copied,
     gives_out,
+    last_name,
     named_values,
     published,
     script,
@@ -171,7 +172,7 @@ def _given_later(one: Resource) -> Iterator[Outcome]:
 
 
 def _holds(one: Resource, steps: tuple[str | int, ...], value: str, keys: frozenset[str]) -> bool:
-    name = next((str(step) for step in reversed(steps) if isinstance(step, str)), "")
+    name = last_name(steps)
     machine = one.type in MACHINES or one.type == _EXTENSION
     if name in _SCRIPTS and (machine or name not in ("settings", "script")):
         return script(value, keys)
