@@ -240,3 +240,21 @@ def test_a_draft_is_not_taken_by_what_is_tried_again(chat: Page) -> None:
     expect(answer(chat).locator(".place")).to_have_text("2/2")
 
     expect(chat.get_by_label("Message")).to_have_value("a draft")
+
+
+def test_a_long_question_shows_its_beginning(chat: Page) -> None:
+    """All of it is one press away; a short one stays as it is, and what is copied is whole."""
+    answered(chat, "short")
+    answered(chat, "\n".join(f"line {number}" for number in range(60)))
+    short, long = chat.locator(".message.user").all()
+    expect(short.get_by_role("button", name="Show all of it")).to_be_hidden()
+    assert long.locator(".text").evaluate("one => one.clientHeight < one.scrollHeight")
+    act(long, "copy")
+    assert str(chat.evaluate("navigator.clipboard.readText()")).endswith("line 59")
+    long.get_by_role("button", name="Show all of it").click()
+    assert long.locator(".text").evaluate("one => one.clientHeight >= one.scrollHeight")
+    long.get_by_role("button", name="Show less").click()
+
+    expect(long.get_by_role("button", name="Show all of it")).to_have_attribute(
+        "aria-expanded", "false"
+    )

@@ -15,7 +15,7 @@ import { keys } from "./keys.mjs";
 import { following, toEnd, toTop } from "./scrolling.mjs";
 import { t } from "./text.mjs";
 import { toast } from "./toasts.mjs";
-import { complete, fill, last, list, messageOf, prepend, show, turn } from "./turns.mjs";
+import { complete, fill, fold, last, list, messageOf, prepend, show, turn } from "./turns.mjs";
 
 const chat = document.querySelector("#chat");
 const form = document.querySelector("#ask");
@@ -232,6 +232,7 @@ list.addEventListener("click", (event) => {
   const acts = {
     copy: () => copy(messageOf(item).text, button),
     edit: () => edit(item),
+    fold: () => fold(item, !item.classList.contains("folded")),
     again: () => regenerate(item),
     continue: () => goOn(item),
     previous: () => run(other(item, -1)),
