@@ -75,7 +75,8 @@ function verdict(item, message) {
 
 function interrupted({ text, note }) {
   const why = noted(note ?? "");
-  return why && text ? `${t("chat.interrupted")} ${why}` : why || t("chat.interrupted");
+  if (!text) return why || t("chat.no_answer");
+  return why ? `${t("chat.interrupted")} ${why}` : t("chat.interrupted");
 }
 
 // The server's notes are English sentences; of those other languages say how much was left out.
