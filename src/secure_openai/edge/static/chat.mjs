@@ -52,7 +52,8 @@ const messages = (...more) => path("conversations", chat.dataset.conversation, "
 
 async function begin(text) {
   if (chat.dataset.conversation) return;
-  const title = text.trim().split("\n", 1)[0].slice(0, 60);
+  // As the server will: without what turns or hides words.
+  const title = text.replace(/[\p{Cc}\p{Cf}]+/gu, " ").trim().slice(0, 60);
   const created = await read("/api/conversations", { method: "POST", json: {} });
   chat.dataset.conversation = created.id;
   chat.dataset.empty = "false";
