@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.person import act, answer, answered, ask, texts
 from tests.browser.wire import Wire
@@ -240,3 +240,36 @@ def test_a_draft_is_not_taken_by_what_is_tried_again(chat: Page) -> None:
     expect(answer(chat).locator(".place")).to_have_text("2/2")
 
     expect(chat.get_by_label("Message")).to_have_value("a draft")
+
+
+def test_a_long_question_shows_its_beginning(chat: Page) -> None:
+    """All of it is one press away; a short one stays as it is, and what is copied is whole."""
+    answered(chat, "short")
+    answered(chat, "\n".join(f"line {number}" for number in range(60)))
+    short, long = chat.locator(".message.user").all()
+    expect(short.get_by_role("button", name="Show all of it")).to_be_hidden()
+    assert long.locator(".text").evaluate("one => one.clientHeight < one.scrollHeight")
+    act(long, "copy")
+    assert str(chat.evaluate("navigator.clipboard.readText()")).endswith("line 59")
+    long.get_by_role("button", name="Show all of it").click()
+    assert long.locator(".text").evaluate("one => one.clientHeight >= one.scrollHeight")
+    long.get_by_role("button", name="Show less").click()
+
+    expect(long.get_by_role("button", name="Show all of it")).to_have_attribute(
+        "aria-expanded", "false"
+    )
+
+
+def test_what_failed_says_why_in_the_readers_language(chat: Page, system: System) -> None:
+    """Beside where one writes and in the answer, without a word of another language."""
+    chat.context.set_extra_http_headers({"Accept-Language": "de"})
+    chat.goto(system.url)
+    chat.get_by_label("Nachricht").fill("throttle")
+    chat.get_by_role("button", name="Senden").click()
+    expect(chat.get_by_role("alert")).to_contain_text("Das Modell ist ausgelastet.")
+    expect(answer(chat).locator(".note")).to_have_text("Es kam keine Antwort.")
+    chat.locator("#file").set_input_files(
+        FilePayload(name="a.zip", mimeType="application/zip", buffer=b"PK\x03\x04\xff")
+    )
+
+    expect(chat.locator(".chip.failed")).to_contain_text("a.zip: Das wird hier nicht gelesen")

@@ -51,6 +51,7 @@ Done
 
 - [x] one
 - [ ] two
+- [ ] three, and some words
 """
 
 BLOCKS = (
@@ -131,7 +132,7 @@ def test_most_of_an_answer_is_rendered_before_its_end() -> None:
         assert part in shown
     assert "☑ one" in last.draft
     longest = max(len(growth.tail) for _, growth in grown(iter(ANSWER)))
-    assert longest < 40
+    assert longest < 50
 
 
 def test_a_block_under_way_is_drawn_as_it_will_be() -> None:
@@ -187,7 +188,7 @@ def test_no_text_takes_for_ever_while_it_comes(
     for at in range(0, len(text), 7):
         of.add(text[at : at + 7])
 
-    assert sum(read) <= 8 * len(text) + 1_000
+    assert sum(read) <= 12 * len(text) + 1_000
 
 
 def test_a_text_in_one_piece_is_read_once() -> None:

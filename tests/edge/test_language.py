@@ -71,6 +71,14 @@ def test_every_text_that_is_named_exists_and_no_other() -> None:
     assert [key for key in keys if key not in wanted and not key.startswith(kinds)] == []
 
 
+def test_scripts_name_what_they_say() -> None:
+    """A key that is worked out in the call is not found, and not sent with the page."""
+    for path in assets.FOLDER.glob("*.mjs"):
+        calls = re.findall(r"(?<![\w.])(?:t|known)\((?!key\b)([^\"'])", path.read_text("utf-8"))
+
+        assert calls == [], path.name
+
+
 @pytest.mark.parametrize(
     ("header", "tag"),
     [

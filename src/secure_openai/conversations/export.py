@@ -73,8 +73,7 @@ async def as_json(
         "exported": clock().isoformat(),
         "messages": messages,
     }
-    text = await asyncio.to_thread(json.dumps, document, ensure_ascii=False, indent=1)
-    return conversation, escaped(text).encode()
+    return conversation, await asyncio.to_thread(_json_of, document)
 
 
 async def as_markdown(
@@ -106,10 +105,19 @@ async def as_markdown(
         continuation = page.continuation
         if continuation is None:
             break
-    now = clock()
-    parts = [f"# {_escaped(plain(conversation.title))}", f"Exported {_moment(now)}."]
-    parts += [_part(message, now) for message in reversed(branch)]
-    return conversation, ("\n\n".join(parts) + "\n").encode()
+    return conversation, await asyncio.to_thread(
+        _markdown_of, conversation.title, branch[::-1], clock()
+    )
+
+
+def _json_of(document: JsonObject) -> bytes:
+    return escaped(json.dumps(document, ensure_ascii=False, indent=1)).encode()
+
+
+def _markdown_of(title: str, branch: Sequence[Message], now: datetime) -> bytes:
+    parts = [f"# {_escaped(plain(title))}", f"Exported {_moment(now)}."]
+    parts += [_part(message, now) for message in branch]
+    return ("\n\n".join(parts) + "\n").encode()
 
 
 def _left(room: int, messages: Sequence[Message]) -> int:

@@ -23,6 +23,7 @@ from secure_openai.edge.access import (
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.conversations import DEFAULT_TITLE
 from secure_openai.edge.cookies import delete_cookie, session_cookie
+from secure_openai.edge.desk.words import Words
 from secure_openai.edge.language import DEFAULT, Language, language_of
 from secure_openai.edge.markdown import rendered
 from secure_openai.edge.messages import shown_branch, turns_json
@@ -122,6 +123,7 @@ async def _chat_page(request: Request, conversation_id: ConversationId | None) -
         messages=messages,
         earlier=earlier,
         largest_file=LARGEST_BYTES,
+        w=Words(t, assembly.policy.prices.currency),
     )
 
 

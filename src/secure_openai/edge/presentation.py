@@ -23,9 +23,11 @@ from secure_openai.edge.appearance import logo_address, style_address
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.cookies import theme_cookie
 from secure_openai.edge.event_stream import EventStreamResponse
-from secure_openai.edge.language import Language, language_of, languages
+from secure_openai.edge.language import DEFAULT, Language, language_of, languages
 
 THEMES = ("system", "light", "dark")
+UNKNOWN_PROBLEM = "problem.internal"
+"""What is said where nothing else is known."""
 
 VARYING = {"Vary": "Cookie, Accept-Language"}
 
@@ -135,6 +137,13 @@ def scripts(entry: str, language: Language) -> Markup:
         for name in assets.modules(entry)[1:]
     ]
     texts = assets.named(entry, language.texts)
+    if language.tag == DEFAULT:
+        # The server's own sentences are in this language, and say more (`static/calls.mjs`).
+        texts = {
+            key: text
+            for key, text in texts.items()
+            if key == UNKNOWN_PROBLEM or not key.startswith("problem.")
+        }
     said = Markup('<script type="application/json" class="texts">{}</script>').format(
         Markup(assets.as_json(texts))  # noqa: S704 - escaped for this place
     )

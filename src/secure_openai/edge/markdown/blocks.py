@@ -12,6 +12,10 @@ import re
 _FENCE = re.compile(r" {0,3}(?:(`{3,})(?![^\n]*`)|(~{3,}))")
 _HEADING = re.compile(r"#{1,6}(?:[ \t]|$)")
 _ITEM = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])(?:[ \t]|$)")
+_ITEM_PERHAPS = re.compile(r"(?:[-+*]|\d{1,9}[.)]?)?(?:[ \t]|$)")
+
+HEAD = 12
+"""Characters of a line after which it is known whether it is an item."""
 
 
 class Blocks:
@@ -25,6 +29,7 @@ class Blocks:
         self.ended = 0
         self._length = 0
         self._line: list[str] = []
+        self._head = ""
         self._fence = ""
         self._formula = ""
         self._list = False
@@ -37,8 +42,12 @@ class Blocks:
             self._line.append(line)
             self._take("".join(self._line))
             self._line.clear()
+            self._head = ""
         if rest:
             self._line.append(rest)
+            if self._blank and len(self._head) < HEAD:
+                self._head += rest[:HEAD]
+                self._look_ahead()
 
     def _take(self, line: str) -> None:
         begin, self._length = self._length, self._length + len(line) + 1
@@ -50,6 +59,12 @@ class Blocks:
             self._blank = True
         else:
             self._in_blocks(line, begin)
+
+    def _look_ahead(self) -> None:
+        """See in the first characters of a line that it begins a block, as `_in_blocks` will."""
+        if self._head[0] in " \t(" or (self._list and _ITEM_PERHAPS.match(self._head)):
+            return
+        self._end(self._length)
 
     def _in_fence(self, line: str) -> None:
         closing = line.strip(" \t")

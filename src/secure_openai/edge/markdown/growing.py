@@ -23,10 +23,13 @@ from secure_openai.edge.markdown.rendering import (
     read,
 )
 
-FIRST = 24
-"""Characters by which the block under way grows at least before it is read again."""
+FIRST = 6
+"""Characters after which a block that has begun is read."""
 
-PART = 4
+LEAST = 24
+"""Characters by which it grows at least before it is read again."""
+
+PART = 8
 """One part of so many, by which it grows else."""
 
 ALTOGETHER = 1.0
@@ -91,7 +94,7 @@ class Growing:
 
     @property
     def _step(self) -> int:
-        return max(FIRST, self._read // PART)
+        return max(LEAST, self._read // PART) if self._read > FIRST else FIRST
 
     @property
     def _may_read(self) -> bool:
@@ -122,7 +125,7 @@ class Growing:
                 return self._reading(text, self._environment)
             except TooLong:
                 pass
-        return as_it_is(text.strip("\n"))
+        return as_it_is(text.strip("\n")) if text.strip() else ""
 
     def _growth(self, html: str) -> Growth:
         self._read = len(self._open)
@@ -152,7 +155,7 @@ def _certain(text: str) -> int:
     """Return how much of a block under way is read: to the end of a word, and no single mark."""
     end = max(text.rfind(" "), text.rfind("\n"), text.rfind("\t"))
     while end > 0:
-        found = _UNDECIDED.search(text, max(0, end - FIRST), end)
+        found = _UNDECIDED.search(text, max(0, end - LEAST), end)
         if found is None:
             return len(text[:end].rstrip(" \t\n")) if text[:end].strip() else 0
         end = found.start()

@@ -1,6 +1,5 @@
 // Files beside a message: chosen, pasted or dropped; kept at once, sent with the message.
 import { call, path, Problem, read, wordsOf } from "./calls.mjs";
-import { fitted, isPicture } from "./pictures.mjs";
 import { language, t } from "./text.mjs";
 
 const chips = document.querySelector("#chips");
@@ -10,6 +9,7 @@ const field = document.querySelector("#text");
 const chat = document.querySelector("#chat");
 const kept = new Map();
 const largest = Number(input.dataset.largest);
+const isPicture = ({ type }) => type.startsWith("image/");
 const megabytes = new Intl.NumberFormat(language, { style: "unit", unit: "megabyte", maximumFractionDigits: 1 });
 const sizeOf = (bytes) => megabytes.format(Math.max(bytes, 50_000) / 1_000_000);
 
@@ -70,7 +70,8 @@ class TooLarge extends Error {}
 // A picture that is too large, or of a kind that is not read here, is made a smaller one of a kind that is.
 async function sendable(file) {
   try {
-    const made = await fitted(file, largest);
+    // Few messages have a picture: what makes them smaller comes when one does.
+    const made = isPicture(file) ? await (await import("./pictures.mjs")).fitted(file, largest) : null;
     if (made || file.size <= largest) return made;
   } catch {
     // What this browser cannot read the server explains, if it is not too large for that.

@@ -18,7 +18,8 @@ export function explain(details) {
   if (kind === "content-filtered") return filtered(details.categories);
   // The server's own sentences are English, and say more; in other languages every kind has a text.
   if (language === "en" && (details?.detail || details?.title)) return details.detail || details.title;
-  return t(known("problem." + kind) ? "problem." + kind : "problem.internal", { seconds: details?.retry_after ?? "?" });
+  if (known("problem." + kind)) return t("problem." + kind, { seconds: details.retry_after ?? "?" });
+  return t("problem.internal");
 }
 
 // What is said of whatever went wrong: of a problem its words, else that there is no connection.

@@ -15,7 +15,7 @@ import { keys } from "./keys.mjs";
 import { following, toEnd, toTop } from "./scrolling.mjs";
 import { t } from "./text.mjs";
 import { toast } from "./toasts.mjs";
-import { complete, fill, last, list, messageOf, prepend, show, turn } from "./turns.mjs";
+import { complete, fill, fold, last, list, messageOf, prepend, show, turn } from "./turns.mjs";
 
 const chat = document.querySelector("#chat");
 const form = document.querySelector("#ask");
@@ -52,7 +52,8 @@ const messages = (...more) => path("conversations", chat.dataset.conversation, "
 
 async function begin(text) {
   if (chat.dataset.conversation) return;
-  const title = text.trim().split("\n", 1)[0].slice(0, 60);
+  // As the server will: without what turns or hides words.
+  const title = text.replace(/[\p{Cc}\p{Cf}]+/gu, " ").trim().slice(0, 60);
   const created = await read("/api/conversations", { method: "POST", json: {} });
   chat.dataset.conversation = created.id;
   chat.dataset.empty = "false";
@@ -232,6 +233,7 @@ list.addEventListener("click", (event) => {
   const acts = {
     copy: () => copy(messageOf(item).text, button),
     edit: () => edit(item),
+    fold: () => fold(item, !item.classList.contains("folded")),
     again: () => regenerate(item),
     continue: () => goOn(item),
     previous: () => run(other(item, -1)),

@@ -16,7 +16,8 @@ export class Growing {
   show({ text = "", html, draft, tail, seen }) {
     this.text += text;
     if (tail === undefined) {
-      this.tail.append(this.text === text ? text.trimStart() : seen ?? text);
+      const more = seen ?? text;
+      this.tail.append(this.text === text ? more.trimStart() : more);
       return;
     }
     if (html) {
@@ -25,15 +26,17 @@ export class Growing {
     }
     this.draft.innerHTML = draft;
     frame(this.element);
-    this.tail.textContent = draft ? tail : tail.trimStart();
-    this.#place();
+    const place = this.#place();
+    // Below a table, and where nothing stands yet, its first line is the next one anyway.
+    this.tail.textContent = place === this.draft ? tail.replace(/^\s+/, "") : tail;
+    place.append(this.tail);
   }
 
-  // Text goes on in the paragraph, the item or the code in which it is.
+  // Where text goes on: in the paragraph, the item or the code in which it is.
   #place() {
     let place = this.draft;
     while (place.lastElementChild?.matches(GOES_ON)) place = place.lastElementChild;
-    place.append(this.tail);
+    return place;
   }
 
   // Puts the whole in its place; what stands there already stays, and with it what is selected.

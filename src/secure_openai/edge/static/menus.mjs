@@ -43,6 +43,8 @@ function items(menu) {
 // Below the button if there is room, else above; within the window always.
 export function place(menu, button) {
   const box = button.getBoundingClientRect();
+  // It is measured where there is room for all of it.
+  menu.style.left = menu.style.top = "0";
   const { offsetWidth: width, offsetHeight: height } = menu;
   const below = box.bottom + GAP + height <= innerHeight - EDGE || box.top < height;
   const end = menu.dataset.align === "end";

@@ -5,12 +5,10 @@ const QUALITY = 0.86;
 // What is larger than this is not taken apart: a browser would need many times as much for it.
 const LARGEST_READ = 60_000_000;
 
-export const isPicture = (file) => file.type.startsWith("image/");
-
 // Returns { body, width, height } of what is to be sent, or null where the file goes as it is.
 // Throws where this browser cannot read it.
 export async function fitted(file, largest) {
-  if (!isPicture(file) || (READ.has(file.type) && file.size <= largest)) return null;
+  if (READ.has(file.type) && file.size <= largest) return null;
   if (file.size > LARGEST_READ) throw new RangeError(file.name);
   const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
   try {

@@ -9,6 +9,8 @@ talk.addEventListener("scroll", () => {
   down.hidden = near;
 }, { passive: true });
 down.addEventListener("click", toEnd);
+// What one writes, attaches or is told takes room from below.
+new ResizeObserver(following).observe(talk);
 
 export function following() {
   if (near) talk.scrollTop = talk.scrollHeight;

@@ -3,6 +3,8 @@ import { frame } from "./code.mjs";
 import { known, language, t } from "./text.mjs";
 
 export const list = document.querySelector("#messages");
+const LONG = 1_500;
+const LINES = 16;
 const number = new Intl.NumberFormat(language);
 
 export function messageOf(item) {
@@ -34,9 +36,19 @@ export function complete(item, message) {
   item.dataset.status = message.status;
   frame(item.querySelector(".text"));
   item.querySelector(".turn-actions").hidden = message.status === "streaming" || message.status === "sending";
+  if (message.author === "user") fold(item, message.text.length > LONG || message.text.split("\n").length > LINES);
   branches(item, message);
   attached(item, message.attachments ?? []);
   if (message.author === "assistant") verdict(item, message);
+}
+
+// A long question shows its beginning: it is the answer that one reads.
+export function fold(item, folded) {
+  const button = item.querySelector("[data-action=fold]");
+  if (folded) button.hidden = false;
+  item.classList.toggle("folded", folded);
+  button.setAttribute("aria-expanded", String(!folded));
+  button.textContent = folded ? t("turn.unfold") : t("turn.fold");
 }
 
 function verdict(item, message) {
@@ -63,7 +75,8 @@ function verdict(item, message) {
 
 function interrupted({ text, note }) {
   const why = noted(note ?? "");
-  return why && text ? `${t("chat.interrupted")} ${why}` : why || t("chat.interrupted");
+  if (!text) return why || t("chat.no_answer");
+  return why ? `${t("chat.interrupted")} ${why}` : t("chat.interrupted");
 }
 
 // The server's notes are English sentences; of those other languages say how much was left out.
