@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
 from secure_openai.edge.authentication import assembly_of, authenticate
+from secure_openai.edge.middleware.origin import SAFE_METHODS
 from secure_openai.edge.openai_errors import PREFIX
 from secure_openai.edge.recording import record
 from secure_openai.edge.shares import shares_of
@@ -29,9 +30,6 @@ from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES, Principal
 ADMIN = "admin"
 PEOPLE = tuple(PEOPLE_ROLES)
 EVERYONE = tuple(PEOPLE_ROLES | APPLICATION_ROLES)
-
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing (RFC 9110, 9.2.1)."""
 
 _ATTRIBUTE = "__secure_openai_access__"
 
@@ -109,7 +107,9 @@ class SecuredRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
         # The gateway's requests are counted by the policy's limits.
-        self.changes = not path.startswith(f"{PREFIX}/") and not (self.methods or set()) <= SAFE
+        self.changes = (
+            not path.startswith(f"{PREFIX}/") and not (self.methods or set()) <= SAFE_METHODS
+        )
         self.plain = _takes_only_the_path(endpoint)
         if self.plain:
             self.app = self._call

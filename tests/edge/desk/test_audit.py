@@ -87,8 +87,9 @@ async def test_search(world: World) -> None:
 async def test_people_are_found_by_what_they_are_called(world: World) -> None:
     """By their whole name or user name, in any case; never by another's id, nor where two are."""
     tid, uma = world.settings.tenant_id, named("Uma").oid
-    twin, thief = PrincipalId(tid, "twin"), PrincipalId(tid, "thief")
-    for principal, name in ((twin, "Nora Norole"), (thief, uma)):
+    twin, thief, other = (PrincipalId(tid, one) for one in ("twin", "thief", "other"))
+    boss = "boss@contoso.example"
+    for principal, name in ((twin, "Nora Norole"), (thief, uma), (other, boss)):
         seen = Principal(principal, PrincipalKind.PERSON, frozenset(), name, f"{name}@x", None)
         await world.assembly.sightings.see(seen, now=utc_now())
     async with world.client(**world.bearer("Uma")) as one:
@@ -105,6 +106,7 @@ async def test_people_are_found_by_what_they_are_called(world: World) -> None:
         for said, detail in (
             ("Nora Norole", "Several are called so"),
             ("Nora Nor", "Nobody who was"),
+            (boss, "Nobody who was"),
         ):
             query = httpx2.QueryParams({"subject": said})
             assert detail in problem(await ada.get(f"/api/admin/audit?{query}"), 400)

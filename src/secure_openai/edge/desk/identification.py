@@ -20,7 +20,7 @@ _OBJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 async def identified(request: Request, text: str) -> PrincipalId:
     """Return the principal that is meant, who need not have been here yet if it is an id.
 
-    What looks like an object id is one, whatever somebody calls themselves.
+    What looks like an object id or a user name is one, whatever somebody calls themselves.
 
     Raises:
         RequestError: Nobody is called so, or several are.
@@ -45,7 +45,7 @@ async def _called(request: Request, said: str) -> PrincipalId | None:
     named = {
         one.principal
         for one in page.items
-        for name in (one.name, one.username)
+        for name in ((one.username,) if "@" in said else (one.name, one.username))
         if name is not None and name.casefold() == said.casefold()
     }
     if len(named) > 1:
