@@ -50,6 +50,7 @@
     │   ├── ManagementConflict          409
     │   ├── ManagementThrottled         429
     │   └── ManagementUnavailable       503
+    ├── TooMany                         429  requests of one principal: wait for their turn
     ├── Overloaded                      503  too much at once: another time, or another process
     ├── Stopping                        503  this process ends: another one may answer
     └── StoreError                      503
@@ -553,6 +554,14 @@ class ManagementUnavailable(ManagementError):
     status = 503
     slug = "management-unavailable"
     title = "Azure cannot be asked now"
+
+
+class TooMany(SecureOpenAIError):
+    """Whoever asks has more under way, or asked more often, than is good for the others."""
+
+    status = 429
+    slug = "too-many-requests"
+    title = "Too many requests at once"
 
 
 class Overloaded(SecureOpenAIError):

@@ -1,4 +1,7 @@
-"""What a model writes to attack who reads it, in a real browser: nothing runs, loads or leaves."""
+"""What a model writes to attack who reads it, in a real browser: nothing runs, loads or leaves.
+
+And what a page elsewhere does to whoever is signed in here.
+"""
 
 from __future__ import annotations
 
@@ -85,3 +88,20 @@ def test_a_doubtful_link_is_followed_only_by_who_has_read_it(chat: Page) -> None
 
     assert opened.value.evaluate("[window.opener, document.referrer]") == [None, ""]
     assert went == ["https://evil.example/in", "https://good.example/"]
+
+
+def test_a_foreign_form_signs_nobody_out(chat: Page, system: System) -> None:
+    """A page elsewhere sends the form of our sign-out, for which the browser keeps cookies back."""
+    form = f"<form method=post action='{system.url}/sign-out'></form>"
+    chat.route(
+        "http://evil.example/", lambda route: route.fulfill(content_type="text/html", body=form)
+    )
+    chat.goto("http://evil.example/")
+    with chat.expect_response("**/sign-out") as answer:
+        chat.evaluate("document.forms[0].submit()")
+    assert "cookie" not in answer.value.request.all_headers()
+    assert answer.value.status == 403
+    chat.wait_for_url("**/sign-out")
+    chat.goto(system.url)
+
+    expect(chat.get_by_label("Message")).to_be_visible()

@@ -9,10 +9,13 @@ from typing import Any
 import httpx2
 import pytest
 
+from secure_openai.edge import shares
 from secure_openai.edge.markdown import rendering
-from secure_openai.edge.shares import AT_ONCE, MOST
+from secure_openai.edge.shares import AT_ONCE, CHANGES, MOST, Shares
+from secure_openai.errors import TooMany
 from secure_openai.testing.person import named
 from secure_openai.types import Author, Message, MessageId, PrincipalId, utc_now
+from tests.edge.desk.test_figures import ask
 from tests.edge.test_refusals import problem
 from tests.world import World
 
@@ -60,14 +63,14 @@ async def test_nobody_stands_before_everybody(
         ]
         asked = [asyncio.ensure_future(uma.get(dear[at % 3])) for at in range(MOST + 8)]
         for answer in await first_of(asked, 8):
-            problem(answer, 503)
+            problem(answer, 429)
             assert answer.headers["retry-after"] == "1"
         assert gate.inside + search.inside == AT_ONCE
         search.opened.set()
         assert (await ada.get("/api/conversations?search=x")).status_code == 200
         gate.opened.set()
         answers = [one.result() for one in (await asyncio.wait(asked))[0]]
-        assert sorted(one.status_code for one in answers) == [200] * MOST + [503] * 8
+        assert sorted(one.status_code for one in answers) == [200] * MOST + [429] * 8
         assert (await uma.get(dear[0])).json()["items"][0]["title"] == "found"
     assert gate.most <= AT_ONCE
     assert world.app.state.shares._of == {}
@@ -81,6 +84,47 @@ async def first_of(
         while len(done := [one for one in asked if one.done()]) < count:
             await asyncio.sleep(0.01)
     return [one.result() for one in done]
+
+
+def test_changes_are_counted_by_the_minute() -> None:
+    """So many of each principal's pass, and again in the next minute; nothing is kept longer."""
+    now = 119.0
+    counted = Shares(clock=lambda: now)
+    mine, others = PrincipalId("t", "a"), PrincipalId("t", "b")
+    for _ in range(CHANGES):
+        counted.change(mine)
+    with pytest.raises(TooMany) as refused:
+        counted.change(mine)
+    assert refused.value.retry_after == 1.0
+    counted.change(others)
+    now = 120.0
+    counted.change(others)
+
+    assert counted._changes == {others: 1}
+
+
+async def test_nobody_fills_the_store_with_beginnings(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Changes are counted, whatever they change; reading and asking the gateway are not."""
+    monkeypatch.setattr(shares, "CHANGES", 3)
+    async with (
+        world.browser("Uma") as uma,
+        world.client(**world.bearer("Ada"), **world.own) as ada,
+    ):
+        made = await uma.post("/api/conversations", json={"title": "a"})
+        path = f"/api/conversations/{made.json()['id']}"
+        etag = {"If-Match": made.headers["etag"]}
+        assert (await uma.patch(path, json={"pinned": True}, headers=etag)).status_code == 200
+        assert (await uma.post("/api/me/prompts", json={"name": "a", "text": "b"})).is_success
+        for method, where in (("POST", "/api/conversations"), ("DELETE", path)):
+            refused = await uma.request(method, where, headers=etag)
+            problem(refused, 429)
+            assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert (await uma.get(path)).json()["pinned"] is True
+        assert await ask(uma) == 200
+        assert (await ada.post("/api/conversations", json={})).status_code == 201
+        assert (await uma.post("/sign-out")).status_code == 303
 
 
 async def test_a_page_that_is_dear_to_draw_is_drawn_plain(

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from secure_openai.conversations.attachments import LARGEST_BYTES
+from secure_openai.edge import attachments
 from secure_openai.posture.assumptions import Assumptions
-from secure_openai.posture.estate import Estate
+from secure_openai.posture.estate import Estate, Resource
 from secure_openai.posture.explanation import explain
 from secure_openai.posture.proof import prove
 from secure_openai.posture.simulation import Workspace, simulate
@@ -246,24 +247,27 @@ def test_an_appearance_lies_in_the_web_applications_package(
 def test_the_edge_has_a_firewall_and_its_own_name(inside: Estate) -> None:
     """The gateway stops what its rules match, and its address and name are what people use."""
     (gateway,) = inside.every("azurerm_application_gateway")
-    (firewall,) = inside.every("azurerm_web_application_firewall_policy")
+    (firewall, uploads) = sorted(
+        inside.every("azurerm_web_application_firewall_policy"),
+        key=lambda one: len(str(one.values["name"])),
+    )
     web = inside.at("module.app.azurerm_linux_web_app.this").values["app_settings"]
     (frontend,) = gateway.values["frontend_ip_configuration"]
 
-    (settings,) = firewall.values["policy_settings"]
-    (rules,) = firewall.values["managed_rules"]
-    off = [
-        rule["id"]
-        for chosen in rules["managed_rule_set"]
-        for group in chosen.get("rule_group_override") or ()
-        for rule in group["rule"]
-        if not rule["enabled"]
-    ]
-
-    assert settings["mode"] == "Prevention"
-    # What people attach passes: its size, and its type, which is no form's. No other rule is off.
-    assert settings["max_request_body_size_in_kb"] * 1000 >= LARGEST_BYTES
-    assert off == ["920420"]
+    (paths,) = gateway.values["url_path_map"]
+    (apart,) = paths["path_rule"]
+    for policy in (firewall, uploads):
+        (settings,) = policy.values["policy_settings"]
+        assert settings["mode"] == "Prevention"
+        # What people attach passes.
+        assert settings["max_request_body_size_in_kb"] * 1000 >= LARGEST_BYTES
+        assert policy.values["policy_settings"] == firewall.values["policy_settings"]
+        assert policy.values["custom_rules"] == firewall.values["custom_rules"]
+    assert rules_off(firewall) == []
+    assert rules_off(uploads) == ["920420"]
+    # An attachment's type is no form's. No other rule is off, and this one at that address alone.
+    assert apart["paths"] == [attachments.PATH]
+    assert apart["firewall_policy_id"] == uploads.id
     assert gateway.values["firewall_policy_id"] == firewall.id
     assert gateway.values["global"][0]["response_buffering_enabled"] is False
     assert not frontend["public_ip_address_id"]
@@ -272,6 +276,18 @@ def test_the_edge_has_a_firewall_and_its_own_name(inside: Estate) -> None:
     assert frontend["private_ip_address"] == inside.outputs["edge_address"]
     assert web["SECURE_OPENAI_PUBLIC_URL"] == "https://chat.contoso.com"
     assert web["SECURE_OPENAI_ALLOWED_HOSTS"].endswith(".azurewebsites.net")
+
+
+def rules_off(policy: Resource) -> list[str]:
+    """Return the managed rules that a firewall does not apply."""
+    (rules,) = policy.values["managed_rules"]
+    return [
+        rule["id"]
+        for chosen in rules["managed_rule_set"]
+        for group in chosen.get("rule_group_override") or ()
+        for rule in group["rule"]
+        if not rule["enabled"]
+    ]
 
 
 def test_the_edge_reads_one_certificate(inside: Estate) -> None:

@@ -2,6 +2,13 @@
 # behind it the application's private endpoint.
 locals {
   _zones = var.zone_redundant ? ["1", "2", "3"] : null
+
+  # The rule of content types knows no image and no plain text, which people attach: at that one address it is off.
+  # A policy of a path stands in the place of its site's (Azure Web Application Firewall, "WAF policy overview").
+  _firewalls = {
+    site        = { name = "waf-${var.prefix}", rules_off = [] }
+    attachments = { name = "waf-${var.prefix}-attachments", rules_off = ["920420"] }
+  }
 }
 
 resource "azurerm_user_assigned_identity" "gateway" {
@@ -33,9 +40,16 @@ resource "azurerm_public_ip" "gateway" {
   tags                = var.tags
 }
 
+moved {
+  from = azurerm_web_application_firewall_policy.this
+  to   = azurerm_web_application_firewall_policy.this["site"]
+}
+
 resource "azurerm_web_application_firewall_policy" "this" {
+  for_each = local._firewalls
+
   # checkov:skip=CKV_AZURE_135:the check looks for an OWASP rule set; the default rule set 2.1 has the Log4j rule (944240) on.
-  name                = "waf-${var.prefix}"
+  name                = each.value.name
   resource_group_name = var.resource_group_name
   location            = var.location
   tags                = var.tags
@@ -82,14 +96,21 @@ resource "azurerm_web_application_firewall_policy" "this" {
       type    = "Microsoft_DefaultRuleSet"
       version = "2.1"
 
-      # Its list of content types has no image and no plain text, which people attach. The application takes one
-      # type at each address, reads an attachment's from its bytes, and answers 415 to every other.
-      rule_group_override {
-        rule_group_name = "PROTOCOL-ENFORCEMENT"
+      # The application reads there what a file is from its bytes, and answers 415 to every other.
+      dynamic "rule_group_override" {
+        for_each = length(each.value.rules_off) > 0 ? ["PROTOCOL-ENFORCEMENT"] : []
 
-        rule {
-          id      = "920420"
-          enabled = false
+        content {
+          rule_group_name = rule_group_override.value
+
+          dynamic "rule" {
+            for_each = each.value.rules_off
+
+            content {
+              id      = rule.value
+              enabled = false
+            }
+          }
         }
       }
     }
@@ -116,7 +137,7 @@ resource "azurerm_application_gateway" "this" {
   name                              = "agw-${var.prefix}"
   resource_group_name               = var.resource_group_name
   location                          = var.location
-  firewall_policy_id                = azurerm_web_application_firewall_policy.this.id
+  firewall_policy_id                = azurerm_web_application_firewall_policy.this["site"].id
   force_firewall_policy_association = true
   http2_enabled                     = true
   zones                             = local._zones
@@ -170,7 +191,7 @@ resource "azurerm_application_gateway" "this" {
     protocol                       = "Https"
     ssl_certificate_name           = "edge"
     host_name                      = var.host_name
-    firewall_policy_id             = azurerm_web_application_firewall_policy.this.id
+    firewall_policy_id             = azurerm_web_application_firewall_policy.this["site"].id
   }
   backend_address_pool {
     name  = "web"
@@ -200,12 +221,24 @@ resource "azurerm_application_gateway" "this" {
     request_timeout = 120
   }
   request_routing_rule {
-    name                       = "web"
-    priority                   = 100
-    rule_type                  = "Basic"
-    http_listener_name         = "https"
-    backend_address_pool_name  = "web"
-    backend_http_settings_name = "web"
+    name               = "web"
+    priority           = 100
+    rule_type          = "PathBasedRouting"
+    http_listener_name = "https"
+    url_path_map_name  = "web"
+  }
+  url_path_map {
+    name                               = "web"
+    default_backend_address_pool_name  = "web"
+    default_backend_http_settings_name = "web"
+
+    path_rule {
+      name                       = "attachments"
+      paths                      = ["/api/attachments"]
+      backend_address_pool_name  = "web"
+      backend_http_settings_name = "web"
+      firewall_policy_id         = azurerm_web_application_firewall_policy.this["attachments"].id
+    }
   }
 
   depends_on = [azurerm_role_assignment.certificate]

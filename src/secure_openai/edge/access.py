@@ -20,7 +20,10 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
 from secure_openai.edge.authentication import assembly_of, authenticate
+from secure_openai.edge.middleware.origin import SAFE_METHODS
+from secure_openai.edge.openai_errors import PREFIX
 from secure_openai.edge.recording import record
+from secure_openai.edge.shares import shares_of
 from secure_openai.errors import ConfigurationError, Forbidden, Unauthenticated
 from secure_openai.types import APPLICATION_ROLES, PEOPLE_ROLES, Principal
 
@@ -107,6 +110,10 @@ class SecuredRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, **options)
+        # The gateway's requests are counted by the policy's limits.
+        self.changes = (
+            not path.startswith(f"{PREFIX}/") and not (self.methods or set()) <= SAFE_METHODS
+        )
         self.plain = _takes_only_the_path(endpoint)
         if self.plain:
             self.app = self._call
@@ -117,8 +124,9 @@ class SecuredRoute(APIRoute):
         Raises:
             Unauthenticated: No one is signed in.
             Forbidden: The principal has none of the roles.
+            TooMany: They have asked for too many changes.
         """
-        await _admit(self.endpoint, request)
+        await self._admitted(request)
         response: Response = await self.endpoint(request, **request.scope["path_params"])
         return response
 
@@ -131,10 +139,15 @@ class SecuredRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def secured(request: Request) -> Response:
-            await _admit(self.endpoint, request)
+            await self._admitted(request)
             return await handler(request)
 
         return secured
+
+    async def _admitted(self, request: Request) -> None:
+        await _admit(self.endpoint, request)
+        if self.changes and (principal := getattr(request.state, "principal", None)):
+            shares_of(request).change(principal.id)
 
 
 async def _admit(endpoint: Callable[..., Any], request: Request) -> None:

@@ -8,6 +8,12 @@ from secure_openai.edge.access import principal_of
 from secure_openai.edge.recording import record
 from secure_openai.types import JsonObject, PrincipalId
 
+LOOKS = (
+    *("principal.viewed", "principals.viewed", "usage.viewed", "quotas.viewed", "holds.viewed"),
+    *("requests.viewed", "audit.searched", "feedback.shown"),
+)
+"""What looks are called in the audit."""
+
 
 def viewed(
     request: Request, action: str, *, of: PrincipalId | None = None, facts: JsonObject | None = None

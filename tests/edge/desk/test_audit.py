@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from datetime import timedelta
 from typing import Any
 
 import httpx2
 
+from secure_openai.edge.desk.pages import QUESTIONS
 from secure_openai.stores import DATABASE_NAME
 from secure_openai.testing.person import named
+from secure_openai.types import Principal, PrincipalId, PrincipalKind, utc_now
 from secure_openai.verifications import Outcome
 from tests.edge.desk.test_figures import ask, key_of, read
 from tests.edge.test_refusals import problem
@@ -79,6 +82,78 @@ async def test_search(world: World) -> None:
     assert {event.subject for event in searches} == {
         key_of(world, "Uma"), f"{world.settings.tenant_id}/nobody",
     }  # fmt: skip
+
+
+async def test_people_are_found_by_what_they_are_called(world: World) -> None:
+    """By their whole name or user name, in any case; never by another's id, nor where two are."""
+    tid, uma = world.settings.tenant_id, named("Uma").oid
+    twin, thief, other = (PrincipalId(tid, one) for one in ("twin", "thief", "other"))
+    boss = "boss@contoso.example"
+    for principal, name in ((twin, "Nora Norole"), (thief, uma), (other, boss)):
+        seen = Principal(principal, PrincipalKind.PERSON, frozenset(), name, f"{name}@x", None)
+        await world.assembly.sightings.see(seen, now=utc_now())
+    async with world.client(**world.bearer("Uma")) as one:
+        assert await ask(one) == 200
+    async with world.client(**world.bearer("Nora")) as one:
+        problem(await one.get("/api/admin/holds"), 403)
+    await world.assembly.background.drain()
+    await world.settled()
+    async with world.client(**world.bearer("Ada"), **world.own) as ada:
+        for said in ("Uma User", "uma USER", " Uma User ", "uma@contoso.example", uma):
+            query = httpx2.QueryParams({"principal": said, "action": "completion.settled"})
+            found = await read(ada, f"/api/admin/audit?{query}")
+            assert [one["principal"] for one in found["items"]] == [f"{tid}/{uma}"], said
+        for said, detail in (
+            ("Nora Norole", "Several are called so"),
+            ("Nora Nor", "Nobody who was"),
+            (boss, "Nobody who was"),
+        ):
+            query = httpx2.QueryParams({"subject": said})
+            assert detail in problem(await ada.get(f"/api/admin/audit?{query}"), 400)
+            form = {"principal": said, "reference": "Case 1"}
+            assert detail in problem(await ada.post("/admin/custody/hold", data=form), 400)
+        form = {"principal": "uma user", "reference": "Case 1"}
+        assert (await ada.post("/admin/custody/hold", data=form)).status_code == 303
+        (hold,) = (await read(ada, "/api/admin/holds"))["items"]
+    assert hold["principal"] == f"{tid}/{uma}"
+
+
+async def test_several_actions_at_once(world: World) -> None:
+    """What administrators ask most is one question each, and is answered without the rest."""
+    async with world.browser("Ada") as ada:
+        await ada.get("/api/admin/holds")
+        await ada.get(f"/api/admin/principals/{key_of(world, 'Uma')}")
+        await ada.put(
+            f"/api/admin/principals/{key_of(world, 'Uma')}/hold", json={"reference": "Case 1"}
+        )
+        found = {
+            name: {
+                item["action"]
+                for item in (await read(ada, f"/api/admin/audit?{httpx2.QueryParams(query)}"))[
+                    "items"
+                ]
+            }
+            for name, query in QUESTIONS.items()
+        }
+        problem(await ada.get(f"/api/admin/audit?action={','.join('abcdefghijklmnopq')}"), 400)
+        page = await ada.get("/admin/audit", headers={"Accept": "text/html"})
+    assert found["looks"] == {"holds.viewed", "principal.viewed", "audit.searched"}
+    assert found["acts"] == {"hold.placed"}
+    assert found["refused"] == set()
+    assert found["all"] >= found["looks"] | found["acts"] | {"session.started"}
+    for query in QUESTIONS.values():
+        for name, value in query.items():
+            assert f"{name}={value}".replace(",", "%2C") in page.text
+
+
+async def test_a_day_by_its_name(world: World) -> None:
+    """Today and yesterday are days of their own."""
+    async with world.client(**world.bearer("Ada")) as ada:
+        for name, back in (("today", 0), ("yesterday", 1)):
+            report = await read(ada, f"/api/admin/usage?days={name}")
+            day = (utc_now().date() - timedelta(days=back)).isoformat()
+            assert (report["from"], report["to"]) == (day, day)
+        problem(await ada.get("/api/admin/usage?days=tomorrow"), 400)
 
 
 async def test_both_who_are_searched_for_are_told(world: World) -> None:
@@ -164,30 +239,3 @@ async def test_who_looked_at_me(world: World) -> None:
     service = world.provider.issuance.application_token()
     async with world.client(Authorization=f"Bearer {service}") as http:
         problem(await http.get("/api/me/looks"), 403)
-
-
-async def test_two_administrators_and_a_user_at_once(world: World) -> None:
-    """While two administrators look and act at once, a user goes on, and each act is recorded."""
-    path = f"/api/admin/principals/{key_of(world, 'Uma')}"
-    async with (
-        world.browser("Ada") as one,
-        world.client(**world.bearer("Ada"), **world.own) as two,
-        world.browser("Uma") as uma,
-    ):
-        answers, asked = await asyncio.gather(
-            asyncio.gather(
-                *(one.put(f"{path}/hold", json={"reference": f"A {at}"}) for at in range(5)),
-                *(two.put(f"{path}/hold", json={"reference": f"B {at}"}) for at in range(5)),
-                *(two.get(path) for _ in range(5)),
-                *(one.post("/api/admin/usage/roll-up") for _ in range(3)),
-                *(uma.get("/api/conversations") for _ in range(5)),
-            ),
-            asyncio.gather(*(ask(uma) for _ in range(4))),
-        )
-        assert {answer.status_code for answer in answers} == {200}
-        assert set(asked) == {200}
-        (hold,) = (await read(two, "/api/admin/holds"))["items"]
-    events = [event.action for event in await world.events()]
-    assert (events.count("hold.placed"), events.count("principal.viewed")) == (10, 5)
-    assert hold["reference"][0] in "AB"
-    assert events.count("usage.rolled_up") == 3

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import httpx2
 
 from secure_openai.edge.access import ADMIN, access_of
+from secure_openai.types import PrincipalId
 from tests.world import World
 
 PAGE = {"Accept": "text/html"}
@@ -44,11 +45,15 @@ async def test_others_are_refused_and_recorded(world: World) -> None:
     ):
         before = await refused(world)
         async with world.client(**headers) as http:
+            me = (await http.get("/api/me")).json()
             for method, path in known:
                 answer = await http.request(method, path)
                 assert answer.status_code == 403, (method, path)
                 assert answer.headers["content-type"] == "application/problem+json"
-        assert await refused(world) == before + len(known)
+        after = [event for event in await world.events() if event.action == "route.refused"]
+        assert len(after) == before + len(known)
+        assert {event.principal for event in after[before:]} == {PrincipalId(me["tid"], me["oid"])}
+        assert {(event.decision, event.reason) for event in after} == {("refused", "no_role")}
 
 
 async def test_a_user_with_a_browser_is_refused(world: World) -> None:

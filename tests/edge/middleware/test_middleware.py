@@ -132,7 +132,11 @@ async def test_a_cookie_without_our_origin_is_refused(name: str, headers: dict[s
     assert "page of this application" in said
 
 
-@pytest.mark.parametrize(("name", "headers"), ATTACKS_ON_ORIGIN, ids=lambda value: str(value)[:24])
+@pytest.mark.parametrize(
+    ("name", "headers"),
+    [one for one in ATTACKS_ON_ORIGIN if not one[0].startswith("no ") or one[0] == "no navigation"],
+    ids=lambda value: str(value)[:24],
+)
 async def test_a_browser_that_keeps_its_cookies_back_is_refused(
     name: str, headers: dict[str, str]
 ) -> None:
@@ -150,6 +154,8 @@ async def test_our_pages_and_requests_without_cookie_pass() -> None:
         assert (await http.post("/", headers=ours | {"cookie": ""})).status_code == 200
         assert (await http.post("/", headers=program)).status_code == 200
         assert (await http.post("/")).status_code == 200
+        for name in ("origin", "sec-fetch-site"):
+            assert (await http.post("/", headers={name: ours[name]})).status_code == 200
         assert (await http.get("/", headers={"cookie": "a=b"})).status_code == 200
 
 

@@ -12,19 +12,21 @@ from starlette.responses import JSONResponse, Response
 from secure_openai.edge.access import ADMIN, SecuredRoute, principal_of, requires
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import limit_of
+from secure_openai.edge.desk.identification import identified
 from secure_openai.edge.desk.ranges import DayRange, range_of
 from secure_openai.edge.looking import viewed
 from secure_openai.edge.problems import request_id_of
 from secure_openai.errors import RequestError
 from secure_openai.store.audit import AuditAnswer, AuditQuestion, AuditRecord
 from secure_openai.store.chain import event_document
-from secure_openai.types import JsonObject, PrincipalId
+from secure_openai.types import JsonObject
 from secure_openai.verifications import Verification
 
 router = APIRouter(route_class=SecuredRoute, prefix="/api/admin", tags=["audit"])
 
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_OBJECT_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+MOST_ACTIONS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +90,27 @@ async def searched(request: Request) -> Search:
     """
     query = request.query_params
     days = range_of(request)
-    principal = _principal(request, query.get("principal"))
-    subject = _principal(request, query.get("subject"))
+    principal, subject = [
+        await identified(request, text) if (text := query.get(name)) else None
+        for name in ("principal", "subject")
+    ]
     question = AuditQuestion(
         since=days.since,
         until=days.until,
         principal=principal,
         subjects=(subject.key,) if subject else (),
-        actions=(action,) if (action := _word(query.get("action"), "action")) else (),
+        actions=_words(query.get("action"), "action"),
         decision=_word(query.get("decision"), "decision"),
         reason=_word(query.get("reason"), "reason"),
     )
     limit = limit_of(request, default=50, largest=200)
+    told = {
+        "action": ",".join(question.actions),
+        "decision": question.decision,
+        "reason": question.reason,
+    }
     asked = {"from": days.labels[0], "to": days.labels[-1]} | {
-        name: value
-        for name in ("action", "decision", "reason")
-        if (value := _word(query.get(name), name))
+        name: value for name, value in told.items() if value
     }
     # Whoever acted is looked at, and so is whom it concerns.
     for of in dict.fromkeys(one for one in (principal, subject) if one) or (None,):
@@ -132,16 +139,13 @@ def verification_json(one: Verification) -> JsonObject:
     }
 
 
-def _principal(request: Request, text: str | None) -> PrincipalId | None:
-    """Return the principal of a key or of an object id alone."""
-    if not text:
-        return None
-    tid, slash, oid = text.partition("/")
-    if not slash:
-        tid, oid = assembly_of(request).settings.tenant_id, text
-    if not _OBJECT_ID.fullmatch(oid) or not _OBJECT_ID.fullmatch(tid):
-        raise RequestError("Write a principal as an object id, or as tenant/object id.")
-    return PrincipalId(tid, oid)
+def _words(text: str | None, name: str) -> tuple[str, ...]:
+    """Return the words of a list, separated by commas."""
+    words = [one.strip() for one in (text or "").split(",")]
+    found = tuple(dict.fromkeys(word for one in words if (word := _word(one, name))))
+    if len(found) > MOST_ACTIONS:
+        raise RequestError(f"Write at most {MOST_ACTIONS} of {name}, separated by commas.")
+    return found
 
 
 def _word(text: str | None, name: str) -> str | None:

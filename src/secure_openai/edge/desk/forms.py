@@ -17,6 +17,7 @@ from secure_openai.edge.administration import sessions_ended
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.custody import conversation_named, lifted, placed, principal_named
 from secure_openai.edge.desk.audit import verified
+from secure_openai.edge.desk.identification import identified
 from secure_openai.edge.desk.principals import session_ended
 from secure_openai.edge.desk.usage import rolled_up
 from secure_openai.edge.my_data import asked
@@ -53,7 +54,8 @@ async def verify(request: Request) -> Response:
 async def hold(request: Request) -> Response:
     """Place a hold on what a principal has, or on one conversation."""
     form = await _form(request)
-    principal = principal_named(request, *_principal(request, form.get("principal", "")))
+    meant = await identified(request, form.get("principal", ""))
+    principal = principal_named(request, meant.tid, meant.oid)
     conversation = form.get("conversation", "").strip()
     named = conversation_named(conversation) if conversation else None
     await placed(request, principal, named, form.get("reference", "").strip())
@@ -65,7 +67,8 @@ async def hold(request: Request) -> Response:
 async def release(request: Request) -> Response:
     """Lift a hold."""
     form = await _form(request)
-    principal = principal_named(request, *_principal(request, form.get("principal", "")))
+    meant = await identified(request, form.get("principal", ""))
+    principal = principal_named(request, meant.tid, meant.oid)
     conversation = form.get("conversation", "")
     await lifted(request, principal, conversation_named(conversation) if conversation else None)
     return await _back(request, "/admin/custody", "hold_lifted")
@@ -163,12 +166,6 @@ async def _back(request: Request, place: str, done: str) -> Response:
         there = place
     mark = "&" if "?" in there else "?"
     return RedirectResponse(f"{there}{mark}done={done}", status_code=303)
-
-
-def _principal(request: Request, text: str) -> tuple[str, str]:
-    """Return tenant and object id of what was written: a key, or an object id alone."""
-    tid, slash, oid = text.strip().partition("/")
-    return (tid, oid) if slash else (assembly_of(request).settings.tenant_id, tid)
 
 
 def _address(principal: PrincipalId) -> str:

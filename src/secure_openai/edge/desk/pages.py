@@ -24,7 +24,7 @@ from secure_openai.edge.desk.usage import shown
 from secure_openai.edge.desk.words import Words
 from secure_openai.edge.feedback import shown_of_day
 from secure_openai.edge.language import language_of
-from secure_openai.edge.looking import viewed
+from secure_openai.edge.looking import LOOKS, viewed
 from secure_openai.edge.presentation import page
 from secure_openai.errors import NotFound, SecureOpenAIError
 from secure_openai.model.management.interface import ManagedDeployment, Progress, Quota
@@ -42,6 +42,21 @@ DONE = frozenset(
     }
 )  # fmt: skip
 """What a form may have done before it led to a page, which then says so."""
+
+QUESTIONS = {
+    "all": {},
+    "refused": {"decision": "refused"},
+    "looks": {"action": ",".join(LOOKS)},
+    "acts": {
+        "action": ",".join(
+            (
+                *("hold.placed", "hold.lifted", "session.revoked", "export.asked"),
+                *("erasure.asked", "deployment.create.asked", "deployment.delete.asked"),
+            )
+        )
+    },
+}
+"""What an administrator asks the audit most, and how."""
 
 TOP = 5
 """How many a summary names."""
@@ -202,6 +217,7 @@ async def audit(request: Request) -> Response:
         names=await names_of(assembly, sorted(concerned)),
         verification=await assembly.verifications.latest(),
         asked=dict(request.query_params),
+        questions=QUESTIONS,
         facts_of=_facts,
     )
 

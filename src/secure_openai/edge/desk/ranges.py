@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from types import MappingProxyType
 
 from starlette.requests import Request
 
@@ -14,6 +15,10 @@ from secure_openai.types import utc_now
 
 LONGEST_DAYS = 92
 USUAL_DAYS = 30
+
+NAMED: Mapping[str | None, timedelta] = MappingProxyType(
+    {"today": timedelta(0), "yesterday": timedelta(1)}
+)
 
 YEARS = range(2000, 3000)
 """Of days that can be asked for: whatever is reckoned from one of them is a day, too."""
@@ -53,13 +58,16 @@ def last_days(count: int) -> DayRange:
 
 
 def range_of(request: Request) -> DayRange:
-    """Return the days of `from` and `to`, or the last `days`.
+    """Return the days of `from` and `to`, or the last `days`, or `today` or `yesterday`.
 
     Raises:
         RequestError: They are no days, the wrong way round, or too many.
     """
     query = request.query_params
     first, last, count = query.get("from"), query.get("to"), query.get("days")
+    if not first and not last and count in NAMED:
+        day = utc_now().date() - NAMED[count]
+        return DayRange(day, day)
     if not first and not last:
         return last_days(_count(count) if count else USUAL_DAYS)
     today = utc_now().date()
@@ -74,7 +82,7 @@ def range_of(request: Request) -> DayRange:
 
 def _count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= LONGEST_DAYS:
-        raise RequestError(f"Write days as a number from 1 to {LONGEST_DAYS}.")
+        raise RequestError(f"Write days as a number from 1 to {LONGEST_DAYS}, today or yesterday.")
     return int(text)
 
 

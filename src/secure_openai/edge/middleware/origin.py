@@ -30,7 +30,7 @@ class OriginMiddleware:
         if (
             scope["type"] == "http"
             and scope["method"] not in SAFE_METHODS
-            and _forgeable(scope)
+            and self._forgeable(scope)
             and not self._ours(scope)
         ):
             error = Forbidden("The request does not come from a page of this application.")
@@ -42,11 +42,11 @@ class OriginMiddleware:
             scope, b"sec-fetch-site"
         ) == ["same-origin"]
 
-
-def _forgeable(scope: Scope) -> bool:
-    """Return whether a foreign page could have made a browser send this, cookies left out too."""
-    if header_values(scope, b"cookie"):
-        return True
-    if header_values(scope, b"authorization"):
-        return False
-    return bool(header_values(scope, b"origin") or header_values(scope, b"sec-fetch-site"))
+    def _forgeable(self, scope: Scope) -> bool:
+        """Return whether a foreign page could have made a browser send this, cookies left out."""
+        if header_values(scope, b"cookie"):
+            return True
+        if header_values(scope, b"authorization"):
+            return False
+        told = [("origin", self._origin), ("sec-fetch-site", "same-origin")]
+        return any(header_values(scope, name.encode()) not in ([], [ours]) for name, ours in told)
