@@ -12,8 +12,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import ZipFile
@@ -29,7 +30,7 @@ from secure_openai.delivery.wheels import sha256_of
 from secure_openai.errors import DeliveryError
 from tests.delivery.conftest import HERE, Made
 from tests.delivery.test_package import serving, status
-from tests.system import free_ports, wait_ready
+from tests.system import free_ports
 
 ROOT = Path(__file__).parents[2]
 INSTALLING_SECONDS = 600
@@ -74,7 +75,7 @@ class Up:
 
 @contextmanager
 def made_up(folder: Path, *options: str, variables: tuple[str, ...] = ()) -> Iterator[Up]:
-    """Type `make up` in a folder, wait until it is ready, and press Ctrl-C at the end."""
+    """Type `make up` in a folder, wait for its screen, and press Ctrl-C at the end."""
     port = free_ports()
     up = Up(f"http://localhost:{port}")
     arguments = " ".join(["--no-browser", "--port", str(port), *options])
@@ -87,12 +88,24 @@ def made_up(folder: Path, *options: str, variables: tuple[str, ...] = ()) -> Ite
         text=True,
         start_new_session=True,
     )
+    # Its screen is the last that it says by itself: then it is ready.
+    too_long = threading.Timer(INSTALLING_SECONDS, os.killpg, (process.pid, signal.SIGKILL))
+    too_long.start()
     try:
-        wait_ready(up.url, process, seconds=INSTALLING_SECONDS)
+        assert process.stdout is not None
+        for line in process.stdout:
+            up.said += line
+            if "Ctrl-C stops everything." in line:
+                break
+        too_long.cancel()
+        assert process.poll() is None, up.said
         yield up
     finally:
-        os.killpg(process.pid, signal.SIGINT)
-        up.said, _ = process.communicate(timeout=60)
+        too_long.cancel()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        rest, _ = process.communicate(timeout=60)
+        up.said += rest
 
 
 @pytest.fixture(scope="module")
