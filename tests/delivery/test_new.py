@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from secure_openai.cli.main import app as commands
 from secure_openai.delivery import new
 from secure_openai.delivery.new import Template, make_application
 from secure_openai.delivery.project import project_in
-from secure_openai.delivery.wheels import sha256_of
+from secure_openai.delivery.wheels import framework_wheel, sha256_of
 from secure_openai.errors import DeliveryError
 from tests.delivery.conftest import HERE, Made
 from tests.delivery.test_package import serving, status
@@ -122,10 +123,16 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with one application of each template, made from this clone."""
+    """Return a folder with one application of each template, made of this tree as it stands.
+
+    Their wheel is built once: it is the same for all.
+    """
     folder = tmp_path_factory.mktemp("applications")
-    for template in Template:
-        make_application(f"contoso-{template}", template, folder)
+    wheel = framework_wheel(tmp_path_factory.mktemp("wheel"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(new, "framework_wheel", lambda vendor: Path(shutil.copy(wheel, vendor)))
+        for template in Template:
+            make_application(f"contoso-{template}", template, folder)
     return folder
 
 
