@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,16 @@ LINK = re.compile(r"\[(?P<text>[^\]]+)\]\((?P<target>(?:\.\./)+[^)#]*)[^)]*\)")
 def setup(app: Any) -> None:
     """Let the site name what lies beside its pages: it has no copy of the code to link to."""
     app.connect("source-read", named)
+    app.connect("build-finished", illustrated)
+
+
+def illustrated(app: Any, failure: Exception | None) -> None:
+    """Put the pictures beside the pages: Sphinx follows no `<img>` of a page's own."""
+    if failure is None and app.builder.format == "html":
+        to = Path(app.outdir, "pictures")
+        to.mkdir(exist_ok=True)
+        for picture in Path(app.srcdir, "pictures").glob("*.png"):
+            shutil.copyfile(picture, to / picture.name)
 
 
 def named(app: Any, page: str, source: list[str]) -> None:

@@ -117,9 +117,9 @@ def running(
             raise
 
 
-def wait_ready(url: str, process: subprocess.Popen[str], *, seconds: float = READY_SECONDS) -> None:
+def wait_ready(url: str, process: subprocess.Popen[str]) -> None:
     """Return once the application says that it is ready."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
             output = process.stdout.read() if process.stdout else ""

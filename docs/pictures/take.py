@@ -1,12 +1,14 @@
-"""Take the pictures of the README and of docs/design.md: `python docs/pictures/take.py`.
+"""Take the pictures of the README and of the documentation: `python docs/pictures/take.py`.
 
-A real application with a talk put into its store, as no scripted model writes one worth showing.
+Real applications: the chat with a talk put into its store, as no scripted model writes one worth
+showing; the starter as it answers by script.
 """
 
 from __future__ import annotations
 
 import asyncio
 import io
+import os
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -15,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent.parent))
@@ -24,6 +26,7 @@ from tests.browser.conftest import chromium  # noqa: E402
 from tests.browser.person import sign_in  # noqa: E402
 from tests.system import running  # noqa: E402
 
+from secure_openai.delivery.new import Template, make_application  # noqa: E402
 from secure_openai.local.folder import Folder  # noqa: E402
 from secure_openai.local.identity_provider.directory import TENANT_ID  # noqa: E402
 from secure_openai.store.sqlite.conversations import SqliteConversationStore  # noqa: E402
@@ -94,17 +97,42 @@ def take(page: Page, name: str, theme: Literal["light", "dark"], size: Iterable[
     picture.quantize(128).save(HERE / f"{name}.png", optimize=True)
 
 
-def main() -> None:
-    """Start, fill, look, keep."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running(Path(folder) / "data") as system,
-        sync_playwright() as playwright,
-    ):
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+def take_page(page: Page, name: str, size: tuple[int, int]) -> None:
+    """Keep a picture of a page that has no talk, small."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    picture = Image.open(io.BytesIO(page.screenshot(caret="hide"))).convert("RGB")
+    picture.quantize(64).save(HERE / f"{name}.png", optimize=True)
+
+
+def take_starter(browser: Browser, folder: Path) -> None:
+    """Make the starter, start it, ask, and keep what is shown."""
+    os.chdir(make_application("contoso-answers", Template.STARTER, folder))
+    with running(folder / "data") as system:
         page = browser.new_page(device_scale_factor=1)
         sign_in(page, system, "Uma")
-        database = Folder(Path(folder) / "data").database
+        page.fill("#question", "What is the capital of France?")
+        page.click("button:has-text('Ask')")
+        page.wait_for_selector("text=answered")
+        take_page(page, "starter", (640, 520))
+
+
+def main() -> None:
+    """Start, fill, look, keep."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        take_chat(browser, Path(folder))
+        take_starter(browser, Path(folder))
+        browser.close()
+
+
+def take_chat(browser: Browser, folder: Path) -> None:
+    """Start, put a talk into the store, and keep how it looks."""
+    with running(folder / "chat") as system:
+        page = browser.new_page(device_scale_factor=1)
+        page.goto(system.url)
+        take_page(page, "sign-in", (640, 560))
+        sign_in(page, system, "Uma")
+        database = Folder(folder / "chat").database
         # The browser has a loop of its own in this thread.
         with ThreadPoolExecutor(1) as thread:
             talk = thread.submit(asyncio.run, fill(database)).result()
@@ -112,7 +140,6 @@ def main() -> None:
         take(page, "chat-light", "light", (1200, 860))
         take(page, "chat-dark", "dark", (1200, 860))
         take(page, "chat-phone", "light", (390, 780))
-        browser.close()
 
 
 if __name__ == "__main__":

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import ZipFile
@@ -25,11 +27,11 @@ from secure_openai.cli.main import app as commands
 from secure_openai.delivery import new
 from secure_openai.delivery.new import Template, make_application
 from secure_openai.delivery.project import project_in
-from secure_openai.delivery.wheels import sha256_of
+from secure_openai.delivery.wheels import framework_wheel, sha256_of
 from secure_openai.errors import DeliveryError
 from tests.delivery.conftest import HERE, Made
 from tests.delivery.test_package import serving, status
-from tests.system import free_ports, wait_ready
+from tests.system import free_ports
 
 ROOT = Path(__file__).parents[2]
 INSTALLING_SECONDS = 600
@@ -74,7 +76,7 @@ class Up:
 
 @contextmanager
 def made_up(folder: Path, *options: str, variables: tuple[str, ...] = ()) -> Iterator[Up]:
-    """Type `make up` in a folder, wait until it is ready, and press Ctrl-C at the end."""
+    """Type `make up` in a folder, wait for its screen, and press Ctrl-C at the end."""
     port = free_ports()
     up = Up(f"http://localhost:{port}")
     arguments = " ".join(["--no-browser", "--port", str(port), *options])
@@ -87,12 +89,24 @@ def made_up(folder: Path, *options: str, variables: tuple[str, ...] = ()) -> Ite
         text=True,
         start_new_session=True,
     )
+    # Its screen is the last that it says by itself: then it is ready.
+    too_long = threading.Timer(INSTALLING_SECONDS, os.killpg, (process.pid, signal.SIGKILL))
+    too_long.start()
     try:
-        wait_ready(up.url, process, seconds=INSTALLING_SECONDS)
+        assert process.stdout is not None
+        for line in process.stdout:
+            up.said += line
+            if "Ctrl-C stops everything." in line:
+                break
+        too_long.cancel()
+        assert process.poll() is None, up.said
         yield up
     finally:
-        os.killpg(process.pid, signal.SIGINT)
-        up.said, _ = process.communicate(timeout=60)
+        too_long.cancel()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        rest, _ = process.communicate(timeout=60)
+        up.said += rest
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +123,16 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with one application of each template, made from this clone."""
+    """Return a folder with one application of each template, made of this tree as it stands.
+
+    Their wheel is built once: it is the same for all.
+    """
     folder = tmp_path_factory.mktemp("applications")
-    for template in Template:
-        make_application(f"contoso-{template}", template, folder)
+    wheel = framework_wheel(tmp_path_factory.mktemp("wheel"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(new, "framework_wheel", lambda vendor: Path(shutil.copy(wheel, vendor)))
+        for template in Template:
+            make_application(f"contoso-{template}", template, folder)
     return folder
 
 
@@ -295,12 +315,13 @@ def test_everything_is_installed_by_its_hash(home: Path) -> None:
         (folder / "requirements" / "own.txt").unlink()
 
         assert "secure-openai up --port 9000" in planned
-        assert "--require-hashes -r requirements/local.txt\n" in planned
+        assert "--require-hashes -r requirements/local.txt" in planned
+        assert "requirements/own.txt" not in planned
         assert (
             "--no-deps --require-hashes --force-reinstall -r requirements/framework.txt" in planned
         )
-        assert "-r requirements/local.txt -r requirements/own.txt\n" in more
-        assert "-r requirements/test.txt -r requirements/own.txt\n" in more
+        assert "-r requirements/local.txt -r requirements/own.txt" in more
+        assert "-r requirements/test.txt -r requirements/own.txt" in more
 
 
 def test_nothing_is_left_unnamed(home: Path) -> None:

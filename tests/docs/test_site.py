@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -61,6 +62,17 @@ def test_a_page_loads_only_what_lies_beside_it(site: Path) -> None:
 
     assert named == []
     assert count > len(list(DOCS.glob("*.md")))
+
+
+def test_what_a_page_loads_is_there(site: Path) -> None:
+    """Pictures included: none is broken."""
+    missing = [
+        (page.name, target)
+        for page, target in loaded(site)
+        if not (page.parent / unquote(target.partition("?")[0])).exists()
+    ]
+
+    assert missing == []
 
 
 def test_every_page_is_in_the_site_and_can_be_searched(site: Path) -> None:

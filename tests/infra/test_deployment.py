@@ -18,7 +18,9 @@ from tests.infra.conftest import Applied
 from tests.infra.estate import INFRA, ROOT, environment
 from tests.infra.test_bootstrap import ESTATE, FOLDER, example
 
-PAGES = ("docs/deployment.md", "infra/README.md")
+TUTORIAL, AFTERWARDS = "docs/deployment.md", "docs/estate.md"
+PAGES = (TUTORIAL, "infra/README.md")
+OWN_FOLDER = "templates/common/infra/README.md"
 COMMANDS = {"apply", "destroy", "get", "init", "output", "providers", "show"}
 _BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`(terraform -chdir[^`…]*)`")
@@ -42,10 +44,10 @@ def declared(folder: Path, kind: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*PAGES, AFTERWARDS])
 def test_every_command_names_what_is_there(page: str) -> None:
     """Folders, files, outputs and resources exist, or an earlier command has written them."""
-    found = commands(page)
+    found = [*commands(TUTORIAL), *commands(page)] if page == AFTERWARDS else commands(page)
     written: set[Path] = set()
 
     assert len(found) >= 10
@@ -69,9 +71,13 @@ def test_every_command_names_what_is_there(page: str) -> None:
 
 def test_what_reads_the_configuration_names_what_is_there() -> None:
     """A proof and a diagnosis are asked of a folder and a file of variables that exist."""
-    found = commands(PAGES[0], ".venv/bin/secure-openai")
+    found = [
+        words
+        for page in (TUTORIAL, AFTERWARDS)
+        for words in commands(page, ".venv/bin/secure-openai")
+    ]
 
-    assert {words[1] for words in found} == {"check", "doctor", "prove", "verify"}
+    assert {words[1] for words in found} == {"check", "deploy", "doctor", "prove", "verify"}
     for words in found:
         if words[1] not in {"doctor", "prove"}:
             continue
@@ -87,7 +93,46 @@ def test_providers_are_locked_before_anything_is_initialised(page: str) -> None:
     assert steps.index("providers") < steps.index("init")
 
 
-@pytest.mark.parametrize("page", PAGES)
+def test_an_applications_own_folder_goes_the_same_way() -> None:
+    """Its README types the tutorial's commands, in their order, with the folder's paths."""
+    text = (ROOT / OWN_FOLDER).read_text().replace('"$PWD/infra/', '"').replace('"', "")
+    own = [
+        line.strip().replace("vendor/estate/infra", "infra").split()
+        for line in text.splitlines()
+        if line.strip().startswith("terraform ")
+    ]
+
+    def said(words: list[str]) -> tuple[str, ...]:
+        # Files have other names there; folders, verbs and outputs have not.
+        named = [word for word in words[:5] if not word.startswith("-var") and "=-" not in word]
+        kept = 5 if words[2] == "output" else 3
+        return tuple(named[:kept])
+
+    assert [said(words) for words in own] == [said(words) for words in commands(TUTORIAL)]
+
+
+def test_the_prices_of_the_tutorial_are_the_tables() -> None:
+    """Each figure of its bill is one of `tables/prices.json`, or the architecture's sum."""
+    prices = table("prices")
+    page = (ROOT / TUTORIAL).read_text()
+    (sums,) = re.findall(
+        r"^\| \*\*together\*\* \| \*\*(\d+)\*\*",
+        (ROOT / "docs/architecture.md").read_text(),
+        re.MULTILINE,
+    )
+    bill = dict(re.findall(r"^\| (?:step \d[^:]*: )?([^|]+) \| (\d+) \|$", page, re.MULTILINE))
+    listed = {one["what"]: f"{one['month']:.0f}" for one in prices["items"].values()}
+    estate = next(what for what in bill if what.startswith("the estate as"))
+
+    assert bill.pop(estate) == sums
+    assert {what.removesuffix(", each of state and packages") for what in bill} <= listed.keys()
+    for what, month in bill.items():
+        assert month == listed[what.removesuffix(", each of state and packages")]
+    assert len(bill) == 5
+    assert prices["read"] in page
+
+
+@pytest.mark.parametrize("page", [*PAGES, AFTERWARDS])
 def test_every_output_that_is_named_is_declared(page: str) -> None:
     """People look for what the page calls an output."""
     both = declared(INFRA, "output") | declared(FOLDER, "output")
@@ -97,7 +142,7 @@ def test_every_output_that_is_named_is_declared(page: str) -> None:
 
 def test_links_lead_somewhere() -> None:
     """Each relative link of the pages is a file of the repository."""
-    for page in (*PAGES, "docs/adr/0007-a-trial-keeps-its-network.md"):
+    for page in (*PAGES, AFTERWARDS, "docs/adr/0007-a-trial-keeps-its-network.md"):
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / page).read_text()):
             assert ((ROOT / page).parent / target).exists(), (page, target)
 

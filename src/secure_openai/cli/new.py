@@ -38,9 +38,9 @@ def new(
     with told_clearly():
         folder = make_application(name, template, parent)
     steps = Table.grid(padding=(0, 2))
-    steps.add_row(Text(f"cd {folder}"), "")
     steps.add_row("make up", Text("it runs on this machine, with sign-in and a small model"))
     steps.add_row("make test", Text("its tests, the refusals first"))
     steps.add_row("make prove", Text("its estate is private, before it exists"))
-    out.print(Text(f"Made {folder} from the template {template}.\n"))
+    out.print(Text(f"Made {folder} from the template {template}.\n"), soft_wrap=True)
+    out.print(Text(f"cd {folder}"), soft_wrap=True)
     out.print(steps)

@@ -186,8 +186,7 @@ class Rehearsal:
         """Exchange the two folders; an application starts again with its slot's settings."""
         staging, production = (self._place_of(kind, one) for one in (Slot.STAGING, Slot.PRODUCTION))
         if kind is Kind.APP:
-            await self._stop(Slot.STAGING)
-            await self._stop(Slot.PRODUCTION)
+            await asyncio.gather(*map(self._stop, Slot))
         else:
             self._seen.clear()
         between = self._folder / f".{kind}.swapping"

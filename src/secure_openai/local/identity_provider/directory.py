@@ -35,7 +35,7 @@ PEOPLE = (
         "Ada Admin",
         "ada@contoso.example",
         ("admin", "user"),
-        "Administers: ends other people's sessions (API); audit is on the command line.",
+        "Administers: usage, quotas, sessions and the audit, beside the chat.",
     ),
     Person(
         "5ec0de00-0000-4000-8000-0000000000a2",
