@@ -6,8 +6,10 @@ BIN := $(VENV)/bin
 CLIENTS := .clients
 ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-# Not compiled: what is imported compiles itself, once, and most of it never is.
+# Not compiled: what is imported compiles itself, once, and most of it never is. So what runs here must
+# be allowed to keep what it compiled.
 INSTALL := install --no-compile
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help up test package coverage test-azure check check-infra format site bench bench-gateway lock clean
