@@ -71,6 +71,11 @@ class Book:
     accounts: dict[Key, Account] = field(default_factory=dict)
     journaled: int = 0
 
+    @property
+    def full(self) -> bool:
+        """Return whether the journal is to be folded; who is only refused stands here too."""
+        return self.journaled >= FOLDED or len(self.accounts) >= FOLDED
+
 
 class Page:
     """What one group changes in a book, inside its transaction; the book itself stays as it is.
@@ -88,7 +93,7 @@ class Page:
         reservations: Iterable[Reservation],
     ) -> None:
         (version,) = connection.execute("PRAGMA data_version").fetchone()
-        if book is None or book.version != version or book.journaled >= FOLDED:
+        if book is None or book.version != version or book.full:
             fold(connection)
             book = Book(version)
             for identifier, held in held_in(connection):
