@@ -12,7 +12,7 @@ import pytest
 from secure_openai.edge import shares
 from secure_openai.edge.markdown import rendering
 from secure_openai.edge.shares import AT_ONCE, CHANGES, MOST, Shares
-from secure_openai.errors import TooMany
+from secure_openai.errors import TooManyRequests
 from secure_openai.testing.person import named
 from secure_openai.types import Author, Message, MessageId, PrincipalId, utc_now
 from tests.edge.desk.test_figures import ask
@@ -93,7 +93,7 @@ def test_changes_are_counted_by_the_minute() -> None:
     mine, others = PrincipalId("t", "a"), PrincipalId("t", "b")
     for _ in range(CHANGES):
         counted.change(mine)
-    with pytest.raises(TooMany) as refused:
+    with pytest.raises(TooManyRequests) as refused:
         counted.change(mine)
     assert refused.value.retry_after == 1.0
     counted.change(others)

@@ -124,7 +124,7 @@ class SecuredRoute(APIRoute):
         Raises:
             Unauthenticated: No one is signed in.
             Forbidden: The principal has none of the roles.
-            TooMany: They have asked for too many changes.
+            TooManyRequests: They have asked for too many changes.
         """
         await self._admitted(request)
         response: Response = await self.endpoint(request, **request.scope["path_params"])

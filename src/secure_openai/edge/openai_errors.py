@@ -36,7 +36,7 @@ _CODES = {
     "requests-per-minute": "rate_limit_exceeded",
     "tokens-per-minute": "rate_limit_exceeded",
     "concurrent-streams": "rate_limit_exceeded",
-    "too-many-at-once": "rate_limit_exceeded",
+    "too-many-requests": "rate_limit_exceeded",
     "model-throttled": "rate_limit_exceeded",
     "requests-per-day": "insufficient_quota",
     "tokens-per-day": "insufficient_quota",

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 
 from starlette.requests import Request
 
-from secure_openai.errors import TooMany
+from secure_openai.errors import TooManyRequests
 from secure_openai.types import Principal, PrincipalId
 
 AT_ONCE = 2
@@ -51,11 +51,11 @@ class Shares:
         """Wait for one's turn, and have it for the block.
 
         Raises:
-            TooMany: As many are under way as may be.
+            TooManyRequests: As many are under way as may be.
         """
         share = self._of.setdefault(principal, _Share())
         if share.requests >= MOST:
-            raise TooMany(MANY, retry_after=AGAIN_SECONDS)
+            raise TooManyRequests(MANY, retry_after=AGAIN_SECONDS)
         share.requests += 1
         try:
             async with share.turns:
@@ -69,7 +69,7 @@ class Shares:
         """Count a request that may change something.
 
         Raises:
-            TooMany: It is one too many for this minute.
+            TooManyRequests: It is one too many for this minute.
         """
         now = self._clock()
         minute, into = divmod(now, MINUTE)
@@ -78,7 +78,7 @@ class Shares:
             self._changes.clear()
         asked = self._changes.get(principal, 0)
         if asked >= CHANGES:
-            raise TooMany(OFTEN, retry_after=MINUTE - into)
+            raise TooManyRequests(OFTEN, retry_after=MINUTE - into)
         self._changes[principal] = asked + 1
 
 
@@ -102,7 +102,7 @@ async def ones_turn(request: Request) -> AsyncIterator[None]:
     """Wait for the turn of whoever asks, and have it for the block; behind no public route.
 
     Raises:
-        TooMany: As many of theirs are under way as may be.
+        TooManyRequests: As many of theirs are under way as may be.
     """
     principal = request.state.principal
     assert isinstance(principal, Principal)  # noqa: S101 - SecuredRoute has set it

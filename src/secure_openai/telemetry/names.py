@@ -46,7 +46,7 @@ class Attribute:
 METHOD = Attribute("http.request.method", "Method of the request", "HTTP's own; others: `_OTHER`")
 ROUTE = Attribute("http.route", "Template of the address, never the address", "our routes")
 STATUS = Attribute("http.response.status_code", "Status", "HTTP's own")
-ERROR = Attribute("error.type", "Slug of the problem, or class of a fault", "`errors.py`")
+ERROR = Attribute("error.type", "Slug of the problem, or class of a fault", "`errors/`")
 OPERATION = Attribute("gen_ai.operation.name", "What is asked of a model", "`chat`, `embeddings`")
 PROVIDER = Attribute(
     "gen_ai.provider.name", "Who answers", "`azure.ai.openai`, `openai_compatible`, `scripted`"

@@ -193,7 +193,7 @@ class _Body:
         Raises:
             TooLarge: More came than is allowed, or more than nobody may send who is not known.
             RequestTimeout: It did not arrive in time.
-            TooManyAtOnce: Whoever asks has too many bodies there that are not small.
+            TooManyRequests: Whoever asks has too many bodies there that are not small.
             Overloaded: All together have.
         """
         if self._chunks:

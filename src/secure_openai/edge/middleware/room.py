@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import Protocol
 
-from secure_openai.errors import Overloaded, TooManyAtOnce
+from secure_openai.errors import Overloaded, TooManyRequests
 
 AGAIN_SECONDS = 1.0
 SHARES = 4
@@ -32,11 +32,11 @@ class Room:
         """Take `more` bytes for somebody; nobody who is known yet is `None`, and has no share.
 
         Raises:
-            TooManyAtOnce: It is more than one may have.
+            TooManyRequests: It is more than one may have.
             Overloaded: There is no room for it.
         """
         if whose is not None and self._taken[whose] + more > self._share:
-            raise TooManyAtOnce(
+            raise TooManyRequests(
                 f"Your large requests under way may take {self._share // MEBIBYTE} MiB together: "
                 "ask again when one of them is answered.",
                 retry_after=AGAIN_SECONDS,
