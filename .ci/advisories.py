@@ -6,6 +6,9 @@ of OSV (https://google.github.io/osv.dev/post-v1-querybatch/), which gathers the
 npm and GitHub; names and versions go there, and nothing else. What people have looked at and live
 with for a while stands in `.ci/accepted-advisories.json`, each with its reason and its last day.
 
+The framework that a folder of `secure-openai new` carries is on no index; what it needs is locked
+beside it.
+
 Usage: advisories.py [FOLDER]. Ends with 0 where nothing is known, 1 where something is, and 2 where
 something could not be asked, which is never fine. It takes nothing but Python's own library.
 """
@@ -30,6 +33,9 @@ AT_ONCE: Final = 1000
 
 SECONDS: Final = 60
 PINNED: Final = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?==([^\s;\\]+)")
+CARRIED: Final = re.compile(
+    r"\./vendor/azure_secure_openai-[^/\s]+\.whl --hash=sha256:[0-9a-f]{64}"
+)
 LOCKED_ELSEWHERE: Final = {"node_modules", ".venv", ".clients", ".git", "dist"}
 
 
@@ -58,7 +64,7 @@ def requirements(path: Path) -> Iterator[Locked]:
         Unasked: A line names no exact version.
     """
     for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.strip() or line[0] in " \t#":
+        if not line.strip() or line[0] in " \t#" or CARRIED.fullmatch(line):
             continue
         found = PINNED.match(line)
         if found is None:

@@ -200,6 +200,21 @@ def test_what_cannot_be_asked_is_never_fine(osv: Osv, folder: Path) -> None:
     assert all("Traceback" not in one.stderr for one in (unreached, loose, nothing))
 
 
+def test_a_folder_of_ones_own_is_asked_for(osv: Osv, folder: Path) -> None:
+    """The framework that it carries is on no index; another file by its path is read."""
+    carried = "./vendor/azure_secure_openai-0.1.0-py3-none-any.whl --hash=sha256:" + "0" * 64
+    own = folder / "requirements" / "framework.txt"
+    own.write_text(f"# The framework.\n{carried}\n")
+    fine = run(folder, osv.url)
+    own.write_text(carried.replace("azure_secure_openai", "somebody_elses") + "\n")
+    other = run(folder, osv.url)
+
+    assert (fine.returncode, fine.stderr) == (0, "")
+    assert "azure-secure-openai" not in {one["package"]["name"] for one in osv.asked}
+    assert other.returncode == 2
+    assert "names no exact version" in other.stderr
+
+
 def test_every_set_of_this_repository_is_asked_for(osv: Osv) -> None:
     """All sets of requirements and all lock files are read, without a line left over."""
     done = run(ROOT, osv.url)

@@ -249,23 +249,25 @@ REPLACED = (
     ("=environments/bootstrap.tfvars.json", '="$GITHUB_WORKSPACE/infra/bootstrap.tfvars.json"'),
     ("make .venv/.test", "make .venv/.prove .venv/.deliver"),
     ("docs/deployment.md, step 4,", "infra/README.md"),
-    ("    paths: [functions/**, infra/**, requirements/azure.txt, src/**]\n", ""),
-    ("    paths: [infra/**, src/secure_openai/tables/**, src/secure_openai/posture/**]\n", ""),
+    ("    paths: [functions/**, infra/**, pyproject.toml, requirements/azure.txt, src/**]\n", ""),
+    (" What ruff and checkov find in code\n# and Terraform ends `make test` already.", ""),
+    ("[actions, javascript-typescript, python]", "[actions, python]"),
 )  # fmt: skip
 """Where an application's own folder has other paths than this clone."""
 
 
-@pytest.mark.parametrize("path", [PROVE, DELIVER], ids=lambda one: one.name)
+@pytest.mark.parametrize("path", [PROVE, DELIVER, SCAN], ids=lambda one: one.name)
 def test_the_templates_pipeline_is_ours(path: Path) -> None:
     """The same jobs, rights and refusals, with the paths of an application's own folder."""
-    text = path.read_text()
+    # Whether a pin is a commit of its own repository is asked here: the pins there are these.
+    text = path.read_text().partition("\n  pins:")[0]
     for ours, theirs in REPLACED:
         text = text.replace(ours, theirs)
 
     assert text == (TEMPLATES / ".github" / "workflows" / path.name).read_text()
 
 
-@pytest.mark.parametrize("name", ["locked", "prove"])
+@pytest.mark.parametrize("name", ["advisories.py", "locked", "prove"])
 def test_the_templates_scripts_are_ours(name: str) -> None:
     """One script, in two places."""
     assert (ROOT / ".ci" / name).read_text() == (TEMPLATES / ".ci" / name).read_text()
@@ -299,11 +301,35 @@ def test_dependencies_and_code_are_scanned_each_night_and_on_every_change() -> N
     }
 
     assert set(triggers) == {"pull_request", "push", "schedule", "workflow_dispatch"}
-    assert commands(found["dependencies"]) == ["actions/checkout", ".ci/advisories.py"]
-    assert os.access(ROOT / ".ci" / "advisories.py", os.X_OK)
+    assert commands(found["dependencies"]) == ["actions/checkout", "python3 .ci/advisories.py"]
     assert writing == {"code": "security-events"}
     assert not [step for step in commands(found["code"]) if not re.match(r"[\w-]+/[\w-]+", step)]
     assert "environment" not in {**found["dependencies"], **found["code"], **found["pins"]}
+
+
+def test_what_is_pinned_is_offered_newer() -> None:
+    """Every folder with pins or locks is named; nothing is offered in its first week."""
+    (ours, theirs) = (
+        yaml.safe_load((folder / ".github" / "dependabot.yml").read_text())
+        for folder in (ROOT, TEMPLATES)
+    )
+    named = {
+        one["package-ecosystem"]: one.get("directories") or [one["directory"]]
+        for one in ours["updates"]
+    }
+    pinned = [f"/{path}" for path in sorted({path.parent.relative_to(ROOT) for path in WORKFLOWS})]
+    locked = sorted(ROOT.glob("tests/*/package-lock.json"))
+
+    assert named == {
+        "github-actions": ["/" if one == "/.github/workflows" else one for one in pinned],
+        "npm": [f"/{path.parent.relative_to(ROOT)}" for path in locked],
+        "pip": ["/requirements"],
+    }
+    assert [one["directory"] for one in theirs["updates"]] == ["/"]
+    assert {
+        one["cooldown"]["default-days"] for each in (ours, theirs) for one in each["updates"]
+    } == {7}
+    assert not {"registries"} & (ours.keys() | theirs.keys())
 
 
 def test_an_action_has_one_commit_everywhere() -> None:

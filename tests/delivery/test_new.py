@@ -302,7 +302,27 @@ def test_its_pipeline_is_sound(template: Template, home: Path) -> None:
     files = sorted(map(str, workflows.glob("*.yml")))
     run(home, str(tools / "jactionlint"), "--no-hints", "--shellcheck=", "--pyflakes=", *files)
 
-    assert [Path(one).name for one in files] == ["checks.yml", "deliver.yml", "prove.yml"]
+    assert [Path(one).name for one in files] == [
+        "checks.yml",
+        "deliver.yml",
+        "prove.yml",
+        "scan.yml",
+    ]
+
+
+def test_what_it_locks_can_be_asked_for(home: Path) -> None:
+    """Its own scan reads every line of its requirements: only that nobody answers ends it."""
+    done = subprocess.run(
+        [sys.executable, ".ci/advisories.py"],
+        cwd=home / "contoso-api",
+        env=outside() | {"OSV_URL": "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert "http://127.0.0.1:9 cannot be asked" in done.stderr
 
 
 def test_everything_is_installed_by_its_hash(home: Path) -> None:
