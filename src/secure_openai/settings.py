@@ -41,6 +41,15 @@ __all__ = [
 ]
 
 
+def ingestion_of(connection: str) -> str:
+    """Return where a connection string sends telemetry, or `""`.
+
+    Source: Azure Monitor, "Connection strings", schema.
+    """
+    pairs = (part.partition("=") for part in connection.split(";"))
+    return {name.lower(): value for name, _, value in pairs}.get("ingestionendpoint", "")
+
+
 class Settings(ModelSettings, StoreSettings):
     """Everything that differs between one installation and another."""
 
@@ -180,8 +189,7 @@ class Settings(ModelSettings, StoreSettings):
     @property
     def telemetry_url(self) -> str:
         """Return where telemetry is sent, or `""`."""
-        pairs = (part.partition("=") for part in self.telemetry_connection_string.split(";"))
-        return {name.lower(): value for name, _, value in pairs}.get("ingestionendpoint", "")
+        return ingestion_of(self.telemetry_connection_string)
 
     def _problems(self) -> Iterator[str]:
         yield from super()._problems()

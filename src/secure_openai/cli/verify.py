@@ -63,7 +63,8 @@ def verify(
         Path | None, typer.Option(help="What prove was told with --assume: it is looked at.")
     ] = None,
     routes: Annotated[
-        Path | None, typer.Option(help="Routes of an application of your own, as JSON.")
+        Path | None,
+        typer.Option(help="Routes, as JSON; of the application in this folder by itself."),
     ] = None,
     identity: Annotated[
         Identity | None,

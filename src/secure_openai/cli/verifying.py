@@ -18,6 +18,8 @@ from secure_openai.cli.console import NEGATIVE, err, out, show, waiting
 from secure_openai.credential_settings import CredentialSettings
 from secure_openai.credential_source import credential_for
 from secure_openai.delivery.doctor.resource_manager import ResourceManager
+from secure_openai.delivery.new import ROUTES
+from secure_openai.delivery.project import project_in
 from secure_openai.delivery.verification import places
 from secure_openai.delivery.verification.calls import Caller
 from secure_openai.delivery.verification.doors import routes_of
@@ -25,7 +27,13 @@ from secure_openai.delivery.verification.evidence import Evidence, Signer, Subje
 from secure_openai.delivery.verification.observation import Observation, Outcome
 from secure_openai.delivery.verification.report import text_lines
 from secure_openai.delivery.verification.verification import Target, from_inside, from_outside
-from secure_openai.environment import PREFIX, azure_host, function_host, given_values
+from secure_openai.environment import (
+    PREFIX,
+    azure_host,
+    function_host,
+    given_values,
+    variable_of,
+)
 from secure_openai.errors import SecureOpenAIError, StartError
 from secure_openai.outbound import Outbound
 from secure_openai.posture.assumptions import Assumptions
@@ -58,7 +66,7 @@ class Wanted:
         where: `outside`, `inside` or `laptop`.
         estate: A state or outputs that name the places.
         assume: What a proof took for granted.
-        routes: A table of routes; None for ours.
+        routes: A table of routes; None for the folder's own, or ours.
         identity: Whose roles are asked for; None for this host's, where it is one.
         token: A person's access token; `""` for none.
         data: The laptop's data folder.
@@ -120,14 +128,15 @@ async def verified(wanted: Wanted) -> int:
 
 
 def _target(wanted: Wanted, settings: CredentialSettings) -> Target:
-    given = {f"{PREFIX}{name.upper()}": value for name, value in given_values().items()}
+    given = {variable_of(name): value for name, value in given_values().items()}
     found = [] if wanted.where == "laptop" else places.from_settings(given, settings.cloud)
     groups: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
     if wanted.estate is not None:
         known = {one.host for one in found}
         named = places.from_file(wanted.estate, settings.cloud)
         found += [one for one in named.places if one.host not in known]
-        groups = named.groups
+        groups, ids = named.groups, named.ids
     if wanted.where == "outside" and wanted.estate is None:
         raise StartError(
             "From outside every name of the estate is tried: give its state or its outputs with "
@@ -139,15 +148,22 @@ def _target(wanted: Wanted, settings: CredentialSettings) -> Target:
     return Target(
         url=wanted.url,
         places=tuple(found),
-        routes=routes_of(wanted.routes),
+        routes=routes_of(wanted.routes or _own_routes()),
         key_urls=tuple(one for one in keys if places.ours(one, settings.cloud)),
         vault_scope=f"https://{facts.vault_domain}/.default",
         # Whoever should refuse it gets it: a token that opens next to nothing.
         elsewhere=f"https://{monitor.removeprefix('privatelink.')}/.default",
         assumed=Assumptions.load(wanted.assume).every if wanted.assume else (),
         groups=groups,
+        ids=ids,
         token=wanted.token,
     )
+
+
+def _own_routes() -> Path | None:
+    """Return the routes of the application in whose folder this is typed, or None for ours."""
+    project, written = project_in(Path()), Path(ROUTES)
+    return written if project is not None and written.is_file() else None
 
 
 @asynccontextmanager
@@ -288,6 +304,11 @@ async def _recorded(made: Evidence, wanted: Wanted) -> bool:
         },
     )
     try:
+        if wanted.where == "inside" and not estate_is_named():
+            # A laptop's data folder may lie here, and is no place for it.
+            raise StartError(
+                "The environment names no estate: take a slot's settings from the output settings."
+            )
         audit = audit_at_hand(wanted.data)
         await audit.append(event)
     except SecureOpenAIError as error:

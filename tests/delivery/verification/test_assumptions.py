@@ -83,6 +83,22 @@ async def test_a_role_that_may_do_more(tls: Tls) -> None:
     assert {gone.outcome, odd.outcome} == {Outcome.UNSEEN}
 
 
+async def test_a_pattern_stands_for_what_the_state_names(tls: Tls) -> None:
+    """Of roles for those that Azure did not make; for none where there is none."""
+    reader = ROLE.removesuffix("r") + "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+    pattern = ROLE.replace(SUBSCRIPTION, "*").removesuffix("r") + "*"
+    vouched = [Assumption("manager", "role", (pattern,), "…")]
+    subscription = Subscription(SUBSCRIPTION)
+    subscription.definitions = {ROLE: role("Microsoft.KeyVault/vaults/write")}
+    async with _managed(subscription, tls) as manager:
+        (found,) = await looked_at(vouched, [], manager, (reader, ROLE))
+        (none,) = await looked_at(vouched, [], manager, (reader,))
+
+    assert found.outcome is Outcome.FINDING
+    assert found.says == f"{ROLE} may do more than it should: microsoft.keyvault/vaults/write"
+    assert (none.outcome, "vouched for by a pattern" in none.says) == (Outcome.LEFT, True)
+
+
 async def test_a_monitor_scope_that_is_open(tls: Tls) -> None:
     """Private only, for queries and for what is sent; else it is a finding."""
     vouched = Assumption("monitor", "scoped", (SCOPE,), "…")

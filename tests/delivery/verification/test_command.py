@@ -142,6 +142,44 @@ def test_who_may_not_sign_is_told(living: Estate, tmp_path: Path) -> None:
     assert whole["signature"] == ""
 
 
+def test_in_an_applications_folder_its_own_routes_are_asked(
+    laptop: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that `routes.json` names, and not the framework's."""
+    own = {"GET /": ["user"], "GET /reports/{number:int}": ["user"]}
+    (tmp_path / "secure-openai.toml").write_text('name = "contoso-answers"\n')
+    (tmp_path / "routes.json").write_text(json.dumps(own))
+    monkeypatch.chdir(tmp_path)
+    code, _ = type_it("verify", "--data", str(laptop.data))
+    observations = json.loads((tmp_path / "verification.json").read_text())["evidence"]
+    doors = [one for one in observations["observations"] if one["check"] == "door"]
+
+    assert {one["subject"]: one["outcome"] for one in doors} == {
+        "GET /": "holds",
+        "GET /reports/{number:int}": "could not be seen",
+    }
+    assert code == 2
+
+
+def test_without_an_estates_settings_no_other_audit_is_written(
+    laptop: System, tmp_path: Path
+) -> None:
+    """A laptop's data folder that is at hand is another system's."""
+    data = ("--data", str(laptop.data))
+    before = type_it("audit", "show", *data)[1].count("estate.verified")
+    code, said = type_it(
+        *("verify", "https://chat.contoso.example", "--inside", *data),
+        *("--output", str(tmp_path / "v.json"), "--signing-key", str(tmp_path / "own.pem")),
+        SECURE_OPENAI_PROXY="http://127.0.0.1:9",
+        WEBSITE_SITE_NAME="",
+    )
+
+    assert code != 0
+    assert "Its digest is not in the audit: The environment names no estate" in said
+    assert "data folder" not in said
+    assert type_it("audit", "show", *data)[1].count("estate.verified") == before
+
+
 def test_what_nobody_answers_is_told_once(tmp_path: Path) -> None:
     """A name that is not there is one line for all its routes; the evidence has each of them."""
     file = tmp_path / "v.json"

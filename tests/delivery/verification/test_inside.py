@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from starlette.applications import Starlette
@@ -33,8 +33,9 @@ from secure_openai.probes.estate import answers_of
 from secure_openai.probes.probe import Prober
 from secure_openai.settings import Settings
 from tests.delivery.verification.front import Instead, standing_in_front
-from tests.hosted.estate import COSMOS, COSMOS_REGION, MODEL_RESOURCE, MODELS, Estate
+from tests.hosted.estate import COSMOS, COSMOS_REGION, INGESTION, MODEL_RESOURCE, MODELS, Estate
 from tests.hosted.test_check_live import Names
+from tests.ingestion import ingesting
 from tests.servers import listening, port_of, served
 from tests.store.azure.estate import STORAGE, VAULT
 from tests.tls import Tls, make_tls
@@ -327,6 +328,30 @@ async def test_every_name_is_offered_less_and_refuses(sight: Sight) -> None:
     assert {tuple(one.facts["agrees to"]) for one in over} == {()}
     assert all("it refuses TLS 1.1 or older, a suite that protects too little" in one.says
                for one in over)  # fmt: skip
+
+
+async def test_where_telemetry_goes_is_looked_at(sight: Sight) -> None:
+    """Its name and its TLS: it takes anybody's, so that nobody has to be refused there."""
+    named = {**sight.estate.settings()}
+    seen = []
+    with ingesting(sight.estate.tls) as ingestion:
+        connection = sight.estate.telemetry_to(urlsplit(ingestion.url).port or 0)
+        named["APPLICATIONINSIGHTS_CONNECTION_STRING"] = connection
+        found = tuple(places.from_settings(named, "public"))
+        sight.target = replace(sight.target, routes={}, places=found)
+        for address in ("127.0.0.1", "20.61.96.10"):
+            with patch.dict(sight.names.addresses, {INGESTION: address}):
+                seen.append(await sight.seen())
+    del sight.estate.network.routes[INGESTION]
+    private, public = seen
+
+    assert findings(private) == set()
+    assert {(one.check, one.outcome) for one in private if one.subject == INGESTION} == {
+        (Check.NAME, Outcome.HOLDS),
+        (Check.TLS, Outcome.HOLDS),
+    }
+    assert findings(public) == {(Check.NAME, INGESTION)}
+    assert ingestion.items == []
 
 
 def _me(request: Request) -> bool:

@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from secure_openai.delivery.verification.calls import Caller
 from secure_openai.delivery.verification.observation import Check, Observation, Outcome
-from secure_openai.delivery.verification.places import Place, from_file
+from secure_openai.delivery.verification.places import Place, from_file, from_settings
 from secure_openai.delivery.verification.verification import Target, from_outside
 from secure_openai.errors import CredentialUnavailable, StartError
 from secure_openai.outbound import Outbound
@@ -180,6 +180,20 @@ def test_every_name_is_tried(places: list[Place]) -> None:
     assert len(hosts) == len(places)
 
 
+def test_a_state_names_the_ids_of_what_is_there(
+    private_state: dict[str, Any], tmp_path: Path
+) -> None:
+    """What a pattern of an assumption may mean: in the case in which ids are compared."""
+    state = tmp_path / "state.json"
+    state.write_text(json.dumps(private_state))
+    named = from_file(state, "public")
+    vaults = [one for one in named.ids if "/providers/microsoft.keyvault/vaults/" in one]
+
+    assert {one.lower() for one in named.groups} < set(named.ids)
+    assert vaults
+    assert [one for one in named.ids if one != one.lower() or "|" in one] == []
+
+
 def test_outputs_name_most_of_it(
     private_state: dict[str, Any], places: list[Place], tmp_path: Path
 ) -> None:
@@ -215,7 +229,7 @@ async def test_nothing_answers(outside: Outside) -> None:
     assert {one.outcome for one in seen} == {Outcome.HOLDS}
     closed = [one for one in seen if one.check is Check.CLOSED]
     answering = {one.facts["host"] for one in closed if one.facts["tls"]}
-    assert len(closed) == len(outside.places)
+    assert len(closed) == len([one for one in outside.places if not one.shared])
     assert {one.subject for one in seen if one.check is Check.TLS} == answering
     assert {one.says.partition(" at ")[0].partition(",")[0] for one in closed} == {
         "its name has no address here",
@@ -277,6 +291,21 @@ async def test_a_name_that_refuses_and_would_speak_old_tls(
     assert {one.says for one in found.values()} == {
         "it agrees to TLS 1.1 or older, if that is offered"
     }
+
+
+async def test_what_answers_everybody_is_not_tried(outside: Outside) -> None:
+    """Where telemetry goes is not the estate's alone: that it answers says nothing of it."""
+    name = "swedencentral-0.in.applicationinsights.azure.com"
+    connection = f"IngestionEndpoint=https://{name}/"
+    (shared,) = from_settings({"APPLICATIONINSIGHTS_CONNECTION_STRING": connection}, "public")
+    outside.places = [*outside.places, shared]
+    outside.internet.public.add(name)
+    outside.internet.instead[name] = (200, {}, "")
+    seen = await outside.seen()
+
+    assert shared.host == name
+    assert [one for one in seen if name in one.subject] == []
+    assert {one.outcome for one in seen} == {Outcome.HOLDS}
 
 
 async def test_what_is_private_and_answers_is_no_outside(outside: Outside) -> None:

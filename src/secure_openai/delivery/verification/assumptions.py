@@ -7,13 +7,16 @@ is answered here, or left to people with the reason.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from secure_openai.delivery.doctor.resource_manager import ResourceManager
 from secure_openai.delivery.verification.observation import Check, Observation, Outcome, any_of
 from secure_openai.errors import SecureOpenAIError
 from secure_openai.posture.assumptions import Assumption
+from secure_openai.posture.built_in_roles import KNOWN, named
 from secure_openai.posture.estate import fold
 from secure_openai.posture.proof import ONLY_AFTER_DEPLOYMENT
 from secure_openai.tables import table
@@ -107,7 +110,10 @@ async def _roles_above(groups: Sequence[str], manager: ResourceManager) -> list[
 
 
 async def looked_at(
-    assumed: Iterable[Assumption], found: Sequence[Observation], manager: ResourceManager | None
+    assumed: Iterable[Assumption],
+    found: Sequence[Observation],
+    manager: ResourceManager | None,
+    ids: Iterable[str] = (),
 ) -> list[Observation]:
     """Return what can be seen of what was assumed.
 
@@ -115,8 +121,21 @@ async def looked_at(
         assumed: What somebody vouches for.
         found: What was seen so far.
         manager: Resource Manager; None where there is no credential for it.
+        ids: Ids that a state names, as ids are compared: a pattern stands for those among them.
     """
-    return [await _one(one, found, manager) for one in assumed]
+    known = tuple(ids)
+    return [
+        await _one(replace(one, about=tuple(_meant(one, known))), found, manager) for one in assumed
+    ]
+
+
+def _meant(assumption: Assumption, ids: Sequence[str]) -> Iterator[str]:
+    for pattern in assumption.about:
+        meant = [one for one in ids if "*" in pattern and fnmatchcase(one, pattern)]
+        if assumption.kind == "role":
+            # What Azure itself made nobody has to vouch for.
+            meant = [one for one in meant if named(one) not in KNOWN]
+        yield from meant or [pattern]
 
 
 async def _one(

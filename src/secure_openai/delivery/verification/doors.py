@@ -22,7 +22,10 @@ PUBLIC: Final = "public"
 NOWHERE: Final = {"tid": "00000000-0000-0000-0000-000000000000", "day": "2000-01-01"}
 """What stands for a part of a path, where a plain word would not: it is nobody's."""
 
-_PART: Final = re.compile(r"\{([a-z_]+)(?::[a-z]+)?\}")
+FITTING: Final = {"int": "0", "float": "0.0"}
+"""What does where a path takes numbers only (Starlette, "Path parameters")."""
+
+_PART: Final = re.compile(r"\{([A-Za-z_]\w*)(?::([A-Za-z_]\w*))?\}")
 _ROUTE: Final = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE) (/\S*)")
 
 
@@ -100,8 +103,14 @@ async def _as(url: str, route: str, caller: Caller, stranger: Stranger) -> Reply
         **stranger.headers,
     }
     body = b"{}" if method in {"POST", "PUT", "PATCH"} else None
-    at = url + _PART.sub(lambda part: NOWHERE.get(part.group(1), NOWHERE["tid"]), path)
+    at = url + _PART.sub(_nobodys, path)
     return await caller.call(at, method=method, headers=headers, body=body)
+
+
+def _nobodys(part: re.Match[str]) -> str:
+    """Return what stands for a part of a path: its route has to match, and it is nobody's."""
+    name, takes = part.groups()
+    return FITTING.get(takes) or NOWHERE.get(name, NOWHERE["tid"])
 
 
 def _refused(url: str, reply: Reply) -> bool:

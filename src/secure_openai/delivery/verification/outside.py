@@ -27,7 +27,8 @@ async def looked_at(
     places: Iterable[Place], caller: Caller, bearer: Bearer | None
 ) -> list[Observation]:
     """Return what each place shows to whoever comes from outside."""
-    found = await asyncio.gather(*(_seen(one, caller, bearer) for one in places))
+    ours = (one for one in places if not one.shared)
+    found = await asyncio.gather(*(_seen(one, caller, bearer) for one in ours))
     return [one for each in found for one in each]
 
 

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from secure_openai.accounts import read_accounts
 from secure_openai.clouds import CLOUDS
+from secure_openai.environment import OTHERS_VARIABLES
 from secure_openai.errors import StartError
-from secure_openai.posture.estate import Estate, Resource
+from secure_openai.posture.estate import Estate, Resource, fold, leaves
 from secure_openai.posture.reading import LARGEST_BYTES, read
 from secure_openai.probes.asks import (
     BLOB_VERSION,
@@ -23,10 +24,13 @@ from secure_openai.probes.asks import (
     VAULT_VERSION,
     Scheme,
 )
+from secure_openai.settings import ingestion_of
 from secure_openai.tables import table
 
 STORAGE_HOSTS: Final = ("blob", "dfs", "file", "queue", "table", "web")
 """What a storage account may answer at; most of it has no endpoint, and must be as closed."""
+
+TELEMETRY: Final = OTHERS_VARIABLES["telemetry_connection_string"]
 
 OUTPUTS: Final = frozenset({"names", "settings", "public_urls"})
 
@@ -44,6 +48,7 @@ class Place:
         zone: The private DNS zone in which the name resolves; `""` for none.
         key: How a key would go along: `storage`, `cosmos`, `model` or `""`.
         entered: Whether somebody is to come in here from inside; the rest is only to be closed.
+        shared: Whether it is everybody's: it answers outside too, whatever the estate does.
     """
 
     service: str
@@ -54,6 +59,7 @@ class Place:
     zone: str = ""
     key: str = ""
     entered: bool = True
+    shared: bool = False
 
     @property
     def host(self) -> str:
@@ -68,10 +74,12 @@ class Named:
     Attributes:
         places: Every place.
         groups: Ids of the estate's resource groups; outputs name none.
+        ids: Every id of Azure's, as ids are compared; outputs name none.
     """
 
     places: tuple[Place, ...]
     groups: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
 
 
 def from_file(path: Path, cloud: str) -> Named:
@@ -90,7 +98,8 @@ def from_file(path: Path, cloud: str) -> Named:
         estate = read(path).estate
         try:
             groups = tuple(one.id for one in estate.every("azurerm_resource_group"))
-            return Named(tuple(_once(_of_state(estate, cloud), cloud)), groups)
+            ids = tuple(sorted(set(_ids(estate))))
+            return Named(tuple(_once(_of_state(estate, cloud), cloud)), groups, ids)
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             raise StartError(f"{path} is no whole state of an estate that stands.") from None
     if not document.keys() >= OUTPUTS:
@@ -103,6 +112,14 @@ def from_file(path: Path, cloud: str) -> Named:
         return Named(tuple(_once(_of_outputs(values, cloud), cloud)))
     except (AttributeError, KeyError, TypeError, ValueError):
         raise StartError(f"{path} holds no outputs of this estate.") from None
+
+
+def _ids(estate: Estate) -> Iterator[str]:
+    for one in estate.resources:
+        for _, value in leaves(one.values):
+            if isinstance(value, str) and value.startswith("/subscriptions/"):
+                # A role's id may have its scope behind it.
+                yield fold(value.partition("|")[0])
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -211,6 +228,12 @@ def model(service: str, host: str, cloud: str, *, entered: bool = True) -> Place
     )
 
 
+def telemetry(connection: str, cloud: str) -> Place:
+    """Return where a connection string sends telemetry: a name that others use, too."""
+    zone = table("clouds")[cloud]["zones"]["monitor"][0]
+    return Place("telemetry", ingestion_of(connection), zone=zone, shared=True)
+
+
 def _of_settings(settings: Mapping[str, str], cloud: str) -> Iterator[Place]:
     prefix = "SECURE_OPENAI_"
     if url := settings.get(f"{prefix}COSMOS_URL", ""):
@@ -224,6 +247,7 @@ def _of_settings(settings: Mapping[str, str], cloud: str) -> Iterator[Place]:
     if written := settings.get(f"{prefix}MODEL_ACCOUNTS", ""):
         for account in read_accounts(written):
             yield model(f"models of {account.name}", urlsplit(account.url).hostname or "", cloud)
+    yield telemetry(settings.get(TELEMETRY, ""), cloud)
 
 
 def _of_outputs(values: Mapping[str, Any], cloud: str) -> Iterator[Place]:
@@ -247,6 +271,8 @@ def _of_state(estate: Estate, cloud: str) -> Iterator[Place]:
     }
     for one in estate.every(*sites):
         yield from application(sites[one.type], str(one.values["default_hostname"]), cloud)
+    for one in estate.every("azurerm_application_insights"):
+        yield telemetry(str(one.values.get("connection_string") or ""), cloud)
     for one in estate.every("azurerm_cosmosdb_account"):
         yield from _database(one, cloud)
     for one in estate.every("azurerm_key_vault"):

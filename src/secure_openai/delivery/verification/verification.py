@@ -38,6 +38,7 @@ class Target:
         elsewhere: Scope of a token that is good at none of the places.
         assumed: What a proof took for granted.
         groups: Ids of the estate's resource groups, where a state names them.
+        ids: Every id that it names, as ids are compared.
         token: A person's access token; `""` for none.
     """
 
@@ -49,6 +50,7 @@ class Target:
     elsewhere: str = ""
     assumed: tuple[Assumption, ...] = ()
     groups: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
     token: str = field(default="", repr=False)
 
     @property
@@ -99,6 +101,6 @@ async def from_inside(
     found.append(await work.ready(target.url, caller))
     found.append(await work.chat(target.url, caller, target.token))
     progress("Looking at what was assumed …")
-    found += await assumptions.looked_at(target.assumed, found, manager)
+    found += await assumptions.looked_at(target.assumed, found, manager, target.ids)
     found += await assumptions.only_after(found, target.groups, manager)
     return found
