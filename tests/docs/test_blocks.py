@@ -28,7 +28,6 @@ ELSEWHERE = {
     ("README.md", "python"): "tests/test_readme.py",
     ("README.md", "sh"): "tests/test_readme.py",
     ("docs/audit.md", "python"): "tests/audit/test_recipe.py",
-    ("docs/audit.md", "sh"): "tests/audit/test_recipe.py",
     ("docs/gateway.md", "js"): "tests/clients/test_documentation.py",
     ("docs/gateway.md", "python"): "tests/clients/test_documentation.py",
     ("docs/gateway.md", "sh"): "tests/clients/test_documentation.py",
@@ -90,8 +89,10 @@ def test_terraform_reads_its_blocks(tmp_path: Path) -> None:
 
 def test_a_program_that_runs_elsewhere_is_taken_from_its_page() -> None:
     """The test reads the page itself; every other program or line of a shell runs below."""
-    for (page, _), test in ELSEWHERE.items():
-        assert f'"{Path(page).name}"' in (ROOT / test).read_text("utf-8"), test
+    for (page, language), test in ELSEWHERE.items():
+        text = (ROOT / test).read_text("utf-8")
+        assert f'"{Path(page).name}"' in text, test
+        assert f"```{language}" in text or r"```(\w+)" in text, (test, language)
     programs = [one for one in BLOCKS if runs(one) and one.language in {"js", "python"}]
     unrun = [one.id for one in programs if not _elsewhere(one)]
     assert unrun == []
@@ -123,6 +124,32 @@ def test_the_examples_of_every_command_are_taken() -> None:
     for words in taken:
         _take(words)
     assert len(taken) > 20
+
+
+def test_what_is_shown_as_typed_is_taken() -> None:
+    """A session's lines that begin with a prompt, or all of one without any."""
+    taken = []
+    for block in (one for one in BLOCKS if one.language == "console"):
+        typed = re.findall(r"^\$ (.*)$", block.text, re.MULTILINE) or block.text.splitlines()
+        taken += [words for line in typed for words in _ours(line)]
+    for words in taken:
+        _take(words)
+
+    assert len(taken) > 5
+
+
+@pytest.mark.parametrize(
+    "page",
+    sorted((ROOT / "templates").glob("*/**/README.md")),
+    ids=lambda one: str(one.relative_to(ROOT)),
+)
+def test_a_template_types_commands_that_there_are(page: Path) -> None:
+    """Its blocks are indented: whoever reads them reads plain text."""
+    lines = re.findall(r"^ {4,}(.*)$", page.read_text("utf-8"), re.MULTILINE)
+    for words in (words for line in lines for words in _ours(line)):
+        _take(words)
+
+    assert lines
 
 
 def _ours(text: str) -> Iterator[list[str]]:
@@ -204,7 +231,7 @@ def test_the_blocks_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(  # noqa: T201 - the figure is what this is for
             f"\ndocumentation: {run} blocks run, {azure} need Azure and are read, "
-            f"{read} are data and are read, {shown} are shown"
+            f"{read} are data and are read, {shown} are shown and their commands read"
         )
 
     assert run > 0
