@@ -12,7 +12,7 @@ fi
 # whatever is not named, so that nothing is left out.
 longest="tests/infra tests/posture tests/cli"
 rest=tests
-set -- "tests/browser" "tests/edge tests/store" "tests/delivery tests/hosted"
+set -- "tests/edge tests/store" "tests/delivery tests/hosted" "tests/browser"
 for folder in $longest $*; do
   rest="$rest --ignore=$folder"
 done
