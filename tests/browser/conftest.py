@@ -16,6 +16,9 @@ from tests.browser.person import sign_in
 from tests.browser.wire import Wire, wired
 from tests.system import System, running
 
+# Before anything imports them: a step's assertions read as a test's own do.
+pytest.register_assert_rewrite("tests.browser.walk")
+
 CANDIDATES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 INSTALL = "sudo apt-get install chromium   # macOS: brew install --cask google-chrome"

@@ -49,6 +49,18 @@ def act(turn: Locator, what: str) -> None:
     turn.locator(f"[data-action={what}]").click()
 
 
+def row(page: Page, title: str) -> Locator:
+    """Return a conversation at the side."""
+    return page.locator("#conversations li[data-id]").filter(has_text=title)
+
+
+def do(page: Page, title: str, what: str) -> None:
+    """Open a conversation's menu and press something."""
+    row(page, title).hover()
+    row(page, title).get_by_role("button").click()
+    page.locator("#conversation-menu").get_by_text(what, exact=True).click()
+
+
 def api(page: Page, method: str, path: str, json: object = None) -> object:
     """Call our API as the page's own scripts do; return what it answers."""
     return page.evaluate(

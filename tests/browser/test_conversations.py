@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import watched
-from tests.browser.person import act, answered, api, forget, sign_in
+from tests.browser.person import act, answered, api, do, forget, row, sign_in
 from tests.system import System
 
 pytestmark = pytest.mark.browser
@@ -27,18 +27,6 @@ def mine(browser: Browser, system: System) -> Iterator[Page]:
     yield from watched(opened)
     forget(opened)
     context.close()
-
-
-def row(page: Page, title: str) -> Locator:
-    """Return a conversation at the side."""
-    return page.locator("#conversations li[data-id]").filter(has_text=title)
-
-
-def do(page: Page, title: str, what: str) -> None:
-    """Open a conversation's menu and press something."""
-    row(page, title).hover()
-    row(page, title).get_by_role("button").click()
-    page.locator("#conversation-menu").get_by_text(what, exact=True).click()
 
 
 def test_a_conversation_is_renamed_in_its_place(mine: Page) -> None:

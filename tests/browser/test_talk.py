@@ -102,6 +102,18 @@ def test_what_failed_says_why(chat: Page, asked: str, said: str) -> None:
     expect(chat.get_by_role("alert")).to_contain_text(said)
 
 
+def test_nobody_waits_for_a_title(chat: Page) -> None:
+    """Once an answer has ended one goes on; its title comes later, and takes no focus away."""
+    answered(chat, "spell A short title\n\n" + "word " * 60)
+    act(answer(chat), "again")
+    expect(answer(chat).locator(".place")).to_have_text("2/2")
+    act(chat.locator(".message.user"), "copy")
+    expect(chat.locator("#title")).to_have_text("A short title")
+    expect(answer(chat)).to_have_attribute("data-status", "complete", timeout=15_000)
+
+    expect(chat.locator(".message.user [data-action=copy]")).to_be_focused()
+
+
 def test_what_failed_is_tried_again(chat: Page) -> None:
     """One button asks the same once more, on the same message."""
     answered(chat, "throttle", "interrupted")
@@ -187,6 +199,8 @@ def test_the_keyboard_reaches_everything(chat: Page, system: System) -> None:
     expect(chat.locator("#announcer")).to_have_text("Copied.")
     chat.keyboard.press("Alt+KeyR")
     expect(answer(chat).locator(".place")).to_have_text("2/2")
+    chat.keyboard.press("Control+b")
+    expect(chat.get_by_label("Search conversations")).to_be_hidden()
     chat.keyboard.press("Control+k")
     expect(chat.get_by_label("Search conversations")).to_be_focused()
     chat.locator("#messages .text").first.click()

@@ -26,7 +26,7 @@ const announcer = document.querySelector("#announcer");
 const SPOKEN = 1_200;
 let answering = null;
 let again = null;
-let sending = false;
+let sending = null;
 
 // What went wrong, and what can be done about it.
 const problem = document.querySelector("#problem");
@@ -90,20 +90,27 @@ async function answer(start, place, appendTo = null) {
       const siblings = data.answer.siblings?.length > 1 ? data.answer.siblings : messageOf(item).siblings;
       fill(item, { ...data.answer, siblings }, growing);
       spoken(item, data);
+      // Its title may yet come; nobody waits for that.
+      free();
     } else if (name === "title") {
       keep({ id: chat.dataset.conversation, updated: new Date().toISOString(), ...data });
     }
     following();
   };
-  answering = new Answering(chat.dataset.conversation, start, told);
+  const mine = new Answering(chat.dataset.conversation, start, told);
+  const free = () => {
+    if (answering !== mine) return;
+    answering = null;
+    busy(false);
+  };
+  answering = mine;
   try {
-    await answering.run();
+    await mine.run();
   } finally {
     if (item && item.dataset.status === "streaming") {
       complete(item, { ...messageOf(item), text: growing?.text ?? "", status: "interrupted" });
     }
-    answering = null;
-    busy(false);
+    free();
     loadQuota();
   }
   return item;
@@ -128,7 +135,7 @@ async function ask(text, { parent, files = attachments.files() } = {}) {
   if (parent === undefined) list.append(mine);
   // What is written meanwhile, or was when something else is tried again, is not ours to take.
   if (field.value === text) field.value = "";
-  sending = true;
+  sending = mine;
   grow();
   toEnd();
   let stored = false;
@@ -142,6 +149,7 @@ async function ask(text, { parent, files = attachments.files() } = {}) {
       (signal) => call(messages(), { method: "POST", json, signal }),
       ({ question, answer: reply }) => {
         stored = true;
+        sending = null;
         attachments.clear();
         if (parent !== undefined) list.append(mine);
         fill(mine, { attachments: files, ...question });
@@ -161,9 +169,15 @@ async function ask(text, { parent, files = attachments.files() } = {}) {
     if (error.name !== "AbortError") say(wordsOf(error), stored ? null : () => ask(text, { parent, files }));
     if (!stored && parent !== undefined) throw error;
   } finally {
-    sending = false;
-    if (shown || stored) field.focus({ preventScroll: true });
+    if (sending === mine) sending = null;
+    if ((shown || stored) && unfocused()) field.focus({ preventScroll: true });
   }
+}
+
+// Whoever has gone on to something else is not called back.
+function unfocused() {
+  const at = document.activeElement;
+  return !at || at === document.body || !at.checkVisibility();
 }
 
 function run(act) {

@@ -11,6 +11,11 @@ export function toggleSide() {
   else shell.dataset.side = "closed";
 }
 
+export function openSide() {
+  if (!narrow.matches) delete shell.dataset.side;
+  else if (shell.dataset.side !== "open") drawer(true);
+}
+
 export function closeDrawer() {
   if (narrow.matches && shell.dataset.side === "open") drawer(false);
 }
