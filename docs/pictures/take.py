@@ -1,7 +1,7 @@
 """Take the pictures of the README and of the documentation: `python docs/pictures/take.py`.
 
 Real applications: the chat with a talk put into its store, as no scripted model writes one worth
-showing; the starter as it answers by script.
+showing; the desk before the books of an organisation; the starter as it answers by script.
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ import io
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent.parent))
 
 from tests.browser.conftest import chromium  # noqa: E402
+from tests.browser.ledger import keep_books  # noqa: E402
 from tests.browser.person import sign_in  # noqa: E402
 from tests.system import running  # noqa: E402
 
@@ -36,7 +38,9 @@ from secure_openai.types import (  # noqa: E402
     Author,
     Message,
     MessageId,
+    Principal,
     PrincipalId,
+    PrincipalKind,
     Usage,
     utc_now,
 )
@@ -62,6 +66,11 @@ import random
 def sample(invoices: list[str], size: int = 1118) -> list[str]:
     return random.sample(invoices, size)  # each as likely as any other
 ```
+"""
+PRICES = """
+[prices.deployment.scripted]
+prompt = 1.25
+completion = 10.00
 """
 OTHERS = ("Minutes of Tuesday's meeting", "Reply to a supplier", "Plan for the move of the archive")
 
@@ -121,6 +130,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         take_chat(browser, Path(folder))
+        take_desk(browser, Path(folder))
         take_starter(browser, Path(folder))
         browser.close()
 
@@ -130,16 +140,51 @@ def take_chat(browser: Browser, folder: Path) -> None:
     with running(folder / "chat") as system:
         page = browser.new_page(device_scale_factor=1)
         page.goto(system.url)
-        take_page(page, "sign-in", (640, 560))
+        take_page(page, "sign-in", (640, 620))
         sign_in(page, system, "Uma")
-        database = Folder(folder / "chat").database
-        # The browser has a loop of its own in this thread.
-        with ThreadPoolExecutor(1) as thread:
-            talk = thread.submit(asyncio.run, fill(database)).result()
+        talk = in_a_thread(fill(Folder(folder / "chat").database))
         page.goto(f"{system.url}/conversations/{talk}")
         take(page, "chat-light", "light", (1200, 860))
         take(page, "chat-dark", "dark", (1200, 860))
         take(page, "chat-phone", "light", (390, 780))
+
+
+def take_desk(browser: Browser, folder: Path) -> None:
+    """Keep books, place a hold, verify the audit, and keep how the desk shows it."""
+    data, policy = folder / "desk", folder / "policy.toml"
+    policy.write_text((files("secure_openai.policy") / "default.toml").read_text("utf-8") + PRICES)
+    uma = named("Uma")
+    principal = PrincipalId(TENANT_ID, uma.oid)
+    person = Principal(principal, PrincipalKind.PERSON, frozenset({"user"}), uma.name, uma.username)
+    in_a_thread(keep_books(data, person))
+    with running(data, SECURE_OPENAI_POLICY=str(policy)) as system:
+        sign_in(browser.new_page(), system, "Uma")
+        page = browser.new_page(device_scale_factor=1, reduced_motion="reduce", locale="en-GB")
+        sign_in(page, system, "Ada")
+        origin = {"Origin": system.url, "Sec-Fetch-Site": "same-origin"}
+        page.request.post(
+            f"{system.url}/admin/custody/hold",
+            form={"principal": uma.oid, "reference": "Case 12/2030"},
+            headers=origin,
+        )
+        page.request.post(f"{system.url}/admin/audit/verification", headers=origin)
+        page.goto(f"{system.url}/admin/audit")
+        expect(page.locator(".badge.good")).to_be_visible(timeout=30_000)
+        page.goto(f"{system.url}/admin")
+        page.emulate_media(color_scheme="light")
+        take_page(page, "desk-overview", (1200, 1200))
+        page.goto(f"{system.url}/admin/principals/{principal.key}")
+        page.emulate_media(color_scheme="dark")
+        take_page(page, "desk-principal", (1200, 1240))
+
+
+T = TypeVar("T")
+
+
+def in_a_thread(work: Coroutine[Any, Any, T]) -> T:
+    """Do what waits: the browser has a loop of its own in this thread."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 if __name__ == "__main__":

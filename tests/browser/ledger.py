@@ -50,14 +50,14 @@ def principals() -> list[Principal]:
     ]
 
 
-async def keep_books(data: Path) -> None:
-    """Write into a data folder that nothing has opened what its desk is to show."""
+async def keep_books(data: Path, *more: Principal) -> None:
+    """Write what the desk is to show, also of `more`, into a folder that nothing has opened."""
     folder = Folder(data)
     folder.prepare()
     database = await Database.open(folder.database)
     audit = await SqliteAuditStore.open(database)
     midnight = utc_now().replace(hour=0, minute=0, second=30, microsecond=0)
-    for number, person in enumerate(principals()):
+    for number, person in enumerate((*principals(), *more)):
         for days in range(DAYS - number):
             await _used(database, audit, person, midnight - timedelta(days=days), number + days)
         await SqliteSightingStore(database).see(person, now=midnight - timedelta(days=number))

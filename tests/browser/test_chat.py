@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, StorageState, expect
 
 from tests.browser.person import ask, sign_in
+from tests.browser.test_desk_looks import violations
+from tests.browser.test_looks import RULES, THEMES
 from tests.system import System
 
 pytestmark = pytest.mark.browser
@@ -52,6 +54,21 @@ def test_a_long_answer_can_be_stopped_and_is_kept(page: Page, system: System) ->
     expect(kept.locator(".text")).not_to_be_empty()
 
 
+def test_without_its_script_nothing_that_is_written_leaves(
+    browser: Browser, system: System, uma: StorageState
+) -> None:
+    """Before the script is there, or where it never comes, no address holds what one wrote."""
+    context = browser.new_context(storage_state=uma, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(system.url)
+    page.get_by_label("Message").fill("a secret")
+    page.get_by_role("button", name="Send").click()
+    page.wait_for_timeout(300)
+
+    assert page.url == f"{system.url}/"
+    context.close()
+
+
 def test_without_a_role_one_is_told_whom_to_ask(page: Page, system: System) -> None:
     """A person without a role meets a page that says so, and no chat."""
     sign_in(page, system, "Nora")
@@ -59,6 +76,9 @@ def test_without_a_role_one_is_told_whom_to_ask(page: Page, system: System) -> N
     expect(page.get_by_role("heading")).to_contain_text("have no role")
     expect(page.get_by_text("Ask")).to_be_visible()
     expect(page.get_by_label("Message")).to_have_count(0)
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        assert violations(page, RULES[theme]) == [], theme
 
 
 def test_what_the_model_does_wrong_is_said(page: Page, system: System) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import watched
-from tests.browser.person import answered, api, do, forget, row, sign_in
+from tests.browser.person import act, answered, api, do, forget, row, sign_in
 from tests.system import System
 
 pytestmark = pytest.mark.browser
@@ -104,6 +105,49 @@ def test_older_conversations_come_as_one_scrolls(mine: Page) -> None:
     mine.locator("#older").scroll_into_view_if_needed()
 
     expect(mine.locator("#conversations li[data-id]")).to_have_count(60)
+    mine.get_by_label("Search conversations").fill("c")
+    expect(mine.locator("#found li")).to_have_count(50)
+    mine.locator("#older").scroll_into_view_if_needed()
+
+    expect(mine.locator("#found li")).to_have_count(60)
+
+
+def test_a_search_goes_on_where_a_call_ends(mine: Page) -> None:
+    """A call may find little of what there is: nothing is said to be missing before the last."""
+    for title in ("needle one", "hay", "needle two", "needle three"):
+        api(mine, "POST", "/api/conversations", {"title": title})
+
+    def few(route: Route) -> None:
+        route.continue_(url=route.request.url.replace("limit=50", "limit=1"))
+
+    mine.route(re.compile(r"/api/conversations\?.*search="), few)
+    field = mine.get_by_label("Search conversations")
+    field.fill("needle")
+    titles = ["needle three", "needle two", "needle one"]
+    expect(mine.locator("#found .name")).to_have_text(titles)
+    expect(mine.locator("#none")).to_be_hidden()
+    field.fill("needle of another kind")
+
+    expect(mine.locator("#none")).to_contain_text("Nothing is found for")
+
+
+def test_what_is_shown_is_taken_away(mine: Page, tmp_path: Path) -> None:
+    """The branch that one reads, also where a newer one stands beside it."""
+    answered(mine, "one")
+    first = mine.locator(".message.user").first
+    act(first, "edit")
+    mine.locator(".editing textarea").fill("another")
+    mine.get_by_role("button", name="Save and ask").click()
+    expect(first.locator(".place")).to_have_text("2/2")
+    act(first, "previous")
+    expect(mine.locator(".message.user .text")).to_have_text("one")
+    mine.locator("#current-actions").click()
+    with mine.expect_download() as begun:
+        mine.get_by_role("link", name="Export as Markdown").click()
+    begun.value.save_as(tmp_path / "export")
+
+    text = (tmp_path / "export").read_text()
+    assert ("You said: one" in text, "another" in text) == (True, False)
 
 
 @pytest.mark.parametrize(("what", "ending"), [("Markdown", ".md"), ("JSON", ".json")])

@@ -41,6 +41,11 @@ def test_a_prompt_is_saved_found_used_changed_and_removed(chat: Page) -> None:
     dialog.get_by_label("Name").fill("Protocol")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.locator(".saved strong")).to_have_text("Protocol")
+    chat.context.set_offline(True)
+    dialog.get_by_role("button", name="Remove").click()
+    expect(dialog.get_by_text("There is no connection").first).to_be_visible()
+    expect(dialog.locator(".saved strong")).to_have_text("Protocol")
+    chat.context.set_offline(False)
     dialog.get_by_role("button", name="Remove").click()
 
     expect(dialog.get_by_text("No prompts yet")).to_be_visible()
@@ -141,5 +146,6 @@ def test_what_is_left_of_the_quota_is_shown(chat: Page) -> None:
     expect(chat.locator("#quota")).to_contain_text("% of today left")
     chat.locator("#quota").click()
 
-    expect(chat.locator("#quota-menu .line")).to_have_count(3)
+    expect(chat.locator("#quota-menu .line")).to_have_count(4)
     expect(chat.locator("#quota-menu")).to_contain_text("Tokens today")
+    expect(chat.locator("#quota-menu")).to_contain_text("Questions today")

@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.person import answered, sign_in
+from tests.browser.test_desk_looks import violations
+from tests.browser.test_looks import RULES, THEMES, WIDTHS
 from tests.system import System, running
 
 pytestmark = pytest.mark.browser
@@ -62,6 +64,7 @@ def test_a_notice_is_accepted_once_and_everything_is_the_organisations(
     sign_in(page, contoso, "Uma")
     expect(page.get_by_role("heading", name="Before you begin")).to_be_visible()
     expect(page.locator(".prose strong")).to_have_text("wrong")
+    judged(page)
     page.goto(contoso.url)
     page.wait_for_url(re.compile("/notice"))
     page.get_by_role("button", name="I have read this and accept it").click()
@@ -69,6 +72,7 @@ def test_a_notice_is_accepted_once_and_everything_is_the_organisations(
 
     expect(page).to_have_title("Contoso Assistant")
     expect(page.get_by_text("Ask about anything but customers.")).to_be_visible()
+    judged(page)
     rules = page.get_by_role("link", name="House rules")
     expect(rules).to_have_attribute("href", "https://contoso.example/rules")
     logo = page.locator(".mark img")
@@ -87,3 +91,13 @@ def test_a_notice_is_accepted_once_and_everything_is_the_organisations(
     page.goto(f"{contoso.url}/notice?return_to=//evil.example")
 
     page.wait_for_url(f"{contoso.url}/")
+
+
+def judged(page: Page) -> None:
+    """Axe finds nothing at either width in either theme, with the organisation's colours."""
+    for width in (*WIDTHS[1:], WIDTHS[0]):
+        page.set_viewport_size({"width": width, "height": 800})
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)
+            assert violations(page, RULES[theme]) == [], (width, theme)
+    page.emulate_media(color_scheme="light")

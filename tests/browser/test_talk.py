@@ -153,6 +153,7 @@ def test_a_broken_connection_is_taken_up_where_it_broke(wire: Wire, wired_chat: 
     expect(answer(wired_chat).locator(".text")).to_contain_text("keyless")
     wire.cut()
     expect(wired_chat.get_by_role("alert")).to_contain_text("The connection broke")
+    expect(wired_chat.get_by_role("alert")).to_contain_text("goes on for 15 seconds")
     wire.mend()
     expect(answer(wired_chat)).to_have_attribute("data-status", "complete", timeout=15_000)
 
@@ -282,6 +283,14 @@ def test_what_failed_says_why_in_the_readers_language(chat: Page, system: System
     chat.get_by_role("button", name="Senden").click()
     expect(chat.get_by_role("alert")).to_contain_text("Das Modell ist ausgelastet.")
     expect(answer(chat).locator(".note")).to_have_text("Es kam keine Antwort.")
+    for asked, rule in (("filter", "ein Versuch, die Regeln zu umgehen"), ("censor 5", "Gewalt")):
+        before = chat.locator(".message").count()
+        chat.get_by_label("Nachricht").fill(asked)
+        chat.get_by_role("button", name="Senden").click()
+        expect(chat.locator(".message")).to_have_count(before + 2)
+        expect(answer(chat).locator(".note")).to_contain_text(f"Seine Regel: {rule}.")
+        chat.reload()
+        expect(answer(chat).locator(".note")).to_contain_text(f"Seine Regel: {rule}.")
     chat.locator("#file").set_input_files(
         FilePayload(name="a.zip", mimeType="application/zip", buffer=b"PK\x03\x04\xff")
     )

@@ -171,6 +171,7 @@ async def test_who_does_not_come_back_stops_the_model(
         answer, _ = await left_after(http, talk, "slow 500", 1)
         stored = await status_of(http, talk, "interrupted")
         settled = await world.settled()
+        page = await http.get(f"/conversations/{talk}")
         model: Any = world.assembly.model
         async with asyncio.timeout(10):
             while (
@@ -179,6 +180,7 @@ async def test_who_does_not_come_back_stops_the_model(
                 await asyncio.sleep(0.02)
 
         assert model.under_way == 0
+    assert 'data-grace="0.2"' in page.text
     assert 0 < len(stored["text"].split()) < 500
     assert [event.reason for event in settled] == ["interrupted"]
     assert settled[0].facts is not None

@@ -23,6 +23,7 @@ from secure_openai.errors import (
     Refused,
     SecureOpenAIError,
 )
+from secure_openai.model.content_filter import CATEGORIES, OTHER
 from secure_openai.testing.person import sign_in
 from secure_openai.types import Reason
 from tests.edge.test_chat import ask, conversation
@@ -176,6 +177,14 @@ def test_every_problem_has_a_text() -> None:
         said = {key[8:] for key in one.texts if key.startswith("problem.")}
 
         assert said == kinds(), one.tag
+
+
+def test_every_rule_of_the_filter_has_a_text() -> None:
+    """Whatever the content filter found is named in every language, and nothing else is."""
+    for one in languages().values():
+        said = {key[7:] for key in one.texts if key.startswith("filter.")}
+
+        assert said == {*CATEGORIES, OTHER}, one.tag
 
 
 def test_what_was_left_out_is_known_by_its_number() -> None:

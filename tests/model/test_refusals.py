@@ -14,7 +14,15 @@ from secure_openai.errors import (
     ModelThrottled,
     ModelTimeout,
 )
-from secure_openai.model.content_filter import categories_of, named, verdicts_of, worst
+from secure_openai.model.content_filter import (
+    CATEGORIES,
+    OTHER,
+    categories_of,
+    named,
+    told_in,
+    verdicts_of,
+    worst,
+)
 from secure_openai.model.refusals import ErrorAnswer, error_event, error_of
 from secure_openai.model.shapes import ATTACKED, SAFE, UNSAFE, error_body
 from secure_openai.testing.model_contract import request
@@ -178,3 +186,14 @@ def test_categories_are_put_in_words() -> None:
     assert "carries instructions of its own" in named(["indirect_attack"])
     assert named(["other"]) == " (another rule)"
     assert named([]) == ""
+
+
+@pytest.mark.parametrize("said", ["blocked this prompt", "stopped this answer"])
+def test_a_sentence_of_the_filter_is_read_again(said: str) -> None:
+    """Every category that it names, whatever stands around it; other sentences are none."""
+    names = (*CATEGORIES, OTHER)
+
+    note = f"The window is short: 2 left out. The content filter {said}{named(names)}. Ask again."
+    assert names == told_in(note)
+    assert told_in(f"The content filter {said}.") == ()
+    assert told_in("The answer reached the largest length allowed and stops here.") is None

@@ -16,6 +16,7 @@ from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import limit_of
 from secure_openai.edge.markdown import Rendering, rendered
 from secure_openai.edge.shares import ones_turn
+from secure_openai.model.content_filter import told_in
 from secure_openai.store.conversations import ConversationStore, Turn
 from secure_openai.types import (
     Author,
@@ -103,7 +104,7 @@ def message_json(
 ) -> JsonObject:
     """Return a message as the API shows it, the status as of now, the text also as safe HTML."""
     status = message.status_at(datetime.now(UTC))
-    usage = message.usage
+    usage, filtered = message.usage, told_in(message.note or "")
     # A person's own text is shown as it was typed.
     shown_as_html = message.author is Author.ASSISTANT and status is not MessageStatus.STREAMING
     return {
@@ -124,6 +125,7 @@ def message_json(
         },
         "finish_reason": message.finish_reason,
         "note": message.note,
+        "filtered": None if filtered is None else list(filtered),
         "attachments": [attachment_json(one) for one in message.attachments],
         "instruction": message.instruction,
         "etag": message.etag,

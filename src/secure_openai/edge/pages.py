@@ -123,6 +123,7 @@ async def _chat_page(request: Request, conversation_id: ConversationId | None) -
         messages=messages,
         earlier=earlier,
         largest_file=LARGEST_BYTES,
+        grace_seconds=f"{assembly.settings.resume_grace_seconds:g}",
         w=Words(t, assembly.policy.prices.currency),
     )
 

@@ -7,6 +7,7 @@ kept are categories and severities by allow-list: a model cannot write a text in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from secure_openai.types import JsonObject, Verdict
@@ -30,8 +31,14 @@ CATEGORIES = {
 """What a category's name means to the person who reads it."""
 
 OTHER = "other"
+ANOTHER = "another rule"
 SEVERITIES = ("low", "medium", "high")
 """From the least on; `safe` is no finding."""
+
+_BY_MEANING = {meaning: name for name, meaning in CATEGORIES.items()}
+_TOLD = re.compile(
+    r"The content filter (?:blocked this prompt|stopped this answer)(?: \(([^)]*)\))?\."
+)
 
 
 def verdicts_of(payload: JsonObject) -> list[Verdict]:
@@ -69,8 +76,16 @@ def categories_of(verdicts: Iterable[Verdict], source: str) -> tuple[str, ...]:
 
 def named(categories: Iterable[str]) -> str:
     """Return categories as a sentence's aside, ` (violence)`, or nothing where there are none."""
-    words = [CATEGORIES.get(name, "another rule") for name in categories]
+    words = [CATEGORIES.get(name, ANOTHER) for name in categories]
     return f" ({'; '.join(words)})" if words else ""
+
+
+def told_in(note: str) -> tuple[str, ...] | None:
+    """Return the categories that a sentence of the filter names; `None` where it is no such one."""
+    found = _TOLD.search(note)
+    if found is None:
+        return None
+    return tuple(_BY_MEANING.get(word, OTHER) for word in found[1].split("; ")) if found[1] else ()
 
 
 def _gravity(verdict: Verdict) -> tuple[bool, int]:

@@ -19,6 +19,11 @@ from secure_openai.types import (
 UNDO = timedelta(minutes=10)
 """How long whoever discards a conversation may have it back."""
 
+MOST_CONVERSATIONS = 10_000
+"""How many one owner has: more than anybody looks through, and few enough for a job to read."""
+
+TOO_MANY = "You keep {most} conversations, as many as anyone may: delete some first."
+
 MOST_SIBLINGS = 100
 """How many messages may follow the same one: whoever edits more often begins another conversation.
 """
@@ -81,8 +86,21 @@ class ConversationStore(Protocol):
     no room.
     """
 
-    async def create(self, owner: PrincipalId, *, title: str, titled: bool = True) -> Conversation:
-        """Begin a conversation; without `titled`, its title is one for the time being."""
+    async def create(
+        self,
+        owner: PrincipalId,
+        *,
+        title: str,
+        titled: bool = True,
+        most: int = MOST_CONVERSATIONS,
+    ) -> Conversation:
+        """Begin a conversation; without `titled`, its title is one for the time being.
+
+        Of several that are begun at the same moment, some may be more than `most`.
+
+        Raises:
+            LimitReached: The owner has `most`, discarded ones included.
+        """
         ...
 
     async def list(

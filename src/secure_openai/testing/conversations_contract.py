@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import pytest
 
-from secure_openai.errors import NotFound, PreconditionFailed, RequestError
+from secure_openai.errors import LimitReached, NotFound, PreconditionFailed, RequestError
 from secure_openai.store.conversations import UNDO, ConversationStore
 from secure_openai.types import (
     Author,
@@ -262,6 +262,17 @@ class ConversationStoreContract:
         assert [conversation.titled, pinned.titled, titled.titled] == [False, False, True]
         assert await store.get(ANNA, conversation.id) == titled
         assert (await store.create(ANNA, title="mine")).titled
+
+    async def test_an_owner_has_so_many(self, store: ConversationStore) -> None:
+        """At the bound none is begun, whatever others have; one that is removed makes room."""
+        first, *_ = [await store.create(ANNA, title=str(at), most=3) for at in range(3)]
+        with pytest.raises(LimitReached, match="3 conversations"):
+            await store.create(ANNA, title="more", most=3)
+        await store.create(BEN, title="his", most=1)
+        await store.delete(ANNA, first.id, etag=first.etag)
+        await store.create(ANNA, title="more", most=3)
+
+        assert len((await store.list(ANNA)).items) == 3
 
     async def test_discard(self, store: ConversationStore, clock: MovableClock) -> None:
         """A discarded conversation is missing for every call, and comes back as it was."""

@@ -34,7 +34,7 @@ def tokens_and_quota(walk: Walk) -> None:
     quota = walk.page.locator("#quota")
     expect(quota).to_have_text(re.compile(r"^\d+ % of today left$"))
     quota.click()
-    expect(walk.page.locator("#quota-menu .line")).to_have_count(3)
+    expect(walk.page.locator("#quota-menu .line")).to_have_count(4)
     walk.look("the quota")
     walk.page.keyboard.press("Escape")
 

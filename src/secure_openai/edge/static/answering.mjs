@@ -2,7 +2,8 @@
 import { call, path, Problem, read } from "./calls.mjs";
 import { events } from "./events.mjs";
 
-const GRACE = 15_000;
+// As long as the server lets an answer go on to which nobody listens.
+const GRACE = 1000 * Number(document.querySelector("#chat").dataset.grace);
 const PAUSES = [300, 700, 1500, 3000];
 
 export class Answering {

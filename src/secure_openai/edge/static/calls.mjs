@@ -25,9 +25,12 @@ export function explain(details) {
 // What is said of whatever went wrong: of a problem its words, else that there is no connection.
 export const wordsOf = (error) => (error instanceof Problem ? error.message : t("common.offline"));
 
-function filtered(categories = []) {
-  const rules = categories.map((one) => (known("filter." + one) ? t("filter." + one) : one));
-  return rules.length ? t("filtered.rules", { rules: rules.join(", ") }) : t("filtered.some");
+export function filtered(categories = []) {
+  return categories.length ? t("filtered.rules", { rules: rulesOf(categories) }) : t("filtered.some");
+}
+
+export function rulesOf(categories) {
+  return categories.map((one) => (known("filter." + one) ? t("filter." + one) : one)).join(", ");
 }
 
 function kindOf(details) {

@@ -85,7 +85,7 @@ async function answer(start, place, appendTo = null) {
     } else if (name === "delta") {
       growing.show(data);
     } else if (name === "lost" || name === "found") {
-      say(name === "lost" ? t("chat.lost") : "");
+      say(name === "lost" ? t("chat.lost", { seconds: chat.dataset.grace }) : "");
     } else if (name === "end") {
       const siblings = data.answer.siblings?.length > 1 ? data.answer.siblings : messageOf(item).siblings;
       fill(item, { ...data.answer, siblings }, growing);

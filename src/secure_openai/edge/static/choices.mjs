@@ -73,10 +73,12 @@ function showQuota() {
   const mine = standings?.find((one) => one.deployment === chosenDeployment());
   quota.hidden = !mine;
   if (!mine) return;
-  const share = mine.day.tokens.limit ? mine.day.tokens.left / mine.day.tokens.limit : 1;
+  const left = ({ limit, left: rest }) => (limit ? rest / limit : 1);
+  const share = Math.min(left(mine.day.tokens), left(mine.day.requests));
   quota.textContent = t("quota.left", { percent: number.format(Math.floor(share * 100)) });
   quotaMenu.replaceChildren(
     line(t("quota.day_tokens"), mine.day.tokens),
+    line(t("quota.day_requests"), mine.day.requests),
     line(t("quota.minute_tokens"), mine.minute.tokens),
     line(t("quota.minute_requests"), mine.minute.requests),
   );

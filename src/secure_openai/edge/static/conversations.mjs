@@ -11,6 +11,7 @@ const chat = document.querySelector("#chat");
 const title = document.querySelector("#title");
 const field = document.querySelector("#search");
 const UNDO_SECONDS = 15;
+const FOUND_AT_ONCE = 50;
 let chosen = null;
 
 export const current = () => chat.dataset.conversation;
@@ -92,17 +93,17 @@ function group() {
 // Older ones come as one scrolls to them.
 let loading = false;
 async function older() {
-  if (loading || !list.dataset.continuation || list.hidden) return;
+  if (loading || !(list.hidden ? rest : list.dataset.continuation)) return;
   loading = true;
   try {
+    if (list.hidden) return await look(rest);
     const query = new URLSearchParams({ limit: 50, continuation: list.dataset.continuation });
     const page = await read(`/api/conversations?${query}`);
     list.dataset.continuation = page.continuation ?? "";
     for (const one of page.items) if (!rowOf(one.id)) list.append(item(one));
     group();
   } catch (error) {
-    list.dataset.continuation = "";
-    toast(wordsOf(error));
+    toast(wordsOf(error), { action: t("chat.retry"), act: older });
   } finally {
     loading = false;
   }
@@ -113,6 +114,8 @@ new IntersectionObserver(([seen]) => seen.isIntersecting && older(), options).ob
 
 let asked = 0;
 let waiting = null;
+// Where the search goes on, once one scrolls to the end of what was found.
+let rest = null;
 field.addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(search, 180);
@@ -130,13 +133,28 @@ async function search() {
   list.hidden = Boolean(words);
   found.hidden = !words;
   none.hidden = true;
-  if (!words) return;
+  rest = null;
+  if (words) await look({ words, mine });
+}
+
+// One call looks through so much and may find little of what there is, or nothing yet: it goes on.
+async function look({ words, mine, continuation = null }) {
+  let more = continuation;
+  let fresh = 0;
+  rest = null;
   try {
-    const { items } = await read(`/api/conversations?${new URLSearchParams({ limit: 50, search: words })}`);
-    if (mine !== asked) return;
-    found.replaceChildren(...items.map(item));
-    none.textContent = items.length ? "" : t("conversations.none_found", { words });
-    none.hidden = Boolean(items.length);
+    do {
+      const query = { limit: FOUND_AT_ONCE, search: words, ...(more ? { continuation: more } : {}) };
+      const page = await read(`/api/conversations?${new URLSearchParams(query)}`);
+      if (mine !== asked) return;
+      if (!continuation && !fresh) found.replaceChildren();
+      found.append(...page.items.map(item));
+      fresh += page.items.length;
+      more = page.continuation;
+      none.hidden = Boolean(found.children.length);
+      none.textContent = more ? t("conversations.searching") : t("conversations.none_found", { words });
+    } while (more && fresh < FOUND_AT_ONCE);
+    if (more) rest = { words, mine, continuation: more };
   } catch (error) {
     if (mine !== asked) return;
     none.textContent = wordsOf(error);
@@ -152,10 +170,18 @@ menu.addEventListener("beforetoggle", (event) => {
   chosen = row ?? rowOf(current()) ?? item({ id: current(), title: title.textContent, etag: chat.dataset.etag });
   const { id, pinned } = chosen.dataset;
   menu.querySelector("[data-do=pin] span").textContent = pinned === "true" ? t("conversations.unpin") : t("conversations.pin");
+  const leaf = id === current() ? shownLast() : null;
   for (const format of ["markdown", "json"]) {
-    menu.querySelector(`[data-do=${format}]`).href = `${path("conversations", id, "export")}?format=${format}`;
+    const query = new URLSearchParams({ format, ...(leaf ? { leaf } : {}) });
+    menu.querySelector(`[data-do=${format}]`).href = `${path("conversations", id, "export")}?${query}`;
   }
 });
+
+// The end of the branch that is shown: what is read is what is taken along.
+function shownLast() {
+  const last = document.querySelector("#messages > li:last-child");
+  return last?.dataset.message && last.dataset.status !== "sending" ? JSON.parse(last.dataset.message).id : null;
+}
 
 menu.addEventListener("click", (event) => {
   const what = event.target.closest("[data-do]")?.dataset.do;

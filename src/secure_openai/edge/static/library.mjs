@@ -1,13 +1,20 @@
 // Saved texts: prompts that are put into the message, instructions that every answer follows.
-import { call, read, readIfThere, wordsOf } from "./calls.mjs";
+import { call, Problem, read, wordsOf } from "./calls.mjs";
 import { loadInstructions } from "./choices.mjs";
 import { t } from "./text.mjs";
+import { toast } from "./toasts.mjs";
 
 const field = document.querySelector("#text");
 
+// A part of the product that this installation does not have answers 404: null.
+const there = (url) => read(url).catch((error) => {
+  if (error instanceof Problem && error.status === 404) return null;
+  throw error;
+});
+
 class Library {
   constructor(element) {
-    Object.assign(this, { element, kind: element.dataset.library, url: element.dataset.url, items: [], shared: [] });
+    Object.assign(this, { element, kind: element.dataset.library, url: element.dataset.url, items: [], shared: [], loaded: false });
     this.dialog = element.closest("dialog");
     this.form = element.querySelector("form");
     element.addEventListener("click", (event) => this.#pressed(event));
@@ -18,12 +25,13 @@ class Library {
 
   async load() {
     this.#edit(null);
-    const [mine, shared] = await Promise.all([
-      readIfThere(this.url),
-      this.kind === "prompts" ? readIfThere("/api/prompts") : null,
-    ]);
-    this.items = mine?.items ?? [];
-    this.shared = shared?.items ?? [];
+    try {
+      const [mine, shared] = await Promise.all([there(this.url), this.kind === "prompts" ? there("/api/prompts") : null]);
+      Object.assign(this, { items: mine?.items ?? [], shared: shared?.items ?? [], loaded: true });
+    } catch (error) {
+      // What was there stays: that nothing is saved need not be true.
+      toast(wordsOf(error));
+    }
     this.#list();
   }
 
@@ -32,7 +40,7 @@ class Library {
     const wanted = ({ name, text }) => `${name} ${text}`.toLocaleLowerCase().includes(words);
     const rows = [...this.items.filter(wanted).map((one) => this.#row(one, true)), ...this.shared.filter(wanted).map((one) => this.#row(one, false))];
     this.element.querySelector(".saved").replaceChildren(...rows);
-    this.element.querySelector(".nothing").hidden = rows.length > 0;
+    this.element.querySelector(".nothing").hidden = rows.length > 0 || !this.loaded;
   }
 
   #row(one, own) {
@@ -101,10 +109,11 @@ class Library {
   async #remove(one) {
     try {
       await call(`${this.url}/${encodeURIComponent(one.id)}`, { method: "DELETE", etag: one.etag });
-    } finally {
-      await this.load();
-      this.#changed();
+    } catch (error) {
+      toast(wordsOf(error));
     }
+    await this.load();
+    this.#changed();
   }
 
   #changed() {

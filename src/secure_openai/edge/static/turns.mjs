@@ -1,6 +1,7 @@
 // Turns of a talk: made from the page's templates, completed with what is known of each.
+import { filtered, rulesOf } from "./calls.mjs";
 import { frame } from "./code.mjs";
-import { known, language, t } from "./text.mjs";
+import { language, t } from "./text.mjs";
 
 export const list = document.querySelector("#messages");
 const LONG = 1_500;
@@ -54,11 +55,11 @@ export function fold(item, folded) {
 function verdict(item, message) {
   const cut = message.finish_reason === "content_filter";
   const length = message.finish_reason === "length";
-  let said = message.note ?? "";
-  if (cut) said = stopped(said);
+  let said = "";
+  if (cut) said = stopped(message);
   else if (length) said = t("turn.length");
   else if (message.status === "interrupted") said = interrupted(message);
-  else said = noted(said);
+  else said = noted(message);
   const note = item.querySelector(".note");
   note.textContent = said;
   note.hidden = !said;
@@ -73,24 +74,26 @@ function verdict(item, message) {
   }
 }
 
-function interrupted({ text, note }) {
-  const why = noted(note ?? "");
-  if (!text) return why || t("chat.no_answer");
+function interrupted(message) {
+  const why = noted(message);
+  if (!message.text) return why || t("chat.no_answer");
   return why ? `${t("chat.interrupted")} ${why}` : t("chat.interrupted");
 }
 
-// The server's notes are English sentences; of those other languages say how much was left out.
-function noted(note) {
+// The server's notes are English sentences; of those other languages say what the filter did not let
+// through, and how much was left out.
+function noted(message) {
+  const note = message.note ?? "";
   if (language === "en") return note;
+  if (message.filtered) return filtered(message.filtered);
   const [, count] = note.match(/(\d+) earlier message/) ?? [];
   return count ? t("turn.left_out", { count }) : "";
 }
 
 // The server names the rules in its own sentence; other languages name them in theirs.
-function stopped(note) {
-  if (language === "en" && note) return note;
-  const rules = note.match(/[a-z_]+/g)?.filter((word) => known("filter." + word)).map((word) => t("filter." + word)) ?? [];
-  return rules.length ? t("filtered.answer_rules", { rules: rules.join(", ") }) : t("filtered.answer");
+function stopped(message) {
+  if (language === "en" && message.note) return message.note;
+  return message.filtered?.length ? t("filtered.answer_rules", { rules: rulesOf(message.filtered) }) : t("filtered.answer");
 }
 
 function branches(item, { id, siblings = [] }) {

@@ -16,9 +16,15 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from secure_openai.errors import AlreadyStored, LegalHold, NotFound, PreconditionFailed
+from secure_openai.errors import (
+    AlreadyStored,
+    LegalHold,
+    LimitReached,
+    NotFound,
+    PreconditionFailed,
+)
 from secure_openai.store.continuation import token, values_of
-from secure_openai.store.conversations import UNDO, Found
+from secure_openai.store.conversations import MOST_CONVERSATIONS, TOO_MANY, UNDO, Found
 from secure_openai.store.cosmos.container import ETAG, Operation, Replace
 from secure_openai.store.cosmos.contention import contended, until_decided
 from secure_openai.store.cosmos.conversation_items import (
@@ -45,6 +51,7 @@ PARTS = (
 """The list, in its order: those pinned, then the others."""
 
 DISCARDED = (f"{MINE} AND NOT {KEPT_BY_ITS_OWNER} {RECENT}",)
+COUNTED = "SELECT COUNT(1) AS kept FROM c WHERE c.owner = @owner AND c.kind = 'conversation'"
 UNUSED = (
     "SELECT * FROM c WHERE c.kind = 'conversation' AND c.updated < @since"
     f" AND c.updated >= @updated AND {KEPT_BY_ITS_OWNER} ORDER BY c.updated"
@@ -54,8 +61,20 @@ UNUSED = (
 class CosmosConversationStore(CosmosMessages):
     """Implements `ConversationStore`."""
 
-    async def create(self, owner: PrincipalId, *, title: str, titled: bool = True) -> Conversation:
+    async def create(
+        self,
+        owner: PrincipalId,
+        *,
+        title: str,
+        titled: bool = True,
+        most: int = MOST_CONVERSATIONS,
+    ) -> Conversation:
         """Begin a conversation; without `titled`, its title is one for the time being."""
+        (counted,) = await self._container.query(
+            COUNTED, {"owner": owner.key}, partition=owner.key, limit=1
+        )
+        if counted["kept"] >= most:
+            raise LimitReached(TOO_MANY.format(most=most))
         now = self._clock()
         conversation = Conversation(
             id=ConversationId(secrets.token_urlsafe(16)),

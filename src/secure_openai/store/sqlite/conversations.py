@@ -7,9 +7,9 @@ import sqlite3
 from dataclasses import replace
 from datetime import datetime
 
-from secure_openai.errors import LegalHold, NotFound, PreconditionFailed
+from secure_openai.errors import LegalHold, LimitReached, NotFound, PreconditionFailed
 from secure_openai.store.continuation import token, values_of
-from secure_openai.store.conversations import UNDO, Found
+from secure_openai.store.conversations import MOST_CONVERSATIONS, TOO_MANY, UNDO, Found
 from secure_openai.store.documents import (
     conversation_document,
     conversation_of,
@@ -34,6 +34,7 @@ BEFORE_ALL = (float("-inf"), "")
 AFTER_ALL = (2, 0.0, "")
 """Behind every pinned one."""
 
+COUNTED = "SELECT count(*) FROM conversation WHERE owner = ?"
 HELD = "SELECT 1 FROM hold WHERE owner = ? AND conversation_id IN ('', ?)"
 ENDED = (
     "SELECT owner, id FROM conversation WHERE discarded < ? AND NOT EXISTS (SELECT 1 FROM hold"
@@ -44,7 +45,14 @@ ENDED = (
 class SqliteConversationStore(SqliteMessages):
     """Implements `ConversationStore`."""
 
-    async def create(self, owner: PrincipalId, *, title: str, titled: bool = True) -> Conversation:
+    async def create(
+        self,
+        owner: PrincipalId,
+        *,
+        title: str,
+        titled: bool = True,
+        most: int = MOST_CONVERSATIONS,
+    ) -> Conversation:
         """Begin a conversation; without `titled`, its title is one for the time being."""
         now = self._clock()
         conversation = Conversation(
@@ -58,6 +66,9 @@ class SqliteConversationStore(SqliteMessages):
         )
 
         def work(connection: sqlite3.Connection) -> None:
+            (kept,) = connection.execute(COUNTED, (owner.key,)).fetchone()
+            if kept >= most:
+                raise LimitReached(TOO_MANY.format(most=most))
             connection.execute(
                 "INSERT INTO conversation (owner, id, updated, etag, document)"
                 " VALUES (?, ?, ?, ?, ?)",
