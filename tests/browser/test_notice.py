@@ -98,6 +98,6 @@ def judged(page: Page) -> None:
     for width in (*WIDTHS[1:], WIDTHS[0]):
         page.set_viewport_size({"width": width, "height": 800})
         for theme in THEMES:
-            page.emulate_media(color_scheme=theme)
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             assert violations(page, RULES[theme]) == [], (width, theme)
     page.emulate_media(color_scheme="light")
