@@ -21,16 +21,8 @@ resource "azurerm_key_vault" "this" {
   }
 }
 
-# Keys are made through Resource Manager: the vault's own address is closed to whoever applies this.
-# Source: Microsoft Learn, "Configure Azure Key Vault networking settings" (ARM is not affected).
-resource "azapi_resource" "seal_key" {
-  for_each = var.slots
-
-  type      = "Microsoft.KeyVault/vaults/keys@2023-07-01"
-  name      = "audit-seal-${each.key}"
-  parent_id = azurerm_key_vault.this.id
-
-  body = {
+locals {
+  _signing_key = {
     properties = {
       kty       = "EC-HSM"
       curveName = "P-256"
@@ -44,6 +36,17 @@ resource "azapi_resource" "seal_key" {
       }
     }
   }
+}
+
+# Keys are made through Resource Manager: the vault's own address is closed to whoever applies this.
+# Source: Microsoft Learn, "Configure Azure Key Vault networking settings" (ARM is not affected).
+resource "azapi_resource" "seal_key" {
+  for_each = var.slots
+
+  type      = "Microsoft.KeyVault/vaults/keys@2023-07-01"
+  name      = "audit-seal-${each.key}"
+  parent_id = azurerm_key_vault.this.id
+  body      = local._signing_key
 
   lifecycle {
     # Resource Manager can neither change nor delete a key; a seal must stay verifiable.
@@ -59,21 +62,7 @@ resource "azapi_resource" "evidence_key" {
   type      = "Microsoft.KeyVault/vaults/keys@2023-07-01"
   name      = "estate-evidence-${each.key}"
   parent_id = azurerm_key_vault.this.id
-
-  body = {
-    properties = {
-      kty       = "EC-HSM"
-      curveName = "P-256"
-      keyOps    = ["sign", "verify"]
-      # A version is never lost: what it signed is verified by it for good.
-      rotationPolicy = {
-        lifetimeActions = [{
-          action  = { type = "Rotate" }
-          trigger = { timeAfterCreate = "P1Y" }
-        }]
-      }
-    }
-  }
+  body      = local._signing_key
 
   lifecycle {
     # As above: evidence must stay verifiable, too.
