@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import re
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from pydantic_core import from_json
 
 from secure_openai.errors import RequestError
+from secure_openai.types import JsonObject
 
 LARGEST_DEPTH = 64
 LARGEST_INTEGER = 2**53 - 1
@@ -19,21 +20,13 @@ LARGE_BYTES = 1_048_576
 LARGEST_COUNT = 200_000
 """How many commas and opening brackets a large text may have, in what it says included."""
 
+MANY_BYTES, LARGEST_VALUES = 65_536, 100_000
+"""How many values a text over so many bytes may hold: a mebibyte of them, each looked at, takes a
+quarter of a second, in which others wait."""
 
-LARGEST_VALUES = 100_000
-"""How many values a text of more than `LONG_BYTES` may hold."""
-
-LONG_BYTES = 8_192
-"""From how much on looking twice costs less than reading once with a word about every member."""
-
-LONG_QUOTES, BYTES_PER_QUOTE = 64, 1_024
-"""How many quotation marks a text has at most that is looked through by these."""
-
-MANY_BYTES = 65_536
-"""From how much on what holds many values is refused before they are looked at one by one, which
-takes a quarter of a second of a mebibyte: others would wait."""
-
-_NAME_END = re.compile(rb'"[ \t\r\n]*:')
+_NUMBERS = frozenset({int, float})
+_WRITTEN_COLON = b"\\u003"
+"""How an escape begins that may stand for a colon."""
 
 
 def parse_json(text: bytes, *, largest_depth: int = LARGEST_DEPTH) -> object:
@@ -47,73 +40,80 @@ def parse_json(text: bytes, *, largest_depth: int = LARGEST_DEPTH) -> object:
         # An empty list takes twenty times the memory that its two characters do. Only of a large
         # text: looking costs more than reading a short one.
         raise RequestError(f"A body over {LARGE_BYTES} bytes holds more than images need.")
-    try:
-        value = _quickly(text) if len(text) > LONG_BYTES else None
-    except ValueError:
-        value = None
+    value = _quickly(text, largest_depth)
     if value is None:
         if len(text) > MANY_BYTES:
             # The length of a number will do: to convert a million digits takes quadratic time.
-            _levels(_read(text, largest_depth, parse_int=len))
+            _require_few(_read(text, largest_depth, parse_int=len))
         value = _strictly(text, largest_depth)
-    _check_depth(value, largest_depth)
+        _check_depth(value, largest_depth)
     return value
 
 
-def _quickly(text: bytes) -> object | None:
-    """Return the value, of long texts at the speed of copying them, or `None`.
+def _quickly(text: bytes, largest_depth: int) -> object | None:
+    """Return the value of a body, or `None` where the strict reader shall say.
 
     The quick reader takes less than the strict one and gives the same for what it takes, but for
-    members that are repeated and numbers out of bounds. Each member's name ends with a quotation
-    mark before a colon: where there are no more of these than members in the value, none is
-    repeated. There may be more, within a text: then the strict one shall say.
-
-    Raises:
-        ValueError: It is for the strict reader to say why not.
-        RequestError: It holds too many values.
-    """
-    value = from_json(text, allow_inf_nan=False, cache_strings="keys")
-    members, bounded = _levels(value)
-    return value if bounded and members == _marks_before_colons(text) else None
-
-
-def _levels(value: object) -> tuple[int, bool]:
-    """Return how many members a value has, and whether no number of it is out of bounds.
+    members that are repeated and numbers out of bounds. Each member has a colon after its name, and
+    all others stand in texts: where no colon is left over beside those of the members and texts
+    that were read, none was lost because another one had its name.
 
     Raises:
         RequestError: It holds too many values.
     """
-    members = values = 0
-    bounded, level = True, [value]
+    if _WRITTEN_COLON in text:
+        return None
+    try:
+        value = from_json(text, allow_inf_nan=False, cache_strings="keys")
+    except ValueError:
+        return None
+    if len(text) > MANY_BYTES:
+        _require_few(value)
+    whole = isinstance(value, dict) and _accounts_for(value, text.count(b":"), largest_depth)
+    return value if whole else None
+
+
+def _require_few(value: object) -> None:
+    """Return unless there are too many values to be looked at.
+
+    Raises:
+        RequestError: There are.
+    """
+    values, level = 0, [value]
     while level:
-        deeper: list[object] = []
-        for item in level:
-            if isinstance(item, dict):
-                members += len(item)
-                deeper += item.values()
-            elif isinstance(item, list):
-                deeper += item
-            elif isinstance(item, (int, float)) and abs(item) > LARGEST_INTEGER:
-                bounded = False
-        level = deeper
-        values += len(level)
+        holders = [item for item in level if isinstance(item, (dict, list))]
+        values += sum(map(len, holders))
         if values > LARGEST_VALUES:
             raise RequestError(f"The body holds more than {LARGEST_VALUES} values.")
-    return members, bounded
+        level = [
+            item
+            for holder in holders
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+        ]
 
 
-def _marks_before_colons(text: bytes) -> int:
-    """Return how many quotation marks stand before a colon."""
-    count, at = 0, text.find(b'"')
-    for _ in range(LONG_QUOTES + len(text) // BYTES_PER_QUOTE):
-        if at < 0:
-            return count
-        after = text.find(b'"', at + 1)
-        # A name's last mark and its colon have white space between them and nothing else.
-        count += text[at + 1 : after if after >= 0 else None].lstrip().startswith(b":")
-        at = after
-    # Many marks: sooner found all at once.
-    return count + sum(1 for _ in _NAME_END.finditer(text, at)) if at >= 0 else count
+def _accounts_for(value: JsonObject, colons: int, largest_depth: int) -> bool:
+    """Return whether so many colons stand in a value, which is neither too deep nor too large."""
+    level: list[Any] = [value]
+    for _ in range(largest_depth):
+        deeper: list[Any] = []
+        for holder in level:
+            items: Iterable[Any] = holder
+            if isinstance(holder, dict):
+                colons -= len(holder) + "".join(holder).count(":")
+                items = holder.values()
+            for item in items:
+                kind = type(item)
+                if kind is str:
+                    colons -= item.count(":")
+                elif kind is dict or kind is list:
+                    deeper.append(item)
+                elif kind in _NUMBERS and abs(item) > LARGEST_INTEGER:
+                    return False
+        if not deeper:
+            return colons == 0
+        level = deeper
+    return False
 
 
 def _strictly(text: bytes, largest_depth: int) -> object:

@@ -110,7 +110,7 @@ class Reservations:
 
     async def _fold(self) -> None:
         """Fold the journal, and let others write between its slices."""
-        while await self._database.write(partial(fold, most=SLICE)):
+        while await self._database.write(partial(fold, most=SLICE), waits=False):
             pass
 
     async def _run(self) -> None:
@@ -137,7 +137,7 @@ class Reservations:
         async with self._writing:
             while (book := self._book) is not None and book.journaled >= MOST_FOLDED:
                 self._book = None
-                rows = await self._database.write(partial(_slice_folded, book))
+                rows = await self._database.write(partial(_slice_folded, book), waits=False)
                 if rows is not None:
                     book.folded(rows)
                     self._book = book
@@ -150,8 +150,9 @@ class Reservations:
                 book, self._book = self._book, None
                 if book is None:
                     await self._fold()
+                # A power cut ends the requests of these reservations too.
                 page, outcomes = await self._database.write(
-                    lambda connection: carried_out(connection, book, changes)
+                    lambda connection: carried_out(connection, book, changes), waits=False
                 )
                 self._book = page.turned()
         except Exception as error:
