@@ -43,7 +43,7 @@ def test_an_administrator_walks_through_the_desk(walk: Walk, office: Office) -> 
     """Everything is read and done, cut off and tried again; axe finds nothing on the way."""
     own.signed_in(walk, "Ada")
     desk.overview(walk)
-    desk.usage_and_cost(walk)
+    desk.usage_and_cost(walk, office)
     desk.principals_and_roles(walk, office)
     acts.sessions_ended(walk, office)
     acts.asked_for_somebody(walk, office)
@@ -64,12 +64,13 @@ def test_an_administrator_walks_through_the_desk(walk: Walk, office: Office) -> 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_person_walks_to_their_own_data(walk: Walk, office: Office) -> None:
-    """The notice, what is the organisation's, an export, who looked, an erasure; axe as before."""
+    """The notice, what is the organisation's, a cut, an export, who looked, an erasure; axe too."""
     office.hold("Uma", "Case 6")
     own.signed_in(walk, "Uma")
     own.notice_accepted(walk, office)
     own.named_and_coloured(walk)
     own.offered(walk)
+    own.cut_off_for_good(walk, office)
     mine.refused_at_the_desk(walk, office)
     mine.exported(walk, office)
     mine.who_looked(walk)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from playwright.sync_api import Locator, expect
 
@@ -16,16 +13,6 @@ from tests.browser.walk.way import Walk
 BROKE = re.compile("The connection broke before an answer came. Try again")
 
 
-@contextmanager
-def recorded(office: Office, **acts: int) -> Iterator[None]:
-    """Expect that what is done meanwhile stands in the audit so often; dots are underscores."""
-    before = office.acts()
-    yield
-    after = office.acts() - before
-    expected = Counter({name.replace("__", "."): count for name, count in acts.items()})
-    assert {name: after[name] for name in expected} == expected
-
-
 def sessions_ended(walk: Walk, office: Office) -> None:
     """One, and then all that are left; who had them is signed out."""
     for _ in range(3 - office.sessions("Uma")):
@@ -34,7 +21,7 @@ def sessions_ended(walk: Walk, office: Office) -> None:
     open_ones = rows(walk, "Sessions")
     expect(open_ones).to_have_count(3)
     walk.look("a principal")
-    with recorded(office, session__revoked=2):
+    with office.recorded(session__revoked=2):
         open_ones.first.get_by_role("button", name="End").click()
         expect(walk.page.get_by_text("The session has ended.")).to_be_visible()
         assert office.sessions("Uma") == 2
@@ -48,7 +35,7 @@ def sessions_ended(walk: Walk, office: Office) -> None:
 
 def asked_for_somebody(walk: Walk, office: Office) -> None:
     """An export at once; an erasure with the object id only, and other words say so in place."""
-    with recorded(office, export__asked=1, erasure__asked=0):
+    with office.recorded(export__asked=1, erasure__asked=0):
         walk.page.get_by_role("button", name="Ask for an export").click()
         expect(walk.page.get_by_text("An export was asked for")).to_be_visible()
         walk.page.locator("summary").filter(has_text="Ask for erasure").click()
@@ -67,7 +54,7 @@ def hold_placed_and_lifted(walk: Walk, office: Office) -> None:
     expect(walk.page.locator(".sentences li")).not_to_have_count(0)
     expect(rows(walk, "Legal holds")).to_have_text(["Nothing is held"])
     walk.look("no holds")
-    with recorded(office, hold__placed=1, hold__lifted=1):
+    with office.recorded(hold__placed=1, hold__lifted=1):
         who = walk.page.get_by_label("Principal", exact=True)
         who.fill("Nobody Atall")
         walk.page.get_by_label("Reference of the case").fill("Case 7")
@@ -90,7 +77,7 @@ def hold_placed_and_lifted(walk: Walk, office: Office) -> None:
 
 def cut_in_the_middle(walk: Walk, office: Office) -> None:
     """Before an act arrives and before its answer does: it is told, tried again, and done once."""
-    with recorded(office, hold__placed=1, hold__lifted=1):
+    with office.recorded(hold__placed=1, hold__lifted=1):
         walk.page.get_by_label("Principal", exact=True).fill("Uma User")
         walk.page.get_by_label("Reference of the case").fill("Case 8")
         walk.wire.cut()
@@ -120,7 +107,7 @@ def cut_in_the_middle(walk: Walk, office: Office) -> None:
 def chain_verified(walk: Walk, office: Office) -> None:
     """The page follows it to its end, over a cut, and says how much was read."""
     turn_to(walk, "Audit")
-    with recorded(office, audit__verification__started=1):
+    with office.recorded(audit__verification__started=1):
         walk.page.get_by_role("button", name="Verify").click()
         expect(walk.page.get_by_text("The verification is under way.")).to_be_visible()
         expect(walk.page.locator("#verification[data-running]")).to_have_count(0)
@@ -134,7 +121,7 @@ def deployment_made_and_removed(walk: Walk, office: Office) -> None:
     turn_to(walk, "Pool and deployments")
     name = f"answers-{walk.own.replace(' ', '-')}"
     expect(rows(walk, "Deployed")).to_have_count(1)
-    with recorded(office, deployment__create__refused=1, deployment__delete__refused=1):
+    with office.recorded(deployment__create__refused=1, deployment__delete__refused=1):
         field = walk.page.get_by_role("textbox", name="Name", exact=True)
         field.fill(name)
         walk.page.get_by_role("textbox", name="Model").fill("gpt-9")

@@ -9,14 +9,14 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from secure_openai.edge.my_data import CONFIRMATION
-from tests.browser.walk.acts import BROKE, recorded
+from tests.browser.walk.acts import BROKE
 from tests.browser.walk.office import Office
 from tests.browser.walk.way import Walk
 
 
 def refused_at_the_desk(walk: Walk, office: Office) -> None:
     """Who is no administrator reads why, and it is recorded."""
-    with recorded(office, route__refused=1):
+    with office.recorded(route__refused=1):
         answer = walk.page.goto(f"{walk.system.url}/admin/custody")
         assert answer is not None
         assert answer.status == 403
@@ -31,7 +31,7 @@ def exported(walk: Walk, office: Office) -> None:
     expect(walk.page.get_by_text("A legal hold keeps what you have")).to_be_visible()
     walk.look("one's own data")
     ask = walk.page.get_by_role("button", name="Ask for an export")
-    with recorded(office, export__asked=1):
+    with office.recorded(export__asked=1):
         walk.wire.cut()
         ask.click()
         expect(walk.page.get_by_role("alert")).to_have_text(BROKE)
@@ -62,7 +62,7 @@ def erased(walk: Walk, office: Office) -> None:
     walk.page.locator("main summary").filter(has_text="Erase everything of mine").click()
     confirm = walk.page.get_by_label(re.compile("To have it done"))
     erase = walk.page.get_by_role("button", name="Erase everything of mine")
-    with recorded(office, erasure__asked=1, erasure__held=1, erasure__erased=1):
+    with office.recorded(erasure__asked=1, erasure__held=1, erasure__erased=1):
         confirm.fill("erase it")
         erase.click()
         expect(walk.page.get_by_role("alert")).to_contain_text("nothing was asked for")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import stat
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.resources import files
@@ -143,6 +143,15 @@ class Office(Place):
         """Return how often each action is recorded."""
         return Counter(event.action for event in self.run(self.world.events()))
 
+    @contextmanager
+    def recorded(self, **acts: int) -> Iterator[None]:
+        """Expect that actions are recorded so often meanwhile; `__` stands for a dot."""
+        before = self.acts()
+        yield
+        after = self.acts() - before
+        expected = {name.replace("__", "."): count for name, count in acts.items()}
+        assert {name: after[name] for name in expected} == expected
+
 
 @asynccontextmanager
 async def office_in(folder: Path, signing_keys: bytes, tls: Tls) -> AsyncIterator[Office]:
@@ -175,7 +184,9 @@ async def office_in(folder: Path, signing_keys: bytes, tls: Tls) -> AsyncIterato
     ):
         async with (
             running_manager(tls) as manager,
-            running_world(folder, identity, policy=policy, appearance=appearance) as world,
+            running_world(
+                folder, identity, policy=policy, appearance=appearance, resume_grace_seconds=1
+            ) as world,
         ):
             management = azure(manager.url, tls.ca)
             world.assembly.deployments.management = management

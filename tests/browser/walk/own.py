@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.person import answered
+from tests.browser.person import answer, answered, ask
 from tests.browser.walk.office import Office
 from tests.browser.walk.way import Theme, Walk
 
@@ -40,16 +40,14 @@ def notice_accepted(walk: Walk, office: Office) -> None:
     walk.page.goto(walk.system.url)
     walk.page.wait_for_url(re.compile("/notice"))
     accept = walk.page.get_by_role("button", name="I have read this and accept it")
-    before = office.acts()["notice.accepted"]
-    walk.wire.cut()
-    accept.click()
-    expect(walk.page.get_by_role("alert")).to_contain_text("There is no connection")
-    walk.look("a notice that could not be accepted")
-    walk.wire.mend()
-    accept.click()
-    walk.page.wait_for_url(f"{walk.system.url}/")
-
-    assert office.acts()["notice.accepted"] == before + 1
+    with office.recorded(notice__accepted=1):
+        walk.wire.cut()
+        accept.click()
+        expect(walk.page.get_by_role("alert")).to_contain_text("There is no connection")
+        walk.look("a notice that could not be accepted")
+        walk.wire.mend()
+        accept.click()
+        walk.page.wait_for_url(f"{walk.system.url}/")
 
 
 def named_and_coloured(walk: Walk) -> None:
@@ -87,3 +85,20 @@ def offered(walk: Walk) -> None:
     walk.page.goto(f"{walk.system.url}/notice?return_to=//evil.example")
 
     walk.page.wait_for_url(f"{walk.system.url}/")
+
+
+def cut_off_for_good(walk: Walk, office: Office) -> None:
+    """Who comes back after the grace finds what had come, marked interrupted."""
+    before = office.acts()["completion.settled"]
+    ask(walk.page, "slow 1500")
+    expect(answer(walk.page).locator(".text")).to_contain_text("keyless")
+    walk.wire.cut()
+    expect(walk.page.get_by_role("alert")).to_contain_text("The connection broke")
+    while office.acts()["completion.settled"] == before:
+        walk.page.wait_for_timeout(100)
+    walk.wire.mend()
+
+    last = walk.settled("interrupted")
+    expect(last.locator(".note")).to_contain_text("Interrupted")
+    expect(last.locator(".text")).to_contain_text("keyless")
+    walk.look("an answer that nobody came back to in time")
