@@ -39,6 +39,10 @@ FOLD = """() => {
     delete one.dataset.folded;
   }
 }"""
+WIDER = """width => [document.documentElement, document.querySelector("#main")]
+  .some(one => one && one.scrollWidth > Math.min(width, one.clientWidth))"""
+"""Whether a page, or what scrolls in it, reaches over its edge. A phone shows more of a page that
+is too wide: its window alone is no measure."""
 ASIDE = """width => {
   const pressed = "main :is(a[href], button, input, select, textarea, summary)";
   const aside = [...document.querySelectorAll(pressed)].filter(one => {
@@ -105,8 +109,7 @@ class Walk:
             f"{where}: {fault['id']}: {fault['nodes'][0]['html'][:200]}"
             for fault in judged["violations"]
         ]
-        # A phone shows more of a page that is too wide: its window is no measure then.
-        if self.page.evaluate("document.documentElement.scrollWidth") > self.width:
+        if self.page.evaluate(WIDER, self.width):
             self.found.append(f"{where}: it is wider than the window")
         self.found += [
             f"{where}: one has to push aside for {one}"
