@@ -167,6 +167,22 @@ class ConversationStore(Protocol):
         """
         ...
 
+    async def entitle(
+        self, owner: PrincipalId, conversation_id: ConversationId, *, title: str
+    ) -> Conversation | None:
+        """Give a conversation a title that nobody wrote, unless somebody gave it one.
+
+        There is no etag: whatever else is changed at the same moment stays changed, and a title
+        that somebody gives stands, whichever comes first.
+
+        Returns:
+            The conversation with this title; `None` where somebody has given it theirs.
+
+        Raises:
+            NotFound: The owner has none of that id.
+        """
+        ...
+
     async def discard(
         self, owner: PrincipalId, conversation_id: ConversationId, *, etag: str
     ) -> None:

@@ -253,16 +253,6 @@ class ConversationStoreContract:
                     break
             assert listed == expected
 
-    async def test_titled(self, store: ConversationStore) -> None:
-        """A title for the time being is none that somebody gave, until somebody does."""
-        conversation = await store.create(ANNA, title="for now", titled=False)
-        pinned = await store.change(ANNA, conversation.id, etag=conversation.etag, pinned=True)
-        titled = await store.change(ANNA, conversation.id, etag=pinned.etag, title="for good")
-
-        assert [conversation.titled, pinned.titled, titled.titled] == [False, False, True]
-        assert await store.get(ANNA, conversation.id) == titled
-        assert (await store.create(ANNA, title="mine")).titled
-
     async def test_an_owner_has_so_many(self, store: ConversationStore) -> None:
         """At the bound none is begun, whatever others have; one that is removed makes room."""
         first, *_ = [await store.create(ANNA, title=str(at), most=3) for at in range(3)]
