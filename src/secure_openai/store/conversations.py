@@ -188,8 +188,9 @@ class ConversationStore(Protocol):
     ) -> None:
         """Delete a conversation for its owner, who may take that back for `UNDO`.
 
-        From here on every call but `restore`, `delete` and the list of those discarded finds it
-        missing. It goes for good with `finish_deletions`, unless a hold keeps it.
+        From here on every call finds it missing but `restore`, `delete`, and `list` and `messages`
+        where they are asked for what is discarded. It goes for good with `finish_deletions`, unless
+        a hold keeps it.
 
         Raises:
             LegalHold: A hold keeps it, whose placing had ended before.
@@ -301,8 +302,17 @@ class ConversationStore(Protocol):
         limit: int = 100,
         continuation: str | None = None,
         newest_first: bool = False,
+        discarded: bool = False,
     ) -> Page[Message]:
         """Return a conversation's messages in the order in which they were stored.
+
+        Args:
+            owner: Whose.
+            conversation_id: Which conversation.
+            limit: How many to return at most.
+            continuation: Where the page before ended.
+            newest_first: The other way round.
+            discarded: Find one that was discarded too.
 
         Raises:
             NotFound: The owner has no such conversation.

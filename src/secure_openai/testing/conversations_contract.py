@@ -288,6 +288,11 @@ class ConversationStoreContract:
         assert [kept] == list((await store.list(ANNA)).items)
         (hid,) = (await store.list(ANNA, discarded=True)).items
         assert (hid.id, hid.discarded is not None) == (conversation.id, True)
+        said = await store.messages(ANNA, conversation.id, discarded=True)
+        assert [(one.id, one.text) for one in said.items] == [(message.id, message.text)]
+        with pytest.raises(NotFound):
+            await store.messages(BEN, conversation.id, discarded=True)
+        assert (await store.messages(ANNA, kept.id, discarded=True)).items == []
         assert (await store.list(BEN, discarded=True)).items == []
         later = clock() + timedelta(days=1)
         assert [kept] == list((await store.unused(since=later)).items)
