@@ -11,9 +11,10 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
+from jinja2 import Environment
 
 from secure_openai.conversations.window import Window
-from secure_openai.edge import assets, language
+from secure_openai.edge import assets, language, presentation
 from secure_openai.edge.language import languages, preferred
 from secure_openai.edge.presentation import THEMES
 from secure_openai.errors import (
@@ -135,6 +136,38 @@ async def test_only_what_there_is_can_be_chosen(world: World) -> None:
     assert '<html lang="en" dir="ltr" data-theme="system">' in page.text
 
 
+async def test_what_a_page_needs_is_ready_before_it_is_asked_for(
+    tmp_path: Path, identity_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first page of a process waits for no template to be compiled and no file to be read."""
+    monkeypatch.setattr(presentation, "_TEMPLATES", presentation.templates_in())
+
+    def late(*_: object, **__: object) -> None:
+        raise AssertionError("this should have been ready")
+
+    async with running_world(tmp_path, identity_folder) as world, world.browser("Ada") as http:
+        monkeypatch.setattr(Environment, "compile", late)
+        with monkeypatch.context() as reading:
+            reading.setattr(Path, "open", late)
+            files = [await http.get(assets.address(name)) for name in ("style.css", "chat.mjs")]
+        pages = [await http.get(path) for path in ("/", "/my-data", "/admin", "/nowhere")]
+
+    assert [one.status_code for one in files] == [200, 200]
+    assert [one.status_code for one in pages] == [200, 200, 200, 404]
+
+
+async def test_a_page_is_painted_before_it_can_act(world: World) -> None:
+    """Styles are asked for before any script, however many there are."""
+    async with world.browser("Uma") as http:
+        text = (await http.get("/")).text
+
+    styles = [match.start() for match in re.finditer('<link rel="stylesheet"', text)]
+    scripts = re.findall(r'<(?:link rel="modulepreload"|script type="module")[^>]*>', text)
+    assert max(styles) < min(text.index(one) for one in scripts)
+    assert len(scripts) > 20
+    assert [one for one in scripts if 'fetchpriority="low"' not in one] == []
+
+
 async def test_files_are_kept_by_their_content(world: World) -> None:
     """Under the digest of what is here a file may be kept for good, under any other not at all."""
     async with world.client() as http:
@@ -142,7 +175,25 @@ async def test_files_are_kept_by_their_content(world: World) -> None:
         plain = await http.get("/static/style.css")
         old = await http.get("/static/0123456789ab/style.css")
         none = await http.get("/static/../pages.py")
+        again = await http.get(
+            "/static/style.css", headers={"If-None-Match": plain.headers["etag"]}
+        )
+        head = await http.head("/static/style.css")
+        kinds = [
+            (await http.get(f"/static/{name}")).headers["content-type"]
+            for name in ("style.css", "chat.mjs", "icon.svg")
+        ]
+        wrong = await http.post("/static/style.css", headers=world.own)
 
+    assert (again.status_code, again.content) == (304, b"")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(plain.content))
+    assert [kind.partition(";")[0] for kind in kinds] == [
+        "text/css",
+        "text/javascript",
+        "image/svg+xml",
+    ]
+    assert wrong.status_code == 405
     assert "immutable" in kept.headers["cache-control"]
     assert [one.headers["cache-control"] for one in (plain, old)] == ["no-cache", "no-cache"]
     assert kept.text == plain.text == old.text
