@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.browser.conftest import watched
 from tests.browser.person import answered, api, ask, forget, sign_in
@@ -14,7 +14,7 @@ from tests.system import System
 
 pytestmark = pytest.mark.browser
 
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 MOTION: tuple[Literal["no-preference"], Literal["reduce"]] = ("no-preference", "reduce")
 
 NEWS = """async ([text, action]) => {

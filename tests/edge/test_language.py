@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
@@ -20,7 +21,6 @@ from secure_openai.edge.presentation import THEMES
 from secure_openai.errors import (
     ConfigurationError,
     GatewayError,
-    ManagementError,
     Refused,
     SecureOpenAIError,
 )
@@ -68,8 +68,8 @@ def test_every_text_that_is_named_exists_and_no_other() -> None:
     for key in wanted:
         if not key.endswith("*"):
             assert key in keys
-    # Problems and the language's own name are named by their kind.
-    kinds = ("problem.", "language.", *open_ended)
+    # Problems, the server's sentences and the language's own name are named otherwise.
+    kinds = ("problem.", "detail.", "language.", *open_ended)
     assert [key for key in keys if key not in wanted and not key.startswith(kinds)] == []
 
 
@@ -216,10 +216,103 @@ def kinds() -> set[str]:
     left = SecureOpenAIError.__subclasses__()
     while left:
         one = left.pop()
-        if one not in (ConfigurationError, GatewayError, ManagementError, Refused):
+        if one not in (ConfigurationError, GatewayError, Refused):
             found.add(one.slug)
             left.extend(one.__subclasses__())
     return found | {one.replace("_", "-") for one in Reason if one is not Reason.ADMITTED}
+
+
+def sentences(path: Path) -> Iterator[str]:
+    """Yield what a module says in whole sentences, each value in it as `{}`."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    described = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if id(node) in described:
+            continue
+        match node:
+            case ast.JoinedStr(values=pieces):
+                text = "".join(
+                    str(piece.value) if isinstance(piece, ast.Constant) else "{}"
+                    for piece in pieces
+                )
+            case ast.Constant(value=str(text)):
+                pass
+            case _:
+                continue
+        if re.match(r"[A-Z{].* .*[.?]$", text):
+            yield re.sub(r"\{\w+\}", "{}", text)
+
+
+SAY = (
+    *("edge/desk/*.py", "edge/custody.py", "store/holds.py", "model/management/checks.py"),
+    *("model/management/interface.py", "model/management/operations.py"),
+    *("model/management/served.py", "model/management/resource_manager/*.py"),
+    "store/continuation.py",
+)
+"""What says why something that a person asks of the desk is not done."""
+
+
+def test_what_the_desk_says_went_wrong_is_said_in_every_language() -> None:
+    """Every sentence has its like in the language files, and no file keeps one that is not said."""
+    ours = FILES.parent
+    said = {text for pattern in SAY for path in ours.glob(pattern) for text in sentences(path)}
+    kept = {
+        key: re.sub(r"\{\w+\}", "{}", text)
+        for key, text in languages()["en"].texts.items()
+        if key.startswith("detail.") and text.endswith((".", "?")) and not text.startswith(" ")
+    }
+
+    assert sorted(said - set(kept.values())) == []
+    assert sorted(set(kept.values()) - said) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "german"),
+    [
+        ("There is no such hold.", "Eine solche Aufbewahrungspflicht gibt es nicht."),
+        (
+            "gpt-4o 1 is not sold as Global here: write one of Standard, Data.",
+            "gpt-4o 1 gibt es hier nicht als Global: Schreiben Sie eines von Standard, Data.",
+        ),
+        (
+            "Azure has retired gpt-4 0613 on 2025-06-06: deploy gpt-4o instead.",
+            "Azure hat gpt-4 0613 am 2025-06-06 eingestellt: Richten Sie stattdessen gpt-4o ein.",
+        ),
+        (
+            "There is no account main in Azure.",
+            "Das gibt es nicht: Konto main in Azure.",
+        ),
+        (
+            "This region does not offer the model gpt-x. See what it offers with "
+            "secure-openai models list.",
+            "Diese Region bietet das Modell gpt-x nicht an. Was sie anbietet, sagt "
+            "secure-openai models list.",
+        ),
+        ("Something that nobody foresaw.", ""),
+        ("", ""),
+    ],
+)
+def test_a_sentence_of_the_servers_is_known_again(said: str, german: str) -> None:
+    """With its values, and what stands in them; what is unknown is no sentence."""
+    assert languages()["de"].of_detail(said) == german
+    assert languages()["en"].of_detail(said) == said
+
+
+async def test_the_desk_says_what_is_wrong_in_the_readers_language(world: World) -> None:
+    """What to write instead, on a page that is German throughout."""
+    async with world.browser("Ada") as http:
+        headers = {"Accept": "text/html", "Accept-Language": "de"}
+        several = await http.get("/admin/usage?days=9999", headers=headers)
+        nobody = await http.post(
+            "/admin/custody/hold",
+            data={"principal": "No Such One", "reference": "x"},
+            headers=headers,
+        )
+
+    assert "Schreiben Sie days als Zahl von 1 bis 92, today oder yesterday." in several.text
+    assert "Niemand, der hier war, heißt so: Schreiben Sie" in nobody.text
+    assert [one.status_code for one in (several, nobody)] == [400, 400]
+    assert 'lang="en"' not in several.text.replace('value="en" lang="en"', "")
 
 
 def test_every_problem_has_a_text() -> None:

@@ -24,7 +24,7 @@ from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.conversations import DEFAULT_TITLE
 from secure_openai.edge.cookies import delete_cookie, session_cookie
 from secure_openai.edge.desk.words import Words
-from secure_openai.edge.language import DEFAULT, Language, language_of
+from secure_openai.edge.language import Language, language_of
 from secure_openai.edge.markdown import rendered
 from secure_openai.edge.messages import shown_branch, turns_json
 from secure_openai.edge.offers import offer_json
@@ -166,8 +166,7 @@ async def error_page(request: Request, error: SecureOpenAIError) -> Response:
         status_code=error.http_status,
         status=error.http_status,
         title=title,
-        # The error's own words are English.
-        detail=(error.detail if t.tag == DEFAULT else None) or title,
+        detail=t.of_detail(error.detail) or title,
         request_id=request_id_of(request),
     )
     response.headers.update(headers_of(error))
