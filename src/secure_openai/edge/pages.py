@@ -27,7 +27,7 @@ from secure_openai.edge.desk.words import Words
 from secure_openai.edge.language import Language, language_of
 from secure_openai.edge.markdown import rendered
 from secure_openai.edge.messages import shown_branch, turns_json
-from secure_openai.edge.offers import offer_json
+from secure_openai.edge.offers import offers_json
 from secure_openai.edge.presentation import page
 from secure_openai.edge.problems import headers_of, request_id_of
 from secure_openai.edge.shares import ones_turn
@@ -116,7 +116,7 @@ async def _chat_page(request: Request, conversation_id: ConversationId | None) -
     return page(
         request,
         "chat.html",
-        deployments=[offer_json(assembly, deployment) for deployment in deployments],
+        deployments=offers_json(assembly, deployments),
         conversations=[_shown(one, t) for one in mine.items],
         continuation=mine.continuation,
         current=current and _shown(current, t),
