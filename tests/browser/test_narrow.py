@@ -22,6 +22,10 @@ NEWS = """async ([text, action]) => {
   const { toast } = await import(src.replace("chat.mjs", "toasts.mjs"));
   toast(text, { action, act: () => {}, seconds: 60 });
 }"""
+MIDDLES = """names => names.map((name) => {
+  const { left, width } = document.querySelector(name).getBoundingClientRect();
+  return Math.round(left + width / 2);
+})"""
 OVERLAP = """([one, other]) => {
   const [a, b] = [one, other].map((name) => document.querySelector(name).getBoundingClientRect());
   const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
@@ -67,6 +71,8 @@ def test_news_cover_nothing_that_one_writes_with(mine: Page) -> None:
     """Not the composer as it grows, nor the stop button, nor the way to the end, however many."""
     say(mine)
     assert not covers(mine, ".composer")
+    toast, composer = mine.evaluate(MIDDLES, [".toast", ".composer"])
+    assert toast == composer
     answered(mine, "long 400")
     assert not covers(mine, ".composer")
     mine.get_by_label("Message").fill("\n" * 12)
@@ -76,7 +82,7 @@ def test_news_cover_nothing_that_one_writes_with(mine: Page) -> None:
     assert not covers(mine, ".composer")
     assert not covers(mine, "#to-end")
     mine.get_by_label("Message").fill("")
-    ask(mine, "slow 200")
+    ask(mine, "slow 900")
     expect(mine.locator("#stop")).to_be_visible()
     say(mine)
 

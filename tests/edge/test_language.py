@@ -312,6 +312,7 @@ async def test_the_desk_says_what_is_wrong_in_the_readers_language(world: World)
     assert "Schreiben Sie days als Zahl von 1 bis 92, today oder yesterday." in several.text
     assert "Niemand, der hier war, heißt so: Schreiben Sie" in nobody.text
     assert [one.status_code for one in (several, nobody)] == [400, 400]
+    assert '<a href="/admin" class="button">Zurück zur Verwaltung</a>' in several.text
     assert 'lang="en"' not in several.text.replace('value="en" lang="en"', "")
 
 

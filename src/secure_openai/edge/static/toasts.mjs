@@ -66,9 +66,11 @@ document.addEventListener("close", ({ target }) => target.contains(region) && br
 function place() {
   if (!foot) return;
   const height = region.offsetHeight + 2 * GAP;
-  const { top, bottom } = foot.getBoundingClientRect();
+  const { left, width, top, bottom } = foot.getBoundingClientRect();
   const above = Math.min(top, toEnd.hidden ? top : toEnd.getBoundingClientRect().top);
-  const free = region.parentElement !== document.body || innerHeight - bottom >= height;
+  const apart = region.parentElement !== document.body;
+  const free = apart || innerHeight - bottom >= height;
+  Object.assign(region.style, apart ? { left: "", width: "" } : { left: `${left}px`, width: `${width}px` });
   region.style.insetBlockEnd = `${free ? GAP : innerHeight - above + GAP}px`;
 }
 if (foot) {
