@@ -289,6 +289,7 @@ def test_what_the_desk_says_went_wrong_is_said_in_every_language() -> None:
             "secure-openai models list.",
         ),
         ("Something that nobody foresaw.", ""),
+        (f"There is no {'x' * 1_000}.", ""),
         ("", ""),
     ],
 )

@@ -94,7 +94,7 @@ class Assets:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a file; only under the digest of what is here may it be kept."""
-        if scope["method"] not in {"GET", "HEAD"}:
+        if scope.get("method") not in {"GET", "HEAD"}:
             raise HTTPException(405)
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         first, _, rest = path.lstrip("/").partition("/")

@@ -25,6 +25,9 @@ LONGEST_HEADER = 500
 """Characters of `Accept-Language` that are read; browsers send a tenth of it."""
 
 
+LONGEST_DETAIL = 1_000
+"""Characters of a sentence that is known again: what is compared takes time by its length."""
+
 _VALUE = re.compile(r"\{(\w+)\}")
 
 
@@ -64,6 +67,8 @@ class Language:
         """
         if self.tag == DEFAULT:
             return detail
+        if len(detail) > LONGEST_DETAIL:
+            return ""
         for key, pattern in _details():
             if found := pattern.fullmatch(detail):
                 values = found.groupdict()
