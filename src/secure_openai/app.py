@@ -31,7 +31,7 @@ from starlette.responses import Response
 
 from secure_openai.assembly import assemble
 from secure_openai.conversations.attachments import LARGEST_BYTES
-from secure_openai.edge import attachments, gateway, pages, problems
+from secure_openai.edge import attachments, gateway, pages, presentation, problems
 from secure_openai.edge.access import caller_in, check_declared
 from secure_openai.edge.assets import STATIC_PATH, Assets
 from secure_openai.edge.middleware.capacity import CapacityMiddleware
@@ -97,6 +97,8 @@ def create_app(
             scheduled(assembly),
         ):
             app.state.assembly = assembly
+            if pages.router in routers:
+                presentation.prepare()
             try:
                 yield
             finally:

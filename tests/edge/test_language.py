@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
@@ -11,15 +12,15 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
+from jinja2 import Environment
 
 from secure_openai.conversations.window import Window
-from secure_openai.edge import assets, language
+from secure_openai.edge import assets, language, presentation
 from secure_openai.edge.language import languages, preferred
 from secure_openai.edge.presentation import THEMES
 from secure_openai.errors import (
     ConfigurationError,
     GatewayError,
-    ManagementError,
     Refused,
     SecureOpenAIError,
 )
@@ -67,8 +68,8 @@ def test_every_text_that_is_named_exists_and_no_other() -> None:
     for key in wanted:
         if not key.endswith("*"):
             assert key in keys
-    # Problems and the language's own name are named by their kind.
-    kinds = ("problem.", "language.", *open_ended)
+    # Problems, the server's sentences and the language's own name are named otherwise.
+    kinds = ("problem.", "detail.", "language.", *open_ended)
     assert [key for key in keys if key not in wanted and not key.startswith(kinds)] == []
 
 
@@ -135,6 +136,38 @@ async def test_only_what_there_is_can_be_chosen(world: World) -> None:
     assert '<html lang="en" dir="ltr" data-theme="system">' in page.text
 
 
+async def test_what_a_page_needs_is_ready_before_it_is_asked_for(
+    tmp_path: Path, identity_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first page of a process waits for no template to be compiled and no file to be read."""
+    monkeypatch.setattr(presentation, "_TEMPLATES", presentation.templates_in())
+
+    def late(*_: object, **__: object) -> None:
+        raise AssertionError("this should have been ready")
+
+    async with running_world(tmp_path, identity_folder) as world, world.browser("Ada") as http:
+        monkeypatch.setattr(Environment, "compile", late)
+        with monkeypatch.context() as reading:
+            reading.setattr(Path, "open", late)
+            files = [await http.get(assets.address(name)) for name in ("style.css", "chat.mjs")]
+        pages = [await http.get(path) for path in ("/", "/my-data", "/admin", "/nowhere")]
+
+    assert [one.status_code for one in files] == [200, 200]
+    assert [one.status_code for one in pages] == [200, 200, 200, 404]
+
+
+async def test_a_page_is_painted_before_it_can_act(world: World) -> None:
+    """Styles are asked for before any script, however many there are."""
+    async with world.browser("Uma") as http:
+        text = (await http.get("/")).text
+
+    styles = [match.start() for match in re.finditer('<link rel="stylesheet"', text)]
+    scripts = re.findall(r'<(?:link rel="modulepreload"|script type="module")[^>]*>', text)
+    assert max(styles) < min(text.index(one) for one in scripts)
+    assert len(scripts) > 20
+    assert [one for one in scripts if 'fetchpriority="low"' not in one] == []
+
+
 async def test_files_are_kept_by_their_content(world: World) -> None:
     """Under the digest of what is here a file may be kept for good, under any other not at all."""
     async with world.client() as http:
@@ -142,7 +175,25 @@ async def test_files_are_kept_by_their_content(world: World) -> None:
         plain = await http.get("/static/style.css")
         old = await http.get("/static/0123456789ab/style.css")
         none = await http.get("/static/../pages.py")
+        again = await http.get(
+            "/static/style.css", headers={"If-None-Match": plain.headers["etag"]}
+        )
+        head = await http.head("/static/style.css")
+        kinds = [
+            (await http.get(f"/static/{name}")).headers["content-type"]
+            for name in ("style.css", "chat.mjs", "icon.svg")
+        ]
+        wrong = await http.post("/static/style.css", headers=world.own)
 
+    assert (again.status_code, again.content) == (304, b"")
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(plain.content))
+    assert [kind.partition(";")[0] for kind in kinds] == [
+        "text/css",
+        "text/javascript",
+        "image/svg+xml",
+    ]
+    assert wrong.status_code == 405
     assert "immutable" in kept.headers["cache-control"]
     assert [one.headers["cache-control"] for one in (plain, old)] == ["no-cache", "no-cache"]
     assert kept.text == plain.text == old.text
@@ -165,10 +216,105 @@ def kinds() -> set[str]:
     left = SecureOpenAIError.__subclasses__()
     while left:
         one = left.pop()
-        if one not in (ConfigurationError, GatewayError, ManagementError, Refused):
+        if one not in (ConfigurationError, GatewayError, Refused):
             found.add(one.slug)
             left.extend(one.__subclasses__())
     return found | {one.replace("_", "-") for one in Reason if one is not Reason.ADMITTED}
+
+
+def sentences(path: Path) -> Iterator[str]:
+    """Yield what a module says in whole sentences, each value in it as `{}`."""
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    described = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if id(node) in described:
+            continue
+        match node:
+            case ast.JoinedStr(values=pieces):
+                text = "".join(
+                    str(piece.value) if isinstance(piece, ast.Constant) else "{}"
+                    for piece in pieces
+                )
+            case ast.Constant(value=str(text)):
+                pass
+            case _:
+                continue
+        if re.match(r"[A-Z{].* .*[.?]$", text):
+            yield re.sub(r"\{\w+\}", "{}", text)
+
+
+SAY = (
+    *("edge/desk/*.py", "edge/custody.py", "store/holds.py", "model/management/checks.py"),
+    *("model/management/interface.py", "model/management/operations.py"),
+    *("model/management/served.py", "model/management/resource_manager/*.py"),
+    "store/continuation.py",
+)
+"""What says why something that a person asks of the desk is not done."""
+
+
+def test_what_the_desk_says_went_wrong_is_said_in_every_language() -> None:
+    """Every sentence has its like in the language files, and no file keeps one that is not said."""
+    ours = FILES.parent
+    said = {text for pattern in SAY for path in ours.glob(pattern) for text in sentences(path)}
+    kept = {
+        key: re.sub(r"\{\w+\}", "{}", text)
+        for key, text in languages()["en"].texts.items()
+        if key.startswith("detail.") and text.endswith((".", "?")) and not text.startswith(" ")
+    }
+
+    assert sorted(said - set(kept.values())) == []
+    assert sorted(set(kept.values()) - said) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "german"),
+    [
+        ("There is no such hold.", "Eine solche Aufbewahrungspflicht gibt es nicht."),
+        (
+            "gpt-4o 1 is not sold as Global here: write one of Standard, Data.",
+            "gpt-4o 1 gibt es hier nicht als Global: Schreiben Sie eines von Standard, Data.",
+        ),
+        (
+            "Azure has retired gpt-4 0613 on 2025-06-06: deploy gpt-4o instead.",
+            "Azure hat gpt-4 0613 am 2025-06-06 eingestellt: Richten Sie stattdessen gpt-4o ein.",
+        ),
+        (
+            "There is no account main in Azure.",
+            "Das gibt es nicht: Konto main in Azure.",
+        ),
+        (
+            "This region does not offer the model gpt-x. See what it offers with "
+            "secure-openai models list.",
+            "Diese Region bietet das Modell gpt-x nicht an. Was sie anbietet, sagt "
+            "secure-openai models list.",
+        ),
+        ("Something that nobody foresaw.", ""),
+        (f"There is no {'x' * 1_000}.", ""),
+        ("", ""),
+    ],
+)
+def test_a_sentence_of_the_servers_is_known_again(said: str, german: str) -> None:
+    """With its values, and what stands in them; what is unknown is no sentence."""
+    assert languages()["de"].of_detail(said) == german
+    assert languages()["en"].of_detail(said) == said
+
+
+async def test_the_desk_says_what_is_wrong_in_the_readers_language(world: World) -> None:
+    """What to write instead, on a page that is German throughout."""
+    async with world.browser("Ada") as http:
+        headers = {"Accept": "text/html", "Accept-Language": "de"}
+        several = await http.get("/admin/usage?days=9999", headers=headers)
+        nobody = await http.post(
+            "/admin/custody/hold",
+            data={"principal": "No Such One", "reference": "x"},
+            headers=headers,
+        )
+
+    assert "Schreiben Sie days als Zahl von 1 bis 92, today oder yesterday." in several.text
+    assert "Niemand, der hier war, heißt so: Schreiben Sie" in nobody.text
+    assert [one.status_code for one in (several, nobody)] == [400, 400]
+    assert '<a href="/admin" class="button">Zurück zur Verwaltung</a>' in several.text
+    assert 'lang="en"' not in several.text.replace('value="en" lang="en"', "")
 
 
 def test_every_problem_has_a_text() -> None:

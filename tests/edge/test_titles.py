@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
-from secure_openai.conversations.titles import TITLE_TOKENS
-from tests.edge.test_answers import asking, events_of
+from secure_openai.conversations.titles import TITLE_TOKENS, Titles
+from tests.edge.test_answers import Told, asking, events_of
 from tests.edge.test_chat import ask
 from tests.world import World, running_world
 
@@ -89,6 +91,64 @@ async def test_a_persons_own_title_stands(world: World) -> None:
         }
         assert (await conversation(http, made["id"]))["title"] == "given meanwhile"
     assert len(settled) == 2
+
+
+class Held:
+    """A title that is made, and not yet given, until it is let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.made, self.let_go = asyncio.Event(), asyncio.Event()
+        title_of = Titles.title_of
+
+        async def held(titles: Titles, *asked: Any) -> str:
+            title = await title_of(titles, *asked)
+            self.made.set()
+            await self.let_go.wait()
+            return title
+
+        monkeypatch.setattr(Titles, "title_of", held)
+
+
+async def changed_while_titled(
+    http: httpx2.AsyncClient, held: Held, change: dict[str, Any]
+) -> tuple[list[Told], dict[str, Any]]:
+    """Change a conversation while its title is made; return what was told then, and what it is."""
+    made = await begun(http)
+    address = f"/api/conversations/{made['id']}"
+    async with asking(http, made["id"], "hello there") as events:
+        async for told in events:
+            if told[1] == "end":
+                break
+        await held.made.wait()
+        etag = (await conversation(http, made["id"]))["etag"]
+        changed = await http.patch(address, json=change, headers={"If-Match": f'"{etag}"'})
+        assert changed.status_code == 200
+        held.let_go.set()
+        rest = [told async for told in events]
+    return rest, await conversation(http, made["id"])
+
+
+async def test_a_title_is_not_lost_to_a_pin(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pinned while its title is being made, a conversation has both, and the page is told."""
+    held = Held(monkeypatch)
+    async with world.client(**world.bearer("Uma")) as http:
+        rest, kept = await changed_while_titled(http, held, {"pinned": True})
+
+    assert (kept["title"], kept["pinned"]) == ("You said: hello there", True)
+    assert [told[1:] for told in rest] == [
+        ("title", {"title": kept["title"], "etag": kept["etag"]})
+    ]
+
+
+async def test_a_name_given_while_the_title_is_made(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its owner writes then is what it is called, and no title comes."""
+    held = Held(monkeypatch)
+    async with world.client(**world.bearer("Uma")) as http:
+        rest, kept = await changed_while_titled(http, held, {"title": "mine"})
+
+    assert (rest, kept["title"]) == ([], "mine")
 
 
 async def test_policy_that_refuses_a_title_is_heard(tmp_path: Path, identity_folder: Path) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from secure_openai import looks
 from secure_openai.conversations.files import File
 from secure_openai.errors import AuditUnavailable, NotFound, StoreError
 from secure_openai.jobs import export as export_job
-from secure_openai.store.audit import AuditEvent
+from secure_openai.store.audit import EVERYBODY, AuditEvent
 from secure_openai.store.blobs import folder_of
 from secure_openai.store.folder import FolderBlobs
 from secure_openai.store.holds import KEPT
@@ -230,6 +231,34 @@ async def test_export(kept: Kept, job: Attending) -> None:
     assert MARKER not in json.dumps(event.facts)
 
 
+async def test_who_looked_at_what_is_exported(kept: Kept, job: Attending) -> None:
+    """By their role and not by who they are, however many; one's own acts are no looks."""
+    now = utc_now()
+    for _ in range(2):
+        looked = AuditEvent(
+            "principal.viewed", now, ADA, "allowed", "administrator", subject=ANNA.key
+        )
+        kept.audit.append(looked)
+        kept.audit.append(replace(looked, action="usage.viewed", subject=EVERYBODY))
+        kept.audit.append(replace(looked, action="seen.removed", principal=None))
+        kept.audit.append(replace(looked, action="data.viewed", subject=BEN.key))
+        kept.audit.append(replace(looked, action="own.act", principal=ANNA))
+    request = await ask(kept, RequestKind.EXPORT)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(looks, "AT_ONCE", 2)
+        await job.run()
+    document = await exported(job, request)
+
+    told = sorted((one["action"], one["by"], one["everybody"]) for one in document["looks"])
+    assert told == [
+        *[("principal.viewed", "administrator", False)] * 2,
+        *[("seen.removed", "job", False)] * 2,
+        *[("usage.viewed", "administrator", True)] * 2,
+    ]
+    assert {"at", "action", "by", "everybody"} == set(document["looks"][0])
+    assert ADA.oid not in json.dumps(document["looks"])
+
+
 async def test_an_export_that_is_cut_off(
     kept: Kept, job: Attending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -369,7 +398,7 @@ async def test_erasure(kept: Kept, job: Attending) -> None:
 
 
 async def test_what_was_discarded(kept: Kept, job: Attending) -> None:
-    """What its owner has deleted and could still have back is in no export, and is erased."""
+    """What its owner has deleted and could still have back is exported as that, and is erased."""
     await fill(kept)
     (one, *_) = (await kept.conversations.list(ANNA)).items
     await kept.conversations.discard(ANNA, one.id, etag=one.etag)
@@ -380,6 +409,10 @@ async def test_what_was_discarded(kept: Kept, job: Attending) -> None:
 
     assert await job.run() == {"erased": 1}
     assert one.id not in [exported["id"] for exported in document["conversations"]]
+    (discarded,) = document["discarded_conversations"]
+    assert (discarded["id"], discarded["title"]) == (one.id, one.title)
+    assert [said["text"] for said in discarded["messages"]] == [f"{MARKER} {it}" for it in "abc"]
+    assert discarded["discarded"] is not None
     assert (await kept.conversations.list(ANNA, discarded=True)).items == []
     with pytest.raises(NotFound):
         await kept.conversations.restore(ANNA, one.id)

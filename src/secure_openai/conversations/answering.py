@@ -156,17 +156,17 @@ class Answering:
                 title = await running.until_stopped(
                     self._titles.title_of(principal, question.text, asked.deployment)
                 )
-            titled = await self._conversations.change(
+            titled = await self._conversations.entitle(
                 principal.id,
                 conversation.id,
-                etag=conversation.etag,
                 title=title or first_words(question.text) or conversation.title,
             )
         except SecureOpenAIError as error:
-            # Its owner was faster, or it is gone; or it stays without until the next answer.
+            # It is gone; or it stays without until the next answer.
             logger.info("a conversation has not titled itself: %s", error.slug)
         else:
-            running.tell(Titled(titled))
+            if titled is not None:
+                running.tell(Titled(titled))
 
     async def _read(self, completion: Completion, draft: Draft, running: Running) -> None:
         size = draft.size

@@ -10,19 +10,24 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 STATIC_PATH = "/static"
 FOLDER = Path(str(files("secure_openai.edge") / "static"))
 
 _IMPORT = re.compile(r'^(?:import\s|} from )[^"]*"\./([\w-]+\.mjs)";$', re.MULTILINE)
 _TEXT = re.compile(r'\bt\("([a-z0-9_.-]+)"( \+)?')
+MEDIA_TYPES = {".css": "text/css", ".mjs": "text/javascript", ".svg": "image/svg+xml"}
+"""What we serve, whatever the system's own table says of a suffix."""
+
 FOR_GOOD = "public, max-age=31536000, immutable"
 
 
@@ -74,20 +79,50 @@ def _keys(entry: str) -> tuple[frozenset[str], tuple[str, ...]]:
     return whole, tuple(key for key, more in found if more)
 
 
-class Assets(StaticFiles):
-    """Serves the files, with or without a digest before their name."""
+class Assets:
+    """Serves the files from memory, with or without a digest before their name.
+
+    They are a few and small, and a first page asks for thirty of them at once: read as they are
+    asked for, each would take a thread and the disk, in the way of what is painted.
+
+    Raises:
+        HTTPException: There is no such file (404), or it is not to be read (405).
+    """
 
     def __init__(self) -> None:
-        super().__init__(directory=str(FOLDER))
+        self._files = {path.name: _File.read(path) for path in FOLDER.iterdir()}
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a file; only under the digest of what is here may it be kept."""
-        first, _, rest = path.replace("\\", "/").partition("/")
+        if scope.get("method") not in {"GET", "HEAD"}:
+            raise HTTPException(405)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        first, _, rest = path.lstrip("/").partition("/")
+        found = self._files.get(rest or first)
+        if found is None:
+            raise HTTPException(404)
         # Another digest is a neighbour's during a deployment: it gets ours, and keeps nothing.
-        response = await super().get_response(rest or first, scope)
         current = bool(rest) and first == digest()
-        response.headers["Cache-Control"] = FOR_GOOD if current else "no-cache"
-        return response
+        headers = {"Cache-Control": FOR_GOOD if current else "no-cache", "ETag": found.etag}
+        asked = Headers(scope=scope).get("if-none-match", "")
+        if found.etag in {tag.strip().removeprefix("W/") for tag in asked.split(",")}:
+            await Response(status_code=304, headers=headers)(scope, receive, send)
+            return
+        response = Response(found.content, headers=headers, media_type=found.media_type)
+        await response(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    content: bytes
+    media_type: str
+    etag: str
+
+    @classmethod
+    def read(cls, path: Path) -> _File:
+        content = path.read_bytes()
+        etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        return cls(content, MEDIA_TYPES[path.suffix], etag)
 
 
 def as_json(texts: dict[str, str]) -> str:

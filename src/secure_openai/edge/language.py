@@ -1,12 +1,14 @@
 """What the pages say, in the reader's language: one file per language, all with the same keys.
 
 A further language is a further file beside `languages/en.json`. A text holds no HTML; `{name}`
-stands for a value.
+stands for a value. `detail.` are the server's own sentences, which are English wherever programs
+read them, and are known again by their words where a person does.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +23,12 @@ from secure_openai.edge.cookies import language_cookie
 DEFAULT = "en"
 LONGEST_HEADER = 500
 """Characters of `Accept-Language` that are read; browsers send a tenth of it."""
+
+
+LONGEST_DETAIL = 1_000
+"""Characters of a sentence that is known again: what is compared takes time by its length."""
+
+_VALUE = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,22 @@ class Language:
         """Return what is said of a kind of problem, or its own detail where nothing is."""
         return self.texts.get(f"problem.{kind.rpartition(':')[2]}", detail)
 
+    def of_detail(self, detail: str) -> str:
+        """Return a sentence of the server's in this language, empty where nothing says it.
+
+        The server's own are those of the default language; `detail.` names them in every file.
+        """
+        if self.tag == DEFAULT:
+            return detail
+        if len(detail) > LONGEST_DETAIL:
+            return ""
+        for key, pattern in _details():
+            if found := pattern.fullmatch(detail):
+                values = found.groupdict()
+                said = {name: self.of_detail(value) or value for name, value in values.items()}
+                return self.texts[key].format(**said)
+        return ""
+
 
 @cache
 def languages() -> Mapping[str, Language]:
@@ -64,6 +88,22 @@ def languages() -> Mapping[str, Language]:
     }
     order = sorted(read, key=lambda tag: (tag != DEFAULT, tag))
     return MappingProxyType({tag: Language(tag, MappingProxyType(read[tag])) for tag in order})
+
+
+@cache
+def _details() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return how the server's sentences are known again, those that say most first."""
+    texts = languages()[DEFAULT].texts
+    said = {key: text for key, text in texts.items() if key.startswith("detail.")}
+    order = sorted(said, key=lambda key: (-len(_VALUE.sub("", said[key])), key))
+    return tuple((key, re.compile(_known_again(said[key]), re.DOTALL)) for key in order)
+
+
+def _known_again(text: str) -> str:
+    pieces = _VALUE.split(text)
+    return "".join(
+        f"(?P<{piece}>.*?)" if at % 2 else re.escape(piece) for at, piece in enumerate(pieces)
+    )
 
 
 def language_of(request: Request) -> Language:

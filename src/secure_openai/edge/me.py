@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from secure_openai.edge.access import SecuredRoute, principal_of, signed_in
 from secure_openai.edge.authentication import assembly_of
-from secure_openai.edge.offers import offer_json
+from secure_openai.edge.offers import offers_json
 
 router = APIRouter(route_class=SecuredRoute, prefix="/api", tags=["me"])
 
@@ -28,6 +28,6 @@ async def me(request: Request) -> Response:
             "name": principal.name,
             "username": principal.username,
             "roles": sorted(principal.roles),
-            "deployments": [offer_json(assembly, deployment) for deployment in deployments],
+            "deployments": offers_json(assembly, deployments),
         }
     )

@@ -17,7 +17,8 @@ from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import Body, body_of, limit_of
 from secure_openai.edge.recording import record
 from secure_openai.errors import Forbidden, NotFound, PreconditionFailed, RequestError
-from secure_openai.store.audit import EVERYBODY, AuditAnswer, AuditEvent, AuditQuestion
+from secure_openai.looks import look_document, looks_at
+from secure_openai.store.audit import AuditAnswer
 from secure_openai.store.requests import (
     NO_REQUEST,
     DataRequest,
@@ -117,45 +118,28 @@ async def get_export(request: Request, request_id: str) -> Response:
 @signed_in
 async def list_looks(request: Request) -> Response:
     """Return what others looked at or did about oneself, the latest first; never who they are."""
-    found = await looks_at(request, person_of(request))
+    found = await looks_asked_for(request, person_of(request))
     return JSONResponse(
         {
-            "items": [look_json(one.event) for one in found.items],
+            "items": [look_document(one.event) for one in found.items],
             "continuation": found.continuation,
         }
     )
 
 
-async def looks_at(request: Request, person: Principal) -> AuditAnswer:
-    """Return the records of what others did about a person, or of a list that showed everybody.
+async def looks_asked_for(request: Request, person: Principal) -> AuditAnswer:
+    """Return the page of looks at a person that is asked for.
 
     Raises:
         RequestError: The continuation is none.
         StoreError: They cannot be read.
     """
-    audit = assembly_of(request).audit
-    await audit.flush()
-    answer = await audit.search(
-        AuditQuestion(subjects=(person.id.key, EVERYBODY)),
+    return await looks_at(
+        assembly_of(request).audit,
+        person.id,
         limit=limit_of(request, default=50, largest=200),
         continuation=request.query_params.get("continuation"),
     )
-    others = [one for one in answer.items if one.event.principal != person.id]
-    return replace(answer, items=others)
-
-
-def look_json(event: AuditEvent) -> JsonObject:
-    """Return what was done about a person as they are told it: by which role, not by whom.
-
-    The record says who, to those who search the audit. A name shown to everybody would put people
-    under pressure who did their work.
-    """
-    return {
-        "at": event.at.isoformat(),
-        "action": event.action,
-        "by": "job" if event.principal is None else "administrator",
-        "everybody": event.subject == EVERYBODY,
-    }
 
 
 def person_of(request: Request) -> Principal:

@@ -10,7 +10,7 @@ from secure_openai.edge.access import SecuredRoute, before_notice, signed_in
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.desk.words import Words
 from secure_openai.edge.language import language_of
-from secure_openai.edge.my_data import CONFIRMATION, asked, looks_at, person_of
+from secure_openai.edge.my_data import CONFIRMATION, asked, looks_asked_for, person_of
 from secure_openai.edge.pages import wants_page
 from secure_openai.edge.presentation import led, page
 from secure_openai.errors import RequestError
@@ -62,7 +62,7 @@ async def ask_erasure(request: Request) -> Response:
 async def _shown(request: Request, *, wrong: bool = False) -> Response:
     assembly, person, now = assembly_of(request), person_of(request), utc_now()
     requests = await assembly.requests.list(person.id)
-    looks = await looks_at(request, person)
+    looks = await looks_asked_for(request, person)
     done = request.query_params.get("done", "")
     return page(
         request,

@@ -24,10 +24,10 @@ from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.conversations import DEFAULT_TITLE
 from secure_openai.edge.cookies import delete_cookie, session_cookie
 from secure_openai.edge.desk.words import Words
-from secure_openai.edge.language import DEFAULT, Language, language_of
+from secure_openai.edge.language import Language, language_of
 from secure_openai.edge.markdown import rendered
 from secure_openai.edge.messages import shown_branch, turns_json
-from secure_openai.edge.offers import offer_json
+from secure_openai.edge.offers import offers_json
 from secure_openai.edge.presentation import page
 from secure_openai.edge.problems import headers_of, request_id_of
 from secure_openai.edge.shares import ones_turn
@@ -116,7 +116,7 @@ async def _chat_page(request: Request, conversation_id: ConversationId | None) -
     return page(
         request,
         "chat.html",
-        deployments=[offer_json(assembly, deployment) for deployment in deployments],
+        deployments=offers_json(assembly, deployments),
         conversations=[_shown(one, t) for one in mine.items],
         continuation=mine.continuation,
         current=current and _shown(current, t),
@@ -166,8 +166,7 @@ async def error_page(request: Request, error: SecureOpenAIError) -> Response:
         status_code=error.http_status,
         status=error.http_status,
         title=title,
-        # The error's own words are English.
-        detail=(error.detail if t.tag == DEFAULT else None) or title,
+        detail=t.of_detail(error.detail) or title,
         request_id=request_id_of(request),
     )
     response.headers.update(headers_of(error))

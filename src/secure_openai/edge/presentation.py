@@ -53,6 +53,14 @@ def templates_in(*folders: Path) -> Environment:
 _TEMPLATES = templates_in()
 
 
+def prepare() -> None:
+    """Make ready what the first page would otherwise wait for: templates, languages, addresses."""
+    for name in _TEMPLATES.list_templates():
+        _TEMPLATES.get_template(name)
+    languages()
+    assets.digest()
+
+
 def page(
     request: Request,
     name: str,
@@ -140,8 +148,11 @@ def theme_of(request: Request) -> str:
 
 def scripts(entry: str, language: Language) -> Markup:
     """Return what loads a module, everything that it imports at once, and what all of it says."""
+    # Behind the styles, without which nothing is painted: the page can be read before it can act.
     ahead = [
-        Markup('<link rel="modulepreload" href="{}">').format(assets.address(name))
+        Markup('<link rel="modulepreload" href="{}" fetchpriority="low">').format(
+            assets.address(name)
+        )
         for name in assets.modules(entry)[1:]
     ]
     texts = assets.named(entry, language.texts)
@@ -155,7 +166,9 @@ def scripts(entry: str, language: Language) -> Markup:
     said = Markup('<script type="application/json" class="texts">{}</script>').format(
         Markup(assets.as_json(texts))  # noqa: S704 - escaped for this place
     )
-    module = Markup('<script type="module" src="{}"></script>').format(assets.address(entry))
+    module = Markup('<script type="module" src="{}" fetchpriority="low"></script>').format(
+        assets.address(entry)
+    )
     return Markup("\n").join([*ahead, said, module])
 
 

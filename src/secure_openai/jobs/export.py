@@ -1,8 +1,9 @@
 """Put what is kept of a principal into one file that they can fetch.
 
-The file is JSON: conversations with their messages, what is kept beside them, sessions without what
-opens them, when and with which name and roles they were last seen, usage by day, requests like this
-one, the audit's records of what the principal did, and attachments as far as there is room.
+The file is JSON: conversations with their messages, also those that were deleted and are not gone
+yet, what is kept beside them, sessions without what opens them, when and with which name and roles
+they were last seen, usage by day, requests like this one, the audit's records of what the principal
+did, what others looked at or did about them, and attachments as far as there is room.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from datetime import timedelta
 from secure_openai.conversations.attachments import Attachments
 from secure_openai.errors import NotFound, PreconditionFailed, TooLarge
 from secure_openai.jobs.recording import record
+from secure_openai.looks import every_look, look_document
 from secure_openai.sessions import Sessions
 from secure_openai.store.audit import AuditStore
 from secure_openai.store.blobs import LARGEST_BYTES, BlobStore
@@ -180,15 +182,24 @@ class Exports:
     async def _document(self, request: DataRequest, room: _Room) -> JsonObject:
         principal = request.principal
         sighting = await self._sightings.get(principal)
+        kept = [
+            await self._conversation(one, room)
+            async for one in every(self._conversations, principal)
+        ]
+        # Looked for last: one may be discarded meanwhile, and is not told twice.
+        told = {one["id"] for one in kept}
+        discarded = [
+            await self._conversation(one, room)
+            async for one in every(self._conversations, principal, discarded=True)
+            if one.id not in told
+        ]
         return {
             "version": VERSION,
             "principal": {"tid": principal.tid, "oid": principal.oid},
             "asked": time_text(request.asked),
             "made": time_text(self._clock()),
-            "conversations": [
-                await self._conversation(one, room)
-                async for one in every(self._conversations, principal)
-            ],
+            "conversations": kept,
+            "discarded_conversations": discarded,
             "seen": None if sighting is None else sighting_document(sighting),
             **{
                 members: [
@@ -208,6 +219,9 @@ class Exports:
             ],
             "audit": [
                 room.taken(event_document(one.event)) async for one in self._audit.of(principal)
+            ],
+            "looks": [
+                room.taken(look_document(one)) async for one in every_look(self._audit, principal)
             ],
             # Last: what there is no room for is fetched one by one.
             "attachments": [
@@ -232,10 +246,13 @@ class Exports:
         while True:
             try:
                 page = await self._conversations.messages(
-                    conversation.owner, conversation.id, continuation=continuation
+                    conversation.owner,
+                    conversation.id,
+                    continuation=continuation,
+                    discarded=True,
                 )
             except NotFound:
-                # Its owner deleted it meanwhile.
+                # It went meanwhile.
                 break
             messages += [room.taken({"id": one.id, **message_document(one)}) for one in page.items]
             continuation = page.continuation

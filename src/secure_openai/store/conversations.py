@@ -167,13 +167,30 @@ class ConversationStore(Protocol):
         """
         ...
 
+    async def entitle(
+        self, owner: PrincipalId, conversation_id: ConversationId, *, title: str
+    ) -> Conversation | None:
+        """Give a conversation a title that nobody wrote, unless somebody gave it one.
+
+        There is no etag: whatever else is changed at the same moment stays changed, and a title
+        that somebody gives stands, whichever comes first.
+
+        Returns:
+            The conversation with this title; `None` where somebody has given it theirs.
+
+        Raises:
+            NotFound: The owner has none of that id.
+        """
+        ...
+
     async def discard(
         self, owner: PrincipalId, conversation_id: ConversationId, *, etag: str
     ) -> None:
         """Delete a conversation for its owner, who may take that back for `UNDO`.
 
-        From here on every call but `restore`, `delete` and the list of those discarded finds it
-        missing. It goes for good with `finish_deletions`, unless a hold keeps it.
+        From here on every call finds it missing but `restore`, `delete`, and `list` and `messages`
+        where they are asked for what is discarded. It goes for good with `finish_deletions`, unless
+        a hold keeps it.
 
         Raises:
             LegalHold: A hold keeps it, whose placing had ended before.
@@ -285,8 +302,17 @@ class ConversationStore(Protocol):
         limit: int = 100,
         continuation: str | None = None,
         newest_first: bool = False,
+        discarded: bool = False,
     ) -> Page[Message]:
         """Return a conversation's messages in the order in which they were stored.
+
+        Args:
+            owner: Whose.
+            conversation_id: Which conversation.
+            limit: How many to return at most.
+            continuation: Where the page before ended.
+            newest_first: The other way round.
+            discarded: Find one that was discarded too.
 
         Raises:
             NotFound: The owner has no such conversation.

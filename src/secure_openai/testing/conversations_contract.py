@@ -253,16 +253,6 @@ class ConversationStoreContract:
                     break
             assert listed == expected
 
-    async def test_titled(self, store: ConversationStore) -> None:
-        """A title for the time being is none that somebody gave, until somebody does."""
-        conversation = await store.create(ANNA, title="for now", titled=False)
-        pinned = await store.change(ANNA, conversation.id, etag=conversation.etag, pinned=True)
-        titled = await store.change(ANNA, conversation.id, etag=pinned.etag, title="for good")
-
-        assert [conversation.titled, pinned.titled, titled.titled] == [False, False, True]
-        assert await store.get(ANNA, conversation.id) == titled
-        assert (await store.create(ANNA, title="mine")).titled
-
     async def test_an_owner_has_so_many(self, store: ConversationStore) -> None:
         """At the bound none is begun, whatever others have; one that is removed makes room."""
         first, *_ = [await store.create(ANNA, title=str(at), most=3) for at in range(3)]
@@ -298,6 +288,11 @@ class ConversationStoreContract:
         assert [kept] == list((await store.list(ANNA)).items)
         (hid,) = (await store.list(ANNA, discarded=True)).items
         assert (hid.id, hid.discarded is not None) == (conversation.id, True)
+        said = await store.messages(ANNA, conversation.id, discarded=True)
+        assert [(one.id, one.text) for one in said.items] == [(message.id, message.text)]
+        with pytest.raises(NotFound):
+            await store.messages(BEN, conversation.id, discarded=True)
+        assert (await store.messages(ANNA, kept.id, discarded=True)).items == []
         assert (await store.list(BEN, discarded=True)).items == []
         later = clock() + timedelta(days=1)
         assert [kept] == list((await store.unused(since=later)).items)

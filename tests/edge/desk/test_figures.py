@@ -254,6 +254,29 @@ async def test_near_a_limit(tmp_path: Path, identity_folder: Path) -> None:
     assert 0.5 < near["share"] < 1
 
 
+async def test_near_a_limit_of_a_minute(tmp_path: Path, identity_folder: Path) -> None:
+    """What counts at this moment is shown beside the day, by the limit that it is near to."""
+    path = tmp_path / "policy.toml"
+    path.write_text(POLICY.replace("requests_per_minute = 60", "requests_per_minute = 4"))
+    async with (
+        running_world(tmp_path, identity_folder, policy=path) as world,
+        world.client(**world.bearer("Uma")) as uma,
+        world.client(**world.bearer("Ada")) as ada,
+    ):
+        key = key_of(world, "Uma")
+        while True:
+            # Where the minute has turned in between, the next one is filled.
+            begun = utc_now().minute
+            asked = [await ask(uma) for _ in range(3)]
+            await world.settled()
+            items = (await read(ada, "/api/admin/quotas"))["items"]
+            if asked == [200] * 3 and begun == utc_now().minute:
+                break
+    (near,) = items
+    assert (near["principal"], near["limit"]) == (key, "requests_per_minute")
+    assert (near["used"], near["of"], near["share"]) == (3, 4, 0.75)
+
+
 async def test_policy_and_pool(world: World) -> None:
     """The policy is explained with its lines, and each member of the pool says how it does."""
     async with world.client(**world.bearer("Ada")) as http:

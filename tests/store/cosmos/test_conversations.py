@@ -20,6 +20,7 @@ from secure_openai.testing.conversations_contract import (
 )
 from secure_openai.testing.messages_contract import MessagesContract, all_messages, whole_branch
 from secure_openai.testing.search_contract import SearchContract
+from secure_openai.testing.titles_contract import TitlesContract
 from secure_openai.types import Conversation, JsonObject
 from tests.cosmosdb.bridge import Bridge, Call, Fault
 from tests.cosmosdb.faults import UNANSWERED, UNDONE, first
@@ -45,6 +46,10 @@ class TestCosmosConversationStore(ConversationStoreContract):
 
 class TestCosmosMessages(MessagesContract):
     """The contract of messages, on Cosmos DB."""
+
+
+class TestCosmosTitles(TitlesContract):
+    """The contract of titles, on Cosmos DB."""
 
 
 class TestCosmosSearch(SearchContract):

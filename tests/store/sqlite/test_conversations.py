@@ -22,6 +22,7 @@ from secure_openai.testing.conversations_contract import (
 )
 from secure_openai.testing.messages_contract import MessagesContract, whole_branch
 from secure_openai.testing.search_contract import SearchContract
+from secure_openai.testing.titles_contract import TitlesContract
 from secure_openai.types import Author, ConversationId, MessageId, MessageStatus
 
 
@@ -43,6 +44,10 @@ class TestSqliteConversationStore(ConversationStoreContract):
 
 class TestSqliteMessages(MessagesContract):
     """The contract of messages, on SQLite."""
+
+
+class TestSqliteTitles(TitlesContract):
+    """The contract of titles, on SQLite."""
 
 
 class TestSqliteSearch(SearchContract):

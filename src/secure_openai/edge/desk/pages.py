@@ -304,7 +304,9 @@ async def _account(request: Request, name: str) -> Account:
         deployments = list(await management.deployments(name))
         quota = list(await management.quota(name))
     except SecureOpenAIError as error:
-        return Account(name, [], [], error.detail or error.title)
+        t = language_of(request)
+        said = t.of_detail(error.detail) or t.of_problem(error.problem, error.title)
+        return Account(name, [], [], said)
     return Account(name, deployments, quota)
 
 

@@ -1,8 +1,14 @@
-"""Who is near their limit of the day."""
+"""Who is near a limit: of the day by the last count, of the minute as it counts now.
+
+A minute is over before a job could count it, so the store is asked how each of the day's largest
+stands. What it answers is what would be refused by: with what is set aside for requests under way,
+and on several instances with what these have claimed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter
@@ -11,13 +17,13 @@ from starlette.responses import JSONResponse, Response
 
 from secure_openai.edge.access import ADMIN, SecuredRoute, requires
 from secure_openai.edge.authentication import assembly_of
-from secure_openai.edge.desk.figures import names_of, usage_in
+from secure_openai.edge.desk.figures import AT_ONCE, names_of, usage_in
 from secure_openai.edge.desk.principals import limits_of
 from secure_openai.edge.desk.ranges import last_days
 from secure_openai.edge.looking import viewed
 from secure_openai.store.sightings import Sighting
-from secure_openai.store.usage import UsageDay
-from secure_openai.types import JsonObject
+from secure_openai.store.usage import UsageDay, UsageTotals
+from secure_openai.types import JsonObject, Limits, utc_now
 
 router = APIRouter(route_class=SecuredRoute, prefix="/api/admin", tags=["quotas"])
 
@@ -35,9 +41,9 @@ class Near:
     Attributes:
         sighting: Who.
         deployment: Of which deployment.
-        what: Of what: `tokens_per_day` or `requests_per_day`.
-        used: How much of it today.
-        limit: How much of it in a day.
+        what: Which limit: `tokens_per_day`, `requests_per_minute`, `concurrent_streams` …
+        used: How much of it counts: of the day by the last count, else at this moment.
+        limit: How much of it there is.
     """
 
     sighting: Sighting
@@ -55,7 +61,7 @@ class Near:
 @router.get("/quotas")
 @requires(ADMIN)
 async def get_quotas(request: Request) -> Response:
-    """Return who has used half of a day's tokens or requests, or more; the nearest first."""
+    """Return who is half way to a limit, or further, and to which; the nearest first."""
     return JSONResponse({"items": [near_json(one) for one in await near_limits(request)]})
 
 
@@ -76,28 +82,41 @@ async def near_limits(request: Request) -> Sequence[Near]:
     largest = {(one.principal.key, one.deployment): one for one in most}
     names = await names_of(assembly, list(dict.fromkeys(key for key, _ in largest)))
     served = {one.name: one for one in assembly.model.deployments}
-    found = []
+    asked: list[tuple[UsageDay, Sighting, Limits]] = []
     for one in largest.values():
         sighting, deployment = names.get(one.principal.key), served.get(one.deployment)
         if sighting is None or deployment is None:
             continue
         limits = limits_of(assembly, sighting, deployment)
-        if limits is None:
-            continue
-        found += [
-            near
-            for near in (
-                Near(
-                    sighting, one.deployment, "tokens_per_day", _tokens(one), limits.tokens_per_day
-                ),
-                Near(
-                    sighting, one.deployment, "requests_per_day", one.requests,
-                    limits.requests_per_day,
-                ),
-            )
-            if near.share >= NEAR
-        ]  # fmt: skip
+        if limits is not None:
+            asked.append((one, sighting, limits))
+    found: list[Near] = []
+    for at in range(0, len(asked), AT_ONCE):
+        few, now = asked[at : at + AT_ONCE], utc_now()
+        counted = await asyncio.gather(
+            *(assembly.usage.totals(one.principal, one.deployment, now=now) for one, _, _ in few)
+        )
+        for (day, sighting, limits), totals in zip(few, counted, strict=True):
+            found += [
+                Near(sighting, day.deployment, what, used, limit)
+                for what, used, limit in _counts(day, totals, limits)
+                if used >= limit * NEAR
+            ]
     return sorted(found, key=lambda one: -one.share)
+
+
+def _counts(day: UsageDay, totals: UsageTotals, limits: Limits) -> Iterator[tuple[str, int, int]]:
+    """Yield each limit with how much of it counts; one of nothing is nothing to be near to."""
+    counts = {
+        "tokens_per_day": _tokens(day),
+        "requests_per_day": day.requests,
+        "tokens_per_minute": totals.tokens_this_minute,
+        "requests_per_minute": totals.requests_this_minute,
+        "concurrent_streams": totals.concurrent,
+    }
+    for what, used in counts.items():
+        if (limit := int(getattr(limits, what))) > 0:
+            yield what, used, limit
 
 
 def near_json(near: Near) -> JsonObject:

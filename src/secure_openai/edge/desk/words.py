@@ -74,6 +74,10 @@ class Words:
         t = self._t
         return t("desk.reason." + slug) if f"desk.reason.{slug}" in t.texts else slug
 
+    def detail(self, text: str) -> str:
+        """Return why something failed, in a sentence of ours."""
+        return self._t.of_detail(text) or self._t.of_problem("management-failed", text)
+
     def action(self, name: str) -> str:
         """Return what was done."""
         t = self._t

@@ -28,8 +28,14 @@ function drawer(open) {
     delete shell.dataset.side;
   }
   main.inert = open;
-  if (open) side.querySelector("a, button").focus();
+  if (open) enter();
   else opener?.focus();
+}
+
+// The focus goes where something can be seen: once the drawer has come, if it is still wanted.
+async function enter() {
+  await Promise.allSettled(side.getAnimations().map((motion) => motion.finished));
+  if (main.inert && !side.contains(document.activeElement)) side.querySelector("a, button").focus({ preventScroll: true });
 }
 
 document.addEventListener("click", (event) => {

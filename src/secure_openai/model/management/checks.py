@@ -91,9 +91,13 @@ def _version(wanted: Wanted, models: Sequence[OfferedModel], today: date) -> Off
     if not named:
         _refuse_known_retired(wanted, today)
         near = difflib.get_close_matches(wanted.model, sorted({one.name for one in models}), 1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        if near:
+            raise DeploymentRejected(
+                f"This region does not offer the model {wanted.model}. Did you mean {near[0]}? See "
+                "what it offers with secure-openai models list."
+            )
         raise DeploymentRejected(
-            f"This region does not offer the model {wanted.model}.{hint} See what it offers with "
+            f"This region does not offer the model {wanted.model}. See what it offers with "
             "secure-openai models list."
         )
     if wanted.version is None:
@@ -132,10 +136,11 @@ def _refuse_known_retired(wanted: Wanted, today: date) -> None:
 def _retired(
     model: str, version: str, retirement: Retirement | None, *, dated: bool = True
 ) -> DeploymentRejected:
-    when = f" on {retirement.on}" if retirement is not None and dated else ""
     successor = retirement.instead if retirement is not None else None
     instead = f"deploy {successor} instead" if successor else "deploy another model"
-    return DeploymentRejected(f"Azure has retired {model} {version}{when}: {instead}.")
+    if retirement is None or not dated:
+        return DeploymentRejected(f"Azure has retired {model} {version}: {instead}.")
+    return DeploymentRejected(f"Azure has retired {model} {version} on {retirement.on}: {instead}.")
 
 
 def _sku(wanted: Wanted, model: OfferedModel, today: date) -> OfferedSku:
@@ -182,10 +187,12 @@ def _capacity(wanted: Wanted, sku: OfferedSku) -> int:
             f"{sku.name} ends at capacity {sku.largest} for one deployment.", pointer="/capacity"
         )
     if sku.step and (capacity - (sku.smallest or 0)) % sku.step:
-        start = f" from {sku.smallest}" if sku.smallest else ""
-        raise RequestError(
-            f"{sku.name} is sold in steps of {sku.step}{start}.", pointer="/capacity"
-        )
+        if sku.smallest:
+            raise RequestError(
+                f"{sku.name} is sold in steps of {sku.step} from {sku.smallest}.",
+                pointer="/capacity",
+            )
+        raise RequestError(f"{sku.name} is sold in steps of {sku.step}.", pointer="/capacity")
     return capacity
 
 

@@ -159,6 +159,22 @@ class CosmosConversationStore(CosmosMessages):
 
         return await self._changed(owner, conversation_id, change)
 
+    async def entitle(
+        self, owner: PrincipalId, conversation_id: ConversationId, *, title: str
+    ) -> Conversation | None:
+        """Give a conversation a title that nobody wrote, unless somebody gave it one."""
+        given = False
+
+        def change(stored: Conversation) -> Conversation | None:
+            nonlocal given
+            given = stored.titled
+            if given:
+                return None
+            return replace(stored, title=title, titled=True, updated=self._clock())
+
+        titled = await self._changed(owner, conversation_id, change)
+        return None if given else titled
+
     async def discard(
         self, owner: PrincipalId, conversation_id: ConversationId, *, etag: str
     ) -> None:

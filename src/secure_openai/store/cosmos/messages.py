@@ -63,10 +63,10 @@ class CosmosMessages:
         self._clock = clock
 
     async def _conversation(
-        self, owner: PrincipalId, conversation_id: ConversationId
+        self, owner: PrincipalId, conversation_id: ConversationId, *, discarded: bool = False
     ) -> JsonObject:
         item = await self._container.read_latest(conversation_key(conversation_id), owner.key)
-        if item is None or item.get("discarded"):
+        if item is None or (item.get("discarded") and not discarded):
             raise NotFound(NO_CONVERSATION)
         return item
 
@@ -211,6 +211,7 @@ class CosmosMessages:
         limit: int = 100,
         continuation: str | None = None,
         newest_first: bool = False,
+        discarded: bool = False,
     ) -> Page[Message]:
         """Return a conversation's messages in the order in which they were stored."""
         place = ("messages", owner.key, conversation_id, newest_first)
@@ -224,7 +225,7 @@ class CosmosMessages:
             limit=limit + 1,
         )
         joined = await self._branches.joined(owner, conversation_id, found)
-        await self._conversation(owner, conversation_id)
+        await self._conversation(owner, conversation_id, discarded=discarded)
         shown = joined[:limit]
         return Page(
             [message_in(item) for item in shown],

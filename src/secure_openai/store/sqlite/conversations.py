@@ -158,6 +158,20 @@ class SqliteConversationStore(SqliteMessages):
 
         return await self._database.write(work)
 
+    async def entitle(
+        self, owner: PrincipalId, conversation_id: ConversationId, *, title: str
+    ) -> Conversation | None:
+        """Give a conversation a title that nobody wrote, unless somebody gave it one."""
+
+        def work(connection: sqlite3.Connection) -> Conversation | None:
+            stored = conversation_in(connection, owner, conversation_id)
+            if stored.titled:
+                return None
+            titled = replace(stored, title=title, titled=True, updated=self._clock())
+            return _write(connection, titled)
+
+        return await self._database.write(work)
+
     async def discard(
         self, owner: PrincipalId, conversation_id: ConversationId, *, etag: str
     ) -> None:

@@ -26,6 +26,7 @@ from secure_openai.store.sqlite.rows import (
     ending,
     message_in,
     message_row,
+    stored_conversation,
 )
 from secure_openai.store.sqlite.signatures import sign, sign_again
 from secure_openai.types import (
@@ -139,14 +140,17 @@ class SqliteMessages:
         limit: int = 100,
         continuation: str | None = None,
         newest_first: bool = False,
+        discarded: bool = False,
     ) -> Page[Message]:
         """Return a conversation's messages in the order in which they were stored."""
         place = ("messages", owner.key, conversation_id, newest_first)
         after = values_of(continuation, place, ending(int))
         statement, begin = NEWEST_FIRST if newest_first else OLDEST_FIRST
 
+        found = stored_conversation if discarded else conversation_in
+
         def work(connection: sqlite3.Connection) -> list[MessageRow]:
-            conversation_in(connection, owner, conversation_id)
+            found(connection, owner, conversation_id)
             return connection.execute(
                 statement, (owner.key, conversation_id, *(after or (begin,)), limit + 1)
             ).fetchall()
