@@ -33,6 +33,8 @@ Into a closed estate, with your own sign-in or a pipeline's:
 """
 
 DEFAULT_PORT: Final = 8500
+PAUSE_SECONDS: Final = 10.0
+REHEARSAL_PAUSE_SECONDS: Final = 1.0
 
 
 def deploy(
@@ -52,14 +54,20 @@ def deploy(
     wait: Annotated[
         float, typer.Option(help="Seconds until what is not healthy is given up.", min=1)
     ] = 600.0,
-    pause: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.1)] = 10.0,
+    pause: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds between two looks; 10 unless given, and 1 in a rehearsal.", min=0.1
+        ),
+    ] = None,
 ) -> None:
     """Deploy both packages: into staging, looked at there, swapped, and swapped back by itself.
 
     Ends with 0 where they are live, with 1 where production runs what it ran before, with 2 if it
     could not be tried, with 3 where a person is needed.
     """
-    patience = Patience(whole=wait, pause=pause)
+    usual = PAUSE_SECONDS if rehearse is None else REHEARSAL_PAUSE_SECONDS
+    patience = Patience(whole=wait, pause=usual if pause is None else pause)
     with told_clearly():
         found = packages_in(packages)
         if rehearse is not None and applications is None and packages_url is None:
