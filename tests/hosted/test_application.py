@@ -115,3 +115,29 @@ async def test_settings_that_do_not_fit_stop_the_start(estate: Estate, tmp_path:
     assert "SECURE_OPENAI_SEAL_KEY_URL is missing: without it no key signs the audit's" in said
     assert "Traceback" not in said
     assert estate.cosmos.calls == []
+
+
+async def test_it_is_started_once_it_has_found_everything(estate: Estate, tmp_path: Path) -> None:
+    """A ping is told so by a status alone, and no service that is away takes it back."""
+    estate.vault.refuses = True
+    async with application(estate, tmp_path) as app, app.client() as http:
+        async with asyncio.timeout(60):
+            while "the self-check has not passed" not in app.log.read_text():
+                await asyncio.sleep(0.1)
+            refused = await http.get("/startupz")
+            estate.vault.refuses = False
+            while (passed := await http.get("/startupz")).status_code != 200:
+                await asyncio.sleep(0.2)
+        asked = list(estate.vault.asked)
+        for _ in range(20):
+            await http.get("/startupz")
+        told = [str(one["message"]) for one in lines_of(app.log) if "self-check" in str(one)]
+        estate.network.away = True
+        kept = (await http.get("/startupz")).status_code
+
+    assert (refused.status_code, refused.content) == (503, b"")
+    assert (passed.status_code, passed.content) == (200, b"")
+    assert kept == 200
+    assert estate.vault.asked == asked
+    assert "key of the seals: our identity lacks the role" in told[0]
+    assert told[-1] == "the self-check has passed"
