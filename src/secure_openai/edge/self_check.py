@@ -47,17 +47,20 @@ class SelfCheck:
     _told: frozenset[str] = field(default=frozenset())
 
     async def run(self) -> None:
-        """Ask until everything was answered; what was not is logged when it changes."""
+        """Ask until everything was answered; what is wrong twice in a row is logged, once."""
         pause = FIRST_PAUSE_SECONDS
+        before: frozenset[str] = frozenset()
         while True:
             wrong = frozenset(await self._asked())
             if not wrong:
                 self.passed = True
-                logger.info("the self-check has passed")
+                if self._told:
+                    logger.info("the self-check has passed")
                 return
-            if wrong != self._told:
+            if wrong == before != self._told:
                 self._told = wrong
                 logger.warning("the self-check has not passed: %s", "; ".join(sorted(wrong)))
+            before = wrong
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
