@@ -428,10 +428,21 @@ async def test_options_that_nobody_sees_change_no_plan(
 async def test_providers_are_locked_first(road: Road) -> None:
     """What runs with our rights is named by hash before it runs."""
     (road.folder / ".terraform.lock.hcl").unlink()
+    shutil.rmtree(road.dist)
     done = await road.deploy()
 
     assert done.exit_code == 2
     assert "does not lock hashicorp/azurerm" in done.output.replace("\n", " ")
+    assert not (road.folder / ".terraform").exists()
+    assert not road.dist.exists()
+
+
+async def test_a_file_that_is_not_there_is_named_first(road: Road) -> None:
+    """Before packages are made and before Terraform is started."""
+    done = await road.deploy("--backend-config", "backend.json")
+
+    assert done.exit_code == 2
+    assert "backend.json is no file." in done.output
     assert not (road.folder / ".terraform").exists()
 
 

@@ -45,6 +45,18 @@ class Wanted:
     assumptions: Path | None = None
 
 
+def prepared(wanted: Wanted) -> Terraform:
+    """Return the folder with the program for it, before anything takes minutes.
+
+    Raises:
+        DeliveryError: Something that is named is not there, or a provider is not locked.
+    """
+    for one in (*wanted.variables, wanted.backend, wanted.assumptions):
+        if one is not None and not one.is_file():
+            raise DeliveryError(f"{one} is no file.")
+    return Terraform.of(wanted.folder)
+
+
 def applied(wanted: Wanted, packages: Sequence[PlacedPackage], approved: str | None) -> str:
     """Plan, prove, have it approved and apply exactly that; return the output `applications`.
 
@@ -57,7 +69,7 @@ def applied(wanted: Wanted, packages: Sequence[PlacedPackage], approved: str | N
         DeliveryError: It could not be planned or applied; nothing was changed.
         Exit: It is not proven, not approved, or was applied in part; the reason has been told.
     """
-    terraform = Terraform.of(wanted.folder)
+    terraform = prepared(wanted)
     with tempfile.TemporaryDirectory(prefix="estate-") as private:
         _say(f"Initialising {wanted.folder}")
         terraform.initialise(wanted.backend)

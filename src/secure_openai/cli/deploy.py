@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.markup import escape
 
-from secure_openai.cli.applying import A_PERSON_IS_NEEDED, Wanted, applied
+from secure_openai.cli.applying import A_PERSON_IS_NEEDED, Wanted, applied, prepared
 from secure_openai.cli.azure import resource_manager
 from secure_openai.cli.console import NEGATIVE, err, out, progressing, told_clearly
 from secure_openai.delivery.azure.place import Place, container_of, place_of, read_place
@@ -144,6 +145,8 @@ def _whole(
     wanted: Wanted, approve: str | None, folder: Path, packages_url: str, patience: Patience
 ) -> Outcome:
     """Bring the estate to be, and the packages into it."""
+    prepared(wanted)
+    asyncio.run(_require_clients())
     found = _made(folder)
     applications = applied(wanted, found, approve)
     place = place_of(applications, packages_url, named="The estate's output applications")
@@ -154,6 +157,12 @@ def _whole(
             f"{error.detail or error.title} The estate is applied; run this again without "
             "--approve for the applications."
         ) from None
+
+
+async def _require_clients() -> None:
+    """Return if what talks to Azure is installed, and its settings are usable; nothing is sent."""
+    async with resource_manager():
+        import_module("secure_openai.delivery.azure.slots")
 
 
 def _made(folder: Path) -> list[PlacedPackage]:
