@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -411,6 +412,26 @@ async def test_an_application_that_cannot_be_deployed_leaves_the_estate(road: Ro
     assert "Production was not touched." in done.output.replace("\n", " ")
     road.azure.broken.clear()
     assert (await road.deploy()).exit_code == 0
+
+
+async def test_packages_that_are_changed_while_terraform_works_are_not_deployed(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An apply takes an hour: what is deployed after it is what was approved before it."""
+    real = applying.applied
+
+    def slow(*arguments: Any) -> str:
+        said = real(*arguments)
+        pack(road.dist, 2)
+        return said
+
+    digest = await road.planned()
+    monkeypatch.setattr(command, "applied", slow)
+    done = await road.deploy("--approve", digest)
+
+    assert done.exit_code == 2, done.output
+    assert "The packages are others than before" in done.output.replace("\n", " ")
+    assert road.azure.asked == []
 
 
 async def test_options_that_nobody_sees_change_no_plan(

@@ -149,6 +149,11 @@ def _whole(
     asyncio.run(_require_clients())
     found = _made(folder)
     applications = applied(wanted, found, approve)
+    if packages_in(folder) != found:
+        raise DeliveryError(
+            "The packages are others than before the estate was applied: nothing was deployed. "
+            "Find out who wrote them, and run this again without --approve."
+        )
     place = place_of(applications, packages_url, named="The estate's output applications")
     try:
         return asyncio.run(_in_azure(place, found, patience))
