@@ -45,6 +45,7 @@ from secure_openai.edge.middleware.request_id import RequestIdMiddleware
 from secure_openai.edge.middleware.shortcut import Handler, ShortcutMiddleware
 from secure_openai.edge.openai_errors import openai_error_response, speaks_openai
 from secure_openai.edge.rooms import EVERY
+from secure_openai.edge.self_check import self_checking
 from secure_openai.edge.shares import Shares
 from secure_openai.errors import MethodNotAllowed, NotFound, SecureOpenAIError
 from secure_openai.jobs.scheduler import scheduled
@@ -95,10 +96,12 @@ def create_app(
             sending_observations(settings, assembly.credential, assembly.outbound),
             # In Azure the Function App runs the jobs, with roles that this process has not.
             scheduled(assembly),
+            self_checking(assembly) as self_check,
         ):
             app.state.assembly = assembly
             if pages.router in routers:
                 presentation.prepare()
+            app.state.self_check = self_check
             try:
                 yield
             finally:

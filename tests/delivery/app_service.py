@@ -23,6 +23,7 @@ GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-chat/providers/Microso
 WEB, FUNCTIONS = f"{GROUP}/app-chat-1a2b3", f"{GROUP}/func-chat-1a2b3"
 STICKY = "WEBSITE_RUN_FROM_PACKAGE_BLOB_MI_RESOURCE_ID"
 
+_SITE = re.compile(r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft.Web/sites/[^/]+")
 _KEY = """<?xml version="1.0" encoding="utf-8"?><UserDelegationKey>
 <SignedOid>11111111-0000-4000-8000-000000000001</SignedOid>
 <SignedTid>11111111-0000-4000-8000-000000000002</SignedTid>
@@ -57,12 +58,14 @@ class AppService:
 
     def __post_init__(self) -> None:
         for site in (WEB, FUNCTIONS):
-            self.sites[site.lower()] = {
-                slot: Slotted(
-                    {"WEBSITE_RUN_FROM_PACKAGE": "1", STICKY: f"id-{slot}", "OTHER": "kept"}
-                )
-                for slot in ("production", "staging")
-            }
+            self.have(site)
+
+    def have(self, site: str) -> None:
+        """Have an application of this id, with nothing in its slots."""
+        self.sites[site.lower()] = {
+            slot: Slotted({"WEBSITE_RUN_FROM_PACKAGE": "1", STICKY: f"id-{slot}", "OTHER": "kept"})
+            for slot in ("production", "staging")
+        }
 
     def app(self) -> Starlette:
         """Return the server."""
@@ -130,11 +133,13 @@ class AppService:
             return refusal
         assert request.query_params["api-version"]
         path = request.url.path
-        site = next(one for one in (WEB, FUNCTIONS) if path.startswith(f"{one}/"))
+        site = path[: _SITE.match(path).end()]  # type: ignore[union-attr]
         rest = path.removeprefix(f"{site}/")
         slot = "production"
         if rest.startswith("slots/staging/"):
             slot, rest = "staging", rest.removeprefix("slots/staging/")
+        if site.lower() not in self.sites:
+            return JSONResponse({"error": {"code": "ResourceNotFound"}}, status_code=404)
         slots = self.sites[site.lower()]
         body: Any = await request.json() if request.method == "PUT" or rest == "slotsswap" else {}
         match request.method, rest:

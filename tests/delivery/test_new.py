@@ -7,6 +7,7 @@ new` for each template, and `make up` and `make test` in what it made. The READM
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -369,6 +370,20 @@ def test_the_starter_is_small() -> None:
     lines = (ROOT / "templates" / "starter" / "app.py").read_text().splitlines()
 
     assert len([line for line in lines if line.strip()]) <= 35
+
+
+def test_the_page_shows_the_starter_as_it_is() -> None:
+    """Its block is the code that a newcomer starts and tests, but for imports and docstrings."""
+    page = (ROOT / "docs" / "delivery.md").read_text()
+    (shown,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    starter = ast.parse((ROOT / "templates" / "starter" / "app.py").read_text())
+    code = [one for one in starter.body if isinstance(one, ast.Assign | ast.AsyncFunctionDef)]
+    for one in code:
+        if isinstance(one, ast.AsyncFunctionDef):
+            del one.body[0]
+
+    said = "\n".join(map(ast.unparse, code)).replace("@TITLE@", "Answers")
+    assert ast.unparse(ast.parse(shown)) == ast.unparse(ast.parse(said))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every block of code in the README and the docs runs, or is read and says what it needs."""
+"""Every block of code in the README and the docs runs, or is read and says that it needs Azure."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ import yaml  # type: ignore[import-untyped]
 
 from secure_openai.cli.main import app
 from secure_openai.posture.simulation import Workspace
+from tests.cli.test_commands import token_of
 from tests.docs.blocks import ROOT, Block, blocks, pages
-from tests.system import System, running
+from tests.docs.sessions import Script, steps
+from tests.system import System, free_ports, running
 
 BLOCKS = blocks()
 
@@ -28,14 +30,17 @@ ELSEWHERE = {
     ("README.md", "python"): "tests/test_readme.py",
     ("README.md", "sh"): "tests/test_readme.py",
     ("docs/audit.md", "python"): "tests/audit/test_recipe.py",
+    ("docs/delivery.md", "python"): "tests/delivery/test_new.py",
     ("docs/gateway.md", "js"): "tests/clients/test_documentation.py",
     ("docs/gateway.md", "python"): "tests/clients/test_documentation.py",
     ("docs/gateway.md", "sh"): "tests/clients/test_documentation.py",
 }
 """Tests that take the blocks of one page and language from the page, and run every one."""
 
-SHOWN = {"console", "text", "{toctree}"}
-"""What is looked at and not typed."""
+LIST = "{toctree}"
+"""Which pages follow: the site's build reads it."""
+
+TYPED = {"console", "sh"}
 
 
 READERS: dict[str, Callable[[str], object]] = {
@@ -48,12 +53,12 @@ READERS: dict[str, Callable[[str], object]] = {
 
 def runs(block: Block) -> bool:
     """Return whether the block is run, and not read only."""
-    return not block.needs_azure and block.language in {"js", "sh", "python"}
+    return not block.needs_azure and block.language in {*TYPED, "js", "python"}
 
 
 def test_every_block_says_what_it_is() -> None:
     """No block is indented, which says nothing; each language is one that is run, read or shown."""
-    known = {*SHOWN, *READERS, "js", "sh", "hcl"}
+    known = {LIST, *TYPED, *READERS, "js", "hcl"}
     indented = [
         f"{page.relative_to(ROOT)}: {found[1]}"
         for page in pages()
@@ -126,16 +131,11 @@ def test_the_examples_of_every_command_are_taken() -> None:
     assert len(taken) > 20
 
 
-def test_what_is_shown_as_typed_is_taken() -> None:
-    """A session's lines that begin with a prompt, or all of one without any."""
-    taken = []
+def test_a_session_shows_what_it_prints() -> None:
+    """Each begins with a prompt, and no command hides all of its answer."""
     for block in (one for one in BLOCKS if one.language == "console"):
-        typed = re.findall(r"^\$ (.*)$", block.text, re.MULTILINE) or block.text.splitlines()
-        taken += [words for line in typed for words in _ours(line)]
-    for words in taken:
-        _take(words)
-
-    assert len(taken) > 5
+        hiding = [one.typed for one in steps(block.text) if not one.is_bounded]
+        assert hiding == [], block.id
 
 
 @pytest.mark.parametrize(
@@ -176,62 +176,110 @@ def _take(words: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """The system that pages suppose to be running."""
+    """The system that pages suppose to be running, with somebody signed in at the terminal."""
     with running(tmp_path_factory.mktemp("docs") / "data") as started:
+        token_of(started)
         yield started
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A folder that looks like the clone, and may be written to."""
+    """A folder that looks like the clone, may be written to, and has a change that is not in it."""
     for name in ("infra", "src", "functions"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
-    (tmp_path / "policy.toml").write_bytes(
-        (ROOT / "src" / "secure_openai" / "policy" / "default.toml").read_bytes()
-    )
+    policy = tmp_path / "policy.toml"
+    policy.write_bytes((ROOT / "src" / "secure_openai" / "policy" / "default.toml").read_bytes())
+    for words in ("init --quiet", "add policy.toml"):
+        subprocess.run(["git", *words.split()], cwd=tmp_path, check=True)
+    policy.write_text(f"# Ours.\n{policy.read_text('utf-8')}", "utf-8")
     return tmp_path
 
 
+def typed_pages() -> dict[str, list[Block]]:
+    """Return what is typed on each page; a line of a shell that another page types too, once.
+
+    Of a page with sessions nothing is left out: one goes on where another ended.
+    """
+    once: set[str] = set()
+    found: dict[str, list[Block]] = {}
+    typed = [one for one in BLOCKS if one.language in TYPED and runs(one) and not _elsewhere(one)]
+    followed = {one.page for one in typed if one.language == "console"}
+    for block in sorted(typed, key=lambda one: one.page not in followed):
+        words = block.text.replace(".venv/bin/", "")
+        if block.page in followed or words not in once:
+            once.add(words)
+            found.setdefault(block.page, []).append(block)
+    return found
+
+
+TYPED_PAGES = typed_pages()
+
+
 @pytest.mark.process
-@pytest.mark.parametrize(
-    "block",
-    {
-        one.text.replace(".venv/bin/", ""): one
-        for one in BLOCKS
-        if one.language == "sh" and runs(one) and not _elsewhere(one)
-    }.values(),
-    ids=lambda one: one.id,
-)
-def test_the_lines_of_a_shell_run(block: Block, clone: Path, system: System) -> None:
-    """As they stand, in the clone, while the system runs; `make` is what runs this test."""
-    lines = re.sub(r"^make .*\n", "", block.text, flags=re.MULTILINE)
-    ran = subprocess.run(
-        ["sh", "-e", "-c", lines],
-        cwd=clone,
+@pytest.mark.parametrize("page", TYPED_PAGES)
+def test_what_a_page_types_runs_and_prints_what_it_shows(
+    page: str, clone: Path, system: System
+) -> None:
+    """In the clone, from the page's top to its end, while the system runs."""
+    for block in TYPED_PAGES[page]:
+        # `make` is what runs this test.
+        text = re.sub(r"^make .*\n", "", block.text, flags=re.MULTILINE)
+        for here, there in _of_this_machine(system).items():
+            text = text.replace(here, there)
+        if block.language == "sh":
+            ran = _sh(f"exec 2>&1; set -e\n{text}", clone, system)
+            assert ran.returncode == 0, f"{block.id}\n{ran.stdout}"
+            continue
+        session = steps(text)
+        script = Script.of([one.typed for one in session])
+        answers = list(script.answers(_sh(script.text, clone, system).stdout))
+        assert len(answers) == len(session), block.id
+        for step, (printed, code) in zip(session, answers, strict=True):
+            assert step.says(printed), f"{block.id}\n$ {step.typed}\n{printed}"
+            assert (code != 0) == step.refused, f"{block.id}\n$ {step.typed}\nended with {code}"
+
+
+def _of_this_machine(system: System) -> dict[str, str]:
+    """Return what pages say of anybody's machine, and what it is on this one."""
+    return {
+        "http://localhost:8400": system.url,
+        "--rehearse slots": f"--rehearse slots --port {free_ports()}",
+        "--python 3.11": f"--python {sys.version_info.major}.{sys.version_info.minor}",
+    }
+
+
+def _sh(program: str, folder: Path, system: System) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", program],
+        cwd=folder,
         env=os.environ
         | {
+            "COLUMNS": "200",
+            "NO_COLOR": "1",
             "SECURE_OPENAI_DATA": str(system.data),
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         },
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
 
-    assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
-
 
 def test_the_blocks_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     """How many run, how many are read, and how many need Azure."""
-    run = sum(map(runs, BLOCKS))
-    azure = sum(one.needs_azure and one.language == "sh" for one in BLOCKS)
-    shown = sum(one.language in SHOWN for one in BLOCKS)
-    read = len(BLOCKS) - run - azure - shown
+    run = [one for one in BLOCKS if runs(one)]
+    azure = sum(one.needs_azure and one.language in TYPED for one in BLOCKS)
+    lists = sum(one.language == LIST for one in BLOCKS)
+    read = len(BLOCKS) - len(run) - azure - lists
+    sessions = [steps(one.text) for one in run if one.language == "console"]
     with capsys.disabled():
         print(  # noqa: T201 - the figure is what this is for
-            f"\ndocumentation: {run} blocks run, {azure} need Azure and are read, "
-            f"{read} are data and are read, {shown} are shown and their commands read"
+            f"\ndocumentation: {len(BLOCKS)} blocks. {len(run)} run; in {len(sessions)} of them "
+            f"{sum(map(len, sessions))} commands print what is shown; {azure} need Azure, say so "
+            f"and are read; {read} are data and are read; {lists} list pages."
         )
 
-    assert run > 0
+    assert run
+    assert azure

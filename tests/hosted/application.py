@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest.mock import patch
@@ -70,6 +71,12 @@ class Application:
             assert page.status_code == 200, page.text
             http.headers["Host"] = self.estate.url.partition("//")[2]
             yield http
+
+    async def started(self) -> None:
+        """Return once its self-check has passed."""
+        async with asyncio.timeout(READY_SECONDS), self.client() as http:
+            while (await http.get("/startupz")).status_code != HTTPStatus.OK:
+                await asyncio.sleep(0.1)
 
     async def ready(self) -> bool:
         """Return whether it says that it would serve."""

@@ -27,6 +27,8 @@ async def test_a_person_chats_and_the_audit_holds(estate: Estate, tmp_path: Path
     The application keeps nothing on its host and signs nothing.
     """
     async with application(estate, tmp_path) as app:
+        await app.started()
+        looked_at = list(estate.vault.asked)
         async with app.browser("Uma") as http:
             talk = await Talk.begin(http, "Azure")
             answer = await talk.ask("hello there")
@@ -38,7 +40,7 @@ async def test_a_person_chats_and_the_audit_holds(estate: Estate, tmp_path: Path
             completion = await sdk.chat.completions.create(
                 model="chat", messages=[{"role": "user", "content": "by the gateway"}]
             )
-    signed_by_the_application = list(estate.vault.asked)
+    signed_by_the_application = estate.vault.asked[len(looked_at) :]
 
     assert answer.status_code == 200
     assert [one["title"] for one in listed] == ["Azure"]
@@ -50,7 +52,15 @@ async def test_a_person_chats_and_the_audit_holds(estate: Estate, tmp_path: Path
     assert [line for line in lines_of(app.log) if line["level"] != "info"] == []
     assert not (tmp_path / "data").exists()
     assert signed_by_the_application == []
-    assert set(estate.identity.asked) == {FEDERATION, MODEL_RESOURCE, f"https://{COSMOS}"}
+    assert {path.rpartition("/")[2] for method, path in looked_at if method == "POST"} == {"verify"}
+    assert set(estate.identity.asked) == {
+        FEDERATION,
+        MODEL_RESOURCE,
+        f"https://{COSMOS}",
+        # The self-check looks at what the Function App seals with.
+        "https://storage.azure.com",
+        "https://vault.azure.net",
+    }
 
     resident = Resident()
     with patch.dict(os.environ, {**estate.settings(), "FUNCTIONS_WORKER_RUNTIME": "python"}):
@@ -115,3 +125,29 @@ async def test_settings_that_do_not_fit_stop_the_start(estate: Estate, tmp_path:
     assert "SECURE_OPENAI_SEAL_KEY_URL is missing: without it no key signs the audit's" in said
     assert "Traceback" not in said
     assert estate.cosmos.calls == []
+
+
+async def test_it_is_started_once_it_has_found_everything(estate: Estate, tmp_path: Path) -> None:
+    """A ping is told so by a status alone, and no service that is away takes it back."""
+    estate.vault.refuses = True
+    async with application(estate, tmp_path) as app, app.client() as http:
+        async with asyncio.timeout(60):
+            while "the self-check has not passed" not in app.log.read_text():
+                await asyncio.sleep(0.1)
+            refused = await http.get("/startupz")
+            estate.vault.refuses = False
+            await app.started()
+            passed = await http.get("/startupz")
+        asked = list(estate.vault.asked)
+        for _ in range(20):
+            await http.get("/startupz")
+        told = [str(one["message"]) for one in lines_of(app.log) if "self-check" in str(one)]
+        estate.network.away = True
+        kept = (await http.get("/startupz")).status_code
+
+    assert (refused.status_code, refused.content) == (503, b"")
+    assert (passed.status_code, passed.content) == (200, b"")
+    assert kept == 200
+    assert estate.vault.asked == asked
+    assert "key of the seals: our identity lacks the role" in told[0]
+    assert told[-1] == "the self-check has passed"

@@ -35,7 +35,7 @@ resource "azurerm_linux_web_app" "this" {
     vnet_route_all_enabled            = true
     app_command_line                  = var.web_command
     health_check_eviction_time_in_min = 5
-    health_check_path                 = "/healthz"
+    health_check_path                 = "/startupz"
     minimum_tls_cipher_suite          = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
     websockets_enabled                = false
 
@@ -106,7 +106,7 @@ resource "azurerm_linux_web_app_slot" "staging" {
     vnet_route_all_enabled            = true
     app_command_line                  = var.web_command
     health_check_eviction_time_in_min = 5
-    health_check_path                 = "/healthz"
+    health_check_path                 = "/startupz"
     minimum_tls_cipher_suite          = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
     websockets_enabled                = false
 

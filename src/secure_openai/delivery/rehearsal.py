@@ -144,7 +144,7 @@ class Rehearsal:
             self._start(Slot.STAGING)
 
     async def look(self, kind: Kind, slot: Slot) -> Sight:
-        """Ask the web application whether it is ready; have the functions declared."""
+        """Ask the web application for its self-check; have the functions declared."""
         if not self._place_of(kind, slot).is_dir():
             return Sight(healthy=False, says="nothing was placed there.", final=True)
         if kind is Kind.FUNCTIONS:
@@ -158,7 +158,7 @@ class Rehearsal:
         try:
             async with (
                 aiohttp.ClientSession(timeout=_PATIENCE) as http,
-                http.get(f"{self.url(slot)}/readyz") as answer,
+                http.get(f"{self.url(slot)}/startupz") as answer,
             ):
                 ready = answer.status == HTTPStatus.OK
                 return Sight(healthy=ready, says=f"it answers {answer.status}.")

@@ -1,8 +1,9 @@
-"""Whether the process lives, and whether it can do its work."""
+"""Whether the process lives, has found what it needs, and can do its work now."""
 
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -10,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from secure_openai.edge.access import SecuredRoute, public
 from secure_openai.edge.authentication import assembly_of
+from secure_openai.edge.self_check import SelfCheck
 from secure_openai.errors import StoreError
 
 router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
@@ -24,6 +26,14 @@ FRESH_SECONDS = 1.0
 async def alive(request: Request) -> Response:  # noqa: ARG001 - every endpoint takes it
     """Answer as long as the process does; says nothing about anything else."""
     return JSONResponse({"status": "ok"})
+
+
+@router.get("/startupz")
+@public
+async def started(request: Request) -> Response:
+    """Answer 200 once this process has found everything that it needs, 503 before; says no more."""
+    check: SelfCheck = request.app.state.self_check
+    return Response(status_code=HTTPStatus.OK if check.passed else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 @router.get("/readyz")

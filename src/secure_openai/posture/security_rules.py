@@ -132,31 +132,39 @@ def rules(estate: Estate, group: Resource) -> tuple[Rule, ...]:
     Azure refuses two rules of one priority and direction; where they stand all the same, what
     allows comes first.
     """
-    own = [_rule(block) for block in group.blocks("security_rule")]
-    own.extend(
-        _rule(one.values)
-        for one in estate.naming(
-            "azurerm_network_security_rule", "network_security_group_name", group.name
+    return ordered(
+        (
+            *group.blocks("security_rule"),
+            *(
+                one.values
+                for one in estate.naming(
+                    "azurerm_network_security_rule", "network_security_group_name", group.name
+                )
+                if one.refers("resource_group_name") == group.refers("resource_group_name")
+            ),
         )
-        if one.refers("resource_group_name") == group.refers("resource_group_name")
     )
-    ordered = sorted([*own, *_DEFAULTS], key=lambda rule: (rule.priority, not rule.allows))
-    return tuple(ordered)
 
 
-def disputed(ordered: Iterable[Rule]) -> Iterator[tuple[Rule, Rule]]:
+def ordered(blocks: Iterable[Values]) -> tuple[Rule, ...]:
+    """Return rules as azurerm writes them, those that Azure adds included, in their order."""
+    own = map(_rule, blocks)
+    return tuple(sorted([*own, *_DEFAULTS], key=lambda rule: (rule.priority, not rule.allows)))
+
+
+def disputed(every: Iterable[Rule]) -> Iterator[tuple[Rule, Rule]]:
     """Yield rules of one priority and direction, of which nobody can say which counts."""
     seen: dict[tuple[bool, int], Rule] = {}
-    for rule in ordered:
+    for rule in every:
         first = seen.setdefault((rule.inbound, rule.priority), rule)
         if first is not rule and first != rule:
             yield first, rule
 
 
-def ports_of(ordered: Iterable[Rule], *, inbound: bool) -> list[int]:
+def ports_of(every: Iterable[Rule], *, inbound: bool) -> list[int]:
     """Return one port of each stretch of ports that the rules treat alike."""
     edges = {0}
-    for rule in ordered:
+    for rule in every:
         if rule.inbound == inbound:
             for one in map(_ports, rule.ports):
                 if one:
@@ -164,23 +172,23 @@ def ports_of(ordered: Iterable[Rule], *, inbound: bool) -> list[int]:
     return sorted(one for one in edges if one <= _PORTS[1])
 
 
-def evaluate(ordered: Sequence[Rule], flow: Flow, space: Sequence[str]) -> Answer:
+def evaluate(every: Sequence[Rule], flow: Flow, space: Sequence[str]) -> Answer:
     """Answer a flow.
 
     Args:
-        ordered: Rules by priority.
+        every: Rules by priority.
         flow: What is asked.
         space: The address space of the network that the rules guard.
     """
-    return _evaluated(tuple(ordered), flow, tuple(space))
+    return _evaluated(tuple(every), flow, tuple(space))
 
 
 @lru_cache(maxsize=4096)
-def _evaluated(ordered: tuple[Rule, ...], flow: Flow, space: tuple[str, ...]) -> Answer:
+def _evaluated(every: tuple[Rule, ...], flow: Flow, space: tuple[str, ...]) -> Answer:
     """Return `evaluate`'s answer, found once: every service behind a subnet asks for the same."""
     asked = [
         (rule, sure)
-        for rule in ordered
+        for rule in every
         if rule.inbound == flow.inbound
         and rule.protocol in ("*", flow.protocol)
         and any(_holds(one, flow.port) for one in rule.ports)

@@ -34,7 +34,7 @@ NAMES = [Observation(Check.NAME, "kv-test.vault.azure.net", Outcome.HOLDS, "")]
 
 
 @asynccontextmanager
-async def _managed(subscription: Subscription, tls: Tls) -> AsyncIterator[ResourceManager]:
+async def managed(subscription: Subscription, tls: Tls) -> AsyncIterator[ResourceManager]:
     """Serve a subscription and yield who asks it."""
     bound = listening()
     origin = f"https://localhost:{port_of(bound)}"
@@ -59,7 +59,7 @@ async def seen(
     subscription.definitions = {
         {"role": ROLE, "scope": SCOPE}[name]: one for name, one in definitions.items()
     }
-    async with _managed(subscription, tls) as manager:
+    async with managed(subscription, tls) as manager:
         (one,) = await looked_at([assumption], found, manager)
         return one
 
@@ -90,7 +90,7 @@ async def test_a_pattern_stands_for_what_the_state_names(tls: Tls) -> None:
     vouched = [Assumption("manager", "role", (pattern,), "…")]
     subscription = Subscription(SUBSCRIPTION)
     subscription.definitions = {ROLE: role("Microsoft.KeyVault/vaults/write")}
-    async with _managed(subscription, tls) as manager:
+    async with managed(subscription, tls) as manager:
         (found,) = await looked_at(vouched, [], manager, (reader, ROLE))
         (none,) = await looked_at(vouched, [], manager, (reader,))
 
@@ -153,10 +153,10 @@ async def test_roles_from_above_are_listed(tls: Tls) -> None:
         {"properties": {"scope": scope, "roleDefinitionId": owner, "principalId": principal}}
         for scope, principal in ((f"/subscriptions/{SUBSCRIPTION}", "above"), (group, "own"))
     ]
-    async with _managed(subscription, tls) as manager:
+    async with managed(subscription, tls) as manager:
         seen = await only_after([], (group,), manager)
         subscription.refused["/roleAssignments"] = "Microsoft.Authorization/roleAssignments/read"
-    async with _managed(subscription, tls) as manager:
+    async with managed(subscription, tls) as manager:
         refused = await only_after([], (group,), manager)
     (found,) = [one for one in seen if one.subject == INHERITED]
     (unasked,) = [one for one in refused if one.subject == INHERITED]

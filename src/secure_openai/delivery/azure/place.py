@@ -48,16 +48,43 @@ def read_place(applications: Path, packages_url: str) -> Place:
         DeliveryError: One is not usable.
     """
     try:
-        said: Any = json.loads(applications.read_text(encoding="utf-8"))
+        said = applications.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        said = ""
+    return place_of(said, packages_url, named=str(applications))
+
+
+def place_of(applications: str, packages_url: str, *, named: str) -> Place:
+    """Return the place that the estate's output `applications` names.
+
+    Args:
+        applications: The output as JSON.
+        packages_url: Bootstrap's `packages.container_url`.
+        named: What a sentence calls the output.
+
+    Raises:
+        DeliveryError: One is not usable.
+    """
+    try:
+        said: Any = json.loads(applications)
         sites = {kind: str(said[name]) for kind, name in _OUTPUTS.items()}
-    except (OSError, ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         raise DeliveryError(
-            f"{applications} does not name the applications: terraform output -json applications "
+            f"{named} does not name the applications: terraform output -json applications "
             "writes it."
         ) from None
     for site in sites.values():
         if _SITE.fullmatch(site) is None:
-            raise DeliveryError(f"{applications} names {site!r}, which is no App Service's id.")
+            raise DeliveryError(f"{named} names {site!r}, which is no App Service's id.")
+    return Place(sites, container_of(packages_url))
+
+
+def container_of(packages_url: str) -> str:
+    """Return the container's address, without a slash at its end.
+
+    Raises:
+        DeliveryError: It is none that our token may go to.
+    """
     parts = urlsplit(packages_url.rstrip("/"))
     # Our token goes there: over TLS, to a container of Azure's and nothing else.
     ours = may_have_storage_token(packages_url)
@@ -66,4 +93,4 @@ def read_place(applications: Path, packages_url: str) -> Place:
             "The address of packages is bootstrap's output packages.container_url, such as "
             "https://ACCOUNT.blob.core.windows.net/packages."
         )
-    return Place(sites, packages_url.rstrip("/"))
+    return packages_url.rstrip("/")

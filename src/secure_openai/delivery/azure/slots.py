@@ -4,7 +4,8 @@ A package goes into bootstrap's storage, named by its digest, and the applicatio
 inside the network: the Function App with its managed identity (`WEBSITE_RUN_FROM_PACKAGE`), the web
 application by an address that is signed with our own Entra token, reads this one package, and ends
 within the hour (user delegation SAS; the storage knows no key). Whether an application is healthy
-is read where App Service keeps it: its health check asks `/healthz` from inside.
+is read where App Service keeps it: its health check asks `/startupz` from inside, which answers
+once the application's self-check has passed.
 
 Sources: Microsoft Learn, "Run your functions from a package file in Azure", "Deploy files to App
 Service" (network-secured apps), "Create a user delegation SAS", "Web Apps - Swap Slot Slot".

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from secure_openai.delivery.doctor.resource_manager import ResourceManager
 from secure_openai.delivery.verification.observation import Check, Observation, Outcome, any_of
+from secure_openai.delivery.verification.rules import wrong_with
 from secure_openai.errors import SecureOpenAIError
 from secure_openai.posture.assumptions import Assumption
 from secure_openai.posture.built_in_roles import KNOWN, named
@@ -144,12 +145,30 @@ async def _one(
     if assumption.kind in BY_NAMES:
         return _by(assumption.name, (Check.NAME,), found)
     if assumption.kind == "filtered":
-        return Observation(Check.ASSUMPTION, assumption.name, Outcome.LEFT, FILTERED)
+        return await _filtered(assumption, manager)
     if manager is None:
         says = "there is no credential to ask Azure with: sign in with az login"
         return Observation(Check.ASSUMPTION, assumption.name, Outcome.UNSEEN, says)
     outcome, says = await _asked(assumption, manager)
     return Observation(Check.ASSUMPTION, assumption.name, outcome, says)
+
+
+async def _filtered(assumption: Assumption, manager: ResourceManager | None) -> Observation:
+    """Return what the rules of subnets say; who may not read them leaves them to their owner."""
+    left = Observation(Check.ASSUMPTION, assumption.name, Outcome.LEFT, FILTERED)
+    if manager is None or any("*" in one for one in assumption.about):
+        return left
+    try:
+        wrong = await wrong_with(assumption.about, manager)
+    except ODD_SHAPES:
+        return replace(left, says=f"{ODD}: {FILTERED}")
+    except SecureOpenAIError as error:
+        return replace(left, says=f"{error.detail.removesuffix('.')}: {FILTERED}")
+    if wrong:
+        return replace(left, outcome=Outcome.FINDING, says="; ".join(wrong))
+    names = ", ".join(one.rpartition("/")[2] for one in assumption.about)
+    says = f"Azure's rules of {names} let HTTPS reach the endpoints, and nothing in from elsewhere"
+    return replace(left, outcome=Outcome.HOLDS, says=says)
 
 
 async def _asked(assumption: Assumption, manager: ResourceManager) -> tuple[Outcome, str]:

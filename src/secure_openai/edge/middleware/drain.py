@@ -11,7 +11,7 @@ from secure_openai.streams import Drain
 RETRY_SECONDS = 2.0
 """Another instance answers at once, a restarted one in some seconds: clients ask several times."""
 
-PROBES = frozenset({"/healthz", "/readyz"})
+PROBES = frozenset({"/healthz", "/readyz", "/startupz"})
 
 
 class DrainMiddleware:

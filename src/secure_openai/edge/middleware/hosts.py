@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from secure_openai.edge.middleware.refusal import header_values, refuse
 from secure_openai.errors import RequestError
 
-PROBES = frozenset({"/healthz", "/readyz"})
+PROBES = frozenset({"/healthz", "/readyz", "/startupz"})
 """App Service probes these under addresses of its own."""
 
 
