@@ -208,7 +208,7 @@ def _table(found: dict[str, Figure]) -> None:
 
 
 def _rows(found: dict[str, Figure], more: str = "", told: dict[str, str] | None = None) -> None:
-    row = "| {:<44} | {:>10} | {:>17} | {:>8} | {:>8} | {:>6} |" + (" {:>21} |" if more else "")
+    row = "| {:<52} | {:>10} | {:>17} | {:>8} | {:>8} | {:>6} |" + (" {:>21} |" if more else "")
     head = ("side", "requests/s", "CPU, us a request", "p50, ms", "p99, ms", "MB", more)
     print(row.format(*head))
     print(row.format(*("---",) * 7))

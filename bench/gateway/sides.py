@@ -31,6 +31,12 @@ MODEL = "local"
 COLD_TOKENS = 16_000
 """None is sent twice: each run goes on where the last one of its side ended."""
 
+RETURNING = 100
+"""Those who come back with another token: each is noted once, and then known."""
+
+COLD = "gateway, cold tokens"
+FIRST = "gateway, cold tokens, each of a principal never seen"
+
 UNBOUNDED = """
 version = 1
 
@@ -107,10 +113,12 @@ def sides(
         for kind in kinds:
             place = folder / f"gateway-{kind}"
             side = stack.enter_context(gateway(place, upstream, kind, ingestion.settings))
-            cold = cold_tokens(place, side)
+            cold = cold_tokens(place, side, principals=RETURNING)
+            first = cold_tokens(place, side)
             found += [
                 side,
-                replace(side, name="gateway, cold tokens", tokens=cold, connections=(MIDDLE,)),
+                replace(side, name=COLD, tokens=cold, connections=(MIDDLE,)),
+                replace(side, name=FIRST, tokens=first, connections=(MIDDLE,)),
             ]
             if unsent:
                 alone = stack.enter_context(gateway(folder / f"unsent-{kind}", upstream, kind))
@@ -176,10 +184,12 @@ def gateway(
         yield Side("gateway", kind, url, warm, application.pid, f"localhost:{port}")
 
 
-def cold_tokens(folder: Path, side: Side, count: int = COLD_TOKENS) -> Path:
-    """Return a file of tokens that the gateway in a folder has never seen."""
-    made = tokens((folder / "issuer").read_text(), folder / "data", count)
-    return _file(folder / f"cold-{count}-{side.kind}", made)
+def cold_tokens(
+    folder: Path, side: Side, count: int = COLD_TOKENS, *, principals: int | None = None
+) -> Path:
+    """Return a file of tokens that the gateway in a folder has never seen; see `tokens`."""
+    made = tokens((folder / "issuer").read_text(), folder / "data", count, principals=principals)
+    return _file(folder / f"cold-{count}-{principals or count}-{side.kind}", made)
 
 
 @contextmanager

@@ -28,14 +28,22 @@ def issuance(issuer: str, data: Path) -> Issuance:
     return Issuance(issuer, SigningKeys(data / "identity"))
 
 
-def tokens(issuer: str, data: Path, count: int) -> list[str]:
-    """Return tokens that the gateway has never seen, each of a principal of its own.
+def tokens(issuer: str, data: Path, count: int, *, principals: int | None = None) -> list[str]:
+    """Return tokens that the gateway has never seen.
 
     Signing one takes most of a millisecond, so a great many are signed on two cores.
+
+    Args:
+        issuer: `iss`, as the application was told.
+        data: The system's data folder.
+        count: How many.
+        principals: Whose they are, in turn; each is of a principal of its own unless given.
     """
-    if count <= PART:
-        return _made(issuer, data, count)
-    parts = [min(PART, count - begun) for begun in range(0, count, PART)]
+    owners = [str(uuid4()) for _ in range(count if principals is None else principals)]
+    of = [owners[number % len(owners)] for number in range(count)]
+    parts = [of[begin : begin + PART] for begin in range(0, count, PART)]
+    if len(parts) == 1:
+        return _made(issuer, data, of)
     # Spawned: what was forked would share what this process has open.
     with ProcessPoolExecutor(2, get_context("spawn"), _anywhere) as pool:
         made = pool.map(_made, [issuer] * len(parts), [data] * len(parts), parts)
@@ -47,11 +55,10 @@ def _anywhere() -> None:
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
 
 
-def _made(issuer: str, data: Path, count: int) -> list[str]:
+def _made(issuer: str, data: Path, owners: list[str]) -> list[str]:
     user, made_by = PEOPLE[1], issuance(issuer, data)
     return [
-        made_by.access_token(replace(user, oid=str(uuid4())), WEB_CLIENT_ID, for_api=True)
-        for _ in range(count)
+        made_by.access_token(replace(user, oid=one), WEB_CLIENT_ID, for_api=True) for one in owners
     ]
 
 

@@ -51,6 +51,24 @@ async def queue(store: Store) -> AsyncIterator[AuditQueue]:
     await queue.aclose()
 
 
+async def test_company(store: Store, queue: AuditQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes while others are written waits as they did; who flushes waits for neither."""
+    monkeypatch.setattr(audit_queue, "DELAY_SECONDS", 60.0)
+    store.stalled = asyncio.Event()
+    queue.append(event(1))
+    flushing = asyncio.ensure_future(queue.flush())
+    while not store.tries:
+        await asyncio.sleep(0.001)
+    queue.append(event(2))
+    store.stalled.set()
+    await flushing
+
+    assert (store.written, len(queue)) == (["1"], 1)
+
+    await queue.flush()
+    assert store.written == ["1", "2"]
+
+
 async def test_slow_write(store: Store, queue: AuditQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one write takes too long nothing more is accepted; then all of it is written."""
     monkeypatch.setattr(audit_queue, "LATE_SECONDS", 0.0)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from secure_openai.local.identity_provider.directory import PEOPLE
-from secure_openai.monitoring import WholeTraces
+from secure_openai.monitoring import PAUSE_SECONDS, SPANS_AT_ONCE, Unhurried, WholeTraces
 from secure_openai.telemetry.names import LOG_FIELDS
 from secure_openai.testing.person import sign_in
 from tests.azure_cli import AZ, stand_in
@@ -101,6 +101,20 @@ def test_a_trace_is_kept_whole_or_not_at_all() -> None:
 
     assert set(traces.values()) == {3}
     assert 10 < len(traces) < 150
+
+
+def test_spans_are_given_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever goes through a batch gets all of it, and lets other threads go on in between."""
+    pauses: list[float] = []
+    monkeypatch.setattr("secure_openai.monitoring.time.sleep", pauses.append)
+    tracer = TracerProvider().get_tracer("test")
+    made = [tracer.start_span(str(number)) for number in range(3 * SPANS_AT_ONCE)]
+    spans = [one for one in made if isinstance(one, ReadableSpan)]
+    given = Unhurried(spans)
+
+    assert spans == list(given)
+    assert pauses == [PAUSE_SECONDS] * 3
+    assert (12, spans[0], spans[1:3]) == (len(given), given[0], given[1:3])
 
 
 def test_without_a_place_to_send_to_no_sdk_is_imported() -> None:

@@ -102,8 +102,11 @@ def written(observed: Observed) -> str:
     return json.dumps([spans, logs], ensure_ascii=False) + (metrics.to_json() if metrics else "")
 
 
-async def test_nothing_that_was_said_is_observed(world: World, observed: Observed) -> None:
+async def test_nothing_that_was_said_is_observed(
+    world: World, observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No prompt, answer, token, cookie, name, address or object id is in a span, metric or log."""
+    monkeypatch.setattr(names, "SLOW_SECONDS", 0.0)
     secrets = await use(world)
     seen = written(observed)
 
@@ -139,8 +142,11 @@ async def test_a_fault_of_ours_is_observed_without_its_words(
     assert "test_observations.py" in str(told["stack"])
 
 
-async def test_only_what_is_declared_is_observed(world: World, observed: Observed) -> None:
+async def test_only_what_is_declared_is_observed(
+    world: World, observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every metric and span is one of the tables, and says no more than the table has."""
+    monkeypatch.setattr(names, "SLOW_SECONDS", 0.0)
     await use(world)
     metrics = {one.name: allowed(one.attributes) for one in METRICS}
 
@@ -263,8 +269,11 @@ async def test_completions_are_measured(world: World, observed: Observed) -> Non
     assert observed.count(first, gen_ai_request_model="scripted") == 2
 
 
-async def test_one_request_is_one_trace(world: World, observed: Observed) -> None:
-    """Edge, policy, model and store are under one id, which is the request's number."""
+async def test_one_request_is_one_trace(
+    world: World, observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Edge, policy, model and a slow store are under one id, which is the request's number."""
+    monkeypatch.setattr(names, "SLOW_SECONDS", 0.0)
     async with world.client(**world.bearer("Uma"), traceparent=TRACEPARENT) as http:
         answer = await http.post(CHAT, json=asking("hello", stream=True))
     await until(lambda: len(served_by(observed)) == 1)
@@ -338,6 +347,28 @@ async def test_stores_are_measured(
     assert observed.count(name, db_operation_name="create", **told) == 2
     assert observed.count(name, error_type="storage-full", **told) == 1
     assert observed.count(name, db_system_name="sqlite") == observed.count(name)
+
+
+async def test_a_trace_shows_stores_that_are_slow_or_fail(
+    world: World, observed: Observed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What answers at once is measured only; a failure is a span, and of ours where it is."""
+    monkeypatch.setattr(names, "SLOW_SECONDS", float("inf"))
+
+    async def full(*arguments: Any, **options: Any) -> Any:
+        raise StorageFull
+
+    async with world.client(**world.bearer("Uma")) as http:
+        await http.post("/api/conversations", json={"title": "x"})
+        monkeypatch.setattr(type(behind(world.assembly.conversations)), "create", full)
+        world.assembly.conversations.__dict__.pop("create")
+        await http.post("/api/conversations", json={"title": "x"})
+    (shown,) = [one for one in observed.spans if "db.system.name" in dict(one.attributes or {})]
+
+    assert (shown.name, shown.kind) == ("create conversations", SpanKind.CLIENT)
+    assert dict(shown.attributes or {})["error.type"] == "storage-full"
+    assert shown.status.status_code is StatusCode.ERROR
+    assert 0 <= (shown.end_time or 0) - (shown.start_time or 0) < 60e9
 
 
 async def test_jobs_are_measured(

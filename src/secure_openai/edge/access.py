@@ -156,19 +156,19 @@ async def _admit(endpoint: Callable[..., Any], request: Request) -> None:
         raise Forbidden
     if access.public:
         return
-    principal = await authenticate(request)
+    principal, assembly = await authenticate(request), assembly_of(request)
     if principal is not None:
-        assembly_of(request).presence.note(principal)
+        assembly.presence.note(principal)
     try:
         access.admit(principal)
     except Forbidden:
         record(request, "route.refused", principal, decision="refused", reason="no_role")
         if principal is not None and not principal.roles and access.roles.issuperset(PEOPLE):
-            contact = assembly_of(request).settings.contact
+            contact = assembly.settings.contact
             raise Forbidden(f"You have no role here: ask {contact} for one.") from None
         raise
     if principal is not None and not access.before_notice:
-        await assembly_of(request).acceptances.require(principal)
+        await assembly.acceptances.require(principal)
     request.state.principal = principal
 
 

@@ -12,6 +12,7 @@ from itertools import islice
 from secure_openai.errors import AuditUnavailable, StoreError
 from secure_openai.store.audit import AuditEvent
 from secure_openai.store.chain import recordable
+from secure_openai.streams import Within
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class AuditQueue:
         self._patience = patience_seconds
         self._loop = asyncio.get_running_loop()
         self._queue: deque[str] = deque()
+        self._appended = self._finished = 0
         self._failed = False
         self._closing = asyncio.Event()
         self._deadline = 0.0
@@ -88,6 +90,7 @@ class AuditQueue:
         """Queue an event."""
         self.ensure_writable()
         self._queue.append(recordable(event))
+        self._appended += 1
         self._queued.set()
 
     async def opened(self) -> None:
@@ -97,10 +100,11 @@ class AuditQueue:
 
     async def flush(self) -> None:
         """Return when everything queued is written."""
+        wanted = self._appended
         self._hurry.set()
         self._queued.set()
         async with self._written:
-            await self._written.wait_for(lambda: not self._queue or self._failed)
+            await self._written.wait_for(lambda: self._finished >= wanted or self._failed)
         if self._failed:
             raise AuditUnavailable("The last audit record could not be written.")
 
@@ -126,11 +130,13 @@ class AuditQueue:
             return
         while True:
             await self._queued.wait()
-            if not self._hurry.is_set():
-                await asyncio.sleep(DELAY_SECONDS)
+            with suppress(TimeoutError), Within(DELAY_SECONDS):
+                await self._hurry.wait()
             self._queued.clear()
             self._hurry.clear()
-            while self._queue:
+            # What comes meanwhile waits for company too: each write holds up all others.
+            wanted = self._appended
+            while self._finished < wanted:
                 if not await self._insisted(self._write_batch):
                     return
             await self._tell()
@@ -147,6 +153,7 @@ class AuditQueue:
         written = await self._write(list(islice(self._queue, self._batch)))
         for _ in range(written):
             self._queue.popleft()
+        self._finished += written
 
     async def _insisted(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Do something until it succeeds; `False` if the queue closes before that."""

@@ -27,6 +27,9 @@ TOKENS = tuple(4**power for power in range(14))
 JOB_SECONDS = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 1800)
 """Buckets up to what a Function App's host lets a job run."""
 
+SLOW_SECONDS = 0.05
+"""What an operation of a store takes before a trace shows it; its metric shows all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
@@ -249,7 +252,7 @@ MODEL_SPAN = SpanShape(
 )
 STORE_SPAN = SpanShape(
     "{db.operation.name} {db.collection.name}",
-    "A store: one operation of it",
+    f"A store: one operation of it that failed, or took {SLOW_SECONDS * 1000:g} ms or more",
     (SYSTEM, COLLECTION, QUERY, ERROR),
 )
 JOB_SPAN = SpanShape("job {secure_openai.job.name}", "A run of a job", (JOB, ERROR))

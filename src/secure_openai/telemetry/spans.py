@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 
@@ -55,10 +56,7 @@ class Within:
             context.detach(self._token)
         if self._ends:
             if error is not None:
-                self.current.set_attribute(ERROR.name, error_type(error))
-                ours = isinstance(error, SecureOpenAIError) and error.http_status < SERVER_ERROR
-                if not ours:
-                    self.current.set_status(Status(StatusCode.ERROR))
+                _tell(self.current, error)
             self.current.end()
 
 
@@ -93,6 +91,31 @@ def span(
     if under is None and _UNSEEN.get():
         return NO_SPAN
     return Within(begun(name, attributes, kind, under=under))
+
+
+def past(
+    name: str,
+    attributes: Mapping[str, str],
+    kind: SpanKind,
+    *,
+    seconds: float,
+    error: BaseException | None = None,
+) -> None:
+    """Tell of something that took some seconds and has ended: a span under the current one."""
+    if _UNSEEN.get():
+        return
+    began = time.time_ns() - int(seconds * 1e9)
+    told = tracer.start_span(name, kind=kind, attributes=attributes, start_time=began)
+    if error is not None:
+        _tell(told, error)
+    told.end()
+
+
+def _tell(current: Span, error: BaseException) -> None:
+    current.set_attribute(ERROR.name, error_type(error))
+    refusal = isinstance(error, SecureOpenAIError) and error.http_status < SERVER_ERROR
+    if not refusal:
+        current.set_status(Status(StatusCode.ERROR))
 
 
 def failed(current: Span, kind: str) -> None:

@@ -1,4 +1,8 @@
-"""A store, with each of its operations observed: one span and one measurement."""
+"""A store, with each of its operations observed: one measurement, and a span of what is slow.
+
+Most spans of a trace would be of stores that answered at once, and each costs as much as everything
+else that is observed of a request together: a span is made of what was slow or failed only.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from typing import Any, TypeVar, cast
 from opentelemetry.trace import SpanKind
 
 from secure_openai.telemetry import metrics, names
-from secure_openai.telemetry.spans import error_type, span, unseen
+from secure_openai.telemetry.spans import error_type, past
 
 StoreT = TypeVar("StoreT")
 
@@ -57,16 +61,16 @@ def _operation(
     async def operation(*arguments: Any, **options: Any) -> Any:
         began = time.perf_counter()
         try:
-            if unseen():
-                result = await call(*arguments, **options)
-            else:
-                with span(title, told, SpanKind.CLIENT):
-                    result = await call(*arguments, **options)
+            result = await call(*arguments, **options)
         except BaseException as error:
-            failure = {**told, names.ERROR.name: error_type(error)}
-            metrics.store_duration.record(time.perf_counter() - began, failure)
+            seconds = time.perf_counter() - began
+            metrics.store_duration.record(seconds, {**told, names.ERROR.name: error_type(error)})
+            past(title, told, SpanKind.CLIENT, seconds=seconds, error=error)
             raise
-        metrics.store_duration.record(time.perf_counter() - began, told)
+        seconds = time.perf_counter() - began
+        metrics.store_duration.record(seconds, told)
+        if seconds >= names.SLOW_SECONDS:
+            past(title, told, SpanKind.CLIENT, seconds=seconds)
         return result
 
     return operation

@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 
@@ -146,6 +147,28 @@ async def test_settings(database: Database) -> None:
         statement = f"PRAGMA {name}"
         found = await database.write(partial(first, statement))
         assert found == value
+
+
+async def test_waiting_for_the_disk(database: Database) -> None:
+    """A group of writes waits for the disk as soon as one of them asks for it, and only then."""
+    synchronous = partial(first, "PRAGMA synchronous")
+    began, go_on = threading.Event(), threading.Event()
+
+    def hold(connection: sqlite3.Connection) -> None:
+        began.set()
+        go_on.wait(10)
+
+    found = [await database.write(synchronous, waits=waits) for waits in (False, True, False)]
+    assert found == [1, 2, 1]
+
+    holding = asyncio.ensure_future(database.write(hold, waits=False))
+    await asyncio.to_thread(began.wait, 10)
+    mixed = [asyncio.ensure_future(database.write(synchronous, waits=w)) for w in (False, True)]
+    await asyncio.sleep(0)
+    go_on.set()
+
+    assert [await one for one in mixed] == [2, 2]
+    await holding
 
 
 def first(statement: str, connection: sqlite3.Connection) -> object:

@@ -48,5 +48,5 @@ class OriginMiddleware:
             return True
         if header_values(scope, b"authorization"):
             return False
-        told = [("origin", self._origin), ("sec-fetch-site", "same-origin")]
-        return any(header_values(scope, name.encode()) not in ([], [ours]) for name, ours in told)
+        told = ((b"origin", self._origin), (b"sec-fetch-site", "same-origin"))
+        return any(header_values(scope, name) not in ((), [ours]) for name, ours in told)

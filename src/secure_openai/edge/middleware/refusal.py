@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -9,6 +11,9 @@ from secure_openai.edge.middleware.observation import PROBLEM
 from secure_openai.edge.openai_errors import openai_error_response, speaks_openai
 from secure_openai.edge.problems import our_error
 from secure_openai.errors import SecureOpenAIError
+
+_HEADERS = "secure_openai.headers"
+"""Where in the scope they are left."""
 
 
 async def refuse(error: SecureOpenAIError, scope: Scope, receive: Receive, send: Send) -> None:
@@ -21,6 +26,15 @@ async def refuse(error: SecureOpenAIError, scope: Scope, receive: Receive, send:
     await response(scope, receive, send)
 
 
-def header_values(scope: Scope, name: bytes) -> list[str]:
-    """Return every value of a header; `name` in lower case."""
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+def header_values(scope: Scope, name: bytes) -> Sequence[str]:
+    """Return every value of a header; `name` in lower case.
+
+    The headers are looked through once, since a dozen places ask for one.
+    """
+    told = scope.get(_HEADERS)
+    if told is None:
+        told = scope[_HEADERS] = {}
+        for key, value in scope["headers"]:
+            told.setdefault(key, []).append(value.decode("latin-1"))
+    found: Sequence[str] = told.get(name, ())
+    return found

@@ -41,6 +41,9 @@ class Database:
     commit. Each has a savepoint of its own: one that fails takes nothing with it. If the commit
     itself fails, each is tried again alone, so work must be repeatable: it changes nothing but
     the database. A write whose caller is cancelled still happens wholly or not at all.
+
+    A commit waits for the disk unless everything in it can do without (SQLite, "PRAGMA
+    synchronous", of a file with a write-ahead log): the next one that waits takes it along.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,6 +53,7 @@ class Database:
         self._local = threading.local()
         self._reading: list[sqlite3.Connection] = []
         self._writing = connect(path)
+        self._waits = True
         try:
             migrate(self._writing)
         except sqlite3.Error as error:
@@ -83,8 +87,12 @@ class Database:
         except StoreError as error:
             raise StartError(_start_problem(path, error)) from None
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, waits: bool = True) -> T:
         """Run `work` in a transaction; when this returns, what it wrote survives the process.
+
+        Args:
+            work: What to do.
+            waits: Whether to wait for the disk, so that it survives a power cut too.
 
         Raises:
             StorageFull: There is no room.
@@ -92,7 +100,7 @@ class Database:
         """
         if self._closed:
             raise StoreError("The store is closed.")
-        item = _Write(work, asyncio.get_running_loop())
+        item = _Write(work, asyncio.get_running_loop(), waits=waits)
         self._writes.put(item)
         result: T = await item.future
         return result
@@ -186,6 +194,10 @@ class Database:
         if not group:
             return
         connection = self._writing
+        waits = any(item.waits for item in group)
+        if waits is not self._waits:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if waits else 'NORMAL'}")
+            self._waits = waits
         # IMMEDIATE: a transaction that reads first and writes later could find the file changed.
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -202,9 +214,10 @@ class Database:
 class _Write:
     """A queued write and whoever waits for it."""
 
-    def __init__(self, work: Work[Any], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, work: Work[Any], loop: asyncio.AbstractEventLoop, *, waits: bool) -> None:
         self.future: asyncio.Future[Any] = loop.create_future()
         self.loop = loop
+        self.waits = waits
         self._work = work
         self._result: Any = None
         self._error: BaseException | None = None

@@ -125,8 +125,9 @@ class Reservations:
         try:
             async with self._writing:
                 book, self._book = self._book, None
+                # A power cut ends the requests of these reservations too.
                 page, outcomes = await self._database.write(
-                    lambda connection: carried_out(connection, book, changes)
+                    lambda connection: carried_out(connection, book, changes), waits=False
                 )
                 self._book = page.turned()
         except Exception as error:
