@@ -25,7 +25,7 @@ async def served(
     context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
     """Serve `app` until the block is left; `context` speaks TLS as it was made to."""
-    if tls is not None:
+    if context is None and tls is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tls.certificate, tls.key)
     async with served_with(app, bound, context=context):
