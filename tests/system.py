@@ -20,18 +20,27 @@ READY_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class System:
-    """A running system.
+class Place:
+    """Where people go, whatever runs there.
 
     Attributes:
-        url: Where people go.
+        url: Of the application.
         issuer: Where they sign in.
-        data: The data folder.
-        process: `secure-openai up` itself.
     """
 
     url: str
     issuer: str
+
+
+@dataclass(frozen=True)
+class System(Place):
+    """A running system.
+
+    Attributes:
+        data: The data folder.
+        process: `secure-openai up` itself.
+    """
+
     data: Path
     process: subprocess.Popen[str]
 

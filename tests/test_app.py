@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -38,7 +39,9 @@ from secure_openai.errors import (
 )
 from secure_openai.jobs.catalogue import JOBS, Job
 from secure_openai.settings import Settings
+from secure_openai.store import audit_queue
 from secure_openai.store.usage import Reservation
+from secure_openai.testing.audit_contract import event
 from secure_openai.testing.person import named
 from secure_openai.types import JsonObject, PrincipalId
 from tests.edge.test_refusals import openai_error, problem
@@ -178,16 +181,45 @@ async def test_what_cannot_be_audited_does_not_happen(
     assert "completion.admitted" not in {event.action for event in await world.events()}
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_slow_write_of_the_audit_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, stream: bool
+) -> None:
+    """A machine that holds a write up holds requests up, and refuses none; both ends are kept."""
+    audit = world.assembly.audit
+    monkeypatch.setattr(audit_queue, "LATE_SECONDS", 0.05)
+    async with world.client(**world.bearer("Uma")) as http:
+        await http.get("/api/me")
+        released = threading.Event()
+        held = asyncio.ensure_future(audit._database.write(lambda _: released.wait(20)))  # type: ignore[attr-defined]
+        audit.append(replace(event(1), action="route.refused"))
+        while not audit.late:
+            await asyncio.sleep(0.01)
+        asked = [
+            asyncio.ensure_future(
+                http.post("/openai/v1/chat/completions", json=HELLO | {"stream": stream})
+            )
+            for _ in range(3)
+        ]
+        await asyncio.sleep(0.2)
+        released.set()
+        answers = [await one for one in asked]
+    await held
+
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert len(await world.settled()) == 3
+
+
 async def test_an_admission_that_cannot_be_recorded_gives_its_quota_back(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the record fails between reservation and model, nothing stays reserved."""
     real = world.assembly.audit.append
 
-    def full(event: Any) -> None:
+    def full(event: Any, **more: Any) -> None:
         if event.action == "completion.admitted":
             raise AuditUnavailable("full")
-        real(event)
+        real(event, **more)
 
     monkeypatch.setattr(world.assembly.audit, "append", full)
     async with world.client(**world.bearer("Uma")) as http:

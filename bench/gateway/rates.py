@@ -65,6 +65,7 @@ def measure(folder: Path, side: Side, prompt: str, connections: int, seconds: in
         *(f"-d{seconds}s", "--timeout", "20s", "-s", str(SCRIPT), side.url, "--"),
         *(str(body(folder, side.kind, prompt, model)), str(side.tokens), side.host or "-"),
         str(side.sent),
+        "looked at" if side.judged else "passed over",
     ]
     before = _processor_seconds(side)
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -66,6 +66,7 @@ class Side:
         host: The Host to send, if not the address's own.
         connections: How many it is asked with, if not every number.
         sent: How many requests it was sent.
+        judged: Whether every answer that is no 200 is told, with its code.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Side:
     host: str = ""
     connections: tuple[int, ...] = ()
     sent: int = 0
+    judged: bool = False
 
 
 @contextmanager
@@ -181,7 +183,7 @@ def gateway(
         issuer = f"{system.issuer}/{TENANT_ID}/v2.0"
         (folder / "issuer").write_text(issuer)
         warm = _file(folder / "warm", tokens(issuer, system.data, 1))
-        yield Side("gateway", kind, url, warm, application.pid, f"localhost:{port}")
+        yield Side("gateway", kind, url, warm, application.pid, f"localhost:{port}", judged=True)
 
 
 def cold_tokens(

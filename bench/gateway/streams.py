@@ -71,7 +71,8 @@ async def _stream(side: Side, request: bytes, told: Told) -> None:
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
-            raise ConnectionError(head[:80])
+            said = await reader.read(65_536)
+            raise ConnectionError(head.partition(b"\r\n")[0], said[:150])
         first, tail = True, b""
         while b"[DONE]" not in tail:
             piece = await reader.read(65536)

@@ -144,10 +144,14 @@ class Completion:
             with self._call.active():
                 self._response = await self._model.open(self.admission.request)
         except ModelError as error:
-            self.failure = error
+            self._fail(error)
             raise
         if self.admission.request.stream:
             self._call.answered()
+
+    def _fail(self, error: ModelError) -> None:
+        self.failure = error
+        error.standing = self.admission.reservation.standing
 
     async def events(self) -> AsyncGenerator[ServerSentEvent, None]:
         """Yield the answer's events as they come, opening the model first if need be.
@@ -178,7 +182,7 @@ class Completion:
         try:
             body = await self._response.read()
         except ModelError as error:
-            self.failure = error
+            self._fail(error)
             raise
         try:
             payload = read_object(body)

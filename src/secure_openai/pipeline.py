@@ -238,6 +238,9 @@ class Pipeline:
         request_id: str,
         facts: JsonObject,
     ) -> Admission:
+        if self._audit.late:
+            # A machine that has other work holds a write up, and the next one comes at once.
+            await self._audit.in_time()
         self._audit.ensure_writable()
         prompt_tokens = estimate_prompt_tokens(request.body)
         try:
@@ -362,6 +365,7 @@ class Pipeline:
                 decision="allowed",
                 reason=completion.outcome,
                 facts=facts,
+                happened=True,
             )
         except StoreError:
             logger.exception("an end is not in the audit (%s)", admission.request.request_id)
@@ -403,6 +407,7 @@ class Pipeline:
         decision: str,
         reason: str,
         facts: JsonObject,
+        happened: bool = False,
     ) -> None:
         facts = {**facts, "kind": principal.kind.value}
         if principal.client_id is not None:
@@ -417,7 +422,8 @@ class Pipeline:
                 deployment=deployment,
                 request_id=request_id,
                 facts=facts,
-            )
+            ),
+            happened=happened,
         )
 
 

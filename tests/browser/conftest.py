@@ -10,7 +10,14 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, StorageState, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    StorageState,
+    sync_playwright,
+)
 
 from tests.browser.person import sign_in
 from tests.browser.wire import Wire, wired
@@ -131,15 +138,24 @@ def wired_chat(browser: Browser, system: System, uma: StorageState, wire: Wire) 
 def watched(opened: Page) -> Iterator[Page]:
     """Give a page away; afterwards, neither a script nor the policy may have complained."""
     faults: list[str] = []
+
+    def hear(said: ConsoleMessage) -> None:
+        if said.type == "error" and not _expected(said):
+            faults.append(said.text)
+
     opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on(
-        "console",
-        lambda message: (
-            faults.append(message.text) if "Content Security Policy" in message.text else None
-        ),
-    )
+    opened.on("console", hear)
     yield opened
     assert faults == []
+
+
+def _expected(said: ConsoleMessage) -> bool:
+    """Return whether an error of the console only repeats what a test has brought about.
+
+    A refusal and a wire that is cut are told there, too: not where one of our files does not come.
+    """
+    address = said.location.get("url", "")
+    return said.text.startswith("Failed to load resource") and "/static/" not in address
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

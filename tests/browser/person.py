@@ -6,10 +6,10 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.system import System
+from tests.system import Place
 
 
-def sign_in(page: Page, system: System, name: str) -> None:
+def sign_in(page: Page, system: Place, name: str) -> None:
     """Go to the application and choose a demo principal at the issuer."""
     page.goto(system.url)
     page.wait_for_url(re.compile(re.escape(system.issuer)))

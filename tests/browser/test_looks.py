@@ -147,7 +147,7 @@ PAGES: dict[str, Callable[[Page, System], None]] = {
 }
 RULES = {"light": "", "dark": "runOnly: ['color-contrast'], "}
 """What axe looks at: everything, then what another theme can change of it."""
-KEPT = ("home", "talk", "account", "prompts", "failed", "missing")
+KEPT = ("home", "talk", "account", "prompts", "failed", "missing", "signed-out")
 
 
 @pytest.fixture(scope="module")

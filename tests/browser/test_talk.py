@@ -114,39 +114,6 @@ def test_nobody_waits_for_a_title(chat: Page) -> None:
     expect(chat.locator(".message.user [data-action=copy]")).to_be_focused()
 
 
-def test_what_failed_is_tried_again(chat: Page) -> None:
-    """One button asks the same once more, on the same message."""
-    answered(chat, "throttle", "interrupted")
-    chat.get_by_role("button", name="Try again").click()
-    expect(answer(chat).locator(".place")).to_have_text("2/2")
-
-    expect(chat.locator(".message")).to_have_count(2)
-
-
-def test_a_filtered_answer_names_its_rule(chat: Page) -> None:
-    """What came is shown, and why no more does."""
-    last = answered(chat, "censor 5")
-
-    expect(last.locator(".note")).to_contain_text(
-        "The content filter stopped this answer (violence"
-    )
-    expect(last.locator(".text")).to_contain_text("secure private")
-
-
-def test_without_a_connection_nothing_typed_is_lost(chat: Page) -> None:
-    """It stays where it was typed, and is sent once there is a connection."""
-    answered(chat, "hello")
-    chat.context.set_offline(True)
-    ask(chat, "is anybody there?")
-    expect(chat.get_by_role("alert")).to_contain_text("There is no connection")
-    expect(chat.get_by_label("Message")).to_have_value("is anybody there?")
-    chat.context.set_offline(False)
-    chat.get_by_role("button", name="Try again").click()
-
-    expect(answer(chat)).to_contain_text("You said: is anybody there?")
-    expect(chat.get_by_label("Message")).to_have_value("")
-
-
 def test_a_broken_connection_is_taken_up_where_it_broke(wire: Wire, wired_chat: Page) -> None:
     """Within the grace the rest arrives, and nothing twice."""
     ask(wired_chat, "slow 150")

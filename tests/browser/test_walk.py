@@ -12,19 +12,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import watched
 from tests.browser.person import answer, forget, sign_in
 from tests.browser.walk import choices, side, talk
 from tests.browser.walk.organisation import choosing
-from tests.browser.walk.way import Theme, Walk
+from tests.browser.walk.way import Theme, Walk, walking
 from tests.browser.wire import Wire
 from tests.system import System
 
 pytestmark = pytest.mark.browser
-
-PATIENCE = 20_000
-"""Milliseconds until a step gives up: what is slow here is the machine."""
-OTHER: dict[Theme, Theme] = {"light": "dark", "dark": "light"}
 
 
 @pytest.fixture(scope="module")
@@ -38,26 +33,9 @@ def organisation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 def walk(
     browser: Browser, organisation: System, wire: Wire, width: int, theme: Theme
 ) -> Iterator[Walk]:
-    """Somebody behind a wire, whose system has the theme that they will not choose."""
-    phone = width < 600
-    context = browser.new_context(
-        viewport={"width": width, "height": 800},
-        is_mobile=phone,
-        has_touch=phone,
-        color_scheme=OTHER[theme],
-        reduced_motion="reduce",
-        locale="en-GB",
-        permissions=["clipboard-read", "clipboard-write"],
-        proxy={"server": wire.address, "bypass": "<-loopback>"},
-    )
-    context.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
-    try:
-        for page in watched(context.new_page()):
-            yield Walk(page, organisation, wire, width, theme)
-    finally:
-        expect.set_options(timeout=None)
-        context.close()
+    """Somebody who comes to it."""
+    with walking(browser, organisation, wire, width, theme) as somebody:
+        yield somebody
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -79,6 +57,8 @@ def test_a_person_walks_through_the_chat(walk: Walk) -> None:
     talk.feedback_with_a_reason(walk)
     talk.stopped_and_continued(walk)
     talk.cut_off_and_resumed(walk)
+    talk.failed_and_tried_again(walk)
+    talk.filtered_by_a_rule(walk)
     talk.files_attached(walk)
     side.renamed(walk)
     side.pinned(walk)

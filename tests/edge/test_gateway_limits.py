@@ -18,12 +18,15 @@ from secure_openai.errors import (
     AuditUnavailable,
     ModelThrottled,
     ModelUnavailable,
+    Refused,
     SecureOpenAIError,
     Stopping,
     StoreError,
+    TooManyRequests,
 )
 from secure_openai.local.identity_provider.directory import COMMAND_LINE_CLIENT_ID
 from secure_openai.testing.person import named
+from secure_openai.types import Decision, Reason, Standing
 from tests.edge.test_refusals import openai_error
 from tests.world import World, running_world
 
@@ -115,14 +118,15 @@ async def test_waiting_that_does_not_help_is_not_asked_for(narrow: World) -> Non
     async with openai.AsyncOpenAI(
         base_url=f"{narrow.url}/openai/v1", api_key=narrow.token("Uma"), http_client=transport
     ) as sdk:
-        with pytest.raises(openai.RateLimitError) as caught:
+        with pytest.raises(openai.APIStatusError) as caught:
             await sdk.chat.completions.create(
                 model="scripted", messages=[{"role": "user", "content": "word " * 14_000}]
             )
 
     assert attempts == 1
-    assert caught.value.code == "rate_limit_exceeded"
-    assert caught.value.response.headers["x-should-retry"] == "false"
+    assert (caught.value.status_code, caught.value.code) == (413, "tokens_per_minute")
+    assert "The limit itself is 20000" in caught.value.message
+    assert counts(caught.value.response, "tokens") == (20_000, 20_000)
 
 
 @pytest.fixture
@@ -133,6 +137,82 @@ async def sparing(tmp_path: Path, identity_folder: Path) -> AsyncIterator[World]
     policy.write_text(text.replace("requests_per_day = 3_000", "requests_per_day = 2"))
     async with running_world(tmp_path, identity_folder, policy=policy) as world:
         yield world
+
+
+NOTHING_LEFT = Standing(30, 7, 60_000, 500, 41.2, 41.2)
+
+
+def refusal(reason: Reason) -> Refused:
+    """Return a refusal for a while."""
+    decision = Decision(
+        allowed=False, reason=reason, detail="", retry_after=41.2, standing=NOTHING_LEFT
+    )
+    return Refused(decision)
+
+
+def busy() -> ModelThrottled:
+    """Return what a model that is busy is told as, to whoever quota was asked for."""
+    error = ModelThrottled(retry_after=7)
+    error.standing = NOTHING_LEFT
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        busy(),
+        TooManyRequests("", retry_after=1, limit=4),
+        *(refusal(one) for one in Reason if refusal(one).http_status == 429),
+    ],
+    ids=lambda error: error.problem,
+)
+def test_every_429_says_when_to_ask_again_and_what_is_left(error: SecureOpenAIError) -> None:
+    """Retry-After, and of requests the limit, what is left, and until when: the numbers agree."""
+    headers = openai_error_headers(error)
+
+    wait = int(headers["Retry-After"])
+    assert error.http_status == 429
+    assert int(headers["x-ratelimit-limit-requests"]) > 0
+    assert {"x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"} <= headers.keys()
+    if not isinstance(error, Refused):
+        assert headers["x-ratelimit-remaining-requests"] == "0"
+        assert headers["x-ratelimit-reset-requests"] == f"{wait}s"
+
+
+def test_no_other_error_is_a_429() -> None:
+    """Whatever else is one would lack the headers: those of administration are no answers here."""
+    classes = [SecureOpenAIError]
+    for one in classes:
+        classes += one.__subclasses__()
+
+    named = {one.__name__ for one in classes if one.status == 429}
+    assert named == {"ModelThrottled", "TooManyRequests", "ManagementThrottled"}
+
+
+@pytest.mark.parametrize("reason", [one for one in Reason if refusal(one).http_status == 429])
+def test_what_no_wait_helps_with_is_no_429(reason: Reason) -> None:
+    """A limit of nothing is a 403, a request larger than its limit a 413: nobody retries those."""
+    error = Refused(Decision(allowed=False, reason=reason, detail="", standing=NOTHING_LEFT))
+
+    assert error.http_status == (413 if "tokens" in reason else 403)
+    assert "Retry-After" not in openai_error_headers(error)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_busy_model_leaves_nothing_until_it_is_asked_again(
+    narrow: World, *, stream: bool
+) -> None:
+    """Its 429 says one's own limits, and that nothing is left of them before Retry-After."""
+    await minute_begins()
+    async with narrow.client(**narrow.bearer("Uma")) as http:
+        refused = await http.post(CHAT, json=body("throttle 9", stream=stream))
+
+    assert openai_error(refused, 429)["code"] == "rate_limit_exceeded"
+    assert refused.headers["retry-after"] == "9"
+    assert counts(refused, "requests") == (3, 0)
+    assert counts(refused, "tokens") == (20_000, 0)
+    assert refused.headers["x-ratelimit-reset-requests"] == "9s"
+    assert refused.headers["x-ratelimit-reset-tokens"] == "9s"
 
 
 @pytest.mark.parametrize(

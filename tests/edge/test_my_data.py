@@ -152,6 +152,21 @@ async def test_erasure(world: World) -> None:
     ]
 
 
+async def test_erased_once_more(world: World) -> None:
+    """Who came back after an erasure and asks again is rid of what came since, by the same one."""
+    for _ in range(2):
+        async with world.browser("Uma") as http:
+            conversation_id = await talk(http)
+            answer = await http.post("/api/me/erase", json={"confirm": CONFIRMATION})
+            assert (answer.status_code, answer.json()["state"]) == (202, "asked")
+            assert await run(world) == {"erased": 1}
+        async with world.browser("Uma") as http:
+            problem(await http.get(f"/api/conversations/{conversation_id}"), 404)
+            assert len((await http.get("/api/me/requests")).json()["items"]) == 1
+
+    assert (await actions(world)).count("erasure.erased") == 2
+
+
 async def test_erased_while_an_answer_comes(world: World) -> None:
     """Who is erased in the middle of an answer sees why it ends, and nothing of it is kept."""
     async with world.browser("Uma") as http, world.client(**world.bearer("Uma")) as bearer:

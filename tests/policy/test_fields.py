@@ -429,3 +429,90 @@ def test_a_sent_image_is_measured() -> None:
     assert tokens({"type": "image_url", "image_url": {"url": url, "detail": "low"}}) == 85
     assert tokens({"type": "image_url", "image_url": {"url": spoilt}}) == IMAGE_TOKENS
     assert tokens({"type": "image_url"}) == IMAGE_TOKENS
+
+
+ADDRESSES = (
+    "http://evil.example/x.png",
+    "HTTPS://evil.example/x.png",
+    "//evil.example/x.png",
+    "file:///etc/passwd",
+    " data:image/png;base64,AAAA",
+    "data:image/http://evil.example",
+    "data:image/png,http://evil.example",
+    "data:image/svg+xml;base64,PHN2Zz4=",
+    "data:image/svg+xml,<svg xmlns:x='http://evil.example'/>",
+    "data:text/html;base64,AAAA",
+    "x\ndata:image/png;base64,AAAA",
+)
+
+
+@pytest.mark.parametrize("url", ADDRESSES)
+def test_an_image_is_the_image_itself(url: str) -> None:
+    """Whatever else stands in its place, or could lead elsewhere, is refused in both APIs."""
+    chat = [{"type": "image_url", "image_url": {"url": url}}]
+    response = [{"type": "input_image", "image_url": url}]
+    with pytest.raises(RequestError, match="nothing is fetched"):
+        check_chat_completions({"model": "m", "messages": [{"role": "user", "content": chat}]})
+    for item in (
+        {"role": "user", "content": response},
+        {"type": "function_call_output", "call_id": "c", "output": response},
+    ):
+        with pytest.raises(RequestError, match="nothing is fetched"):
+            check_request(Operation.RESPONSES, {"model": "m", "input": [item]})
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "jpg", "gif", "webp", "bmp"])
+def test_every_kind_of_image_that_azure_reads_passes(kind: str) -> None:
+    """By the name that clients write (Azure OpenAI, "Vision-enabled chat model concepts")."""
+    part = {"type": "image_url", "image_url": {"url": f"data:image/{kind};base64,AAAA"}}
+    asked = {"model": "m", "messages": [{"role": "user", "content": [part]}]}
+
+    assert check_chat_completions(asked).body == asked
+
+
+def schemas(schema: dict[str, Any]) -> list[tuple[Operation, dict[str, Any]]]:
+    """Return requests that hold a schema, one for each place where one may stand."""
+    chat = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+    response = {"model": "m", "input": "x"}
+    named = {"name": "s", "schema": schema}
+    return [
+        (
+            Operation.CHAT_COMPLETIONS,
+            chat | {"response_format": {"type": "json_schema", "json_schema": named}},
+        ),
+        (
+            Operation.CHAT_COMPLETIONS,
+            chat
+            | {"tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}]},
+        ),
+        (
+            Operation.RESPONSES,
+            response | {"text": {"format": {"type": "json_schema", **named}}},
+        ),
+        (
+            Operation.RESPONSES,
+            response | {"tools": [{"type": "function", "name": "f", "parameters": schema}]},
+        ),
+    ]
+
+
+@pytest.mark.parametrize("name", ["$ref", "$dynamicRef", "$recursiveRef"])
+@pytest.mark.parametrize("address", ["http://evil.example/x.json", "x.json", "", "urn:x"])
+def test_a_schema_refers_to_nothing_elsewhere(name: str, address: str) -> None:
+    """A reference that somebody would have to fetch is refused, however deep it lies."""
+    deep = {"anyOf": [{"type": "object", "properties": {"a": {name: address}}}]}
+    for operation, asked in schemas(deep):
+        with pytest.raises(RequestError, match="nothing is fetched"):
+            check_request(operation, asked)
+
+
+def test_a_schema_refers_to_itself() -> None:
+    """A recursive one passes, and so does a member that is called like a reference."""
+    own = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$defs": {"a": {"type": "array", "items": {"$ref": "#/$defs/a"}}},
+        "properties": {"$ref": {"type": "string"}, "b": {"$ref": "#"}},
+        "required": ["$ref"],
+    }
+    for operation, asked in schemas(own):
+        assert check_request(operation, asked).body == asked

@@ -121,6 +121,34 @@ def test_a_long_body_is_refused_as_a_short_one_is(members: str, refusal: str, sp
             parse_json(body)
 
 
+MANY = {
+    "numbers": "[" + "1," * 490_000 + "1]",
+    "lists": "[" + "[]," * 330_000 + "[]]",
+    "objects": "[" + "{}," * 330_000 + "{}]",
+    "texts": "[" + '"",' * 330_000 + '""]',
+    "members": "{" + ",".join(f'"{number}":1' for number in range(110_000)) + "}",
+    "the same member": "[" + ",".join('{"a":1}' for _ in range(110_000)) + "]",
+    "a long number": "[" + "1," * 240_000 + "1" * 5_000 + "]",
+    "what ends badly": "[" + "[]," * 330_000 + "[]",
+    "what is told twice": "[" + "[]," * 330_000 + '{"a":1,"a":2}]',
+    "no numbers": "[" + "NaN," * 240_000 + "NaN]",
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_very_many_values_are_refused_before_they_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Nobody waits for a mebibyte of them to be read with care, whatever else is wrong with it."""
+
+    def careful(*_: object) -> None:
+        raise AssertionError("the strict reader was asked")
+
+    monkeypatch.setattr(json_text, "_strictly", careful)
+    with pytest.raises(RequestError, match=r"more than 100000 values|is not JSON"):
+        parse_json(MANY[name].encode())
+
+
 def test_a_long_body_that_is_not_utf8_is_refused_by_the_byte() -> None:
     """The refusal says where."""
     with pytest.raises(RequestError, match="not UTF-8 at byte 14006"):

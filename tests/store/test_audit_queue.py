@@ -87,6 +87,62 @@ async def test_slow_write(store: Store, queue: AuditQueue, monkeypatch: pytest.M
     assert store.written == ["1", "3"]
 
 
+async def test_a_slow_write_is_waited_for(
+    store: Store, queue: AuditQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may wait has his event accepted after it; what has happened is accepted meanwhile."""
+    monkeypatch.setattr(audit_queue, "LATE_SECONDS", 0.0)
+    store.stalled = asyncio.Event()
+    queue.append(event(1))
+    while not queue.late:
+        await asyncio.sleep(0.001)
+    queue.append(event(2), happened=True)
+    waiting = asyncio.ensure_future(queue.in_time())
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+
+    store.stalled.set()
+    await waiting
+    await queue.flush()
+    assert store.written == ["1", "2"]
+
+
+async def test_nobody_waits_for_ever(
+    store: Store, queue: AuditQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that does not end is told: nothing is accepted."""
+    monkeypatch.setattr(audit_queue, "LATE_SECONDS", 0.0)
+    monkeypatch.setattr(audit_queue, "WAIT_SECONDS", 0.01)
+    store.stalled = asyncio.Event()
+    queue.append(event(1))
+    while not queue.late:
+        await asyncio.sleep(0.001)
+    await queue.in_time()
+
+    with pytest.raises(AuditUnavailable, match="too slowly"):
+        queue.ensure_writable()
+    store.stalled.set()
+
+
+async def test_what_has_happened_outlasts_a_failure(
+    store: Store, queue: AuditQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While nothing can be written an end still is queued, and a beginning is not."""
+    monkeypatch.setattr(audit_queue, "RETRY_SECONDS", 0.001)
+    store.fault = StoreError("gone")
+    queue.append(event(1))
+    with pytest.raises(AuditUnavailable):
+        await queue.flush()
+    with pytest.raises(AuditUnavailable):
+        queue.append(event(2))
+    queue.append(event(3), happened=True)
+
+    store.fault = None
+    while len(store.written) < 2:
+        await asyncio.sleep(0.001)
+    assert store.written == ["1", "3"]
+
+
 async def test_part_of_a_batch(store: Store, queue: AuditQueue) -> None:
     """What a write leaves of a batch is written next, in order."""
     store.most = 3
@@ -156,7 +212,7 @@ async def test_patience_ends(store: Store, monkeypatch: pytest.MonkeyPatch) -> N
     """A queue that may not try any longer says how much is lost."""
     monkeypatch.setattr(audit_queue, "RETRY_SECONDS", 0.001)
     store.fault = StoreError("gone")
-    queue = AuditQueue(store.write, batch=10, patience_seconds=0.02)
+    queue = AuditQueue(store.write, batch=10, patience_seconds=0.2)
     for number in range(3):
         queue.append(event(number))
 

@@ -157,8 +157,8 @@ def _text(rule: JsonObject, _: JsonObject) -> JsonObject:
     for name, ours in (("enum", "values"), ("minLength", "least"), ("maxLength", "most")):
         if ours in rule:
             schema[name] = rule[ours]
-    if "prefix" in rule:
-        schema["pattern"] = f"^{rule['prefix']}"
+    if "form" in rule:
+        schema["pattern"] = f"^{rule['form']}"
     return schema
 
 

@@ -16,7 +16,7 @@ from secure_openai.edge.access import SecuredRoute, before_notice, principal_of,
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import Body, body_of, limit_of
 from secure_openai.edge.recording import record
-from secure_openai.errors import Forbidden, NotFound, RequestError
+from secure_openai.errors import Forbidden, NotFound, PreconditionFailed, RequestError
 from secure_openai.store.audit import EVERYBODY, AuditAnswer, AuditEvent, AuditQuestion
 from secure_openai.store.requests import (
     NO_REQUEST,
@@ -180,6 +180,13 @@ async def asked(request: Request, of: PrincipalId, kind: RequestKind) -> Respons
     assembly, principal = assembly_of(request), principal_of(request)
     assembly.audit.ensure_writable()
     stored = await assembly.requests.ask(of, kind, by=principal.id, now=utc_now())
+    while stored.state is RequestState.ERASED:
+        # Only counts were left of it. What came since is to go as well.
+        anew = replace(stored, by=principal.id, state=RequestState.ASKED, asked=utc_now())
+        try:
+            stored = await assembly.requests.change(replace(anew, changed=anew.asked))
+        except PreconditionFailed:
+            stored = await assembly.requests.ask(of, kind, by=principal.id, now=utc_now())
     mine = principal.id == of
     record(
         request,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from secure_openai.edge.access import SecuredRoute, before_notice, signed_in
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.desk.words import Words
 from secure_openai.edge.language import language_of
 from secure_openai.edge.my_data import CONFIRMATION, asked, looks_at, person_of
-from secure_openai.edge.presentation import page
+from secure_openai.edge.pages import wants_page
+from secure_openai.edge.presentation import led, page
+from secure_openai.errors import RequestError
 from secure_openai.store.audit import EVERYBODY
 from secure_openai.store.requests import RequestKind, RequestState
 from secure_openai.types import utc_now
@@ -19,6 +21,8 @@ from secure_openai.types import utc_now
 PLACE = "/my-data"
 
 DONE = frozenset({"export", "erase"})
+
+WRONG = "The words are not those: nothing was asked for."
 
 router = APIRouter(route_class=SecuredRoute, include_in_schema=False)
 
@@ -37,7 +41,7 @@ async def show(request: Request) -> Response:
 async def ask_export(request: Request) -> Response:
     """Ask for an export."""
     await asked(request, person_of(request).id, RequestKind.EXPORT)
-    return RedirectResponse(f"{PLACE}?done=export", status_code=303)
+    return led(request, f"{PLACE}?done=export")
 
 
 @router.post(f"{PLACE}/erase")
@@ -48,9 +52,11 @@ async def ask_erasure(request: Request) -> Response:
     person = person_of(request)
     form = await request.form(max_files=0, max_fields=4)
     if str(form.get("confirm", "")).strip() != CONFIRMATION:
+        if not wants_page(request):
+            raise RequestError(WRONG, pointer="/confirm")
         return await _shown(request, wrong=True)
     await asked(request, person.id, RequestKind.ERASURE)
-    return RedirectResponse(f"{PLACE}?done=erase", status_code=303)
+    return led(request, f"{PLACE}?done=erase")
 
 
 async def _shown(request: Request, *, wrong: bool = False) -> Response:

@@ -8,12 +8,19 @@ obey `x-should-retry`.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from http import HTTPStatus
 
 from starlette.responses import JSONResponse, Response
 
 from secure_openai.edge.problems import headers_of
-from secure_openai.errors import Refused, RequestError, SecureOpenAIError
+from secure_openai.errors import (
+    ModelThrottled,
+    Refused,
+    RequestError,
+    SecureOpenAIError,
+    TooManyRequests,
+)
 from secure_openai.types import JsonObject, Standing
 
 PREFIX = "/openai"
@@ -29,10 +36,14 @@ _TYPES = {
     HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
 }
 
-_CODES = {
+_NAMES = {
     "unauthenticated": "invalid_api_key",
     "unknown-deployment": "model_not_found",
     "content-filtered": "content_filter",
+}
+"""OpenAI's word for a problem, where it has one."""
+
+_LIMITS = {
     "requests-per-minute": "rate_limit_exceeded",
     "tokens-per-minute": "rate_limit_exceeded",
     "concurrent-streams": "rate_limit_exceeded",
@@ -41,7 +52,7 @@ _CODES = {
     "requests-per-day": "insufficient_quota",
     "tokens-per-day": "insufficient_quota",
 }
-"""OpenAI's word for a problem, where it has one."""
+"""OpenAI's words for what waiting helps with."""
 
 _UNSAID = {
     "unauthenticated": "Sign in first: send an access token of Microsoft Entra ID as "
@@ -64,7 +75,7 @@ def openai_error(error: SecureOpenAIError) -> JsonObject:
             "message": error.detail or _UNSAID.get(error.problem, error.title),
             "type": "server_error" if ours else _TYPES.get(status, "invalid_request_error"),
             "param": _param(error),
-            "code": _CODES.get(error.problem, error.problem.replace("-", "_")),
+            "code": _code(error),
         }
     }
 
@@ -75,8 +86,12 @@ def openai_error_headers(error: SecureOpenAIError) -> dict[str, str]:
     if isinstance(error, Refused) and error.decision.standing is not None:
         headers |= standing_headers(error.decision.standing)
     if error.http_status == HTTPStatus.TOO_MANY_REQUESTS:
-        wait = headers.get("Retry-After")
-        if wait is None or int(wait) > LONGEST_WAIT_SECONDS:
+        wait = int(headers["Retry-After"])
+        if isinstance(error, ModelThrottled) and error.standing is not None:
+            headers |= standing_headers(_beside_busy_model(error.standing, wait))
+        elif isinstance(error, TooManyRequests):
+            headers |= _full_headers(error.limit, wait)
+        if wait > LONGEST_WAIT_SECONDS:
             headers["x-should-retry"] = "false"
     return headers
 
@@ -98,6 +113,43 @@ def standing_headers(standing: Standing) -> dict[str, str]:
         "x-ratelimit-reset-requests": f"{math.ceil(standing.reset_requests_seconds)}s",
         "x-ratelimit-reset-tokens": f"{math.ceil(standing.reset_tokens_seconds)}s",
     }
+
+
+def _beside_busy_model(standing: Standing, wait: int) -> Standing:
+    """Return how one stands with a model that answers nothing before `wait` seconds are over.
+
+    Which limit of its own it has reached it does not say: until then nothing is left of either.
+    """
+    return replace(
+        standing,
+        remaining_requests=0,
+        remaining_tokens=0,
+        reset_requests_seconds=_later(
+            standing.remaining_requests, standing.reset_requests_seconds, wait
+        ),
+        reset_tokens_seconds=_later(standing.remaining_tokens, standing.reset_tokens_seconds, wait),
+    )
+
+
+def _later(left: int, reset_seconds: float, wait: int) -> float:
+    return wait if left else max(reset_seconds, wait)
+
+
+def _full_headers(limit: int, wait: int) -> dict[str, str]:
+    """Return what is told where as many requests are under way as may be; tokens are not asked."""
+    return {
+        "x-ratelimit-limit-requests": str(limit),
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": f"{wait}s",
+    }
+
+
+def _code(error: SecureOpenAIError) -> str:
+    own = error.problem.replace("-", "_")
+    if isinstance(error, Refused) and error.retry_after is None:
+        # OpenAI's words for limits are of those that are there again after a while.
+        return _NAMES.get(error.problem, own)
+    return _NAMES.get(error.problem) or _LIMITS.get(error.problem, own)
 
 
 def _param(error: SecureOpenAIError) -> str | None:

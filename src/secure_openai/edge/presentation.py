@@ -15,7 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from secure_openai.characters import visible
 from secure_openai.edge import assets
@@ -65,6 +65,14 @@ def page(
     """Return a template as a page in the reader's language and theme."""
     text = templates.get_template(name).render({**_known(request), **values})
     return HTMLResponse(text, status_code=status_code, headers=VARYING)
+
+
+def led(request: Request, place: str) -> Response:
+    """Lead to `place` once a form has done its act; a script that sent it is told where to go."""
+    accepted = request.headers.get("accept", "")
+    if "application/json" in accepted and "text/html" not in accepted:
+        return JSONResponse({"location": place}, headers={"Cache-Control": "no-store"})
+    return RedirectResponse(place, status_code=303)
 
 
 class PageStream(EventStreamResponse):

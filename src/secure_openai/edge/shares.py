@@ -55,7 +55,7 @@ class Shares:
         """
         share = self._of.setdefault(principal, _Share())
         if share.requests >= MOST:
-            raise TooManyRequests(MANY, retry_after=AGAIN_SECONDS)
+            raise TooManyRequests(MANY, retry_after=AGAIN_SECONDS, limit=MOST)
         share.requests += 1
         try:
             async with share.turns:
@@ -78,7 +78,7 @@ class Shares:
             self._changes.clear()
         asked = self._changes.get(principal, 0)
         if asked >= CHANGES:
-            raise TooManyRequests(OFTEN, retry_after=MINUTE - into)
+            raise TooManyRequests(OFTEN, retry_after=MINUTE - into, limit=CHANGES)
         self._changes[principal] = asked + 1
 
 

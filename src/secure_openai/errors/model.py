@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secure_openai.errors.tree import SecureOpenAIError
-from secure_openai.types import Attempt, Verdict
+from secure_openai.types import Attempt, Standing, Verdict
 
 
 class ModelError(SecureOpenAIError):
@@ -12,6 +12,7 @@ class ModelError(SecureOpenAIError):
     Attributes:
         billable: Whether Azure may bill what failed: the request had been sent in full.
         attempts: Who was asked before, in a pool.
+        standing: How the principal stands with the deployment, once quota was asked.
     """
 
     status = 502
@@ -24,6 +25,7 @@ class ModelError(SecureOpenAIError):
         super().__init__(detail, retry_after=retry_after)
         self.billable = billable
         self.attempts: tuple[Attempt, ...] = ()
+        self.standing: Standing | None = None
 
 
 class ContentFiltered(ModelError):

@@ -22,8 +22,11 @@ class Refused(SecureOpenAIError):
 
     @property
     def http_status(self) -> int:
-        """Return the status that fits the reason."""
-        return _REFUSAL_STATUS.get(self.decision.reason, 403)
+        """Return the status that fits the reason; 429 is for what waiting helps with."""
+        reason = self.decision.reason
+        if self.decision.retry_after is None and reason in _NEVER_STATUS:
+            return _NEVER_STATUS[reason]
+        return _REFUSAL_STATUS.get(reason, 403)
 
     @property
     def problem(self) -> str:
@@ -44,3 +47,12 @@ _REFUSAL_STATUS = {
     Reason.CONCURRENT_STREAMS: 429,
     Reason.AUDIT_UNAVAILABLE: 503,
 }
+
+_NEVER_STATUS = {
+    Reason.REQUESTS_PER_MINUTE: 403,
+    Reason.TOKENS_PER_MINUTE: 413,
+    Reason.REQUESTS_PER_DAY: 403,
+    Reason.TOKENS_PER_DAY: 413,
+    Reason.CONCURRENT_STREAMS: 403,
+}
+"""What is over a limit however long one waits: a request larger than it, or a limit of nothing."""

@@ -97,12 +97,16 @@ class TooManyRequests(RequestError):
     """Whoever asks has more under way, or asked more often, than is good for the others.
 
     Source: RFC 6585, 4.
+
+    Attributes:
+        limit: How many such requests they may have under way, or make in the time it is about.
     """
 
     status = 429
     slug = "too-many-requests"
     title = "Too many requests at once"
 
-    def __init__(self, detail: str = "", *, retry_after: float) -> None:
+    def __init__(self, detail: str = "", *, retry_after: float, limit: int) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+        self.limit = limit

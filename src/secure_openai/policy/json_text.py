@@ -20,6 +20,10 @@ LARGE_BYTES = 1_048_576
 LARGEST_COUNT = 200_000
 """How many commas and opening brackets a large text may have, in what it says included."""
 
+MANY_BYTES, LARGEST_VALUES = 65_536, 100_000
+"""How many values a text over so many bytes may hold: a mebibyte of them, each looked at, takes a
+quarter of a second, in which others wait."""
+
 _NUMBERS = frozenset({int, float})
 _WRITTEN_COLON = b"\\u003"
 """How an escape begins that may stand for a colon."""
@@ -38,6 +42,9 @@ def parse_json(text: bytes, *, largest_depth: int = LARGEST_DEPTH) -> object:
         raise RequestError(f"A body over {LARGE_BYTES} bytes holds more than images need.")
     value = _quickly(text, largest_depth)
     if value is None:
+        if len(text) > MANY_BYTES:
+            # The length of a number will do: to convert a million digits takes quadratic time.
+            _require_few(_read(text, largest_depth, parse_int=len))
         value = _strictly(text, largest_depth)
         _check_depth(value, largest_depth)
     return value
@@ -50,6 +57,9 @@ def _quickly(text: bytes, largest_depth: int) -> object | None:
     members that are repeated and numbers out of bounds. Each member has a colon after its name, and
     all others stand in texts: where no colon is left over beside those of the members and texts
     that were read, none was lost because another one had its name.
+
+    Raises:
+        RequestError: It holds too many values.
     """
     if _WRITTEN_COLON in text:
         return None
@@ -57,8 +67,29 @@ def _quickly(text: bytes, largest_depth: int) -> object | None:
         value = from_json(text, allow_inf_nan=False, cache_strings="keys")
     except ValueError:
         return None
+    if len(text) > MANY_BYTES:
+        _require_few(value)
     whole = isinstance(value, dict) and _accounts_for(value, text.count(b":"), largest_depth)
     return value if whole else None
+
+
+def _require_few(value: object) -> None:
+    """Return unless there are too many values to be looked at.
+
+    Raises:
+        RequestError: There are.
+    """
+    values, level = 0, [value]
+    while level:
+        holders = [item for item in level if isinstance(item, (dict, list))]
+        values += sum(map(len, holders))
+        if values > LARGEST_VALUES:
+            raise RequestError(f"The body holds more than {LARGEST_VALUES} values.")
+        level = [
+            item
+            for holder in holders
+            for item in (holder.values() if isinstance(holder, dict) else holder)
+        ]
 
 
 def _accounts_for(value: JsonObject, colons: int, largest_depth: int) -> bool:
@@ -86,14 +117,20 @@ def _accounts_for(value: JsonObject, colons: int, largest_depth: int) -> bool:
 
 
 def _strictly(text: bytes, largest_depth: int) -> object:
+    return _read(
+        text,
+        largest_depth,
+        object_pairs_hook=_members,
+        parse_constant=_constant,
+        parse_float=_number,
+        parse_int=_integer,
+    )
+
+
+def _read(text: bytes, largest_depth: int, **words: Any) -> object:
+    """Return the value as Python reads it, with a word about each part."""
     try:
-        return json.loads(
-            text.decode("utf-8"),
-            object_pairs_hook=_members,
-            parse_constant=_constant,
-            parse_float=_number,
-            parse_int=_integer,
-        )
+        return json.loads(text.decode("utf-8"), **words)
     except UnicodeDecodeError as error:
         raise RequestError(f"The body is not UTF-8 at byte {error.start}.") from None
     except json.JSONDecodeError as error:

@@ -10,6 +10,7 @@ they made of them.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
@@ -19,6 +20,9 @@ from secure_openai.types import Decision, JsonObject, Reason
 
 LARGEST_NODES = 100_000
 """How many values a request may hold in all."""
+
+REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
+"""What a schema calls the address of another one."""
 
 ANYTHING: JsonObject = {"type": "json", "null": True}
 
@@ -90,10 +94,10 @@ class Check:
         if len(value) < least or (most is not None and len(value) > most):
             said = f"at least {least}" if most is None else f"{least} to {most}"
             raise RequestError(f"Write {said} characters.", pointer=pointer)
-        prefix = rule.get("prefix")
-        if prefix is not None and not value.startswith(prefix):
+        form = rule.get("form")
+        if form is not None and re.match(form, value) is None:
             raise RequestError(
-                f"Send the content itself, beginning with {prefix}: nothing is fetched for you.",
+                f"Send the content itself, such as {rule['example']}: nothing is fetched for you.",
                 pointer=pointer,
             )
         return check_text(value, pointer=pointer)
@@ -123,9 +127,18 @@ class Check:
     def _json(self, value: object, rule: JsonObject, pointer: str) -> Any:
         """Any JSON, such as a schema: only its characters and its size are checked.
 
-        The pointer stays at the schema itself: one longer at every level would be copied as often.
+        A `schema` refers to nothing outside itself (JSON Schema 2020-12, 8.2.3): whoever read that
+        would fetch it. The pointer stays at the schema itself: one longer at every level would be
+        copied as often.
         """
         if isinstance(value, dict):
+            if rule.get("schema"):
+                for name in REFERENCES & value.keys():
+                    # Whatever is no text is a member that is only called so.
+                    if isinstance(value[name], str) and not value[name].startswith("#"):
+                        raise RequestError(
+                            f"Begin {name} with #: nothing is fetched for you.", pointer=pointer
+                        )
             return {
                 check_text(name, pointer=pointer): self.value(item, rule, pointer)
                 for name, item in value.items()

@@ -212,7 +212,8 @@ class AuditStore(AuditReader, Protocol):
 
     The queue is bounded. While it is full, while a write takes unusually long, or after one failed
     and until one succeeds again, `append` and `ensure_writable` raise, and whatever had to be
-    audited must not happen.
+    audited must not happen. What has happened all the same, as the end of what was accepted before,
+    is queued beside.
     """
 
     @property
@@ -228,8 +229,22 @@ class AuditStore(AuditReader, Protocol):
         """
         ...
 
-    def append(self, event: AuditEvent) -> None:
+    @property
+    def late(self) -> bool:
+        """Return whether a write takes too long for anything to be accepted."""
+        ...
+
+    async def in_time(self) -> None:
+        """Return when no write takes too long, or when one has for longer than anybody waits."""
+        ...
+
+    def append(self, event: AuditEvent, *, happened: bool = False) -> None:
         """Queue an event; it is written within 100 ms, in the order of the calls.
+
+        Args:
+            event: What is recorded.
+            happened: Whether it cannot be refused any more: there is a place for it beside a full
+                queue, and while nothing can be written.
 
         Raises:
             AuditUnavailable: It cannot be queued, or the event holds what JSON does not know or

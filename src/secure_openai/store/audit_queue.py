@@ -23,6 +23,9 @@ DELAY_SECONDS = 0.02
 LATE_SECONDS = 1.0
 """How long a write may take before nothing more is accepted: what a sudden end can lose."""
 
+WAIT_SECONDS = 5.0
+"""How long whoever wants something accepted may wait for such a write to end."""
+
 RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 30.0
 
@@ -83,12 +86,27 @@ class AuditQueue:
             raise AuditUnavailable("The audit is not open yet. Try again in a moment.")
         if len(self._queue) >= self._size:
             raise AuditUnavailable("Too many audit records wait to be written. Try again later.")
-        if self._began is not None and self._loop.time() - self._began > LATE_SECONDS:
+        if self.late:
             raise AuditUnavailable("The audit answers too slowly. Try again later.")
 
-    def append(self, event: AuditEvent) -> None:
+    @property
+    def late(self) -> bool:
+        """Return whether a write takes too long for anything to be accepted."""
+        return self._began is not None and self._loop.time() - self._began > LATE_SECONDS
+
+    async def in_time(self) -> None:
+        """Return when no write takes too long, or when one has for longer than anybody waits."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WAIT_SECONDS), self._written:
+                await self._written.wait_for(lambda: not self.late)
+
+    def append(self, event: AuditEvent, *, happened: bool = False) -> None:
         """Queue an event."""
-        self.ensure_writable()
+        if not happened:
+            self.ensure_writable()
+        elif self._closing.is_set() or self._task.done() or len(self._queue) >= 2 * self._size:
+            # As many ends wait as beginnings at most.
+            raise AuditUnavailable("There is no place for another audit record.")
         self._queue.append(recordable(event))
         self._appended += 1
         self._queued.set()

@@ -95,7 +95,8 @@ def _refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: datetime)
         return _refused(
             Reason.TOKENS_PER_DAY,
             f"The request may take {tokens} tokens and you have "
-            f"{max(0, limits.tokens_per_day - totals.tokens_today)} left today (UTC).",
+            f"{max(0, limits.tokens_per_day - totals.tokens_today)} left today (UTC)."
+            f"{_over(tokens, limits.tokens_per_day)}",
             to_day if tokens <= limits.tokens_per_day else None,
         )
     if totals.requests_today >= limits.requests_per_day:
@@ -109,7 +110,8 @@ def _refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: datetime)
         return _refused(
             Reason.TOKENS_PER_MINUTE,
             f"The request may take {tokens} tokens and you have "
-            f"{max(0, limits.tokens_per_minute - totals.tokens_this_minute)} left in this minute.",
+            f"{max(0, limits.tokens_per_minute - totals.tokens_this_minute)} left in this minute."
+            f"{_over(tokens, limits.tokens_per_minute)}",
             to_minute if tokens <= limits.tokens_per_minute else None,
         )
     if totals.requests_this_minute >= limits.requests_per_minute:
@@ -127,6 +129,11 @@ def _refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: datetime)
             1.0 if limits.concurrent_streams else None,
         )
     return None
+
+
+def _over(tokens: int, limit: int) -> str:
+    more = f" The limit itself is {limit}: ask for a shorter answer, or shorten the prompt."
+    return more if tokens > limit else ""
 
 
 def _refused(reason: Reason, detail: str, retry_after: float | None) -> Decision:

@@ -99,7 +99,7 @@ class RequestStore(Protocol):
         ...
 
     async def change(self, request: DataRequest) -> DataRequest:
-        """Write a request over itself; return it with its next etag.
+        """Write a request over itself, also when it was asked; return it with its next etag.
 
         Raises:
             NotFound: It is gone.

@@ -82,7 +82,7 @@ class AuditStoreContract:
     """The promises of `AuditStore`."""
 
     async def test_full_queue_refuses(self, full: AuditStore) -> None:
-        """A full queue refuses; what is queued is written and then there is room again."""
+        """A full queue refuses what may yet be; all of it is written, and then there is room."""
         assert full.queued == 0
         for number in range(3):
             full.append(event(number))
@@ -92,13 +92,16 @@ class AuditStoreContract:
         with pytest.raises(AuditUnavailable):
             full.append(event(3))
 
+        full.append(event(9), happened=True)
+        assert full.queued == 4
+
         await full.flush()
         assert full.queued == 0
         full.ensure_writable()
         full.append(event(4))
         await full.flush()
         records = await all_records(full)
-        assert [record.event.request_id for record in records] == ["0", "1", "2", "4"]
+        assert [record.event.request_id for record in records] == ["0", "1", "2", "9", "4"]
 
     @pytest.mark.parametrize(
         "facts",

@@ -81,6 +81,17 @@ class RequestStoreContract:
         assert won[0].etag not in {"", request.etag}
         assert await store.get(ANNA, request.id) == won[0] == replace(done, etag=won[0].etag)
 
+    async def test_asked_anew(self, store: RequestStore) -> None:
+        """A request that was asked again since is the newest, and due last."""
+        first, other = [
+            await store.ask(ANNA, kind, by=ANNA, now=NOW + HOUR * hours)
+            for hours, kind in enumerate((RequestKind.ERASURE, RequestKind.EXPORT))
+        ]
+        anew = await store.change(replace(first, asked=NOW + 2 * HOUR))
+
+        assert await store.list(ANNA) == [anew, other]
+        assert await store.due(now=NOW + 3 * HOUR) == [other, anew]
+
     async def test_due(self, store: RequestStore) -> None:
         """What is open is due, oldest first, and what was made for one that has ended expires."""
         first = await store.ask(ANNA, RequestKind.EXPORT, by=ANNA, now=NOW)

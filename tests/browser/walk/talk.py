@@ -154,6 +154,45 @@ def cut_off_and_resumed(walk: Walk) -> None:
     expect(alert).to_be_hidden()
 
 
+def failed_and_tried_again(walk: Walk) -> None:
+    """Without a connection what one wrote stays; what the model failed is asked once more."""
+    walk.wire.cut()
+    ask(walk.page, "Is anybody there?")
+    alert = walk.page.get_by_role("alert")
+    expect(alert).to_contain_text("There is no connection. What you wrote is still here.")
+    expect(walk.message).to_have_value("Is anybody there?")
+    walk.look("a message that could not be sent")
+    walk.wire.mend()
+    walk.page.get_by_role("button", name="Try again").click()
+    expect(answer(walk.page)).to_contain_text("You said: Is anybody there?")
+    walk.settled()
+    expect(walk.message).to_have_value("")
+
+    answered(walk.page, "throttle", "interrupted")
+    expect(alert).to_contain_text("The model is over its own quota")
+    walk.look("a model that failed")
+    count = walk.page.locator(".message").count()
+    walk.page.get_by_role("button", name="Try again").click()
+    expect(answer(walk.page).locator(".place")).to_have_text("2/2")
+    expect(walk.page.locator(".message")).to_have_count(count)
+    walk.settled("interrupted")
+
+
+def filtered_by_a_rule(walk: Walk) -> None:
+    """A question and an answer; each says which rule, and of the answer what came is there."""
+    answered(walk.page, "filter", "interrupted")
+    alert = walk.page.get_by_role("alert")
+    expect(alert).to_contain_text("Its rule: an attempt to get round the rules")
+    expect(walk.page.get_by_role("button", name="Try again")).to_be_hidden()
+    walk.look("a question that was filtered")
+    last = answered(walk.page, "censor 5")
+    expect(last.locator(".note")).to_contain_text("The content filter stopped this answer")
+    expect(last.locator(".note")).to_contain_text("violence")
+    expect(last.locator(".text")).to_contain_text("secure private")
+    walk.settled()
+    walk.look("an answer that was filtered")
+
+
 def files_attached(walk: Walk) -> None:
     """Chosen by the button, shown where one writes, then beside the question."""
     with walk.page.expect_file_chooser() as chooser:

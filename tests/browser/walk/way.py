@@ -1,19 +1,58 @@
-"""A person on their way through the chat, at one width and in one theme."""
+"""A person on their way, at one width and in one theme."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.conftest import watched
 from tests.browser.person import answer
 from tests.browser.test_looks import AXE
 from tests.browser.wire import Wire
-from tests.system import System
+from tests.system import Place
 
 Theme = Literal["light", "dark"]
+
+PATIENCE = 20_000
+"""Milliseconds until a step gives up: what is slow here is the machine."""
+OTHER: dict[Theme, Theme] = {"light": "dark", "dark": "light"}
+
+REST = """async () => {
+  const moving = () => document.getAnimations().filter(one => one.playState === "running");
+  await Promise.all(moving().map(one => one.finished.catch(() => null)));
+}"""
+UNFOLD = """() => {
+  const folded = [...document.querySelectorAll("main details:not([open])")];
+  for (const one of folded) {
+    one.open = true;
+    one.dataset.folded = "";
+  }
+}"""
+FOLD = """() => {
+  for (const one of document.querySelectorAll("details[data-folded]")) {
+    one.open = false;
+    delete one.dataset.folded;
+  }
+}"""
+WIDER = """width => [document.documentElement, document.querySelector("#main")]
+  .some(one => one && one.scrollWidth > Math.min(width, one.clientWidth))"""
+"""Whether a page, or what scrolls in it, reaches over its edge. A phone shows more of a page that
+is too wide: its window alone is no measure."""
+ASIDE = """width => {
+  const pressed = "main :is(a[href], button, input, select, textarea, summary)";
+  const aside = [...document.querySelectorAll(pressed)].filter(one => {
+    if (!one.checkVisibility({visibilityProperty: true})) return false;
+    const {left, right, width: own} = one.getBoundingClientRect();
+    return own > 0 && (left < -1 || right > width + 1);
+  });
+  return aside.map(one => one.outerHTML.slice(0, 120));
+}"""
+"""What one presses and would have to push something aside for."""
 
 
 @functools.cache
@@ -27,7 +66,7 @@ class Walk:
 
     Attributes:
         page: What they see.
-        system: Whose it is.
+        system: Where it is.
         wire: What lies between.
         width: Of the page.
         theme: What they choose.
@@ -35,7 +74,7 @@ class Walk:
     """
 
     page: Page
-    system: System
+    system: Place
     wire: Wire
     width: int
     theme: Theme
@@ -59,25 +98,32 @@ class Walk:
         return last
 
     def look(self, where: str) -> None:
-        """Have axe judge what is there, and see that it fits."""
+        """Have axe judge what is there, at rest and unfolded; see that it fits, and is in reach."""
         self.page.wait_for_load_state()
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(_axe())
+        self.page.evaluate(UNFOLD)
+        self.page.evaluate(REST)
         judged = self.page.evaluate("axe.run({resultTypes: ['violations']})")
         self.found += [
             f"{where}: {fault['id']}: {fault['nodes'][0]['html'][:200]}"
             for fault in judged["violations"]
         ]
-        # A phone shows more of a page that is too wide: its window is no measure then.
-        if self.page.evaluate("document.documentElement.scrollWidth") > self.width:
+        if self.page.evaluate(WIDER, self.width):
             self.found.append(f"{where}: it is wider than the window")
+        self.found += [
+            f"{where}: one has to push aside for {one}"
+            for one in self.page.evaluate(ASIDE, self.width)
+        ]
+        self.page.evaluate(FOLD)
 
     def to_side(self) -> None:
         """Have the side before one; on a phone it is a drawer."""
         self.page.wait_for_load_state()
-        if not self.page.locator("#new").is_visible():
-            self.page.locator(".bar .side-opener").click()
-        expect(self.page.locator("#new")).to_be_visible()
+        account = self.page.locator("#side .account")
+        if not account.is_visible():
+            self.page.locator("main .side-opener").first.click()
+        expect(account).to_be_visible()
 
     def from_side(self) -> None:
         """Have the talk before one."""
@@ -109,3 +155,29 @@ class Walk:
         expect(toast).to_be_visible()
         toast.get_by_role("button", name="Close").click()
         expect(toast).to_have_count(0)
+
+
+@contextmanager
+def walking(
+    browser: Browser, system: Place, wire: Wire, width: int, theme: Theme
+) -> Iterator[Walk]:
+    """Let somebody come behind a wire, whose system has the theme that they will not choose."""
+    phone = width < 600
+    context = browser.new_context(
+        viewport={"width": width, "height": 800},
+        is_mobile=phone,
+        has_touch=phone,
+        color_scheme=OTHER[theme],
+        reduced_motion="reduce",
+        locale="en-GB",
+        permissions=["clipboard-read", "clipboard-write"],
+        proxy={"server": wire.address, "bypass": "<-loopback>"},
+    )
+    context.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    try:
+        for page in watched(context.new_page()):
+            yield Walk(page, system, wire, width, theme)
+    finally:
+        expect.set_options(timeout=None)
+        context.close()

@@ -171,6 +171,23 @@ async def test_forms_do_what_they_say_and_lead_back(world: World) -> None:
     assert actions.count("erasure.asked") == 1
 
 
+async def test_a_script_that_sends_a_form_is_told_where_it_leads(world: World) -> None:
+    """What is done is the same; a refusal is a problem, which the page tells in its place."""
+    script = {"Accept": "application/json"}
+    async with world.browser("Uma") as uma, world.browser("Ada") as ada:
+        form = {"principal": named("Uma").oid, "reference": "Case 1"}
+        held = await ada.post("/admin/custody/hold", data=form, headers=script)
+        assert held.json() == {"location": "/admin/custody?done=hold_placed"}
+        assert len(await world.assembly.holds.all()) == 1
+        wrong = await ada.post("/admin/custody/hold", data=form | {"reference": ""}, headers=script)
+        assert wrong.headers["content-type"] == "application/problem+json"
+
+        asked = await uma.post("/my-data/export", headers=script)
+        assert asked.json() == {"location": "/my-data?done=export"}
+        other = await uma.post("/my-data/erase", data={"confirm": "yes"}, headers=script)
+        assert (other.status_code, other.json()["pointer"]) == (400, "/confirm")
+
+
 async def test_forms_that_are_none(world: World) -> None:
     """What cannot be held is refused with a page, and nobody is led to another host."""
     async with world.browser("Ada") as http:

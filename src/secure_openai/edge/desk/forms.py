@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from secure_openai.edge.access import ADMIN, SecuredRoute, principal_of, requires
 from secure_openai.edge.administration import sessions_ended
@@ -21,6 +21,7 @@ from secure_openai.edge.desk.identification import identified
 from secure_openai.edge.desk.principals import session_ended
 from secure_openai.edge.desk.usage import rolled_up
 from secure_openai.edge.my_data import asked
+from secure_openai.edge.presentation import led
 from secure_openai.edge.problems import request_id_of
 from secure_openai.errors import RequestError
 from secure_openai.model.management.interface import Progress, Wanted
@@ -129,7 +130,7 @@ async def deploy(request: Request) -> Response:
         ),
         request_id=request_id_of(request),
     )
-    return _following(begun)
+    return _following(request, begun)
 
 
 @router.post("/pool/remove")
@@ -145,13 +146,13 @@ async def remove(request: Request) -> Response:
         etag=form.get("etag", ""),
         request_id=request_id_of(request),
     )
-    return _following(begun)
+    return _following(request, begun)
 
 
-def _following(begun: Progress) -> Response:
+def _following(request: Request, begun: Progress) -> Response:
     """Lead to the page that says how an operation stands."""
     query = urlencode({"operation": begun.operation})
-    return RedirectResponse(f"/admin/pool?{query}", status_code=303)
+    return led(request, f"/admin/pool?{query}")
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -165,7 +166,7 @@ async def _back(request: Request, place: str, done: str) -> Response:
     if not there.startswith("/admin"):
         there = place
     mark = "&" if "?" in there else "?"
-    return RedirectResponse(f"{there}{mark}done={done}", status_code=303)
+    return led(request, f"{there}{mark}done={done}")
 
 
 def _address(principal: PrincipalId) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from secure_openai.edge.middleware.refusal import header_values, refuse
-from secure_openai.edge.middleware.room import AGAIN_SECONDS, Arrivals, Room
+from secure_openai.edge.middleware.room import AGAIN_SECONDS, Arrivals, Pace, Room
 from secure_openai.edge.openai_errors import speaks_openai
 from secure_openai.errors import (
     Overloaded,
@@ -59,7 +59,8 @@ class LimitsMiddleware:
         larger: The largest one at addresses that take another size.
         at_once_bytes: What bodies over `SMALL_BYTES` take together; one of the largest always fits.
         body_seconds: How long a whole body may take to arrive.
-        arriving: How many small ones may be on their way: one more takes the place of the first.
+        arriving: How many small ones may be on their way, and three quarters as many larger ones:
+            one more takes the place of one that comes too slowly.
         whose_of: Says whose a body is, or `None` as long as that is not known: larger ones are read
             of nobody unknown then, and everybody has a share of the room. Nobody is asked unless
             given.
@@ -80,7 +81,8 @@ class LimitsMiddleware:
         self.app = app
         self._bytes = body_bytes
         self._image_bytes = max(image_bytes, body_bytes)
-        self._room = Room(at_once_bytes, largest=self._image_bytes)
+        # A larger body is under way before it is whole.
+        self._room = Room(at_once_bytes, largest=self._image_bytes, at_once=arriving)
         self._arrivals = Arrivals(arriving)
         self._whose_of = whose_of
         self._larger = larger or {}
@@ -124,7 +126,7 @@ class LimitsMiddleware:
             else:
                 await refuse(refusal, scope, receive, send)
         finally:
-            body.end()
+            self._room.leave(body)
 
     async def _refusal_of(self, body: _Body) -> SecureOpenAIError | None:
         """Read a small body, in a place of its own until it is whole."""
@@ -161,29 +163,45 @@ class _Body:
         self._declared = declared
         self._most = most
         now = asyncio.get_running_loop().time()
+        self._seconds = seconds
         self._until = now + seconds
         self._chunks: list[bytes] = []
-        self._size = self._taken = 0
+        self._size = 0
         self._look_from(now)
+        self._pace = Pace(declared or SMALL_BYTES, seconds, now=now)
         self._whose_of = whose_of
-        self._whose: Hashable = None
         self._open = True
-        self._left = self._gave_way = self._asked = False
+        self._left = self._asked = False
+        self._displaced: SecureOpenAIError | None = None
         self._wait: Within | None = None
 
     async def begin(self) -> None:
         """Read a body that is small.
 
         Raises:
-            RequestTimeout: It did not arrive in time.
+            RequestTimeout: It did not arrive in time, or another has the place of one so slow.
             Overloaded: Too many others came before it was whole.
         """
         while self._open and self._size <= SMALL_BYTES:
             self._chunks.append((await self._piece()).get("body", b""))
 
+    @property
+    def slow(self) -> bool:
+        """Return whether it comes too slowly to be whole in time."""
+        return self._pace.slow(asyncio.get_running_loop().time())
+
     def give_way(self) -> None:
-        """End the wait for what is to come of a small body."""
-        self._gave_way = True
+        """End the wait for what is to come."""
+        self._displaced = (
+            RequestTimeout(
+                "The body came too slowly, and others wait for its place: send it again."
+            )
+            if self.slow
+            else Overloaded(
+                "Too many requests wait for the rest of their body: ask again.",
+                retry_after=AGAIN_SECONDS,
+            )
+        )
         if self._wait is not None:
             self._wait.expire()
 
@@ -192,7 +210,7 @@ class _Body:
 
         Raises:
             TooLarge: More came than is allowed, or more than nobody may send who is not known.
-            RequestTimeout: It did not arrive in time.
+            RequestTimeout: It did not arrive in time, or others wait for the room of one so slow.
             TooManyRequests: Whoever asks has too many bodies there that are not small.
             Overloaded: All together have.
         """
@@ -206,13 +224,26 @@ class _Body:
             return {"type": "http.disconnect"}
         if not self._open:
             return await self._receive()
-        self._own()
-        self._take(self._declared)
         if not self._asked:
-            # Its pace counts from here: some clients wait until they are asked (RFC 9110, 10.1.1).
             self._asked = True
-            self._look_from(asyncio.get_running_loop().time())
+            await self._enter()
         return await self._piece()
+
+    async def _enter(self) -> None:
+        """See whose body it is, and take all the room that it needs, before more of it is read."""
+        whose = None if self._whose_of is None else self._whose_of(self._scope)
+        self._open = False
+        if self._whose_of is not None and whose is None:
+            raise _too_large(SMALL_BYTES)
+        # One that says no length may be as large as is allowed.
+        size = max(self._declared or self._most, self._size)
+        await self._room.enter(self, whose, size)
+        self._open = True
+        # Its pace counts from here: some clients wait until they are asked (RFC 9110, 10.1.1).
+        now = asyncio.get_running_loop().time()
+        self._look_from(now)
+        trusted = self._room.trusts(whose)
+        self._pace = Pace(size, self._seconds, now=now, trusted=trusted)
 
     async def _piece(self) -> Message:
         """Return what comes next, if it comes soon enough."""
@@ -229,12 +260,9 @@ class _Body:
 
     def _look_again(self, now: float) -> None:
         """Wait on, unless another has the place, or what came meanwhile was too little."""
-        if self._gave_way:
+        if self._displaced is not None:
             self._open = False
-            raise Overloaded(
-                "Too many requests wait for the rest of their body: ask again.",
-                retry_after=AGAIN_SECONDS,
-            )
+            raise self._displaced
         if now >= self._until or self._size - self._looked < LEAST_BYTES:
             self._open = False
             raise RequestTimeout("The body took too long to arrive.")
@@ -248,43 +276,26 @@ class _Body:
         # A client that leaves ends its body, and the application is told what came and then that.
         self._open = message.get("more_body", False)
         self._left = message["type"] == "http.disconnect"
-        self._size += len(message.get("body", b""))
+        came = len(message.get("body", b""))
+        self._size += came
         if self._size > self._most:
             self._open = False
             raise _too_large(self._most)
-        if self._size > SMALL_BYTES:
-            self._take(self._size)
+        if self._size > SMALL_BYTES and not self._asked:
+            self._take()
+        if self._open:
+            self._pace.came(came, asyncio.get_running_loop().time())
+        elif not self._left:
+            self._room.arrived(self)
         return message
 
-    def _own(self) -> None:
-        """See whose body it is, before more is read than is read of anybody's."""
-        if self._whose_of is None or self._whose is not None:
-            return
-        whose = self._whose_of(self._scope)
-        if whose is None:
-            self._open = False
-            raise _too_large(SMALL_BYTES)
-        taken = self._taken
-        self.end()
-        self._whose = whose
-        self._take(taken)
-
-    def _take(self, size: int) -> None:
-        """Take as much room as `size` needs."""
-        if size <= self._taken:
-            return
+    def _take(self) -> None:
+        """Take room for more of a body than is small, for as long as nobody is known to send it."""
         try:
-            self._room.take(self._whose, size - self._taken)
+            self._room.take(self, self._size)
         except SecureOpenAIError:
             self._open = False
             raise
-        self._taken = size
-
-    def end(self) -> None:
-        """Give the room back."""
-        if self._taken:
-            self._room.give(self._whose, self._taken)
-            self._taken = 0
 
 
 def _number(length: str) -> int:

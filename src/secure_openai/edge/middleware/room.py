@@ -1,9 +1,15 @@
-"""What bodies take of a process, and who gives way where there is not enough for all."""
+"""What bodies take of a process, and who gives way where there is not enough for all.
+
+Whoever sends as fast as a body must come to be whole in time is in no hurry here; whoever does not
+would be refused in the end. So these give way to whoever has no place, and nobody else does.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Hashable
+from itertools import islice
 from typing import Protocol
 
 from secure_openai.errors import Overloaded, TooManyRequests
@@ -14,61 +20,230 @@ SHARES = 4
 
 MEBIBYTE = 1_048_576
 
+WAIT_SECONDS = 1.0
+"""How long whoever finds no room waits for some."""
 
-class Room:
-    """Memory for bodies that are not small, shared by everybody.
+LOOK_SECONDS = 0.05
 
-    Args:
-        size: How many bytes all of them take.
-        largest: How many one of them takes at most: there is always room for one.
-    """
+HALT_SECONDS = 0.5
+"""How long a body may halt, or its sender take to begin, before it comes too slowly."""
 
-    def __init__(self, size: int, *, largest: int) -> None:
-        self._left = max(size, largest)
-        self._share = max(size // SHARES, largest)
-        self._taken: Counter[Hashable] = Counter()
+REMEMBERED_SECONDS = 60.0
+"""How long whoever began what did not become whole begins without such a halt."""
 
-    def take(self, whose: Hashable, more: int) -> None:
-        """Take `more` bytes for somebody; nobody who is known yet is `None`, and has no share.
-
-        Raises:
-            TooManyRequests: It is more than one may have.
-            Overloaded: There is no room for it.
-        """
-        if whose is not None and self._taken[whose] + more > self._share:
-            raise TooManyRequests(
-                f"Your large requests under way may take {self._share // MEBIBYTE} MiB together: "
-                "ask again when one of them is answered.",
-                retry_after=AGAIN_SECONDS,
-            )
-        if more > self._left:
-            raise Overloaded(
-                "Too many large requests are being answered: ask again.", retry_after=AGAIN_SECONDS
-            )
-        self._left -= more
-        self._taken[whose] += more
-
-    def give(self, whose: Hashable, taken: int) -> None:
-        """Give back what was taken."""
-        self._left += taken
-        self._taken[whose] -= taken
-        if not self._taken[whose]:
-            del self._taken[whose]
+LOOKED_AT = 64
+"""How many are looked at for one that makes way."""
 
 
 class Arriving(Protocol):
     """What waits for its client to send the rest of it."""
+
+    @property
+    def slow(self) -> bool:
+        """Return whether it comes too slowly to be whole in time."""
+        ...
 
     def give_way(self) -> None:
         """End the wait, as there is no place for it any more."""
         ...
 
 
-class Arrivals:
-    """Places for what has begun to arrive; where all are taken, whoever has waited longest leaves.
+class Pace:
+    """Whether a body comes fast enough: what came pays for the time that it takes.
 
-    So whoever keeps many waiting keeps out only those who wait as long. Nobody is told apart by
-    address: behind a front end all have its own, and a header that says another is the client's.
+    Args:
+        size: How large it is, or may be.
+        seconds: In what time it is to be whole.
+        now: Seconds that only grow.
+        trusted: Whether it may halt before something came.
+    """
+
+    __slots__ = ("_each", "_until")
+
+    def __init__(self, size: int, seconds: float, *, now: float, trusted: bool = True) -> None:
+        self._each = seconds / max(size, 1)
+        self._until = now + (HALT_SECONDS if trusted else 0.0)
+
+    def came(self, size: int, now: float) -> None:
+        """Count what came, for no longer than a halt ahead."""
+        paid = max(self._until, now - HALT_SECONDS) + size * self._each
+        self._until = min(paid, now + HALT_SECONDS)
+
+    def slow(self, now: float) -> bool:
+        """Return whether too little has come."""
+        return now > self._until
+
+
+class Room:
+    """Memory and places for bodies that are not small, shared by everybody.
+
+    Args:
+        size: How many bytes all of them take.
+        largest: How many one of them takes at most: there is always room for one.
+        at_once: How many requests are answered at once. Three quarters of them may be such bodies
+            on their way, and an eighth may wait for that: what is left is everybody else's.
+    """
+
+    def __init__(self, size: int, *, largest: int, at_once: int) -> None:
+        self._left = max(size, largest)
+        self._share = max(size // SHARES, largest)
+        self._places = max(at_once * 3 // 4, 1)
+        self._places_share = max(self._places // SHARES, 1)
+        self._most_waiting = max(at_once // 8, 1)
+        self._waiting = 0
+        self._taken: Counter[Hashable] = Counter()
+        # How many of somebody's are on their way, or wait for that.
+        self._coming: Counter[Hashable] = Counter()
+        # Whose each is, and what it has taken.
+        self._held: dict[Arriving, tuple[Hashable, int]] = {}
+        # Those that are not whole yet.
+        self._arriving: dict[Arriving, None] = {}
+        self._doubted: dict[Hashable, float] = {}
+
+    def trusts(self, whose: Hashable) -> bool:
+        """Return whether whatever somebody began in the last minute became whole."""
+        return self._doubted.get(whose, 0.0) <= asyncio.get_running_loop().time()
+
+    async def enter(self, one: Arriving, whose: Hashable, size: int) -> None:
+        """Take room for a body that is to arrive, from those that come too slowly if need be.
+
+        Args:
+            one: The body.
+            whose: Whose it is; nobody has no share.
+            size: How large it is, or may be.
+
+        Raises:
+            TooManyRequests: It is more than one may have; what waits for room counts too.
+            Overloaded: There is no room for it, and none was made in time.
+        """
+        self.leave(one)
+        if whose is not None:
+            self._require_share(whose, size)
+        self._taken[whose] += size
+        self._coming[whose] += 1
+        try:
+            await self._made(size)
+        except BaseException:
+            self._forget(whose, size)
+            self._came(whose)
+            raise
+        self._left -= size
+        self._held[one] = (whose, size)
+        self._arriving[one] = None
+
+    def take(self, one: Arriving, size: int) -> None:
+        """Let what nobody is known to send yet take more room.
+
+        Raises:
+            Overloaded: There is none.
+        """
+        _, taken = self._held.get(one, (None, 0))
+        if size - taken > self._left:
+            raise _full()
+        self._left -= size - taken
+        self._taken[None] += size - taken
+        self._held[one] = (None, size)
+
+    def arrived(self, one: Arriving) -> None:
+        """Let a body that is whole stay until it leaves."""
+        if one in self._arriving:
+            del self._arriving[one]
+            self._came(self._held[one][0])
+
+    def leave(self, one: Arriving) -> None:
+        """Give back what a body has taken, unless it was lost before."""
+        if one not in self._held:
+            return
+        whose, size = self._held.pop(one)
+        self._left += size
+        self._forget(whose, size)
+        if one in self._arriving:
+            del self._arriving[one]
+            self._came(whose)
+            self._doubt(whose)
+
+    def _require_share(self, whose: Hashable, size: int) -> None:
+        if self._taken[whose] + size > self._share:
+            raise TooManyRequests(
+                f"Your large requests under way may take {self._share // MEBIBYTE} MiB together: "
+                "ask again when one of them is answered.",
+                retry_after=AGAIN_SECONDS,
+                limit=self._share // size,
+            )
+        if self._coming[whose] >= self._places_share:
+            raise TooManyRequests(
+                f"{self._places_share} large requests of yours are on their way: ask again when "
+                "one of them is whole.",
+                retry_after=AGAIN_SECONDS,
+                limit=self._places_share,
+            )
+
+    async def _made(self, size: int) -> None:
+        """Return when there is room and a place."""
+        if self._make(size):
+            return
+        if self._waiting >= self._most_waiting:
+            raise _full()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + WAIT_SECONDS
+        self._waiting += 1
+        try:
+            while not self._make(size):
+                if loop.time() >= until:
+                    raise _full()
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            self._waiting -= 1
+
+    def _make(self, size: int) -> bool:
+        """Return whether there is room, after those that come too slowly have given way for it."""
+        if self._fits(size, self._left, len(self._arriving)):
+            return True
+        slow = [one for one in self._arriving if one.slow]
+        could = self._left + sum(self._held[one][1] for one in slow)
+        if not self._fits(size, could, len(self._arriving) - len(slow)):
+            return False
+        for one in slow:
+            self.leave(one)
+            one.give_way()
+            if self._fits(size, self._left, len(self._arriving)):
+                break
+        return True
+
+    def _fits(self, size: int, left: int, arriving: int) -> bool:
+        return size <= left and arriving < self._places
+
+    def _forget(self, whose: Hashable, size: int) -> None:
+        self._taken[whose] -= size
+        if not self._taken[whose]:
+            del self._taken[whose]
+
+    def _came(self, whose: Hashable) -> None:
+        self._coming[whose] -= 1
+        if not self._coming[whose]:
+            del self._coming[whose]
+
+    def _doubt(self, whose: Hashable) -> None:
+        now = asyncio.get_running_loop().time()
+        self._doubted.pop(whose, None)
+        self._doubted[whose] = now + REMEMBERED_SECONDS
+        for other, until in list(islice(self._doubted.items(), 2)):
+            if until <= now:
+                del self._doubted[other]
+
+
+def _full() -> Overloaded:
+    return Overloaded(
+        "Too many large requests are being answered: ask again.", retry_after=AGAIN_SECONDS
+    )
+
+
+class Arrivals:
+    """Places for small bodies that have begun to arrive; where all are taken, one of them leaves.
+
+    The first one that comes too slowly does, or else whoever has waited longest: so whoever keeps
+    many waiting keeps out only those who wait as long. Nobody is told apart by address: behind a
+    front end all have its own, and a header that says another is the client's.
 
     Args:
         places: How many there are.
@@ -80,11 +255,12 @@ class Arrivals:
         self._waiting: dict[Arriving, None] = {}
 
     def enter(self, one: Arriving) -> None:
-        """Take a place, from the first of all if need be."""
+        """Take a place, from another one if need be."""
         if len(self._waiting) >= self._places:
-            first = next(iter(self._waiting))
-            del self._waiting[first]
-            first.give_way()
+            looked_at = [*islice(self._waiting, LOOKED_AT)]
+            leaving = next((other for other in looked_at if other.slow), looked_at[0])
+            del self._waiting[leaving]
+            leaving.give_way()
         self._waiting[one] = None
 
     def leave(self, one: Arriving) -> None:

@@ -75,9 +75,18 @@ class CosmosAuditStore(CosmosAuditReader):
         """Return if a record could be queued now."""
         self._queue.ensure_writable()
 
-    def append(self, event: AuditEvent) -> None:
+    @property
+    def late(self) -> bool:
+        """Return whether a write takes too long for anything to be accepted."""
+        return self._queue.late
+
+    async def in_time(self) -> None:
+        """Return when no write takes too long, or when one has for longer than anybody waits."""
+        await self._queue.in_time()
+
+    def append(self, event: AuditEvent, *, happened: bool = False) -> None:
         """Queue an event."""
-        self._queue.append(event)
+        self._queue.append(event, happened=happened)
 
     async def flush(self) -> None:
         """Return when everything queued is written."""

@@ -19,6 +19,7 @@ from secure_openai.store.audit import (
 from secure_openai.store.audit_queue import QUEUE, AuditQueue
 from secure_openai.store.chain import GENESIS, record_hash, record_of
 from secure_openai.store.sqlite.audit_search import bring_up_to_date, search
+from secure_openai.store.sqlite.connection import insert
 from secure_openai.store.sqlite.database import Database
 from secure_openai.types import Page, PrincipalId
 
@@ -49,9 +50,18 @@ class SqliteAuditStore:
         """Return if a record could be queued now."""
         self._queue.ensure_writable()
 
-    def append(self, event: AuditEvent) -> None:
+    @property
+    def late(self) -> bool:
+        """Return whether a write takes too long for anything to be accepted."""
+        return self._queue.late
+
+    async def in_time(self) -> None:
+        """Return when no write takes too long, or when one has for longer than anybody waits."""
+        await self._queue.in_time()
+
+    def append(self, event: AuditEvent, *, happened: bool = False) -> None:
         """Queue an event."""
-        self._queue.append(event)
+        self._queue.append(event, happened=happened)
 
     async def flush(self) -> None:
         """Return when everything queued is written."""
@@ -181,9 +191,7 @@ def _append(documents: Sequence[str], connection: sqlite3.Connection) -> None:
         digest = record_hash(sequence, document, previous)
         rows.append((sequence, document, previous, digest))
         previous = digest
-    connection.executemany(
-        "INSERT INTO audit (sequence, document, previous, hash) VALUES (?, ?, ?, ?)", rows
-    )
+    insert(connection, "audit (sequence, document, previous, hash)", rows)
 
 
 def _note(note: SealNote, connection: sqlite3.Connection) -> None:

@@ -2,26 +2,39 @@
 
 It is true for as long as nobody else has written into the file, which SQLite tells (`PRAGMA
 data_version`), and nothing is looked up again that stands in it. Everyone whom the journal names
-stands in the book, so who does not stand there is found in the tables alone.
+stands in the book, so who does not stand there is found in the tables alone. To fold a slice of the
+journal changes nothing of it.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from secure_openai.store.quota import Windows, refusal_of, standing_of, with_request
-from secure_openai.store.sqlite.journal import HELD, Entry, Held, Key, append, fold
+from secure_openai.store.sqlite.journal import (
+    HELD,
+    SLICE,
+    Entry,
+    Held,
+    Key,
+    Line,
+    Used,
+    append,
+    changes_in,
+    fold,
+)
 from secure_openai.store.usage import Reservation, UsageTotals
 from secure_openai.types import Decision, Limits, Standing, Usage
 
 FOLDED = 500
-"""How many changes the journal holds before it is folded. The more at once, the fewer pages are
-written for each; but others wait meanwhile, for 25 ms where each is of another of many principals,
-and the audit takes nothing more once a write takes a second."""
+"""How many changes the journal holds before a slice is folded with every group, and how many
+accounts stand in the book that it does not name. The more, the more reservations have ended by
+then, and are written nowhere else."""
 
 
 class Account:
@@ -61,20 +74,57 @@ class Book:
 
     Attributes:
         version: What SQLite calls it.
-        held: The reservations that the table holds, by their accounts: few, and read at once.
+        held: The reservations that the table holds of whoever has no account here: few, and read
+            at once.
         accounts: Those that were looked up or changed.
         journaled: How many changes the journal holds.
+        ended: What its rows say was used, of the reservations that they end.
     """
 
     version: int
     held: dict[Key, dict[str, Held]] = field(default_factory=dict)
     accounts: dict[Key, Account] = field(default_factory=dict)
     journaled: int = 0
+    ended: dict[str, Used | None] = field(default_factory=dict)
+    _lines: deque[tuple[Line, frozenset[Key]]] = field(default_factory=deque)
+    _named: Counter[Key] = field(default_factory=Counter)
 
     @property
     def full(self) -> bool:
-        """Return whether the journal is to be folded; who is only refused stands here too."""
-        return self.journaled >= FOLDED or len(self.accounts) >= FOLDED
+        """Return whether a slice of the journal is to be folded."""
+        return self.journaled >= FOLDED
+
+    def is_of(self, connection: sqlite3.Connection) -> bool:
+        """Return whether nobody else has written since."""
+        return self.version == version_of(connection)
+
+    def journal(self, lines: Iterable[Line], keys: frozenset[Key]) -> None:
+        """Note rows that were written, and whose they may be."""
+        for line in lines:
+            self._lines.append((line, keys))
+            self._named.update(keys)
+            self.ended.update(line["ended"])
+            self.journaled += changes_in(line)
+
+    def folded(self, rows: int) -> None:
+        """Forget rows that were folded, and accounts that are not needed."""
+        for _ in range(rows):
+            line, keys = self._lines.popleft()
+            self.journaled -= changes_in(line)
+            for identifier in line["ended"]:
+                del self.ended[identifier]
+            for key in keys:
+                self._named[key] -= 1
+                if not self._named[key]:
+                    del self._named[key]
+        # Who was only refused stands here too.
+        if len(self.accounts) - len(self._named) >= FOLDED:
+            for key in self.accounts.keys() - self._named.keys():
+                held = self.accounts.pop(key).held
+                if held:
+                    self.held[key] = held
+                else:
+                    self.held.pop(key, None)
 
 
 class Page:
@@ -92,15 +142,18 @@ class Page:
         book: Book | None,
         reservations: Iterable[Reservation],
     ) -> None:
-        (version,) = connection.execute("PRAGMA data_version").fetchone()
-        if book is None or book.version != version or book.full:
+        self._folded = 0
+        if book is None or not book.is_of(connection):
             fold(connection)
-            book = Book(version)
+            book = Book(version_of(connection))
             for identifier, held in held_in(connection):
                 book.held.setdefault(held[:2], {})[identifier] = held
+        elif book.full:
+            self._folded = fold(connection, most=SLICE, ended=book.ended)
         self._connection = connection
         self._book = book
         self._entry = Entry()
+        self._lines: list[Line] = []
         self._accounts: dict[Key, Account] = {}
         self._known: dict[Key, tuple[str, UsageTotals]] = {}
         self._open(reservations)
@@ -182,14 +235,21 @@ class Page:
 
     def write(self) -> None:
         """Write into the journal what was changed."""
-        if self._entry:
-            append(self._connection, self._entry)
+        self._lines = list(self._entry.lines())
+        append(self._connection, self._lines)
 
     def turned(self) -> Book:
         """Return the book with what was changed in it, once that is committed."""
         self._book.accounts.update(self._accounts)
-        self._book.journaled += len(self._entry)
+        self._book.journal(self._lines, frozenset(self._accounts))
+        self._book.folded(self._folded)
         return self._book
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return what SQLite calls the file as others have written it."""
+    (version,) = connection.execute("PRAGMA data_version").fetchone()
+    return int(version)
 
 
 def key_of(reservation: Reservation) -> Key:

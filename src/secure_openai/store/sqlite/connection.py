@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from secure_openai.errors import StorageFull, StoreError
 
 BUSY_MILLISECONDS = 10_000
+
+ROWS = 16
+"""How many are inserted with one statement."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -58,6 +64,28 @@ def _enter_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.005)
         else:
             return
+
+
+def insert(
+    connection: sqlite3.Connection, into: str, rows: Sequence[tuple[Any, ...]], otherwise: str = ""
+) -> None:
+    """Insert rows of one length, many with one statement.
+
+    With each statement that is run this thread gives way to the loop's, and waits until that gives
+    way: on a busy machine, where it does not by itself, for longer than the statement takes.
+
+    Args:
+        connection: In a transaction that writes.
+        into: A table, and its columns where they are not all.
+        rows: What to insert.
+        otherwise: What to do with a row that is there already.
+    """
+    for begin in range(0, len(rows), ROWS):
+        some = rows[begin : begin + ROWS]
+        values = ", ".join([f"({', '.join('?' * len(some[0]))})"] * len(some))
+        connection.execute(
+            f"INSERT INTO {into} VALUES {values}{otherwise}", [*itertools.chain(*some)]
+        )
 
 
 def translated(error: Exception) -> StoreError:

@@ -2,17 +2,20 @@
 
 Each principal's rows lie somewhere of their own: to write one costs a page there, and one in every
 index. What a group changes is first one row at the end of one table; many groups are added up, and
-written in the order of their keys. What counts is always both, the tables and the journal.
+written in the order of their keys. What counts is always both, the tables and the journal, so it
+may be folded a slice at a time: the first rows, in a transaction of their own.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
 
+from secure_openai.store.sqlite.connection import insert
 from secure_openai.types import JsonObject, Usage
 
 Key = tuple[str, str]
@@ -20,6 +23,16 @@ Key = tuple[str, str]
 
 Place = tuple[str, str, str, str]
 """The same, and a minute and its day."""
+
+Line: TypeAlias = dict[str, dict[str, Any]]
+"""A row of the journal: what it does to reservations, by their ids, under the names of `Entry`."""
+
+Used = tuple[int, int]
+"""Tokens of a prompt and of its answer."""
+
+SLICE = 64
+"""How many changes a row holds at most, and a slice before it is closed: of many principals one is
+written within 4 ms."""
 
 HELD = "id, owner, deployment, minute, day, tokens, expires"
 """The columns of an id and what it stands for."""
@@ -50,57 +63,96 @@ class Entry:
     ended: dict[str, Usage | None] = field(default_factory=dict)
     renewed: dict[str, float] = field(default_factory=dict)
 
-    def __len__(self) -> int:
-        """Return how many changes it holds."""
-        return len(self.taken) + len(self.ended) + len(self.renewed)
+    def lines(self) -> Iterator[Line]:
+        """Yield it as rows; what was made stands before what ends."""
+        kinds: dict[str, Mapping[str, Any]] = {
+            "taken": self.taken,
+            "renewed": self.renewed,
+            "ended": {
+                identifier: usage and (usage.prompt_tokens, usage.completion_tokens)
+                for identifier, usage in self.ended.items()
+            },
+        }
+        changes = [(kind, *change) for kind, every in kinds.items() for change in every.items()]
+        for begin in range(0, len(changes), SLICE):
+            line: Line = {kind: {} for kind in kinds}
+            for kind, identifier, change in changes[begin : begin + SLICE]:
+                line[kind][identifier] = change
+            yield line
 
 
-def append(connection: sqlite3.Connection, entry: Entry) -> None:
-    """Write an entry."""
-    document = {
-        "taken": entry.taken,
-        "ended": {
-            identifier: usage and (usage.prompt_tokens, usage.completion_tokens)
-            for identifier, usage in entry.ended.items()
-        },
-        "renewed": entry.renewed,
-    }
-    connection.execute(
-        "INSERT INTO usage_journal (document) VALUES (?)",
-        (json.dumps(document, ensure_ascii=False, separators=(",", ":")),),
-    )
+def append(connection: sqlite3.Connection, lines: Sequence[Line]) -> None:
+    """Write an entry's rows."""
+    for line in lines:
+        connection.execute(
+            "INSERT INTO usage_journal (document) VALUES (?)",
+            (json.dumps(line, ensure_ascii=False, separators=(",", ":")),),
+        )
 
 
-def fold(connection: sqlite3.Connection) -> None:
-    """Move everything that the journal holds into the tables."""
-    unfolded = Unfolded(connection)
+def fold(
+    connection: sqlite3.Connection,
+    *,
+    most: int | None = None,
+    ended: Mapping[str, Used | None] = MappingProxyType({}),
+) -> int:
+    """Move what the journal holds into the tables, and return how many rows that was.
+
+    Args:
+        connection: In a transaction that writes.
+        most: After how many changes to stop; everything if `None`.
+        ended: What later rows say was used, of reservations that they end: so these need not be
+            written, to be removed again soon.
+    """
+    unfolded = Unfolded(connection, most=most)
     if unfolded:
+        unfolded.end(ended)
         unfolded.write(connection)
-        connection.execute("DELETE FROM usage_journal")
+        connection.execute("DELETE FROM usage_journal WHERE number <= ?", (unfolded.last,))
+    return unfolded.rows
 
 
 class Unfolded:
-    """What the journal's entries add up to, read in one transaction with the tables.
+    """What the journal's first rows add up to, read in one transaction with the tables.
+
+    Args:
+        connection: In that transaction.
+        most: After how many changes to stop; all if `None`.
 
     Attributes:
         taken: Reservations that were made and have not ended, by their ids.
         used: Requests, and tokens of prompts and answers, by owner, deployment, minute and day.
+        rows: How many rows were read.
+        last: The number of the last one.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, most: int | None = None) -> None:
         self.taken: dict[str, Held] = {}
         self.used: dict[Place, list[int]] = {}
         # Of reservations that are in the table.
-        self._ended: dict[str, tuple[int, int] | None] = {}
+        self._ended: dict[str, Used | None] = {}
         self._renewed: dict[str, float] = {}
-        self._entries = 0
-        for (document,) in connection.execute("SELECT document FROM usage_journal ORDER BY number"):
-            self._add(json.loads(document))
-            self._entries += 1
+        self.rows = self.last = changes = 0
+        every = "SELECT number, document FROM usage_journal ORDER BY number"
+        for number, document in connection.execute(every):
+            line = json.loads(document)
+            self._add(line)
+            self.rows, self.last = self.rows + 1, number
+            changes += changes_in(line)
+            if most is not None and changes >= most:
+                break
 
     def __bool__(self) -> bool:
         """Return whether there are any."""
-        return self._entries > 0
+        return self.rows > 0
+
+    def end(self, ended: Mapping[str, Used | None]) -> None:
+        """Charge what was made and has ended, by what later rows say; of others they say nothing.
+
+        Where those rows are folded, there is no such reservation any more.
+        """
+        for identifier in self.taken.keys() & ended.keys():
+            self._charge(self.taken.pop(identifier), ended[identifier])
 
     def _add(self, entry: JsonObject) -> None:
         for identifier, held in entry["taken"].items():
@@ -118,7 +170,7 @@ class Unfolded:
             else:
                 self._charge(ended, used)
 
-    def _charge(self, held: Held, used: tuple[int, int] | None) -> None:
+    def _charge(self, held: Held, used: Used | None) -> None:
         if used is not None:
             counted = self.used.setdefault(held[:4], [0, 0, 0])
             counted[1] += used[0]
@@ -138,27 +190,18 @@ class Unfolded:
     def write(self, connection: sqlite3.Connection) -> None:
         """Write everything into the tables, in the order of the keys: neighbours share a page."""
         self._take_back(connection)
-        connection.executemany(
-            "UPDATE reservation SET expires = ? WHERE id = ?",
-            [(expires, identifier) for identifier, expires in self._renewed.items()],
-        )
-        connection.executemany(
-            "INSERT INTO reservation VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(identifier, *held) for identifier, held in self.taken.items()],
-        )
+        if self._renewed:
+            connection.execute(
+                "UPDATE reservation SET expires = renewed.value FROM json_each(?) AS renewed"
+                " WHERE reservation.id = renewed.key",
+                (json.dumps(self._renewed),),
+            )
         ordered = sorted(self.used.items())
-        connection.executemany(
-            "INSERT INTO usage_window VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-            " requests = requests + excluded.requests, tokens = tokens + excluded.tokens",
-            _windows(ordered),
-        )
-        connection.executemany(
-            "INSERT INTO usage_day VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-            " requests = requests + excluded.requests,"
-            " prompt_tokens = prompt_tokens + excluded.prompt_tokens,"
-            " completion_tokens = completion_tokens + excluded.completion_tokens",
-            ((owner, deployment, day, *used) for (owner, deployment, _, day), used in ordered),
-        )
+        taken = [(identifier, *held) for identifier, held in self.taken.items()]
+        days = [(*place[:2], place[3], *used) for place, used in ordered]
+        insert(connection, "reservation", taken)
+        insert(connection, "usage_window", list(_windows(ordered)), WINDOW_COUNTED)
+        insert(connection, "usage_day", days, DAY_COUNTED)
 
     def _take_back(self, connection: sqlite3.Connection) -> None:
         """Remove from the table what has ended, and charge it."""
@@ -173,6 +216,22 @@ class Unfolded:
                     )
                 }
             )
+
+
+def changes_in(line: Line) -> int:
+    """Return how many changes a row holds."""
+    return sum(map(len, line.values()))
+
+
+WINDOW_COUNTED = (
+    " ON CONFLICT DO UPDATE SET"
+    " requests = requests + excluded.requests, tokens = tokens + excluded.tokens"
+)
+DAY_COUNTED = (
+    " ON CONFLICT DO UPDATE SET requests = requests + excluded.requests,"
+    " prompt_tokens = prompt_tokens + excluded.prompt_tokens,"
+    " completion_tokens = completion_tokens + excluded.completion_tokens"
+)
 
 
 def _windows(ordered: list[tuple[Place, list[int]]]) -> Iterator[tuple[str | int, ...]]:

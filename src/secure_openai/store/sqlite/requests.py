@@ -95,10 +95,11 @@ class SqliteRequestStore:
             if row[0] != request.etag:
                 raise PreconditionFailed
             connection.execute(
-                "UPDATE request SET open = ?, changed = ?, expires = ?, etag = ?, document = ?"
-                " WHERE owner = ? AND id = ?",
+                "UPDATE request SET open = ?, asked = ?, changed = ?, expires = ?, etag = ?,"
+                " document = ? WHERE owner = ? AND id = ?",
                 (
                     int(written.state.open),
+                    written.asked.timestamp(),
                     written.changed.timestamp(),
                     written.expires and written.expires.timestamp(),
                     written.etag,

@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from secure_openai.errors import StoreError
-from secure_openai.store.sqlite.book import Book, Page
+from secure_openai.store.sqlite.book import FOLDED, Book, Page
 from secure_openai.store.sqlite.database import Database, Work
-from secure_openai.store.sqlite.journal import fold
+from secure_openai.store.sqlite.journal import SLICE, fold
 from secure_openai.store.usage import Reservation
 from secure_openai.streams import Within
 from secure_openai.types import Decision, Limits, Usage
@@ -25,6 +27,9 @@ T = TypeVar("T")
 
 GROUP = 256
 """How many are written at once."""
+
+MOST_FOLDED = 2 * FOLDED
+"""With how many changes in the journal nothing more is reserved before some are folded."""
 
 DELAY_SECONDS = 0.02
 """How long what gives back may wait for company. What takes ends the wait."""
@@ -100,7 +105,13 @@ class Reservations:
 
         async with self._writing:
             self._book = None
+            await self._fold()
             return await self._database.write(folded)
+
+    async def _fold(self) -> None:
+        """Fold the journal, and let others write between its slices."""
+        while await self._database.write(partial(fold, most=SLICE), waits=False):
+            pass
 
     async def _run(self) -> None:
         while self._queue:
@@ -118,6 +129,18 @@ class Reservations:
             if not await self._written(group) and len(group) > 1:
                 for one in group:
                     await self._written([one])
+            with suppress(StoreError):
+                await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        """Fold what groups have journaled that were larger than the slices folded with them."""
+        async with self._writing:
+            while (book := self._book) is not None and book.journaled >= MOST_FOLDED:
+                self._book = None
+                rows = await self._database.write(partial(_slice_folded, book), waits=False)
+                if rows is not None:
+                    book.folded(rows)
+                    self._book = book
 
     async def _written(self, group: list[_Waiting]) -> bool:
         """Write a group and tell those who wait, or return that each had better go alone."""
@@ -125,6 +148,8 @@ class Reservations:
         try:
             async with self._writing:
                 book, self._book = self._book, None
+                if book is None:
+                    await self._fold()
                 # A power cut ends the requests of these reservations too.
                 page, outcomes = await self._database.write(
                     lambda connection: carried_out(connection, book, changes), waits=False
@@ -156,6 +181,11 @@ def carried_out(
     outcomes = [_taken(page, one) if isinstance(one, Taking) else None for one in changes]
     page.write()
     return page, outcomes
+
+
+def _slice_folded(book: Book, connection: sqlite3.Connection) -> int | None:
+    """Fold a slice, unless others have written: then the book says nothing of the journal."""
+    return fold(connection, most=SLICE, ended=book.ended) if book.is_of(connection) else None
 
 
 def _taken(page: Page, one: Taking) -> Reservation | Decision:
