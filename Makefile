@@ -22,7 +22,7 @@ up: $(VENV)/.up ## Install what the system needs and start it; options: make up 
 
 test: ## Install what the tests need and run everything that CI runs
 	@sh tests/chromium.sh
-	@$(MAKE) --no-print-directory -j2 check check-infra $(VENV)/.emulators $(CLIENTS)/.done
+	@$(MAKE) --no-print-directory -j4 check check-infra $(VENV)/.emulators $(CLIENTS)/.done
 	@sh tests/run.sh "$(BIN)/python -m pytest" $(ARGS)
 
 package: $(VENV)/.deliver ## Make what Azure runs, in dist/; options: make package ARGS='--python 3.12'
@@ -144,13 +144,15 @@ $(VENV)/litellm/.done: $(VENV)/bin/python requirements/litellm.txt
 
 # The clients that people have, each current release: apart, as what they need is none of our
 # business.
-$(CLIENTS)/.done: $(VENV)/.test requirements/clients.txt requirements/schemathesis.txt \
-  tests/clients/package-lock.json
+$(CLIENTS)/.python: $(VENV)/bin/python requirements/clients.txt requirements/schemathesis.txt
 	@echo "Installing the clients (once) …"
 	@for set in clients schemathesis; do \
 	  folder=$(CLIENTS); [ $$set = clients ] || folder=$(CLIENTS)/schemathesis; \
 	  $(PYTHON) -m venv --without-pip $$folder && \
 	    $(PIP) --python $$folder $(INSTALL) --require-hashes -r requirements/$$set.txt || exit 1; done
+	@touch $@
+
+$(CLIENTS)/.done: $(CLIENTS)/.python $(VENV)/.test tests/clients/package-lock.json
 	@cd tests/clients && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit \
 	  --no-fund --loglevel=error
 	@touch $@

@@ -8,16 +8,17 @@ shift
 if [ $# -gt 0 ]; then
   exec $pytest "$@"
 fi
-# Together stays what shares what it builds. What takes longest begins first; the second of them is
-# whatever is not named, so that nothing is left out.
-longest="tests/infra tests/posture tests/cli"
+# Together stays what shares what it builds. What takes longest begins first, so that nothing long is
+# left to run alone; last is whatever is not named, so that nothing is left out.
+set -- "tests/posture tests/cli" "tests/delivery" "tests/infra" "tests/browser" \
+  "tests/local tests/jobs tests/terminal" "tests/docs tests/clients" "tests/edge" "tests/store" \
+  "tests/hosted tests/audit tests/functions"
 rest=tests
-set -- "tests/edge tests/store" "tests/delivery tests/hosted" "tests/browser"
-for folder in $longest $*; do
+for folder in $*; do
   rest="$rest --ignore=$folder"
 done
 echo "Running the tests, three processes at a time …"
-printf '%s\0' "$longest" "$rest" "$@" | PYTEST=$pytest xargs -0 -n 1 -P 3 sh -c '
+printf '%s\0' "$@" "$rest" | PYTEST=$pytest xargs -0 -n 1 -P 3 sh -c '
   kept=$(mktemp)
   trap "exit 130" INT TERM
   trap "rm -f \"$kept\"" EXIT

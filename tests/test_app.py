@@ -246,6 +246,7 @@ async def test_a_full_disk_loses_no_question_silently(
         path = f"/api/conversations/{talk}/messages"
         asked = await http.post(path, json={"text": "x", "deployment": "scripted"})
         problem(asked, 507)
+    await world.assembly.background.drain()
     model: Any = world.assembly.model
     owner = PrincipalId(world.settings.tenant_id, named("Uma").oid)
     totals = await world.assembly.usage.totals(

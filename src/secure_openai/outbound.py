@@ -9,13 +9,15 @@ import ssl
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from secure_openai.credential_settings import CredentialSettings
 from secure_openai.environment import is_loopback_host
 from secure_openai.errors import StartError
+
+if TYPE_CHECKING:
+    import aiohttp
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,9 @@ class Outbound:
             decompress: Whether bodies are decompressed.
             connections: How many it opens at most; without bound where it is 0.
         """
+        # A quarter of a second to load, which a command that asks nobody need not wait for.
+        import aiohttp  # noqa: PLC0415
+
         return aiohttp.ClientSession(
             # Policy bounds what is under way towards models: a second queue there would only look
             # like slowness.

@@ -7,11 +7,14 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from secure_openai import cli
-from secure_openai.cli.main import NAMES, app
+from secure_openai.cli.main import NAMES, SAID, app
 from tests.system import environment
 
 
@@ -39,6 +42,13 @@ def test_all_commands_are_listed() -> None:
     assert sorted(places) == places
 
 
+def test_the_list_says_of_a_command_what_it_says_of_itself() -> None:
+    """The list loads no command, so both are written; they do not differ."""
+    group: Any = get_command(app)
+    own = {name: group.get_command(None, name).help.split("\n\n")[0] for name in NAMES}
+    assert {name: " ".join(said.split()) for name, said in own.items()} == SAID
+
+
 def test_a_command_that_is_none_is_refused_with_the_nearest_one() -> None:
     """Nothing is loaded to say so."""
     result = CliRunner().invoke(app, ["prov"])
@@ -46,12 +56,20 @@ def test_a_command_that_is_none_is_refused_with_the_nearest_one() -> None:
     assert "'prove'" in result.output
 
 
-def test_a_command_does_not_load_what_others_need() -> None:
-    """Whoever proves a state waits neither for the web application nor for Terraform."""
+@pytest.mark.parametrize(
+    ("asked", "others"),
+    [
+        ("prove", {"fastapi", "aiohttp", "secure_openai.posture.simulation.workspace"}),
+        ("deployments", {"fastapi", "secure_openai.assembly"}),
+        ("", {f"secure_openai.cli.{name}" for name in NAMES}),
+    ],
+)
+def test_a_command_does_not_load_what_others_need(asked: str, others: set[str]) -> None:
+    """Whoever proves a state waits for no web application, and a list of commands for none."""
     program = (
         "import sys; from secure_openai.cli.main import app\n"
-        "app(['prove', '--help'], standalone_mode=False)\n"
-        "others = {'fastapi', 'aiohttp', 'secure_openai.posture.simulation.workspace'}\n"
+        f"app({[*asked.split(), '--help']}, standalone_mode=False)\n"
+        f"others = {others}\n"
         "assert not others & sys.modules.keys(), others & sys.modules.keys()"
     )
     done = subprocess.run(

@@ -45,6 +45,7 @@ async def test_an_answer_streams_and_is_kept(world: World) -> None:
         talk = await conversation(http)
         events = await ask(http, talk, "**hello** there")
         messages = await kept(http, talk)
+        await world.settled()
         totals = await world.assembly.usage.totals(
             PrincipalId(world.settings.tenant_id, named("Uma").oid),
             "scripted",
@@ -104,6 +105,7 @@ async def test_an_answer_that_breaks_off_is_kept_and_explained(world: World) -> 
             else:
                 assert said in end["problem"]["detail"], text
                 assert "secret" not in json.dumps(end)
+        await world.settled()
         usage = world.assembly.usage
         owner = PrincipalId(world.settings.tenant_id, named("Uma").oid)
         now = world.assembly.pipeline._clock()

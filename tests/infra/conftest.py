@@ -10,20 +10,21 @@ import pytest
 from secure_openai.posture.architecture.page import ENVIRONMENTS
 from secure_openai.posture.estate import Estate
 from secure_openai.posture.simulation import Simulation
-from tests.infra.estate import begun, built
+from tests.infra.estate import ended
 
 Applied = Callable[[str], tuple[Simulation, Estate]]
 
 
 @pytest.fixture(scope="session")
 def applied() -> Applied:
-    """Return a function that validates, applies, plans again and destroys an environment, once."""
+    """Return a function that applies, plans again and destroys an environment, once."""
 
     @cache
     def looked_at(name: str) -> tuple[Simulation, Estate]:
         for one in ENVIRONMENTS:
-            begun(one)
-        return built(name), Estate.of(built(name).state)
+            ended(one)
+        done = ended(name).result()
+        return done, Estate.of(done.state)
 
     return looked_at
 

@@ -23,11 +23,8 @@ def environment(name: str) -> Path:
 
 @cache
 def begun(name: str) -> Future[Simulation]:
-    """Begin to build an environment, once in a process; whoever looks at it changes nothing.
-
-    It is validated, applied, planned again and destroyed.
-    """
-    return _builders.submit(_life, name)
+    """Begin to apply an environment, once in a process; whoever looks at it changes nothing."""
+    return _builders.submit(_applied, name)
 
 
 def built(name: str) -> Simulation:
@@ -35,8 +32,18 @@ def built(name: str) -> Simulation:
     return begun(name).result()
 
 
+@cache
+def ended(name: str) -> Future[Simulation]:
+    """Begin to apply an environment, plan it again and destroy it, once in a process."""
+    return _builders.submit(_life, name)
+
+
+def _applied(name: str) -> Simulation:
+    with simulate(INFRA, var_files=[environment(name)]) as done:
+        return done
+
+
 def _life(name: str) -> Simulation:
     with simulate(INFRA, var_files=[environment(name)]) as done:
-        done.workspace.validate()
         done.destroy()
         return done

@@ -11,7 +11,7 @@ from secure_openai.posture.architecture.recovery import carriers, recoveries
 from secure_openai.posture.architecture.services import services
 from secure_openai.posture.assumptions import Assumptions
 from secure_openai.posture.estate import Estate
-from secure_openai.posture.simulation import simulate
+from secure_openai.posture.simulation import Workspace
 from secure_openai.posture.topology import Topology
 from tests.infra.conftest import Applied
 from tests.infra.estate import INFRA, ROOT, environment
@@ -19,9 +19,15 @@ from tests.infra.estate import INFRA, ROOT, environment
 REGENERATE = "generate it: python -m secure_openai.posture.architecture.page"
 
 
-def test_the_page_is_the_generated_one(applied: Applied) -> None:
+@pytest.fixture(scope="module")
+def optional() -> list[Estate]:
+    """Return the example of each optional module, applied."""
+    return options(INFRA)
+
+
+def test_the_page_is_the_generated_one(applied: Applied, optional: list[Estate]) -> None:
     """The committed page cannot rot."""
-    generated = page({name: applied(name)[1] for name in ENVIRONMENTS}, options(INFRA))
+    generated = page({name: applied(name)[1] for name in ENVIRONMENTS}, optional)
 
     assert (ROOT / "docs" / "architecture.md").read_text() == generated, REGENERATE
 
@@ -92,8 +98,8 @@ def test_what_is_said_of_recovery_comes_from_the_settings(private: Estate) -> No
         "plan": {"workers": 3},
         "zone_redundant": False,
     }
-    with simulate(INFRA, var_files=[environment("private")], variables=off) as done:
-        plain = {one.title: one for one in recoveries(Estate.of(done.state))}
+    with Workspace(INFRA, var_files=[environment("private")], variables=off) as workspace:
+        plain = {one.title: one for one in recoveries(Estate.of(workspace.apply()))}
     spread = {one.title: one for one in recoveries(private)}
 
     assert "2 workers (P0v3) stand in different zones" in spread["Web application"].zone
@@ -109,9 +115,9 @@ def test_what_is_said_of_recovery_comes_from_the_settings(private: Estate) -> No
     assert plain["Log Analytics"].kept == "logs 30 days"
 
 
-def test_optional_parts_have_their_word_too() -> None:
+def test_optional_parts_have_their_word_too(optional: list[Estate]) -> None:
     """The edge stands in three zones; Bastion and machines say that they stand in one."""
-    found = {one.title: one for estate in options(INFRA) for one in carriers(estate)}
+    found = {one.title: one for estate in optional for one in carriers(estate)}
 
     assert "in zones 1, 2, 3" in found["Application gateway"].zone
     assert "in one zone that Azure chooses" in found["Bastion"].zone

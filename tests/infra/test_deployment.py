@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from secure_openai.posture.assumptions import Assumptions
+from secure_openai.posture.estate import Estate
 from secure_openai.posture.proof import Verdict, prove
 from secure_openai.posture.reading import read
 from secure_openai.posture.simulation import Workspace
@@ -147,31 +148,29 @@ def test_links_lead_somewhere() -> None:
             assert ((ROOT / page).parent / target).exists(), (page, target)
 
 
-def test_what_bootstrap_hands_over_is_what_the_estate_takes(tmp_path: Path) -> None:
-    """With bootstrap's ids beside its own file the estate plans, with the key and the owner."""
-    handed = tmp_path / "bootstrap.tfvars.json"
+@pytest.fixture(scope="module")
+def handed_over(tmp_path_factory: pytest.TempPathFactory) -> Estate:
+    """Return the private estate as it is applied with bootstrap's ids beside its own file."""
+    handed = tmp_path_factory.mktemp("handed") / "bootstrap.tfvars.json"
     handed.write_text(json.dumps(example().outputs["for_estate"]))
-    with Workspace(INFRA, var_files=[environment("private"), handed]) as workspace:
-        planned = {
-            one["address"]: one["change"]["after"]
-            for one in workspace.plan().json["resource_changes"]
-        }
+    return read(INFRA, variables=[environment("private"), handed]).estate
 
+
+def test_what_bootstrap_hands_over_is_what_the_estate_takes(handed_over: Estate) -> None:
+    """The estate is made with the key and the owner."""
     apply = example().at('azurerm_user_assigned_identity.deploy["apply"]').values["principal_id"]
-    cosmos = planned["module.store.azurerm_cosmosdb_account.this"]
-    assert cosmos["key_vault_key_id"].endswith(".vault.azure.net/keys/estate")
-    assert planned['module.identity.azuread_application.this["production"]']["owners"] == [apply]
+    cosmos = handed_over.at("module.store.azurerm_cosmosdb_account.this")
+    application = handed_over.at('module.identity.azuread_application.this["production"]')
+    assert cosmos.values["key_vault_key_id"].endswith(".vault.azure.net/keys/estate")
+    assert application.values["owners"] == [apply]
 
 
-def test_what_bootstrap_hands_over_is_proven(tmp_path: Path) -> None:
+def test_what_bootstrap_hands_over_is_proven(handed_over: Estate) -> None:
     """With its key, its owner and its role the estate has no finding, as the page promises."""
-    handed = tmp_path / "bootstrap.tfvars.json"
-    handed.write_text(json.dumps(example().outputs["for_estate"]))
-    source = read(INFRA, variables=[environment("private"), handed])
     vouched = Assumptions.load(INFRA / "environments" / "bootstrap.assumptions.json")
-    proof = prove(source.estate, assumed=vouched)
+    proof = prove(handed_over, assumed=vouched)
 
-    assert source.estate.every("azurerm_role_assignment")
+    assert handed_over.every("azurerm_role_assignment")
     assert proof.verdict is Verdict.PROVEN
     assert [one.name for one in proof.assumptions] == ["deployment manager"]
 

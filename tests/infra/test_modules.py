@@ -47,6 +47,12 @@ def test_its_variables_and_outputs_are_in_order(folder: Path, name: str) -> None
     assert text.count("  description = ") >= len(names)
 
 
+def test_the_terraform_is_valid_whatever_the_variables_are() -> None:
+    """`terraform validate` has nothing to say, not even a warning."""
+    with Workspace(INFRA) as workspace:
+        assert workspace.validate() == ()
+
+
 def test_the_terraform_is_formatted() -> None:
     """`terraform fmt` would change nothing."""
     with Workspace(INFRA) as workspace:

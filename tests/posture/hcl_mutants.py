@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,24 +37,29 @@ class HclMutant:
     edits: tuple[tuple[str, str, str], ...]
     variables: Mapping[str, Any] = field(default_factory=dict)
 
-    def write(self, target: Path) -> tuple[Path, list[Path]]:
-        """Write the configuration with its fault; return its folder and its files of variables.
 
-        Raises:
-            AssertionError: A text to replace is not there exactly once.
-        """
-        folder = target / "infra"
-        shutil.copytree(INFRA, folder, ignore=shutil.ignore_patterns(".terraform*"))
-        # The tables are read from beside the folder; nothing further up is.
-        (target / "src").symlink_to(ROOT / "src")
-        (target / ".git").touch()
-        for name, old, new in self.edits:
+def write(mutants: Iterable[HclMutant], target: Path) -> tuple[Path, list[Path]]:
+    """Write the configuration with faults; return its folder and its files of variables.
+
+    Raises:
+        AssertionError: A text to replace is not there exactly once.
+    """
+    folder = target / "infra"
+    shutil.copytree(INFRA, folder, ignore=shutil.ignore_patterns(".terraform*"))
+    # The tables are read from beside the folder; nothing further up is.
+    (target / "src").symlink_to(ROOT / "src")
+    (target / ".git").touch()
+    variables: dict[str, Any] = {}
+    for mutant in mutants:
+        for name, old, new in mutant.edits:
             text = (folder / name).read_text(encoding="utf-8")
-            assert text.count(old) == 1, f"{self.name}: {text.count(old)} times in {name}: {old}"
+            assert text.count(old) == 1, f"{mutant.name}: {text.count(old)} times in {name}: {old}"
             (folder / name).write_text(text.replace(old, new), encoding="utf-8")
-        more = folder / "mutant.tfvars.json"
-        more.write_text(json.dumps(self.variables), encoding="utf-8")
-        return folder, [environment("private"), more]
+        assert not variables.keys() & mutant.variables.keys(), mutant.name
+        variables |= mutant.variables
+    more = folder / "mutant.tfvars.json"
+    more.write_text(json.dumps(variables), encoding="utf-8")
+    return folder, [environment("private"), more]
 
 
 MUTANTS = (

@@ -29,7 +29,6 @@ from secure_openai.cli.managing import (
     the_accounts,
     write_json,
 )
-from secure_openai.edge.deployments import deployment_json, progress_json
 from secure_openai.errors import StartError
 from secure_openai.model.management.interface import (
     DeploymentManagement,
@@ -40,6 +39,7 @@ from secure_openai.model.management.interface import (
     Wanted,
 )
 from secure_openai.model.management.operations import Operation, finished
+from secure_openai.model.management.shown import deployment_json, progress_json
 
 app = typer.Typer(help="Show, create and delete deployments.", no_args_is_help=True)
 

@@ -6,36 +6,45 @@ from importlib import import_module
 from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from secure_openai import __version__
 from secure_openai.posture import collector
 
-NAMES: Final = (
-    "up",
-    "down",
-    "reset",
-    "backup",
-    "chat",
-    "token",
-    "check",
-    "serve",
-    "prove",
-    "new",
-    "routes",
-    "package",
-    "plans",
-    "deploy",
-    "doctor",
-    "verify",
-    "audit",
-    "jobs",
-    "deployments",
-    "models",
-    "keys",
-)
-"""The commands, each a module of this package with a function of its name, or a group `app`."""
+SAID: Final = {
+    "up": "Start the whole system on this machine: sign-in, model and application.",
+    "down": "Stop the system that runs in a data folder; nothing is lost.",
+    "reset": "Remove everything kept in a data folder: conversations, audit, keys, the "
+    "unpacked model.",
+    "backup": "Copy what is kept, also while the system runs; the copy is itself a data folder.",
+    "chat": "Ask a model through the gateway: one question, or a conversation.",
+    "token": "Print an access token for OpenAI clients, signing in first if need be.",
+    "check": "Check settings, the policy file and the appearance file, and say every "
+    "problem at once.",
+    "serve": "Serve the application with the settings of the environment.",
+    "prove": "Prove of an estate, before it exists, that it is private, keyless and "
+    "least-privileged.",
+    "new": "Begin an application of your own: code, tests, policy, estate and pipeline "
+    "in one folder.",
+    "routes": "List every route of an application and who may call it, as JSON, from its code.",
+    "package": "Make what Azure runs: one zip with everything in it, the same bytes each time.",
+    "plans": "Apply what was approved.",
+    "deploy": "Deploy both packages: into staging, looked at there, swapped, and swapped "
+    "back by itself.",
+    "doctor": "Say what would stop an estate from being built, before anything is, and "
+    "what mends it.",
+    "verify": "Look at an estate that stands, from outside or inside, and sign what was seen.",
+    "audit": "Show, seal and verify the audit.",
+    "jobs": "List and run the jobs: erasure, retention, retirement, roll-up, seal.",
+    "deployments": "Show, create and delete deployments.",
+    "models": "What Azure offers, and what quota is left.",
+    "keys": "The laptop's issuer's signing keys.",
+}
+"""The commands, each a module of this package with a function of its name, or a group `app`; and
+what the list of them says of each, as the command itself does."""
+
+NAMES: Final = tuple(SAID)
 
 
 class Commands(TyperGroup):
@@ -47,6 +56,15 @@ class Commands(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = dict.fromkeys(NAMES, None)  # type: ignore[assignment]
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands, for which none need be loaded."""
+        known = self.commands
+        self.commands = {name: TyperCommand(name, help=said) for name, said in SAID.items()}
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self.commands = known
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command, loaded; None where there is none of that name."""

@@ -17,7 +17,6 @@ import aiohttp
 import typer
 
 from secure_openai.accounts import read_accounts
-from secure_openai.assembly import azure_management
 from secure_openai.cli.token import access_token
 from secure_openai.credential_settings import CredentialSettings
 from secure_openai.environment import model_accounts
@@ -108,6 +107,9 @@ async def _azure(accounts: Mapping[str, AccountId]) -> AsyncIterator[DeploymentM
         raise StartError(
             "The clients of Azure are not installed here: pip install azure-secure-openai[azure]"
         ) from None
+    # All that an application is made of takes half a second to load; a laptop needs none of it.
+    from secure_openai.assembly import azure_management  # noqa: PLC0415
+
     settings = CredentialSettings.load()
     outbound = Outbound.of(settings)
     credential = credential_of(settings, outbound)

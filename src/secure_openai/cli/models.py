@@ -9,13 +9,13 @@ from rich.table import Table
 
 from secure_openai.cli.console import DEFAULT_DATA, DataOption, out, told_clearly
 from secure_openai.cli.managing import AccountOption, JsonOption, manage, the_accounts, write_json
-from secure_openai.edge.deployments import model_json, quota_json
 from secure_openai.model.management.interface import (
     DeploymentManagement,
     OfferedModel,
     Quota,
     Source,
 )
+from secure_openai.model.management.shown import model_json, quota_json
 
 app = typer.Typer(help="What Azure offers, and what quota is left.", no_args_is_help=True)
 

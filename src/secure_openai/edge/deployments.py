@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -13,13 +12,12 @@ from secure_openai.edge.access import ADMIN, SecuredRoute, principal_of, require
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import Body, body_of, etag_of
 from secure_openai.edge.problems import request_id_of
-from secure_openai.model.management.interface import (
-    DeploymentManagement,
-    ManagedDeployment,
-    OfferedModel,
-    Progress,
-    Quota,
-    Wanted,
+from secure_openai.model.management.interface import DeploymentManagement, Progress, Wanted
+from secure_openai.model.management.shown import (
+    deployment_json,
+    model_json,
+    progress_json,
+    quota_json,
 )
 from secure_openai.types import JsonObject
 
@@ -109,61 +107,6 @@ async def delete_deployment(request: Request, account: str, name: str) -> Respon
 async def get_operation(request: Request, operation: str) -> Response:
     """Return how an operation stands; `Retry-After` says when to ask again."""
     return _progress(await _management(request).ask(operation), status_code=200)
-
-
-def model_json(model: OfferedModel) -> JsonObject:
-    """Return a model as the API and the command line show it."""
-    retirement = model.retirement
-    return {
-        "name": model.name,
-        "version": model.version,
-        "format": model.format,
-        "stage": model.stage,
-        "default": model.default,
-        "retires": None
-        if retirement is None
-        else {
-            "on": retirement.on.isoformat(),
-            "source": retirement.source.value,
-            "instead": retirement.instead,
-        },
-        "skus": [
-            {
-                "name": one.name,
-                "quota": one.quota,
-                "capacity": {
-                    "default": one.default,
-                    "smallest": one.smallest,
-                    "largest": one.largest,
-                    "step": one.step,
-                    "allowed": list(one.allowed),
-                },
-                "ends": one.ends.isoformat() if one.ends else None,
-            }
-            for one in model.skus
-        ],
-    }
-
-
-def quota_json(quota: Quota) -> JsonObject:
-    """Return a quota as the API and the command line show it."""
-    return {**asdict(quota), "left": quota.left}
-
-
-def deployment_json(deployment: ManagedDeployment) -> JsonObject:
-    """Return a deployment as the API and the command line show it."""
-    return asdict(deployment)
-
-
-def progress_json(progress: Progress) -> JsonObject:
-    """Return how an operation stands, as the API and the command line show it."""
-    return {
-        "kind": progress.kind.value,
-        "account": progress.account,
-        "name": progress.name,
-        "state": progress.state.value,
-        "detail": progress.detail,
-    }
 
 
 def _management(request: Request) -> DeploymentManagement:

@@ -9,17 +9,13 @@ Everything is as `secure-openai up` has it, on free ports, with scripted answers
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
-import uvicorn
 from fastapi import FastAPI
-from starlette.types import ASGIApp
 
 from secure_openai.app import create_app
 from secure_openai.applications import Application
@@ -31,13 +27,12 @@ from secure_openai.local.identity_provider.directory import (
     TENANT_ID,
     WEB_CLIENT_ID,
 )
-from secure_openai.local.protocol import BoundedHttpProtocol
 from secure_openai.outbound import Outbound
 from secure_openai.settings import Settings
 from secure_openai.store.audit import AuditEvent
 from secure_openai.testing.person import named, sign_in
+from secure_openai.testing.server import listening, port_of, served
 
-POLL_SECONDS = 0.005
 PATIENCE_SECONDS = 20.0
 
 
@@ -108,11 +103,11 @@ async def laptop(
         folder: Where both keep their data; an empty one.
         settings: Settings by name, such as `policy`.
     """
-    ours, issuers = _listening(), _listening()
-    url = f"http://localhost:{_port(ours)}"
+    ours, issuers = listening(), listening()
+    url = f"http://localhost:{port_of(ours)}"
     provider = identity_provider(
         folder / "identity",
-        public_url=f"http://localhost:{_port(issuers)}",
+        public_url=f"http://localhost:{port_of(issuers)}",
         application_url=url,
     )
     chosen: dict[str, object] = {
@@ -126,40 +121,5 @@ async def laptop(
     }
     loaded = Settings.load({}, **chosen)
     app = create_app(loaded) if application is None else application.create(loaded)
-    async with _served(provider.app(), issuers), _served(app, ours):
+    async with served(provider.app(), issuers), served(app, ours):
         yield Laptop(url, app, provider)
-
-
-def _listening() -> socket.socket:
-    bound = socket.socket()
-    bound.bind(("127.0.0.1", 0))
-    return bound
-
-
-def _port(bound: socket.socket) -> int:
-    return int(bound.getsockname()[1])
-
-
-@asynccontextmanager
-async def _served(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            http=BoundedHttpProtocol,
-            log_level="critical",
-            access_log=False,
-            timeout_graceful_shutdown=1,
-            ws="none",
-        )
-    )
-    running = asyncio.create_task(server.serve(sockets=[bound]))
-    while not server.started:
-        if running.done():
-            await running
-            raise AssertionError("the application ended before it started")
-        await asyncio.sleep(POLL_SECONDS)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await running

@@ -147,6 +147,7 @@ async def test_totals_by_day_are_counted_once(world: World) -> None:
         await http.post("/api/admin/usage/roll-up")
         first = await read(http, "/api/admin/usage?by=application")
         refused = await read(http, "/api/admin/refusals")
+        await world.assembly.audit.flush()
         assert (await JOBS["roll_up"].run(world.assembly))["records"] >= 1
         again = await read(http, "/api/admin/usage?by=application")
     assert first == again
