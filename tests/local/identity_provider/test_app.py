@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -284,6 +285,18 @@ async def test_pages_are_fenced(http: httpx2.AsyncClient) -> None:
     assert "script" not in policy
     assert page.headers["cache-control"] == "no-store"
     assert "<script" not in page.text
+
+
+async def test_a_page_names_what_a_browser_loads(
+    http: httpx2.AsyncClient, provider: IdentityProvider
+) -> None:
+    """Its style and its icon, which it would ask for elsewhere in vain; both are there."""
+    page = await http.get("authorize", params=GOOD)
+    loaded = re.findall(r'<link rel="(\w+)" href="([^"]+)">', page.text)
+
+    assert [name for name, _ in loaded] == ["icon", "stylesheet"]
+    for _, address in loaded:
+        assert (await http.get(f"{provider.public_url}{address}")).status_code == 200
 
 
 async def test_foreign_hosts_and_devices_are_refused(
