@@ -19,6 +19,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.browser.likeness import Likeness
 from tests.browser.person import sign_in
 from tests.browser.wire import Wire, wired
 from tests.system import System, running
@@ -135,6 +136,12 @@ def wired_chat(browser: Browser, system: System, uma: StorageState, wire: Wire) 
     context.close()
 
 
+@pytest.fixture
+def likeness(request: pytest.FixtureRequest) -> Likeness:
+    """What compares pages with kept pictures, or keeps them."""
+    return Likeness(renew=bool(request.config.getoption("--renew-pictures")))
+
+
 def watched(opened: Page) -> Iterator[Page]:
     """Give a page away; afterwards, neither a script nor the policy may have complained."""
     faults: list[str] = []
@@ -152,10 +159,12 @@ def watched(opened: Page) -> Iterator[Page]:
 def _expected(said: ConsoleMessage) -> bool:
     """Return whether an error of the console only repeats what a test has brought about.
 
-    A refusal and a wire that is cut are told there, too: not where one of our files does not come.
+    A refusal and a wire that is cut are told there, too: not where one of our files does not come,
+    or one that a browser asks for by itself because a page names no icon.
     """
     address = said.location.get("url", "")
-    return said.text.startswith("Failed to load resource") and "/static/" not in address
+    ours = "/static/" in address or address.endswith("/favicon.ico")
+    return said.text.startswith("Failed to load resource") and not ours
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Page, Route, StorageState, expect
 
 from secure_openai.testing.person import named
 from tests.browser.conftest import watched
 from tests.browser.ledger import keep_books
+from tests.browser.likeness import SHARE, Likeness, difference, kept, taken
 from tests.browser.person import sign_in
-from tests.browser.test_looks import AXE, PICTURES, difference, reduced
+from tests.browser.test_looks import AXE
 from tests.system import System, running
 
 pytestmark = pytest.mark.browser
@@ -45,10 +45,6 @@ PAGES = {
     "my-data": "/my-data",
 }
 WIDTHS = (1280, 390)
-SHARE = 0.004
-"""How much of a page may differ. Other days and times, which are there with every run, make 0.1 %
-of a page differ; what `CHANGES` does makes 0.6 % at least."""
-
 CHANGES = {
     "another accent": ("my-data", "[data-theme] { --accent: #b3261e !important; }"),
     "no buttons": ("usage", ".button { visibility: hidden; }"),
@@ -60,8 +56,9 @@ CHANGES = {
     ),
     "other bars": ("overview", ":root { --series-0: #888 !important; }"),
 }
-"""Style sheets that somebody changed by mistake, and a page that shows it. Only the colour of a
-hairline is not seen: it is blurred away with the letters."""
+"""Style sheets that somebody changed by mistake, and a page that shows it, of which 0.6 % at least
+differ then; other days and times, which are there with every run, make 0.1 % differ. Only the
+colour of a hairline is not seen: it is blurred away with the letters."""
 
 OTHER_DAYS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -123,25 +120,16 @@ def seen(browser: Browser, desk: Desk) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_looks_as_kept(
-    seen: Page, desk: Desk, name: str, request: pytest.FixtureRequest
-) -> None:
+def test_a_page_looks_as_kept(seen: Page, desk: Desk, name: str, likeness: Likeness) -> None:
     """At either width, in either theme, and it reaches over no edge."""
-    renew = request.config.getoption("--renew-pictures", default=False)
-    different = {}
     for width in WIDTHS:
         for theme in ("light", "dark"):
             opened(seen, desk, name, width, theme)
-            now = reduced(seen.screenshot(caret="hide", animations="disabled"))
-            path = PICTURES / f"desk-{name}-{width}-{theme}.png"
-            if renew:
-                now.quantize(64).save(path, optimize=True)
-            elif (share := difference(now, kept(path.stem))) > SHARE:
-                different[path.name] = share
+            likeness.look(seen, f"desk-{name}-{width}-{theme}")
             unfold(seen)
             assert beyond(seen) <= 0, (width, theme)
 
-    assert different == {}
+    assert likeness.different == {}
 
 
 @pytest.mark.parametrize("language", ["de"])
@@ -173,15 +161,15 @@ def test_another_day_is_no_difference_and_another_style_is_one(
     seen.route(re.compile(r"/style\.css$"), sheet)
     for name in PAGES:
         opened(seen, desk, name, width, "light")
-        before = reduced(seen.screenshot(caret="hide", animations="disabled"))
+        before = taken(seen)
         seen.evaluate(OTHER_DAYS)
-        after = reduced(seen.screenshot(caret="hide", animations="disabled"))
+        after = taken(seen)
         assert difference(before, after) <= SHARE, name
         assert difference(before, kept(f"desk-{name}-{width}-light")) <= SHARE, name
     for change, (name, rules) in CHANGES.items():
         added = rules
         opened(seen, desk, name, width, "light")
-        now = reduced(seen.screenshot(caret="hide", animations="disabled"))
+        now = taken(seen)
         assert difference(now, kept(f"desk-{name}-{width}-light")) > SHARE, change
 
 
@@ -230,8 +218,3 @@ def beyond(page: Page) -> int:
             ".map((one) => one.scrollWidth - one.clientWidth))"
         )
     )
-
-
-def kept(name: str) -> Image.Image:
-    """Return a kept picture."""
-    return Image.open(PICTURES / f"{name}.png").convert("RGB")

@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
+from tests.browser.conftest import watched
+from tests.browser.likeness import Likeness
+from tests.browser.person import sign_in
+from tests.browser.test_looks import THEMES, WIDTHS
 from tests.browser.walk import acts, desk, mine, own
 from tests.browser.walk.office import Office, office_in
 from tests.browser.walk.way import Theme, Walk, walking
@@ -79,3 +83,19 @@ def test_a_person_walks_to_their_own_data(walk: Walk, office: Office) -> None:
     own.issuers_other_pages(walk)
 
     assert walk.found == [], "\n".join(walk.found)
+
+
+def test_the_notice_looks_as_kept(browser: Browser, office: Office, likeness: Likeness) -> None:
+    """At both widths and in both themes, with an organisation's name, logo and colours."""
+    context = browser.new_context(reduced_motion="reduce", locale="en-GB")
+    for page in watched(context.new_page()):
+        sign_in(page, office, "Uma")
+        expect(page.get_by_role("heading", name="Before you begin")).to_be_visible()
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            for theme in THEMES:
+                page.emulate_media(color_scheme=theme)
+                likeness.look(page, f"notice-{width}-{theme}")
+    context.close()
+
+    assert likeness.different == {}

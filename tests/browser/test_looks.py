@@ -7,33 +7,25 @@ To keep new pictures, after looking at them:
 
 from __future__ import annotations
 
-import io
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from PIL import Image, ImageChops, ImageFilter
-from playwright.sync_api import Browser, Page, StorageState, expect
+from playwright.sync_api import Browser, Page, Route, StorageState, expect
 
+from secure_openai.local.identity_provider.directory import TENANT_ID
 from tests.browser.conftest import watched
-from tests.browser.person import answered, api, forget, sign_in
+from tests.browser.likeness import PICTURES, SHARE, Likeness, difference, kept, taken
+from tests.browser.person import act, answer, answered, api, forget, sign_in
 from tests.system import System
 
 pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
-PICTURES = Path(__file__).parent / "pictures"
 WIDTHS = (1200, 390)
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
-SMALLER = 5
-"""How much smaller a kept picture is: made of areas, and not of letters."""
-DIFFERENT = 8
-"""Of 255: what one point may differ by, once letters are blurred away."""
-SHARE = 0.02
-"""How much of a page may differ. Another sans serif makes 1.4 % of the first page differ, a missing
-button 2.4 %, an open menu 3.6 %, a serif 7 %."""
-
 ANSWER = """Here is **what** to do:
 
 1. Open the file, then read `data.csv`.
@@ -86,20 +78,48 @@ def actions(page: Page, system: System) -> None:
     page.locator("#current-actions").click()
 
 
-def dialog(name: str) -> Callable[[Page, System], None]:
-    """Return what opens a dialog."""
-
-    def opened(page: Page, system: System) -> None:
-        home(page, system)
-        page.evaluate("id => document.getElementById(id).showModal()", name)
-
-    return opened
+def prompts(page: Page, system: System) -> None:
+    """No prompt yet."""
+    home(page, system)
+    page.locator("#open-prompts").click()
+    expect(page.locator("#prompts .nothing")).to_be_visible()
 
 
 def adding(page: Page, system: System) -> None:
     """A prompt that is being written."""
-    dialog("prompts")(page, system)
-    page.get_by_role("button", name="Add").click()
+    prompts(page, system)
+    page.locator("#prompts").get_by_role("button", name="Add").click()
+
+
+def instructions(page: Page, system: System) -> None:
+    """What is saved for every answer to follow."""
+    home(page, system)
+    page.locator("#instruction-button").click()
+    page.get_by_role("button", name="Write and change").click()
+    expect(page.locator("#instructions .saved li")).to_have_count(1)
+
+
+def feedback(page: Page, system: System) -> None:
+    """What is wrong with an answer; nobody is told, so that it can be opened again."""
+    talk(page, system)
+    page.route("**/messages/*/feedback", lambda route: route.fulfill(status=204))
+    act(answer(page), "down")
+    page.locator("#reasons").get_by_role("button", name="Not true").click()
+
+
+def doubt(page: Page, system: System) -> None:
+    """A link that says otherwise than where it leads."""
+    talk(page, system)
+    answer(page).get_by_role("link", name="bank.example").click()
+    expect(page.locator("#doubt-address")).to_be_visible()
+
+
+def keys(page: Page, system: System) -> None:
+    """What the keyboard does."""
+    home(page, system)
+    page.locator("#welcome h2").click()
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
 
 
 def editing(page: Page, system: System) -> None:
@@ -128,37 +148,80 @@ def signed_out(page: Page, system: System) -> None:
     page.goto(f"{system.url}/signed-out")
 
 
+def no_role(page: Page, system: System) -> None:
+    """What somebody without a role sees."""
+    page.context.clear_cookies()
+    sign_in(page, system, "Nora")
+
+
+def issuer(page: Page, system: System) -> None:
+    """The laptop's issuer, which asks who one is."""
+    page.context.clear_cookies()
+    home(page, system)
+    expect(page.get_by_role("button")).to_have_count(3)
+
+
+def issuers(name: str, query: str = "") -> Callable[[Page, System], None]:
+    """Return what goes to another page of the issuer."""
+
+    def opened(page: Page, system: System) -> None:
+        page.goto(f"{system.issuer}/{TENANT_ID}/oauth2/v2.0/{name}{query}")
+
+    return opened
+
+
 PAGES: dict[str, Callable[[Page, System], None]] = {
     "home": home,
     "talk": talk,
     "account": account,
     "choices": choices,
     "actions": actions,
-    "prompts": dialog("prompts"),
+    "prompts": prompts,
     "adding": adding,
-    "instructions": dialog("instructions"),
-    "feedback": dialog("feedback"),
-    "doubt": dialog("doubt"),
-    "keys": dialog("keys"),
+    "instructions": instructions,
+    "feedback": feedback,
+    "doubt": doubt,
+    "keys": keys,
     "editing": editing,
     "failed": failed,
     "missing": missing,
     "signed-out": signed_out,
+    "no-role": no_role,
+    "issuer": issuer,
+    "issuer-device": issuers("deviceauth", "?user_code=ABCD-EFGH"),
+    "issuer-error": issuers("authorize"),
+    "issuer-done": issuers("logout"),
 }
 RULES = {"light": "", "dark": "runOnly: ['color-contrast'], "}
 """What axe looks at: everything, then what another theme can change of it."""
-KEPT = ("home", "talk", "account", "prompts", "failed", "missing", "signed-out")
+
+
+CHANGES = {
+    "another accent": ("signed-out", "[data-theme] { --accent: #b3261e !important; }"),
+    "narrower dialogs": ("keys", ".dialog { padding: 8px !important; }"),
+    "menus of another height": ("actions", ".menu > button { padding: .25rem !important; }"),
+    "no ground under what one said": (
+        "talk",
+        ".message.user .text { background: none !important; }",
+    ),
+    "closer suggestions": ("home", ".suggestions { gap: 0 !important; }"),
+    "larger headings": ("missing", "h1 { font-size: 1.75rem !important; }"),
+    "an issuer's closer choices": ("issuer", "form { gap: 0 !important; }"),
+}
+"""Style sheets that somebody changed by mistake, and a page that shows it."""
 
 
 @pytest.fixture(scope="module")
 def somebody(browser: Browser, system: System) -> StorageState:
-    """The cookies of somebody who has one conversation."""
+    """The cookies of somebody who has one conversation, and one instruction."""
     context = browser.new_context()
     page = context.new_page()
     sign_in(page, system, "Ada")
     forget(page)
     answered(page, ANSWER)
     expect(page.locator("#title")).to_contain_text("You said")
+    brief = {"name": "Brief", "text": "Answer in three sentences, without lists."}
+    api(page, "POST", "/api/me/instructions", brief)
     state = context.storage_state()
     context.close()
     return state
@@ -175,12 +238,11 @@ def seen(browser: Browser, somebody: StorageState) -> Iterator[Page]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_can_be_used_and_looks_as_kept(
-    seen: Page, system: System, name: str, request: pytest.FixtureRequest
+    seen: Page, system: System, name: str, likeness: Likeness
 ) -> None:
     """Axe finds nothing (WCAG 2.2 A and AA, best practices), and the page is the one kept."""
     source = AXE.read_text("utf-8")
-    renew = request.config.getoption("--renew-pictures", default=False)
-    found, different = [], {}
+    found = []
     for width in WIDTHS:
         seen.set_viewport_size({"width": width, "height": 800})
         seen.emulate_media(color_scheme=THEMES[0])
@@ -193,45 +255,42 @@ def test_a_page_can_be_used_and_looks_as_kept(
                 (width, theme, fault["id"], fault["nodes"][0]["html"][:200])
                 for fault in result["violations"]
             ]
-            if name in KEPT:
-                # How much is left depends on what was asked before.
-                seen.evaluate("document.querySelector('#quota')?.setAttribute('hidden', '')")
-                now = reduced(seen.screenshot(caret="hide", animations="disabled"))
-                path = PICTURES / f"{name}-{width}-{theme}.png"
-                if renew:
-                    now.quantize(64).save(path, optimize=True)
-                elif (share := difference(now, Image.open(path).convert("RGB"))) > SHARE:
-                    different[path.name] = share
+            # How much is left depends on what was asked before.
+            seen.evaluate("document.querySelector('#quota')?.setAttribute('hidden', '')")
+            likeness.look(seen, f"{name}-{width}-{theme}")
         assert seen.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
 
     assert found == []
-    assert different == {}
-
-
-def reduced(picture: bytes) -> Image.Image:
-    """Return a screenshot as small as kept ones are."""
-    whole = Image.open(io.BytesIO(picture)).convert("RGB")
-    size = (whole.width // SMALLER, whole.height // SMALLER)
-    return whole.resize(size, Image.Resampling.BOX)
-
-
-def difference(one: Image.Image, other: Image.Image) -> float:
-    """Return the share of points that differ, after blurring both."""
-    assert one.size == other.size
-    soft = [picture.filter(ImageFilter.GaussianBlur(2)) for picture in (one, other)]
-    points = ImageChops.difference(*soft).convert("L").point(lambda value: int(value > DIFFERENT))
-    return sum(points.tobytes()) / (points.width * points.height)
+    assert likeness.different == {}
 
 
 def test_another_page_is_not_taken_for_it() -> None:
     """The comparison tells pages, themes and a missing part apart."""
-    pictures = {path.stem: Image.open(path).convert("RGB") for path in PICTURES.glob("*-1200-*")}
-    home_page = pictures["home-1200-light"]
+    others = {path.stem: kept(path.stem) for path in PICTURES.glob("*-1200-*")}
+    home_page = others["home-1200-light"]
     without = home_page.copy()
     without.paste((255, 255, 255), (70, 60, 230, 125))
 
-    for name, other in {**pictures, "without": without}.items():
+    for name, other in {**others, "without": without}.items():
         assert (difference(home_page, other) <= SHARE) == (name == "home-1200-light"), name
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_another_style_is_a_difference(seen: Page, system: System, width: int) -> None:
+    """The comparison finds whatever a changed style sheet does to a page."""
+    added = ""
+
+    def sheet(route: Route) -> None:
+        answered_so = route.fetch()
+        route.fulfill(response=answered_so, body=f"{answered_so.text()}\n{added}")
+
+    # From the first page on: a sheet that came once is kept, and not asked for again.
+    seen.route(re.compile(r"\.css$"), sheet)
+    seen.set_viewport_size({"width": width, "height": 800})
+    for change, (name, rules) in CHANGES.items():
+        added = rules
+        PAGES[name](seen, system)
+        assert difference(taken(seen), kept(f"{name}-{width}-light")) > SHARE, change
 
 
 def test_the_first_page_weighs_little(seen: Page, system: System) -> None:

@@ -59,6 +59,7 @@ def test_a_person_walks_through_the_chat(walk: Walk) -> None:
     talk.cut_off_and_resumed(walk)
     talk.failed_and_tried_again(walk)
     talk.filtered_by_a_rule(walk)
+    talk.doubtful_link(walk)
     talk.files_attached(walk)
     side.renamed(walk)
     side.pinned(walk)

@@ -193,6 +193,24 @@ def filtered_by_a_rule(walk: Walk) -> None:
     walk.look("an answer that was filtered")
 
 
+def doubtful_link(walk: Walk) -> None:
+    """A dialog says where it leads; whoever stays has opened nothing, and nothing was loaded."""
+    asked: list[str] = []
+    context = walk.page.context
+    context.on("request", lambda request: asked.append(request.url))
+    answered(walk.page, "[bank.example](https://evil.example)")
+    walk.settled().get_by_role("link", name="bank.example").click()
+    dialog = walk.dialog("Look where this leads")
+    expect(dialog).to_contain_text("The link says “bank.example”, but it leads to evil.example")
+    expect(dialog.locator("code")).to_have_text("https://evil.example")
+    walk.look("a doubtful link")
+    dialog.get_by_role("button", name="Stay here").click()
+    expect(dialog).to_be_hidden()
+
+    assert [url for url in asked if not url.startswith(f"{walk.system.url}/")] == []
+    assert context.pages == [walk.page]
+
+
 def files_attached(walk: Walk) -> None:
     """Chosen by the button, shown where one writes, then beside the question."""
     with walk.page.expect_file_chooser() as chooser:
