@@ -6,7 +6,6 @@ import ast
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tomllib
@@ -14,12 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import typer
 import yaml  # type: ignore[import-untyped]
 
-from secure_openai.cli.main import app
 from secure_openai.posture.simulation import Workspace
 from tests.cli.test_commands import token_of
+from tests.command_line import commands_in, take
 from tests.docs.blocks import ROOT, Block, blocks, pages
 from tests.docs.sessions import Script, steps
 from tests.system import System, free_ports, running
@@ -110,25 +108,34 @@ def _elsewhere(block: Block) -> bool:
 @pytest.mark.parametrize(
     "block", [one for one in BLOCKS if one.language == "sh" and not runs(one)], ids=lambda b: b.id
 )
-def test_what_needs_azure_is_a_line_of_a_shell_and_a_command_of_ours(block: Block) -> None:
+def test_what_needs_azure_is_a_line_of_a_shell_and_a_command_ofcommands_in(block: Block) -> None:
     """The shell reads it, and the command line takes the names and options of our commands."""
     read = subprocess.run(
         ["sh", "-n"], input=block.text, text=True, capture_output=True, check=False
     )
     assert read.returncode == 0, read.stderr
-    for words in _ours(block.text):
-        _take(words)
+    for words in commands_in(block.text):
+        take(words)
 
 
 def test_the_examples_of_every_command_are_taken() -> None:
-    """What `--help` shows has the options that the command has."""
-    page = (ROOT / "docs" / "reference" / "commands.md").read_text("utf-8")
-    examples = [line for line in re.findall(r"^    (.*)$", page, re.MULTILINE) if "[" not in line]
-    taken = [words for line in examples for words in _ours(line)]
+    """Each line of `--help` that types one has the options and values that the command has."""
+    found = examples()
 
-    for words in taken:
-        _take(words)
-    assert len(taken) > 20
+    for line in found:
+        # A line that names us and that nobody could read would be an example that nobody tries.
+        words = list(commands_in(line))
+        assert len(words) == line.count("secure-openai "), line
+        for each in words:
+            take(each)
+    assert len(found) > 60
+
+
+def examples() -> list[str]:
+    """Return the lines of `--help` that type a command of ours; what its usage says is none."""
+    page = (ROOT / "docs" / "reference" / "commands.md").read_text("utf-8")
+    without_usage = re.sub(r"^(## .*)\n\n    secure-openai .*$", r"\1", page, flags=re.MULTILINE)
+    return re.findall(r"^    (.*secure-openai .*)$", without_usage, re.MULTILINE)
 
 
 def test_a_session_shows_what_it_prints() -> None:
@@ -146,32 +153,10 @@ def test_a_session_shows_what_it_prints() -> None:
 def test_a_template_types_commands_that_there_are(page: Path) -> None:
     """Its blocks are indented: whoever reads them reads plain text."""
     lines = re.findall(r"^ {4,}(.*)$", page.read_text("utf-8"), re.MULTILINE)
-    for words in (words for line in lines for words in _ours(line)):
-        _take(words)
+    for words in (words for line in lines for words in commands_in(line)):
+        take(words)
 
     assert lines
-
-
-def _ours(text: str) -> Iterator[list[str]]:
-    for line in text.replace("\\\n", " ").splitlines():
-        found = re.search(r"(?:^|[|(] ?)(?:\.venv/bin/)?secure-openai ([^|)#]*)", line)
-        if found and not found[1].startswith("COMMAND"):
-            yield shlex.split(found[1].replace("…", "X").partition(" > ")[0])
-
-
-def _take(words: list[str]) -> None:
-    """Let the command line read the words, and do nothing.
-
-    Raises:
-        click.UsageError: A command or an option is not there.
-    """
-    command = typer.main.get_command(app)
-    context = typer.Context(command)
-    while hasattr(command, "resolve_command"):
-        _, command, words = command.resolve_command(context, words)
-        context = typer.Context(command, parent=context)
-    if "--help" not in words:
-        command.make_parser(context).parse_args(list(words))
 
 
 @pytest.fixture(scope="module")
