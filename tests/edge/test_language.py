@@ -6,6 +6,8 @@ import ast
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -298,6 +300,27 @@ def test_a_sentence_of_the_servers_is_known_again(said: str, german: str) -> Non
     """With its values, and what stands in them; what is unknown is no sentence."""
     assert languages()["de"].of_detail(said) == german
     assert languages()["en"].of_detail(said) == said
+
+
+def test_a_sentence_is_known_again_in_one_pass() -> None:
+    """However often somebody wrote a sentence's words into a value: going back takes a minute."""
+    value = "x" + " has " * 47 + " of " * 58 + " left of " * 25 + ", and " * 39
+    asked = f"Confirm the deletion with the deployment's name, {value}."
+    program = (
+        "import sys\n"
+        "from secure_openai.edge.language import languages\n"
+        "sys.stdout.write(languages()['de'].of_detail(sys.argv[1]))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program, asked],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=True,
+    )
+
+    confirm = languages()["de"].texts["detail.confirm_by_name"]
+    assert answer.stdout == confirm.format(name=value)
 
 
 async def test_the_desk_says_what_is_wrong_in_the_readers_language(world: World) -> None:
