@@ -20,7 +20,7 @@ help: ## Show this list
 up: $(VENV)/.up ## Install what the system needs and start it; options: make up ARGS='--port 9000'
 	@exec $(BIN)/secure-openai up $(ARGS)
 
-test: ## Install what the tests need and run everything that CI runs
+test: ## Install what the tests need and run all that checks.yml runs
 	@sh tests/chromium.sh
 	@$(MAKE) --no-print-directory -j4 check check-infra $(VENV)/.emulators $(CLIENTS)/.done
 	@sh tests/run.sh "$(BIN)/python -m pytest" $(ARGS)
