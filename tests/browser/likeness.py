@@ -38,7 +38,7 @@ class Likeness:
         """Compare a page with a picture, or keep it."""
         now = taken(page)
         if self.renew:
-            now.quantize(64).save(PICTURES / f"{name}.png", optimize=True)
+            now.quantize(256).save(PICTURES / f"{name}.png", optimize=True)
         elif (share := difference(now, kept(name))) > SHARE:
             self.different[name] = share
 
