@@ -25,7 +25,9 @@ from typer.testing import CliRunner, Result
 from secure_openai.cli import applying
 from secure_openai.cli import deploy as command
 from secure_openai.cli.main import app as commands
+from secure_openai.delivery import deployment
 from secure_openai.delivery.azure.rest import Rest
+from secure_openai.delivery.deployment import Outcome
 from secure_openai.delivery.package import Kind
 from secure_openai.outbound import Outbound
 from secure_openai.posture.simulation.machine import borrowed
@@ -432,6 +434,24 @@ async def test_packages_that_are_changed_while_terraform_works_are_not_deployed(
     assert done.exit_code == 2, done.output
     assert "The packages are others than before" in done.output.replace("\n", " ")
     assert road.azure.asked == []
+
+
+async def test_packages_that_are_swapped_while_they_are_uploaded_are_not_deployed(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is uploaded is what was hashed, whatever has its path by then."""
+    approved = {kind: (road.dist / f"{kind}.zip").read_bytes() for kind in Kind}
+    real = deployment.deploy
+
+    async def swapped(*arguments: Any, **options: Any) -> Outcome:
+        pack(road.dist, 2)
+        return await real(*arguments, **options)
+
+    monkeypatch.setattr(command, "deployed", swapped)
+    done = await road.deploy("--approve", await road.planned())
+
+    assert done.exit_code == 0, done.output
+    assert set(approved.values()) == set(road.azure.blobs.values())
 
 
 async def test_options_that_nobody_sees_change_no_plan(
