@@ -103,8 +103,9 @@ def deploy(
         if estate is not None:
             _require_alone(applications, rehearse, packages_url)
             assert packages_url is not None  # noqa: S101 - it was required
-            wanted = Wanted(estate, var_file or (), backend_config, assume)
-            outcome = _whole(wanted, approve, packages, Path(private), packages_url, patience)
+            container = container_of(packages_url)
+            wanted = Wanted(estate, container, var_file or (), backend_config, assume)
+            outcome = _whole(wanted, approve, packages, Path(private), patience)
             _say(outcome)
             return
         if var_file or backend_config or assume or approve:
@@ -147,20 +148,19 @@ def _whole(
     approve: str | None,
     folder: Path,
     private: Path,
-    packages_url: str,
     patience: Patience,
 ) -> Outcome:
     """Bring the estate to be, and the packages into it."""
-    prepared(wanted)
+    prepared(wanted, private)
     asyncio.run(_require_clients())
     found = taken(_made(folder), private)
-    applications = applied(wanted, found, approve)
+    applications = applied(wanted, found, approve, private)
     if [one.sha256 for one in packages_in(folder)] != [one.sha256 for one in found]:
         raise DeliveryError(
             "The packages are others than before the estate was applied: nothing was deployed. "
             "Find out who wrote them, and run this again without --approve."
         )
-    place = place_of(applications, packages_url, named="The estate's output applications")
+    place = place_of(applications, wanted.packages_url, named="The estate's output applications")
     try:
         return asyncio.run(_in_azure(place, found, patience))
     except SecureOpenAIError as error:
