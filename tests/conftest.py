@@ -10,31 +10,11 @@ from pathlib import Path
 import httpcore2
 import pytest
 
+_TESTING = Path(__file__).parents[1] / "src" / "secure_openai" / "testing"
+
 # Before anything imports them: a contract suite's assertions read as a test's own do.
 pytest.register_assert_rewrite(
-    *(
-        f"secure_openai.testing.{name}_contract"
-        for name in (
-            "audit",
-            "blobs",
-            "conversations",
-            "holds",
-            "management",
-            "messages",
-            "model",
-            "notes",
-            "personal",
-            "requests",
-            "search",
-            "seals",
-            "sessions",
-            "sightings",
-            "signer",
-            "slots",
-            "tallies",
-            "usage",
-        )
-    )
+    *(f"secure_openai.testing.{path.stem}" for path in _TESTING.glob("*_contract.py"))
 )
 
 from secure_openai.local.identity_provider.signing_keys import (  # noqa: E402

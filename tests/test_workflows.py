@@ -7,14 +7,15 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from tests.command_line import NotTaken, commands_in, take
 from tests.infra.estate import INFRA, ROOT
+from tests.pipeline import DELIVER, clone, jobs, step
 
 WORKFLOWS = sorted(
     path
@@ -22,7 +23,6 @@ WORKFLOWS = sorted(
     for path in (folder / ".github" / "workflows").glob("*.yml")
 )
 PROVE = ROOT / ".github" / "workflows" / "prove.yml"
-DELIVER = ROOT / ".github" / "workflows" / "deliver.yml"
 TEMPLATES = ROOT / "templates" / "common"
 RELEASE = ROOT / ".github" / "workflows" / "release.yml"
 SCAN = ROOT / ".github" / "workflows" / "scan.yml"
@@ -82,12 +82,6 @@ def test_a_lock_file_that_leaves_a_provider_out_is_refused(folder: Path) -> None
     assert f"does not lock {first}: run 'terraform " in refused(folder)
 
 
-def jobs(path: Path) -> dict[str, Any]:
-    """Return a workflow's jobs by name."""
-    found: dict[str, Any] = yaml.safe_load(path.read_text())["jobs"]
-    return found
-
-
 def commands(job: dict[str, Any]) -> list[str]:
     """Return what a job's steps run, in order; an action is its name."""
     return [step.get("run", step.get("uses", "").partition("@")[0]) for step in job["steps"]]
@@ -112,6 +106,54 @@ def test_the_real_plan_is_proven_before_it_is_kept() -> None:
     assert "-lock=false" in next(step for step in steps if " plan " in step)
     assert prove == '.venv/bin/secure-openai prove "$RUNNER_TEMP/plan.json" --config infra'
     assert "secure-openai plans keep" in keep
+
+
+@pytest.mark.parametrize("folder", [ROOT, TEMPLATES], ids=["ours", "the templates"])
+def test_every_command_of_ours_in_a_workflow_is_one_that_there_is(folder: Path) -> None:
+    """With options and values that it has and all that it must have, in workflows and scripts."""
+    workflows = (folder / ".github" / "workflows").glob("*.yml")
+    texts = [
+        *(
+            one["run"]
+            for path in workflows
+            for job in jobs(path).values()
+            for one in job["steps"]
+            if "run" in one
+        ),
+        *((folder / ".ci" / name).read_text() for name in ("locked", "prove")),
+    ]
+    found = [words for text in texts for words in commands_in(text)]
+
+    for words in found:
+        take(words)
+    assert len(found) == sum(text.count("bin/secure-openai ") for text in texts)
+    assert len(found) >= 9
+    assert {" ".join(words[: 1 + (words[0] == "plans")]) for words in found} == {
+        "deploy",
+        "package",
+        "plans compare",
+        "plans keep",
+        "prove",
+    }
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "prove plan.json --configuration infra",
+        "plans keep plan.json",
+        "plans compare plan.json --container https://a.blob.core.windows.net/plans",
+        "package application --output dist",
+        "deploy dist --application applications.json",
+        "plans kept plan.json --container https://a.blob.core.windows.net/plans",
+    ],
+)
+def test_a_command_that_there_is_not_is_found(typed: str) -> None:
+    """As a step may write it: an option, a value or a command that is none, or one left out."""
+    (words,) = commands_in(f"digest=$(.venv/bin/secure-openai {typed})\n")
+
+    with pytest.raises(NotTaken):
+        take(words)
 
 
 def test_what_was_approved_is_what_is_applied_and_deployed() -> None:
@@ -149,14 +191,14 @@ def test_other_packages_than_were_made_before_are_refused(
     told: str, goes_on: bool, tmp_path: Path
 ) -> None:
     """As the step runs it: both packages are compared, whatever was or was not told."""
-    (step,) = [one for one in jobs(DELIVER)["deliver"]["steps"] if "Refuse other" in one["name"]]
+    refusing = step(DELIVER, "deliver", "Refuse other packages than were made before")
     digests = {}
     for kind in ("app", "functions"):
         (tmp_path / f"{kind}.zip").write_text(kind)
         digests[kind] = hashlib.sha256(kind.encode()).hexdigest()
         (tmp_path / f"{kind}.sha256").write_text(f"{digests[kind]}  {kind}.zip\n")
     done = subprocess.run(
-        ["bash", "-e", "-c", step["run"]],
+        ["bash", "-e", "-c", refusing["run"]],
         cwd=tmp_path,
         env=os.environ | {"DIGESTS": told.format(**digests)},
         capture_output=True,
@@ -221,10 +263,7 @@ def test_the_proofs_report_becomes_the_comment(tmp_path: Path) -> None:
 @pytest.mark.process
 def test_what_the_pull_request_is_told_is_the_real_proof(tmp_path: Path) -> None:
     """The step as it stands, on the estate as it stands."""
-    (tmp_path / ".venv" / "bin").mkdir(parents=True)
-    command = tmp_path / ".venv" / "bin" / "secure-openai"
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m secure_openai.cli "$@"\n')
-    command.chmod(0o755)
+    clone(tmp_path)
     kept = tmp_path / "output"
     done = subprocess.run(
         [ROOT / ".ci" / "prove", INFRA, INFRA / "environments" / "private.tfvars"],

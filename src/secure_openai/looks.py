@@ -1,7 +1,8 @@
-"""What others looked at or did about a principal, as they are told it.
+"""What others did about a principal, and they about others, as they are told it.
 
 The audit's records say who it was, to those who search the audit. Whom they are about learns the
-role: a name shown to everybody would put people under pressure who did their work.
+role: a name shown to everybody would put people under pressure who did their work. Whoever acts on
+others learns that they did: a file that they take away says nothing of anybody else.
 """
 
 from __future__ import annotations
@@ -16,9 +17,14 @@ from secure_openai.store.audit import (
     AuditQuestion,
     AuditStore,
 )
+from secure_openai.store.chain import event_document
+from secure_openai.store.requests import DataRequest, request_document
 from secure_openai.types import JsonObject, PrincipalId
 
 AT_ONCE = 200
+
+SOMEBODY = "somebody"
+"""What stands for whoever else an act was about."""
 
 
 async def looks_at(
@@ -63,3 +69,20 @@ def look_document(event: AuditEvent) -> JsonObject:
         "by": "job" if event.principal is None else "administrator",
         "everybody": event.subject == EVERYBODY,
     }
+
+
+def act_document(event: AuditEvent) -> JsonObject:
+    """Return what a person did as they are told it: that it was about somebody, not about whom."""
+    told = event_document(event)
+    own = event.principal and event.principal.key
+    if event.subject in {None, EVERYBODY, own}:
+        return told
+    # Facts are of the other one, too: which request, which conversation.
+    told.pop("facts", None)
+    return {**told, "subject": SOMEBODY}
+
+
+def own_request_document(request: DataRequest) -> JsonObject:
+    """Return a request as its person is told it: whether they asked, or an administrator."""
+    by = "self" if request.by == request.principal else "administrator"
+    return {"id": request.id, **request_document(request), "by": by}

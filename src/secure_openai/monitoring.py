@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -67,10 +68,13 @@ from secure_openai.telemetry.logs import ExportingHandler
 from secure_openai.telemetry.metrics import summed
 from secure_openai.telemetry.sums import Sum
 
+logger = logging.getLogger(__name__)
+
 SERVICE = "secure-openai"
 SECONDS_BETWEEN_METRICS = 60.0
 TOKEN_SECONDS = 30.0
 FLUSH_SECONDS = 10.0
+READ_SECONDS = 10
 SPANS_AT_ONCE = 4
 PAUSE_SECONDS = 0.0005
 SAMPLE_RATE = "_MS.sampleRate"
@@ -108,8 +112,7 @@ async def monitored(
             yield
         finally:
             root.removeHandler(handler)
-            # In a thread: what is still sent asks this loop for a token.
-            await asyncio.to_thread(_stop, providers)
+            await _stop(providers)
 
 
 def _start(
@@ -120,7 +123,12 @@ def _start(
     azure_settings.tracing_enabled = False
     how = _how(settings, credential, outbound)
     resource = Resource({"service.name": SERVICE, "service.version": __version__})
-    tracing = TracerProvider(sampler=WholeTraces(settings.trace_percent / 100), resource=resource)
+    tracing = TracerProvider(
+        sampler=WholeTraces(settings.trace_percent / 100),
+        resource=resource,
+        # Their ends are ours to bound.
+        shutdown_on_exit=False,
+    )
     tracing.add_span_processor(BatchSpanProcessor(UnhurriedExporter(**how)))
     measuring = MeterProvider(
         [
@@ -132,8 +140,9 @@ def _start(
         resource=resource,
         # Azure Monitor has no place for single measurements beside their sum.
         exemplar_filter=AlwaysOffExemplarFilter(),
+        shutdown_on_exit=False,
     )
-    logging_ = LoggerProvider(resource=resource)
+    logging_ = LoggerProvider(resource=resource, shutdown_on_exit=False)
     logging_.add_log_record_processor(BatchLogRecordProcessor(AzureMonitorLogExporter(**how)))
     trace.set_tracer_provider(tracing)
     metrics.set_meter_provider(measuring)
@@ -299,10 +308,24 @@ def _how(settings: Settings, credential: _OnLoop, outbound: Outbound) -> dict[st
         "proxies": {"https": proxy, "http": proxy} if proxy else {},
         "connection_verify": str(outbound.ca_bundle) if outbound.ca_bundle else True,
         "retry_total": 3,
+        "read_timeout": READ_SECONDS,
     }
 
 
-def _stop(providers: Sequence[_Sdk]) -> None:
+async def _stop(providers: Sequence[_Sdk]) -> None:
+    """Send what waits, for as long as an end may wait for that.
+
+    In a thread, since what is still sent asks this loop for a token; and in one that nobody has to
+    wait for: the exporter tries again for minutes where the other side takes all and says nothing.
+    """
+    stopping = threading.Thread(target=_sent, args=(providers,), name="sending", daemon=True)
+    stopping.start()
+    await asyncio.to_thread(stopping.join, FLUSH_SECONDS)
+    if stopping.is_alive():
+        logger.warning("observations were dropped: Azure Monitor did not take them in time")
+
+
+def _sent(providers: Sequence[_Sdk]) -> None:
     for provider in providers:
         provider.force_flush(int(FLUSH_SECONDS * 1000))
         provider.shutdown()

@@ -112,6 +112,29 @@ def test_older_conversations_come_as_one_scrolls(mine: Page) -> None:
     expect(mine.locator("#found li")).to_have_count(60)
 
 
+def test_what_is_listed_stays_in_its_place(mine: Page) -> None:
+    """While older ones come, nothing that stands in the list is moved, which lays it out again."""
+    for number in range(60):
+        api(mine, "POST", "/api/conversations", {"title": f"c{number}"})
+    mine.reload()
+    expect(mine.locator("#conversations .when")).to_have_text(["Today"])
+    mine.evaluate(
+        """() => {
+          window.moved = 0;
+          new MutationObserver((changes) => {
+            for (const { removedNodes } of changes) moved += removedNodes.length;
+          }).observe(document.querySelector("#conversations"), { childList: true });
+        }"""
+    )
+    mine.locator("#older").scroll_into_view_if_needed()
+    expect(mine.locator("#conversations li[data-id]")).to_have_count(60)
+
+    assert mine.evaluate("moved") == 0
+    assert mine.locator("#conversations .name").all_inner_texts() == [
+        f"c{number}" for number in reversed(range(60))
+    ]
+
+
 def test_a_search_goes_on_where_a_call_ends(mine: Page) -> None:
     """A call may find little of what there is: nothing is said to be missing before the last."""
     for title in ("needle one", "hay", "needle two", "needle three"):

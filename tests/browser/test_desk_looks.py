@@ -25,6 +25,7 @@ from tests.browser.conftest import watched
 from tests.browser.ledger import keep_books
 from tests.browser.person import sign_in
 from tests.browser.test_looks import AXE, PICTURES, difference, reduced
+from tests.browser.walk.way import REST
 from tests.system import System, running
 
 pytestmark = pytest.mark.browser
@@ -215,8 +216,9 @@ def unfold(page: Page) -> None:
 
 
 def violations(page: Page) -> list[tuple[str, list[str]]]:
-    """Return what axe finds, with everything unfolded."""
+    """Return what axe finds, with everything unfolded and at rest."""
     unfold(page)
+    page.evaluate(REST)
     page.evaluate(AXE.read_text("utf-8"))
     found = page.evaluate("axe.run({resultTypes: ['violations']}).then((all) => all.violations)")
     return [(one["id"], [node["html"][:200] for node in one["nodes"]][:3]) for one in found]

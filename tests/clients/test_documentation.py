@@ -44,3 +44,16 @@ async def test_the_line_of_the_shell_prints_an_answer(
     (line,) = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 
     assert TEXT in await told(gateway, "sh", "-c", line)
+
+
+async def test_the_file_of_models_makes_the_llm_command_answer(gateway: World) -> None:
+    """As it stands, but for where the gateway is."""
+    (models,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    here = models.replace("http://localhost:8400", gateway.url)
+    assert here != models
+    folder = gateway.settings.data.parent / "llm"
+    folder.mkdir()
+    (folder / "extra-openai-models.yaml").write_text(here)
+    command = (PYTHON, "-m", "llm", "-m", "gateway", "--key", gateway.token("Uma"), "hello there")
+
+    assert (await told(gateway, *command, LLM_USER_PATH=str(folder))).strip() == TEXT

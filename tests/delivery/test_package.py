@@ -19,11 +19,11 @@ from typer.testing import CliRunner
 
 from secure_openai.cli.main import app as commands
 from secure_openai.delivery.lock import FRAMEWORK, needed_by, read_lock
-from secure_openai.delivery.package import Kind, make_package
-from secure_openai.delivery.target import PYTHON, Target
+from secure_openai.delivery.target import PYTHON
 from secure_openai.errors import DeliveryError
 from secure_openai.jobs.catalogue import JOBS
 from tests.delivery.conftest import HERE, Made
+from tests.pipeline import DELIVER, clone, run, step
 from tests.system import free_ports, wait_ready
 
 ROOT = Path(__file__).parents[2]
@@ -115,17 +115,34 @@ def test_the_function_app_is_found_where_its_worker_looks(made: Made, tmp_path: 
 
 
 @pytest.mark.process
-def test_two_builds_have_one_hash(
-    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another time zone, another folder and another hash seed change no byte."""
-    monkeypatch.setenv("TZ", "Pacific/Auckland")
-    monkeypatch.setenv("PYTHONHASHSEED", "7")
-    folder = tmp_path / "else where"
-    again = make_package(Kind.APP, folder, target=Target(HERE), fetched=made.wheels)
+async def test_two_builds_have_one_hash(made: Made, tmp_path: Path) -> None:
+    """As the pipeline's steps make one again: another time zone, folder and seed change no byte.
 
-    assert again.sha256 == made.app.sha256
-    assert again.bill.read_bytes() == made.app.bill.read_bytes()
+    What they tell of it is what the next job compares, and goes on with.
+    """
+    home, output = clone(tmp_path / "else where"), tmp_path / "output"
+    (tmp_path / "wheels").symlink_to(made.wheels)
+    packing = step(DELIVER, "deliver", "Package the application again")["run"]
+    told = {"GITHUB_OUTPUT": str(output), "RUNNER_TEMP": str(tmp_path)}
+    # This machine's Python is not the estate's, whose wheels are other ones.
+    packed = await run(
+        f"{packing} --python {HERE}", home, TZ="Pacific/Auckland", PYTHONHASHSEED="7", **told
+    )
+    assert packed.code == 0, packed.said
+    for one in (made.functions.path, made.functions.path.with_suffix(".sha256")):
+        (home / "dist" / one.name).symlink_to(one)
+    await run(step(DELIVER, "package", "Tell the digests")["run"], home, **told)
+    _, *digests, _ = output.read_text().splitlines()
+    refusing = step(DELIVER, "deliver", "Refuse other packages than were made before")
+    same = await run(
+        refusing["run"], home / refusing["working-directory"], DIGESTS="\n".join(digests)
+    )
+
+    again = home / "dist" / "app.zip"
+    assert hashlib.sha256(again.read_bytes()).hexdigest() == made.app.sha256
+    assert again.with_suffix(".cdx.json").read_bytes() == made.app.bill.read_bytes()
+    assert same.code == 0, same.said
+    assert len(digests) == 2
 
 
 def test_the_digest_beside_it_is_the_packages(made: Made) -> None:

@@ -10,17 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from secure_openai.delivery.azure.rest import Rest
 from secure_openai.delivery.plans import container_url, differing, fetch, keep, read_plan
 from secure_openai.errors import DeliveryError
 from secure_openai.outbound import Outbound
 from tests.delivery.conftest import Tokens
-from tests.servers import listening, port_of, served
+from tests.delivery.plans_container import Plans, serving
 
 PLAN: dict[str, Any] = {
     "format_version": "1.2",
@@ -43,28 +39,6 @@ PLAN: dict[str, Any] = {
 }
 
 
-class Plans:
-    """A container in Azure's shapes."""
-
-    def __init__(self) -> None:
-        self.blobs: dict[str, bytes] = {}
-
-    async def put(self, request: Request) -> Response:
-        """Put Blob."""
-        assert request.headers["authorization"] == "Bearer storage"
-        name, body = request.path_params["name"], await request.body()
-        if name in self.blobs:
-            return Response(status_code=409)
-        self.blobs[name] = body
-        return Response(status_code=201)
-
-    async def get(self, request: Request) -> Response:
-        """Get Blob."""
-        assert request.headers["authorization"] == "Bearer storage"
-        name = request.path_params["name"]
-        return Response(self.blobs[name]) if name in self.blobs else Response(status_code=404)
-
-
 @pytest.fixture
 def kept() -> Plans:
     """Return the container's state."""
@@ -74,13 +48,8 @@ def kept() -> Plans:
 @pytest.fixture
 async def container(kept: Plans) -> AsyncIterator[str]:
     """Return its address."""
-    bound = listening()
-    routes = [
-        Route("/plans/{name}", kept.put, methods=["PUT"]),
-        Route("/plans/{name}", kept.get, methods=["GET"]),
-    ]
-    async with served(Starlette(routes=routes), bound):
-        yield f"http://127.0.0.1:{port_of(bound)}/plans"
+    async with serving(kept) as url:
+        yield url
 
 
 @pytest.fixture

@@ -12,6 +12,19 @@ NEEDS_AZURE = re.compile(r"needs azure", re.IGNORECASE)
 _FENCE = re.compile(r"^(?P<fence>```+)(?P<language>\S*)$")
 
 
+ELSEWHERE = {
+    ("README.md", "python"): "tests/test_readme.py",
+    ("README.md", "sh"): "tests/test_readme.py",
+    ("docs/audit.md", "python"): "tests/audit/test_recipe.py",
+    ("docs/delivery.md", "python"): "tests/delivery/test_new.py",
+    ("docs/gateway.md", "js"): "tests/clients/test_documentation.py",
+    ("docs/gateway.md", "python"): "tests/clients/test_documentation.py",
+    ("docs/gateway.md", "sh"): "tests/clients/test_documentation.py",
+    ("docs/gateway.md", "yaml"): "tests/clients/test_documentation.py",
+}
+"""Tests that take the blocks of one page and language from the page, and run every one."""
+
+
 @dataclass(frozen=True)
 class Block:
     """One block.

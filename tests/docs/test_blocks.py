@@ -14,28 +14,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import typer
 import yaml  # type: ignore[import-untyped]
 
-from secure_openai.cli.main import app
 from secure_openai.posture.simulation import Workspace
 from tests.cli.test_commands import token_of
-from tests.docs.blocks import ROOT, Block, blocks, pages
+from tests.command_line import commands_in, take
+from tests.docs.blocks import ELSEWHERE, ROOT, Block, blocks, pages
+from tests.docs.formats import FORMATS
 from tests.docs.sessions import Script, steps
 from tests.system import System, free_ports, running
 
 BLOCKS = blocks()
-
-ELSEWHERE = {
-    ("README.md", "python"): "tests/test_readme.py",
-    ("README.md", "sh"): "tests/test_readme.py",
-    ("docs/audit.md", "python"): "tests/audit/test_recipe.py",
-    ("docs/delivery.md", "python"): "tests/delivery/test_new.py",
-    ("docs/gateway.md", "js"): "tests/clients/test_documentation.py",
-    ("docs/gateway.md", "python"): "tests/clients/test_documentation.py",
-    ("docs/gateway.md", "sh"): "tests/clients/test_documentation.py",
-}
-"""Tests that take the blocks of one page and language from the page, and run every one."""
 
 LIST = "{toctree}"
 """Which pages follow: the site's build reads it."""
@@ -53,7 +42,7 @@ READERS: dict[str, Callable[[str], object]] = {
 
 def runs(block: Block) -> bool:
     """Return whether the block is run, and not read only."""
-    return not block.needs_azure and block.language in {*TYPED, "js", "python"}
+    return not block.needs_azure and block.language in {*TYPED, "js", "python", "yaml"}
 
 
 def test_every_block_says_what_it_is() -> None:
@@ -98,7 +87,7 @@ def test_a_program_that_runs_elsewhere_is_taken_from_its_page() -> None:
         text = (ROOT / test).read_text("utf-8")
         assert f'"{Path(page).name}"' in text, test
         assert f"```{language}" in text or r"```(\w+)" in text, (test, language)
-    programs = [one for one in BLOCKS if runs(one) and one.language in {"js", "python"}]
+    programs = [one for one in BLOCKS if runs(one) and one.language in {"js", "python", "yaml"}]
     unrun = [one.id for one in programs if not _elsewhere(one)]
     assert unrun == []
 
@@ -110,25 +99,56 @@ def _elsewhere(block: Block) -> bool:
 @pytest.mark.parametrize(
     "block", [one for one in BLOCKS if one.language == "sh" and not runs(one)], ids=lambda b: b.id
 )
-def test_what_needs_azure_is_a_line_of_a_shell_and_a_command_of_ours(block: Block) -> None:
+def test_what_needs_azure_is_a_line_of_a_shell_and_a_command_ofcommands_in(block: Block) -> None:
     """The shell reads it, and the command line takes the names and options of our commands."""
     read = subprocess.run(
         ["sh", "-n"], input=block.text, text=True, capture_output=True, check=False
     )
     assert read.returncode == 0, read.stderr
-    for words in _ours(block.text):
-        _take(words)
+    for words in commands_in(block.text):
+        take(words)
 
 
 def test_the_examples_of_every_command_are_taken() -> None:
-    """What `--help` shows has the options that the command has."""
-    page = (ROOT / "docs" / "reference" / "commands.md").read_text("utf-8")
-    examples = [line for line in re.findall(r"^    (.*)$", page, re.MULTILINE) if "[" not in line]
-    taken = [words for line in examples for words in _ours(line)]
+    """Each line of `--help` that types one has the options and values that the command has."""
+    found = examples()
 
-    for words in taken:
-        _take(words)
-    assert len(taken) > 20
+    for line in found:
+        # A line that names us and that nobody could read would be an example that nobody tries.
+        words = list(commands_in(line))
+        assert len(words) == line.count("secure-openai "), line
+        for each in words:
+            take(each)
+    assert len(found) > 60
+
+
+def examples() -> list[str]:
+    """Return the lines of `--help` that type a command of ours; what its usage says is none."""
+    page = (ROOT / "docs" / "reference" / "commands.md").read_text("utf-8")
+    without_usage = re.sub(r"^(## .*)\n\n    secure-openai .*$", r"\1", page, flags=re.MULTILINE)
+    return re.findall(r"^    (.*secure-openai .*)$", without_usage, re.MULTILINE)
+
+
+def made() -> list[str]:
+    """Return the lines that type `make`."""
+    typed = (one.text for one in BLOCKS if one.language in TYPED)
+    return [
+        line for text in typed for line in re.findall(r"^(?:\$ )?(make\b.*)$", text, re.MULTILINE)
+    ]
+
+
+@pytest.mark.parametrize("line", sorted(set(made())))
+def test_make_takes_what_a_page_types(line: str) -> None:
+    """It has the target, which takes the options; nothing is run, since `make` runs this test."""
+    words = shlex.split(line)
+    ran = subprocess.run(
+        ["make", "--dry-run", *words[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    for name, _, value in (word.partition("=") for word in words if "=" in word):
+        assert name == "ARGS"
+        assert value in ran.stdout
 
 
 def test_a_session_shows_what_it_prints() -> None:
@@ -146,32 +166,10 @@ def test_a_session_shows_what_it_prints() -> None:
 def test_a_template_types_commands_that_there_are(page: Path) -> None:
     """Its blocks are indented: whoever reads them reads plain text."""
     lines = re.findall(r"^ {4,}(.*)$", page.read_text("utf-8"), re.MULTILINE)
-    for words in (words for line in lines for words in _ours(line)):
-        _take(words)
+    for words in (words for line in lines for words in commands_in(line)):
+        take(words)
 
     assert lines
-
-
-def _ours(text: str) -> Iterator[list[str]]:
-    for line in text.replace("\\\n", " ").splitlines():
-        found = re.search(r"(?:^|[|(] ?)(?:\.venv/bin/)?secure-openai ([^|)#]*)", line)
-        if found and not found[1].startswith("COMMAND"):
-            yield shlex.split(found[1].replace("…", "X").partition(" > ")[0])
-
-
-def _take(words: list[str]) -> None:
-    """Let the command line read the words, and do nothing.
-
-    Raises:
-        click.UsageError: A command or an option is not there.
-    """
-    command = typer.main.get_command(app)
-    context = typer.Context(command)
-    while hasattr(command, "resolve_command"):
-        _, command, words = command.resolve_command(context, words)
-        context = typer.Context(command, parent=context)
-    if "--help" not in words:
-        command.make_parser(context).parse_args(list(words))
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +221,7 @@ def test_what_a_page_types_runs_and_prints_what_it_shows(
 ) -> None:
     """In the clone, from the page's top to its end, while the system runs."""
     for block in TYPED_PAGES[page]:
-        # `make` is what runs this test.
+        # `make` is what runs this test: what is typed of it is taken above.
         text = re.sub(r"^make .*\n", "", block.text, flags=re.MULTILINE)
         for here, there in _of_this_machine(system).items():
             text = text.replace(here, there)
@@ -268,18 +266,21 @@ def _sh(program: str, folder: Path, system: System) -> subprocess.CompletedProce
 
 
 def test_the_blocks_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    """How many run, how many are read, and how many need Azure."""
+    """How many run, how many are read, and how many need Azure; none is left over."""
     run = [one for one in BLOCKS if runs(one)]
     azure = sum(one.needs_azure and one.language in TYPED for one in BLOCKS)
     lists = sum(one.language == LIST for one in BLOCKS)
-    read = len(BLOCKS) - len(run) - azure - lists
+    data = sum((one.page, one.language) in FORMATS for one in BLOCKS)
     sessions = [steps(one.text) for one in run if one.language == "console"]
     with capsys.disabled():
         print(  # noqa: T201 - the figure is what this is for
             f"\ndocumentation: {len(BLOCKS)} blocks. {len(run)} run; in {len(sessions)} of them "
             f"{sum(map(len, sessions))} commands print what is shown; {azure} need Azure, say so "
-            f"and are read; {read} are data and are read; {lists} list pages."
+            f"and are read; {data} are data and are taken by the program's own readers; "
+            f"{lists} list pages. {len(made())} lines type make, which takes them without running; "
+            f"{len(examples())} examples of commands are taken by the command line."
         )
 
+    assert len(BLOCKS) == len(run) + azure + data + lists
     assert run
     assert azure

@@ -16,7 +16,7 @@ from secure_openai.jobs.catalogue import JOBS
 from secure_openai.jobs.resident import Resident
 from secure_openai.store.verification import verify
 from tests.hosted.application import Talk, application, lines_of, stores_of
-from tests.hosted.estate import COSMOS, FEDERATION, MODEL_RESOURCE, Estate
+from tests.hosted.estate import COSMOS, FEDERATION, INGESTION, MODEL_RESOURCE, MODELS, Estate
 
 pytestmark = pytest.mark.process
 
@@ -129,13 +129,13 @@ async def test_settings_that_do_not_fit_stop_the_start(estate: Estate, tmp_path:
 
 async def test_it_is_started_once_it_has_found_everything(estate: Estate, tmp_path: Path) -> None:
     """A ping is told so by a status alone, and no service that is away takes it back."""
-    estate.vault.refuses = True
-    async with application(estate, tmp_path) as app, app.client() as http:
+    routes = {host: estate.network.routes.pop(host) for host in MODELS}
+    async with application(estate, tmp_path, ready=False) as app, app.client() as http:
         async with asyncio.timeout(60):
             while "the self-check has not passed" not in app.log.read_text():
                 await asyncio.sleep(0.1)
             refused = await http.get("/startupz")
-            estate.vault.refuses = False
+            estate.network.routes |= routes
             await app.started()
             passed = await http.get("/startupz")
         asked = list(estate.vault.asked)
@@ -149,5 +149,29 @@ async def test_it_is_started_once_it_has_found_everything(estate: Estate, tmp_pa
     assert (passed.status_code, passed.content) == (200, b"")
     assert kept == 200
     assert estate.vault.asked == asked
-    assert "key of the seals: our identity lacks the role" in told[0]
+    assert "no account of a model answers" in told[0]
     assert told[-1] == "the self-check has passed"
+
+
+async def test_it_is_started_without_what_serving_does_not_need(
+    estate: Estate, tmp_path: Path
+) -> None:
+    """Telemetry, a key and one of two models' accounts may be away; the log names them, once."""
+    sent = {"APPLICATIONINSIGHTS_CONNECTION_STRING": estate.telemetry_to(1)}
+    for host in (INGESTION, MODELS[1]):
+        estate.network.routes.pop(host)
+    estate.vault.refuses = True
+    async with application(estate, tmp_path, settings=sent) as app:
+        await app.started()
+        async with asyncio.timeout(60), app.browser("Uma") as http:
+            talk = await Talk.begin(http)
+            answer = await talk.ask("without telemetry")
+            while "the self-check has passed, without" not in app.log.read_text():
+                await asyncio.sleep(0.1)
+        told = [str(one["message"]) for one in lines_of(app.log) if "self-check" in str(one)]
+
+    assert answer.status_code == 200
+    assert len(told) == 1
+    assert "key of the seals: our identity lacks the role" in told[0]
+    assert "telemetry: " in told[0]
+    assert "not passed" not in told[0]

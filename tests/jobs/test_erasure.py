@@ -216,7 +216,7 @@ async def test_export(kept: Kept, job: Attending) -> None:
     assert (day["deployment"], day["requests"]) == ("gpt", 1)
     assert (day["prompt_tokens"], day["completion_tokens"]) == (3, 4)
     assert [one["action"] for one in document["audit"]] == ["completion.settled"]
-    assert [one["id"] for one in document["requests"]] == [request.id]
+    assert [(one["id"], one["by"]) for one in document["requests"]] == [(request.id, "self")]
     text = json.dumps(document)
     # The key of a session and what the identity provider gave for it.
     assert "hers" not in text
@@ -257,6 +257,35 @@ async def test_who_looked_at_what_is_exported(kept: Kept, job: Attending) -> Non
     ]
     assert {"at", "action", "by", "everybody"} == set(document["looks"][0])
     assert ADA.oid not in json.dumps(document["looks"])
+
+
+async def test_an_export_names_nobody_else(kept: Kept, job: Attending) -> None:
+    """Neither the administrator who asked for it nor, in an administrator's own, whom they saw."""
+    now = utc_now()
+    looked = AuditEvent(
+        "hold.placed", now, ADA, "allowed", "administrator", facts={"conversation": MARKER}
+    )
+    for subject in (ANNA.key, EVERYBODY, ADA.key, None):
+        kept.audit.append(replace(looked, subject=subject))
+    for_anna = await ask(kept, RequestKind.EXPORT, by=ADA)
+    erasure = await ask(kept, RequestKind.ERASURE, by=ADA)
+    her_own = await ask(kept, RequestKind.EXPORT, ADA)
+    for request in (for_anna, her_own):
+        await job.exports.make(request)
+    anna, ada = await exported(job, for_anna), await exported(job, her_own)
+
+    told = {one["id"]: one["by"] for one in anna["requests"]}
+    assert told == {for_anna.id: "administrator", erasure.id: "administrator"}
+    assert ADA.oid not in json.dumps(anna)
+    acts = [(one.get("subject"), "facts" in one) for one in ada["audit"]]
+    assert sorted(acts, key=str) == [
+        ("*", True),
+        ("somebody", False),
+        (ADA.key, True),
+        (None, True),
+    ]
+    assert ANNA.oid not in json.dumps(ada)
+    assert {one["by"] for one in ada["requests"]} == {"self"}
 
 
 async def test_an_export_that_is_cut_off(

@@ -516,3 +516,47 @@ def test_a_schema_refers_to_itself() -> None:
     }
     for operation, asked in schemas(own):
         assert check_request(operation, asked).body == asked
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$schema": "http://evil.example/schema"},
+        {"$schema": "https://json-schema.org.evil.example/draft-07/schema"},
+        {"$schema": ""},
+        {"items": {"$schema": "https://json-schema.org/draft-07/schema?x=http://evil.example"}},
+        # Called like data, these are schemas.
+        {"properties": {"const": {"$ref": "http://evil.example"}}},
+        {"$defs": {"enum": {"$ref": "http://evil.example"}}},
+        {"properties": {"properties": {"items": {"$ref": "http://evil.example"}}}},
+        # What is data here is a schema there.
+        {"const": {"$ref": "http://evil.example"}, "$ref": "#/const"},
+        {"const": {"$ref": "http://evil.example"}, "$ref": "#/%63onst"},
+        {
+            "properties": {"properties": {"default": {"$ref": "http://evil.example"}}},
+            "$ref": "#/properties/properties/default",
+        },
+    ],
+)
+def test_a_schema_names_no_address(schema: dict[str, Any]) -> None:
+    """Neither as its dialect nor in what only looks like data."""
+    for operation, asked in schemas(schema):
+        with pytest.raises(RequestError) as refused:
+            check_request(operation, asked)
+        assert "const, default" in refused.value.detail or "nothing is" in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$schema": "https://json-schema.org/draft/2020-12/schema"},
+        {"const": {"$ref": "http://example.com/x.json"}},
+        {"enum": [{"$ref": "x.json", "$schema": "http://example.com"}, "$ref"]},
+        {"properties": {"a": {"default": {"a": [{"$ref": "x"}]}, "examples": [{"$ref": "y"}]}}},
+        {"properties": {"default": {"type": "string"}}, "items": {"$ref": "#/properties/default"}},
+    ],
+)
+def test_what_a_schema_describes_is_no_reference(schema: dict[str, Any]) -> None:
+    """Data may hold a member that is called like a reference, with anything in it."""
+    for operation, asked in schemas(schema):
+        assert check_request(operation, asked).body == asked

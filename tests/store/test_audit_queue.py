@@ -69,6 +69,21 @@ async def test_company(store: Store, queue: AuditQueue, monkeypatch: pytest.Monk
     assert store.written == ["1", "2"]
 
 
+async def test_a_queue_that_has_died_holds_nobody(store: Store) -> None:
+    """Whoever waits for the end of writing is told that there is none."""
+    queue = AuditQueue(store.write, batch=10)
+    store.stalled = asyncio.Event()
+    queue.append(event(1))
+    flushing = asyncio.ensure_future(queue.flush())
+    while not store.tries:
+        await asyncio.sleep(0.001)
+    queue._task.cancel()
+
+    async with asyncio.timeout(60):
+        with pytest.raises(AuditUnavailable, match="could not be written"):
+            await flushing
+
+
 async def test_slow_write(store: Store, queue: AuditQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one write takes too long nothing more is accepted; then all of it is written."""
     monkeypatch.setattr(audit_queue, "LATE_SECONDS", 0.0)

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import httpx2
@@ -15,6 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from secure_openai import monitoring
 from secure_openai.local.identity_provider.directory import PEOPLE
 from secure_openai.monitoring import PAUSE_SECONDS, SPANS_AT_ONCE, Unhurried, WholeTraces
 from secure_openai.telemetry.names import LOG_FIELDS
@@ -72,8 +74,11 @@ def test_what_is_observed_is_sent_and_nothing_else_is(tmp_path: Path, tls: Tls) 
     assert "chat scripted" in {one["name"] for one in ingestion.of("RemoteDependencyData")}
     names = {one["metrics"][0]["name"] for one in ingestion.of("MetricData")}
     assert names >= {"gen_ai.client.token.usage", "secure_openai.decisions"}
-    assert set(ingestion.tokens) == {"Bearer from az"}
-    assert {path.rpartition("/")[2] for path in ingestion.paths} == {"track"}
+    asked = set(zip(ingestion.paths, ingestion.tokens, strict=True))
+    # The self-check asks whether anybody answers there, and says nothing.
+    assert {token for path, token in asked if path != "/"} == {"Bearer from az"}
+    assert {token for path, token in asked if path == "/"} <= {""}
+    assert {path.rpartition("/")[2] for path in ingestion.paths} <= {"track", ""}
     assert found(sent, [PROMPT, ANSWER, *secrets, *personal()]) == []
     logs = {path.name: path.read_text() for path in data.rglob("*.log")}
     for text in logs.values():
@@ -115,6 +120,27 @@ def test_spans_are_given_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
     assert spans == list(given)
     assert pauses == [PAUSE_SECONDS] * 3
     assert (12, spans[0], spans[1:3]) == (len(given), given[0], given[1:3])
+
+
+async def test_an_end_waits_for_nobody_who_takes_all_and_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What cannot be sent in time is dropped with a word, and what comes after goes on."""
+    monkeypatch.setattr(monitoring, "FLUSH_SECONDS", 0.1)
+    forever = threading.Event()
+
+    class Silent:
+        def force_flush(self, timeout_millis: int = 0) -> bool:
+            return forever.wait(timeout_millis)
+
+        def shutdown(self) -> None:
+            forever.wait()
+
+    async with asyncio.timeout(60):
+        await monitoring._stop([Silent()])
+    forever.set()
+
+    assert "observations were dropped" in caplog.text
 
 
 def test_without_a_place_to_send_to_no_sdk_is_imported() -> None:

@@ -22,7 +22,7 @@ The full chat under a policy of your own, and a service that others call with to
 
   secure-openai new contoso-chat --template chat
 
-  secure-openai new contoso-api --template api --in ~/work
+  secure-openai new contoso-api --template api --in ~/applications
 """
 
 

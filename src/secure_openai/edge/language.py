@@ -69,11 +69,11 @@ class Language:
             return detail
         if len(detail) > LONGEST_DETAIL:
             return ""
-        for key, pattern in _details():
-            if found := pattern.fullmatch(detail):
-                values = found.groupdict()
+        for sentence in _sentences():
+            values = sentence.values_in(detail)
+            if values is not None:
                 said = {name: self.of_detail(value) or value for name, value in values.items()}
-                return self.texts[key].format(**said)
+                return self.texts[sentence.key].format(**said)
         return ""
 
 
@@ -90,20 +90,56 @@ def languages() -> Mapping[str, Language]:
     return MappingProxyType({tag: Language(tag, MappingProxyType(read[tag])) for tag in order})
 
 
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """A sentence of the server's: words, and between them values.
+
+    Attributes:
+        key: What names it.
+        words: What stands before the first value, between two, and after the last.
+        names: The values.
+    """
+
+    key: str
+    words: tuple[str, ...]
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, key: str, text: str) -> _Sentence:
+        """Read a text of a file."""
+        pieces = _VALUE.split(text)
+        return cls(key, tuple(pieces[::2]), tuple(pieces[1::2]))
+
+    def values_in(self, detail: str) -> dict[str, str] | None:
+        """Return the values with which a detail is this sentence; None if it is another.
+
+        Each value is as short as may be. Where words are found at all, the first place leaves most
+        for what follows, so that none is looked for twice: what people write is in details, and
+        going back over it would take time by a power of its length.
+        """
+        if not self.names:
+            return {} if (detail,) == self.words else None
+        first, *between, last = self.words
+        end = len(detail) - len(last)
+        at = len(first)
+        if end < at or not (detail.startswith(first) and detail.endswith(last)):
+            return None
+        values = []
+        for words in between:
+            found = detail.find(words, at, end)
+            if found < 0:
+                return None
+            values.append(detail[at:found])
+            at = found + len(words)
+        return dict(zip(self.names, (*values, detail[at:end]), strict=True))
+
+
 @cache
-def _details() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Return how the server's sentences are known again, those that say most first."""
+def _sentences() -> tuple[_Sentence, ...]:
+    """Return the sentences of the server's, those that say most first."""
     texts = languages()[DEFAULT].texts
-    said = {key: text for key, text in texts.items() if key.startswith("detail.")}
-    order = sorted(said, key=lambda key: (-len(_VALUE.sub("", said[key])), key))
-    return tuple((key, re.compile(_known_again(said[key]), re.DOTALL)) for key in order)
-
-
-def _known_again(text: str) -> str:
-    pieces = _VALUE.split(text)
-    return "".join(
-        f"(?P<{piece}>.*?)" if at % 2 else re.escape(piece) for at, piece in enumerate(pieces)
-    )
+    said = [_Sentence.of(key, text) for key, text in texts.items() if key.startswith("detail.")]
+    return tuple(sorted(said, key=lambda one: (-len("".join(one.words)), one.key)))
 
 
 def language_of(request: Request) -> Language:

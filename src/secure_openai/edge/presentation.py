@@ -147,14 +147,11 @@ def theme_of(request: Request) -> str:
 
 
 def scripts(entry: str, language: Language) -> Markup:
-    """Return what loads a module, everything that it imports at once, and what all of it says."""
-    # Behind the styles, without which nothing is painted: the page can be read before it can act.
-    ahead = [
-        Markup('<link rel="modulepreload" href="{}" fetchpriority="low">').format(
-            assets.address(name)
-        )
-        for name in assets.modules(entry)[1:]
-    ]
+    """Return what loads a module and what all of it says.
+
+    What it imports is not announced (`modulepreload`): the browser would ask for all of it beside
+    the styles, without which nothing is painted. The page is there before it can act.
+    """
     texts = assets.named(entry, language.texts)
     if language.tag == DEFAULT:
         # The server's own sentences are in this language, and say more (`static/calls.mjs`).
@@ -166,10 +163,11 @@ def scripts(entry: str, language: Language) -> Markup:
     said = Markup('<script type="application/json" class="texts">{}</script>').format(
         Markup(assets.as_json(texts))  # noqa: S704 - escaped for this place
     )
+    # Behind the styles.
     module = Markup('<script type="module" src="{}" fetchpriority="low"></script>').format(
         assets.address(entry)
     )
-    return Markup("\n").join([*ahead, said, module])
+    return Markup("\n").join([said, module])
 
 
 def _here(request: Request) -> str:

@@ -17,11 +17,10 @@ from datetime import timedelta
 from secure_openai.conversations.attachments import Attachments
 from secure_openai.errors import NotFound, PreconditionFailed, TooLarge
 from secure_openai.jobs.recording import record
-from secure_openai.looks import every_look, look_document
+from secure_openai.looks import act_document, every_look, look_document, own_request_document
 from secure_openai.sessions import Sessions
 from secure_openai.store.audit import AuditStore
 from secure_openai.store.blobs import LARGEST_BYTES, BlobStore
-from secure_openai.store.chain import event_document
 from secure_openai.store.conversations import ConversationStore
 from secure_openai.store.documents import conversation_document, message_document, time_text
 from secure_openai.store.personal import (
@@ -35,7 +34,6 @@ from secure_openai.store.requests import (
     RequestState,
     RequestStore,
     export_name,
-    request_document,
 )
 from secure_openai.store.sessions import Session
 from secure_openai.store.sightings import SightingStore, sighting_document
@@ -213,12 +211,9 @@ class Exports:
                 {**asdict(one), "principal": principal.key}
                 for one in await self._usage.of(principal)
             ],
-            "requests": [
-                {"id": one.id, **request_document(one)}
-                for one in await self._requests.list(principal)
-            ],
+            "requests": [own_request_document(one) for one in await self._requests.list(principal)],
             "audit": [
-                room.taken(event_document(one.event)) async for one in self._audit.of(principal)
+                room.taken(act_document(one.event)) async for one in self._audit.of(principal)
             ],
             "looks": [
                 room.taken(look_document(one)) async for one in every_look(self._audit, principal)

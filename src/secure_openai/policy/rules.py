@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
+from urllib.parse import unquote
 
 from secure_openai.errors import Refused, RequestError
 from secure_openai.policy.text import check_text
@@ -23,6 +24,19 @@ LARGEST_NODES = 100_000
 
 REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 """What a schema calls the address of another one."""
+
+DIALECT = re.compile(
+    r"https?://json-schema\.org/(?:draft-0[3467]|draft/2019-09|draft/2020-12)/schema#?"
+)
+"""Addresses that name a dialect and are not fetched (JSON Schema 2020-12, 8.1.1)."""
+
+DATA = frozenset({"const", "default", "enum", "examples"})
+"""Members of a schema that hold what it describes, and no schema."""
+
+NAMED = frozenset(
+    {"$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"}
+)
+"""Members of a schema that hold schemas by names that anybody chooses."""
 
 ANYTHING: JsonObject = {"type": "json", "null": True}
 
@@ -133,14 +147,11 @@ class Check:
         """
         if isinstance(value, dict):
             if rule.get("schema"):
-                for name in REFERENCES & value.keys():
-                    # Whatever is no text is a member that is only called so.
-                    if isinstance(value[name], str) and not value[name].startswith("#"):
-                        raise RequestError(
-                            f"Begin {name} with #: nothing is fetched for you.", pointer=pointer
-                        )
+                _refers_to_itself(value, pointer)
             return {
-                check_text(name, pointer=pointer): self.value(item, rule, pointer)
+                check_text(name, pointer=pointer): self.value(
+                    item, _within_schema(name, rule), pointer
+                )
                 for name, item in value.items()
             }
         if isinstance(value, list):
@@ -224,6 +235,59 @@ def resolved(rule: JsonObject, types: JsonObject) -> JsonObject:
         named[name].update(placed(one))
     whole: JsonObject = placed(rule)
     return whole
+
+
+_SCHEMA: JsonObject = {"type": "json", "schema": "one"}
+_SCHEMAS: JsonObject = {"type": "json", "schema": "named"}
+
+
+def _within_schema(name: str, rule: JsonObject) -> JsonObject:
+    """Return the rule of a member of any JSON: in a schema some hold data, or schemas by name."""
+    kind = rule.get("schema")
+    if not kind:
+        return rule
+    if kind == "named":
+        return _SCHEMA
+    return ANYTHING if name in DATA else _SCHEMAS if name in NAMED else _SCHEMA
+
+
+def _refers_to_itself(schema: JsonObject, pointer: str) -> None:
+    """Refuse a schema that names another.
+
+    Whatever is no text is a member that is only called so.
+
+    Raises:
+        RequestError: It does.
+    """
+    for name in REFERENCES & schema.keys():
+        address = schema[name]
+        if not isinstance(address, str):
+            continue
+        if not address.startswith("#"):
+            raise RequestError(f"Begin {name} with #: nothing is fetched for you.", pointer=pointer)
+        if _leads_into_data(address):
+            raise RequestError(
+                f"Let {name} lead to a schema, not into const, default, enum or examples.",
+                pointer=pointer,
+            )
+    dialect = schema.get("$schema")
+    if isinstance(dialect, str) and not DIALECT.fullmatch(dialect):
+        raise RequestError(
+            "Leave $schema out, or write https://json-schema.org/draft/2020-12/schema: nothing is "
+            "fetched for you.",
+            pointer=pointer,
+        )
+
+
+def _leads_into_data(address: str) -> bool:
+    """Return whether a reference makes data a schema, whose own references nobody has looked at."""
+    steps = iter(unquote(address).split("/")[1:])
+    for step in steps:
+        if step in DATA:
+            return True
+        if step in NAMED:
+            next(steps, None)
+    return False
 
 
 def _within(value: float, rule: JsonObject, pointer: str) -> float:

@@ -30,6 +30,15 @@ VIRTUAL_NETWORK: Final = "VirtualNetwork"
 PEERS: Final = "peered networks"
 """Private addresses outside a network that its tag `VirtualNetwork` may hold."""
 
+WIDE: Final = 2**20
+"""A rule for this many private addresses names nobody any more."""
+
+WAYS_OUT: Final = ("azureactivedirectory", "azureresourcemanager")
+"""What applications may send to besides the endpoints: Entra ID and Resource Manager.
+
+Other tags of services hold what belongs to any customer of theirs.
+"""
+
 _PROBES: Final = "azureloadbalancer"
 """The tag of the one address from which Azure asks whether a machine is well."""
 
@@ -170,6 +179,20 @@ def ports_of(every: Iterable[Rule], *, inbound: bool) -> list[int]:
                 if one:
                     edges |= {one[0], one[1] + 1}
     return sorted(one for one in edges if one <= _PORTS[1])
+
+
+def foreign_tags(every: Iterable[Rule]) -> list[str]:
+    """Return the service tags to which some rule lets something go, without `WAYS_OUT`."""
+    known = (*_ANYTHING, INTERNET.casefold(), VIRTUAL_NETWORK.casefold(), *WAYS_OUT)
+    return sorted(
+        {
+            one
+            for rule in every
+            if rule.allows and not rule.inbound
+            for one in rule.destinations
+            if range_of(one) is None and one.casefold().partition(".")[0] not in known
+        }
+    )
 
 
 def evaluate(every: Sequence[Rule], flow: Flow, space: Sequence[str]) -> Answer:

@@ -31,6 +31,13 @@ NOT_ASKED = frozenset(
 """Needs that nothing is asked for: those of the host before our program runs; a role that is handed
 over or not, as somebody decides; and that of a service which takes nothing but telemetry."""
 
+COMPLETE = "complete"
+
+SERVING = frozenset({COMPLETE, "keep"})
+"""Needs without which no question is answered; people chat on without the rest."""
+
+SIGN_IN = "sign-in"
+
 COSMOS_VERSION = "2020-07-15"
 BLOB_VERSION = "2023-11-03"
 VAULT_VERSION = "7.4"
@@ -92,6 +99,11 @@ class Ask:
         return urlsplit(self.url).hostname or ""
 
     @property
+    def serves(self) -> bool:
+        """Return whether nobody is served without it."""
+        return self.need in SERVING or self.service == SIGN_IN
+
+    @property
     def role(self) -> str:
         """Return the role that is needed, or `""`."""
         return str(table("roles")[self.need]["role"]) if self.need else ""
@@ -106,7 +118,7 @@ def asks_of(settings: Settings, identity: Identity) -> list[Ask]:
     """Return what to ask every service that the settings name, for an identity."""
     asks = [
         Ask(
-            "sign-in",
+            SIGN_IN,
             f"{settings.authority}/.well-known/openid-configuration",
             scheme=Scheme.NONE,
             missing="the tenant is not there",
@@ -233,7 +245,7 @@ def _models(settings: Settings) -> Iterator[Ask]:
         yield Ask(
             f"models of {account.name}",
             f"{account.url}/openai/v1/models",
-            need="complete",
+            need=COMPLETE,
             scope=settings.cloud_facts.model_scope,
             zone=_zone(settings, "model", host),
         )

@@ -72,6 +72,7 @@ class AuditQueue:
         self._queued = asyncio.Event()
         self._hurry = asyncio.Event()
         self._written = asyncio.Condition()
+        self._ended = False
         self._task = asyncio.ensure_future(self._run())
 
     def __len__(self) -> int:
@@ -80,7 +81,7 @@ class AuditQueue:
 
     def ensure_writable(self) -> None:
         """Return if an event could be queued now."""
-        if self._failed or self._closing.is_set() or self._task.done():
+        if self._failed or self._closing.is_set() or self._ended:
             raise AuditUnavailable("The last audit record could not be written. Try again later.")
         if not self._ready:
             raise AuditUnavailable("The audit is not open yet. Try again in a moment.")
@@ -104,7 +105,7 @@ class AuditQueue:
         """Queue an event."""
         if not happened:
             self.ensure_writable()
-        elif self._closing.is_set() or self._task.done() or len(self._queue) >= 2 * self._size:
+        elif self._closing.is_set() or self._ended or len(self._queue) >= 2 * self._size:
             # As many ends wait as beginnings at most.
             raise AuditUnavailable("There is no place for another audit record.")
         self._queue.append(recordable(event))
@@ -114,7 +115,7 @@ class AuditQueue:
     async def opened(self) -> None:
         """Return when events are accepted, or when that failed for the first time."""
         async with self._written:
-            await self._written.wait_for(lambda: self._ready or self._failed or self._task.done())
+            await self._written.wait_for(lambda: self._ready or self._failed or self._ended)
 
     async def flush(self) -> None:
         """Return when everything queued is written."""
@@ -122,8 +123,10 @@ class AuditQueue:
         self._hurry.set()
         self._queued.set()
         async with self._written:
-            await self._written.wait_for(lambda: self._finished >= wanted or self._failed)
-        if self._failed:
+            await self._written.wait_for(
+                lambda: self._finished >= wanted or self._failed or self._ended
+            )
+        if self._failed or self._finished < wanted:
             raise AuditUnavailable("The last audit record could not be written.")
 
     async def aclose(self) -> None:
@@ -144,6 +147,14 @@ class AuditQueue:
             raise AuditUnavailable(f"{len(self._queue)} audit records could not be written.")
 
     async def _run(self) -> None:
+        try:
+            await self._write_all()
+        finally:
+            # Whatever ended it, nobody waits for what will not be written.
+            self._ended = True
+            await self._tell()
+
+    async def _write_all(self) -> None:
         if not await self._insisted(self._open):
             return
         while True:

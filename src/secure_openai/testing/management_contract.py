@@ -75,6 +75,10 @@ class ManagementContract:
         missing = "nothing-of-that-name"
         with pytest.raises(NotFound):
             await management.delete(account, missing, confirm=missing, etag=one.etag)
+        for name in NAMES_THAT_ARE_NONE:
+            # What cannot be a name is not said again, as one to confirm.
+            with pytest.raises(NotFound):
+                await management.delete(account, name, confirm="yes", etag=one.etag)
 
         assert await management.deployment(account, one.name) == one
 

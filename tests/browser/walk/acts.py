@@ -92,6 +92,7 @@ def cut_in_the_middle(walk: Walk, office: Office) -> None:
         assert office.holds() == ["Case 8"]
 
         lift = rows(walk, "Legal holds").get_by_role("button", name="Lift")
+        walk.page.wait_for_load_state()
         walk.wire.lose_next_answer()
         lift.click()
         expect(walk.page.get_by_role("alert")).to_have_text(BROKE)
@@ -162,7 +163,8 @@ def followed(walk: Walk, end: str) -> None:
 
 
 def place(walk: Walk) -> None:
-    """Press what places a hold."""
+    """Press what places a hold, as soon as the page sends its forms by itself."""
+    walk.page.wait_for_load_state()
     walk.page.get_by_role("button", name="Hold", exact=True).click()
 
 

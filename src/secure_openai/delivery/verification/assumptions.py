@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from secure_openai.delivery.doctor.resource_manager import ResourceManager
 from secure_openai.delivery.verification.observation import Check, Observation, Outcome, any_of
-from secure_openai.delivery.verification.rules import wrong_with
+from secure_openai.delivery.verification.rules import judged
 from secure_openai.errors import SecureOpenAIError
 from secure_openai.posture.assumptions import Assumption
 from secure_openai.posture.built_in_roles import KNOWN, named
@@ -159,13 +159,15 @@ async def _filtered(assumption: Assumption, manager: ResourceManager | None) -> 
     if manager is None or any("*" in one for one in assumption.about):
         return left
     try:
-        wrong = await wrong_with(assumption.about, manager)
+        found = await judged(assumption.about, manager)
     except ODD_SHAPES:
         return replace(left, says=f"{ODD}: {FILTERED}")
     except SecureOpenAIError as error:
         return replace(left, says=f"{error.detail.removesuffix('.')}: {FILTERED}")
-    if wrong:
-        return replace(left, outcome=Outcome.FINDING, says="; ".join(wrong))
+    if found.wrong:
+        return replace(left, outcome=Outcome.FINDING, says="; ".join(found.wrong))
+    if found.untold:
+        return replace(left, says=f"{'; '.join(found.untold)}: {FILTERED}")
     names = ", ".join(one.rpartition("/")[2] for one in assumption.about)
     says = f"Azure's rules of {names} let HTTPS reach the endpoints, and nothing in from elsewhere"
     return replace(left, outcome=Outcome.HOLDS, says=says)

@@ -247,6 +247,10 @@ class _Body:
 
     async def _piece(self) -> Message:
         """Return what comes next, if it comes soon enough."""
+        if self._displaced is not None:
+            # It gave way while nobody waited for more of it.
+            self._open = False
+            raise self._displaced
         loop = asyncio.get_running_loop()
         while True:
             self._wait = Within(self._look_at - loop.time())

@@ -7,17 +7,18 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method !== "post" || !form.closest("main")) return;
   event.preventDefault();
-  if (form.ariaBusy !== "true") send(form);
+  if (form.ariaBusy !== "true") send(form, event.submitter);
 });
 
 // Who comes back by the browser's own button finds forms that can be sent.
 addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").forEach(rest));
 
-async function send(form) {
+// What was pressed is sent, too: a form may have several ends.
+async function send(form, pressed) {
   form.ariaBusy = "true";
   form.querySelector(":scope > .fault")?.remove();
   try {
-    const answer = await call(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    const answer = await call(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, pressed)) });
     location.assign((await answer.json()).location);
   } catch (error) {
     rest(form);

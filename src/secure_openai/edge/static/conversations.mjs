@@ -12,6 +12,8 @@ const title = document.querySelector("#title");
 const field = document.querySelector("#search");
 const UNDO_SECONDS = 15;
 const FOUND_AT_ONCE = 50;
+// Between two keys of one who types; whoever waits longer waits for what is found.
+const PAUSE_MS = 100;
 let chosen = null;
 
 export const current = () => chat.dataset.conversation;
@@ -61,32 +63,47 @@ export function keep(conversation) {
 
 const rows = () => [...list.querySelectorAll("li[data-id]")];
 const DAY = 86_400_000;
+const month = new Intl.DateTimeFormat(language, { month: "long", year: "numeric" });
 
-function label(row) {
+function label(row, midnight) {
   if (row.dataset.pinned === "true") return t("when.pinned");
-  const midnight = new Date().setHours(0, 0, 0, 0);
-  const then = new Date(row.dataset.updated).getTime();
+  const then = Date.parse(row.dataset.updated);
   if (then >= midnight) return t("when.today");
   if (then >= midnight - DAY) return t("when.yesterday");
   if (then >= midnight - 7 * DAY) return t("when.week");
   if (then >= midnight - 30 * DAY) return t("when.month");
-  return new Date(then).toLocaleDateString(language, { month: "long", year: "numeric" });
+  return month.format(then);
 }
 
+function heading(words) {
+  const item = document.createElement("li");
+  item.className = "when";
+  item.textContent = words;
+  return item;
+}
+
+// Only what stands elsewhere is moved: what is moved is laid out again, and there may be very many.
 function group() {
-  for (const heading of list.querySelectorAll(".when")) heading.remove();
-  const first = (row) => (row.dataset.pinned === "true" ? 1 : 0);
-  const ordered = rows().sort((a, b) => first(b) - first(a) || b.dataset.updated.localeCompare(a.dataset.updated));
-  list.append(...ordered);
+  const midnight = new Date().setHours(0, 0, 0, 0);
+  const headings = new Map([...list.querySelectorAll(".when")].map((item) => [item.textContent, item]));
+  const known = rows().map((row) => [row.dataset.pinned === "true", row.dataset.updated, row]);
+  known.sort(([first, a], [second, b]) => second - first || (b > a) - (b < a));
   let said = null;
-  for (const row of ordered) {
-    const when = label(row);
-    if (when === said) continue;
+  let next = list.firstElementChild;
+  const place = (item) => {
+    if (item === next) next = item.nextElementSibling;
+    else list.insertBefore(item, next);
+  };
+  for (const [, , row] of known) {
+    const when = label(row, midnight);
+    if (when !== said) place(headings.get(when) ?? heading(when));
     said = when;
-    const heading = document.createElement("li");
-    heading.className = "when";
-    heading.textContent = when;
-    row.before(heading);
+    place(row);
+  }
+  while (next) {
+    const last = next;
+    next = last.nextElementSibling;
+    last.remove();
   }
 }
 
@@ -118,7 +135,7 @@ let waiting = null;
 let rest = null;
 field.addEventListener("input", () => {
   clearTimeout(waiting);
-  waiting = setTimeout(search, 180);
+  waiting = setTimeout(search, PAUSE_MS);
 });
 field.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !field.value) return;

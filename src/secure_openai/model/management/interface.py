@@ -16,6 +16,8 @@ from typing import Protocol
 
 from secure_openai.errors import RequestError
 
+NO_DEPLOYMENT = "There is no such deployment."
+
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 

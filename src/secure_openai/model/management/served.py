@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from secure_openai.errors import NotFound, NotManaged, RequestError
 from secure_openai.model.management.interface import (
+    NO_DEPLOYMENT,
     ManagedDeployment,
     OfferedModel,
     Progress,
@@ -64,7 +65,7 @@ class ServedDeployments:
         for one in await self.deployments(account):
             if one.name == name:
                 return one
-        raise NotFound("There is no such deployment.")
+        raise NotFound(NO_DEPLOYMENT)
 
     async def create(self, wanted: Wanted) -> Progress:
         """Refuse."""
@@ -74,9 +75,9 @@ class ServedDeployments:
 
     async def delete(self, account: str, name: str, *, confirm: str, etag: str) -> Progress:  # noqa: ARG002 - nothing is compared where nothing changes
         """Refuse."""
+        await self.deployment(account, name)
         if confirm != name:
             raise RequestError(f"Confirm the deletion with the deployment's name, {name}.")
-        await self.deployment(account, name)
         raise NotManaged(self._why)
 
     async def ask(self, operation: str) -> Progress:  # noqa: ARG002 - none ever began

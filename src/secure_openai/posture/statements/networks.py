@@ -12,13 +12,14 @@ from secure_openai.posture.paths import admits
 from secure_openai.posture.security_rules import (
     INTERNET,
     PEERS,
-    VIRTUAL_NETWORK,
+    WIDE,
     Answer,
     Flow,
     Rule,
     Share,
     disputed,
     evaluate,
+    foreign_tags,
     ports_of,
 )
 from secure_openai.posture.statements.statement import (
@@ -33,12 +34,6 @@ from secure_openai.posture.statements.statement import (
 )
 from secure_openai.posture.subnets import Subnet
 from secure_openai.posture.topology import Topology
-
-_WIDE: Final = 2**20
-"""A rule for this many private addresses names nobody any more."""
-
-_WAYS_OUT: Final = ("azureactivedirectory", "azureresourcemanager")
-"""What applications may send to besides the endpoints: Entra ID and Resource Manager."""
 
 _EXEMPT: Final = ("azurebastionsubnet", "gatewaysubnet", "azurefirewallsubnet")
 _EVERYTHING: Final = 2**31
@@ -97,7 +92,7 @@ def _strangers(topology: Topology, target: Subnet, rules: Sequence[Rule]) -> Ite
     for prefix in target.prefixes:
         for place in (PEERS, INTERNET):
             answer = evaluate(rules, Flow(place, prefix, 443, inbound=True, worst=True), space)
-            if answer.admitted > _WIDE:
+            if answer.admitted > WIDE:
                 says = f"rule {answer.allowing} lets {place} in to the endpoints"
                 yield Finding(_at(target), "security_rule", says, _DENY)
             else:
@@ -164,7 +159,7 @@ def _let_out(topology: Topology, subnet: Subnet, rules: Sequence[Rule]) -> Itera
     routed = next(
         (one for one in topology.routes_of(subnet) if _appliance(one.prefix, one.hop)), None
     )
-    for place in (INTERNET, PEERS, *_tags(rules)):
+    for place in (INTERNET, PEERS, *foreign_tags(rules)):
         found = next(_passing(topology, subnet, rules, place), None)
         if found is None:
             yield Seen(_at(subnet), f"its rules let out nothing to {place}")
@@ -195,7 +190,7 @@ def _passing(
 
 def _passes(answer: Answer, place: str) -> bool:
     if place == PEERS:
-        return answer.admitted > _WIDE
+        return answer.admitted > WIDE
     return bool(answer.admitted) if place == INTERNET else answer.share is not Share.NONE
 
 
@@ -203,20 +198,6 @@ def _appliance(prefix: str, hop: str) -> bool:
     given = range_of(prefix)
     whole = prefix == "" or (given is not None and given.size >= _EVERYTHING)
     return whole and hop in ("VirtualAppliance", "VirtualNetworkGateway", "")
-
-
-def _tags(rules: Sequence[Rule]) -> list[str]:
-    """Return the service tags to which some rule lets something go, other than those that it may."""
-    known = ("*", "any", INTERNET.casefold(), VIRTUAL_NETWORK.casefold(), *_WAYS_OUT)
-    return sorted(
-        {
-            one
-            for rule in rules
-            if rule.allows and not rule.inbound
-            for one in rule.destinations
-            if range_of(one) is None and one.casefold().partition(".")[0] not in known
-        }
-    )
 
 
 def _groups(topology: Topology) -> Iterator[Outcome]:

@@ -8,9 +8,9 @@ as its members one after the other would. What was decided is told once the jour
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -22,6 +22,8 @@ from secure_openai.store.sqlite.journal import SLICE, fold
 from secure_openai.store.usage import Reservation
 from secure_openai.streams import Within
 from secure_openai.types import Decision, Limits, Usage
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -129,8 +131,11 @@ class Reservations:
             if not await self._written(group) and len(group) > 1:
                 for one in group:
                     await self._written([one])
-            with suppress(StoreError):
+            try:
                 await self._catch_up()
+            except Exception as error:
+                # Whatever it was, whoever waits in the queue is answered all the same.
+                logger.warning("the journal of quota was not folded (%s)", type(error).__name__)
 
     async def _catch_up(self) -> None:
         """Fold what groups have journaled that were larger than the slices folded with them."""

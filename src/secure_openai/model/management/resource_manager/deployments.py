@@ -34,6 +34,7 @@ from secure_openai.errors import (
 from secure_openai.model.management.accounts import AccountId
 from secure_openai.model.management.checks import resolved
 from secure_openai.model.management.interface import (
+    NO_DEPLOYMENT,
     Kind,
     ManagedDeployment,
     OfferedModel,
@@ -139,7 +140,7 @@ class AzureDeployments:
         client, at = self._client(account)
         what = f"deployment {name} in the account {account}"
         if not is_name(name):
-            raise NotFound("There is no such deployment.")
+            raise NotFound(NO_DEPLOYMENT)
         with translated(what):
             return managed(account, await client.deployments.get(at.group, at.name, name))
 
@@ -175,6 +176,9 @@ class AzureDeployments:
 
     async def delete(self, account: str, name: str, *, confirm: str, etag: str) -> Progress:
         """Compare, then begin to delete."""
+        # Before it is said again.
+        if not is_name(name):
+            raise NotFound(NO_DEPLOYMENT)
         if confirm != name:
             raise RequestError(f"Confirm the deletion with the deployment's name, {name}.")
         client, at = self._client(account)
