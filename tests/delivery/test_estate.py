@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,8 +26,12 @@ from typer.testing import CliRunner, Result
 from secure_openai.cli import applying
 from secure_openai.cli import deploy as command
 from secure_openai.cli.main import app as commands
+from secure_openai.cli.proving import proven
+from secure_openai.delivery import deployment
 from secure_openai.delivery.azure.rest import Rest
+from secure_openai.delivery.deployment import Outcome
 from secure_openai.delivery.package import Kind
+from secure_openai.delivery.terraform import Terraform
 from secure_openai.outbound import Outbound
 from secure_openai.posture.simulation.machine import borrowed
 from tests.delivery.app_service import FUNCTIONS, WEB, AppService
@@ -158,6 +163,14 @@ class Road:
         assert self.applied == []
         return str(re.findall(r"with --approve ([0-9a-f]{64})", done.output)[0])
 
+    async def approved(self) -> Result:
+        """Ask, and approve what it asks for."""
+        done = await self.deploy()
+        assert done.exit_code == 1, done.output
+        return await self.deploy(
+            "--approve", re.findall(r"--approve ([0-9a-f]{64})", done.output)[0]
+        )
+
     def terraform(self, *words: str) -> None:
         """Do something by hand."""
         subprocess.run(["terraform", *words], cwd=self.folder, check=True, capture_output=True)
@@ -173,14 +186,16 @@ def providers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     program = tmp_path / "bin" / "terraform"
     program.parent.mkdir()
     script = Path(__file__).with_name("terraform_program.py")
-    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
-    program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    (tmp_path / "terraform.rc").touch()
-    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(tmp_path / "terraform.rc"))
     with borrowed() as machine:
-        for name, value in machine.servers.environment.items():
-            monkeypatch.setenv(name, value)
+        # The command hands no such variable on: this program attaches them by itself.
+        attached = "".join(
+            f"export {name}={shlex.quote(value)}\n"
+            for name, value in machine.servers.environment.items()
+        )
+        run = f'exec "{sys.executable}" "{script}" "$@"\n'
+        program.write_text(f"#!/bin/sh\n{attached}{run}")
+        program.chmod(0o755)
         yield
 
 
@@ -214,7 +229,8 @@ async def road(
 def lock(folder: Path) -> None:
     """Lock the providers; the simulation's are attached, so that no hash is compared."""
     rows = (
-        f'provider "registry.terraform.io/{source}" {{\n  version = "{version}"\n}}\n'
+        f'provider "registry.terraform.io/{source}" {{\n  version = "{version}"\n'
+        f'  hashes = [\n    "zh:{"0" * 64}",\n  ]\n}}\n'
         for source, version in LOCKED.items()
         if any(f'"{source}"' in file.read_text() for file in folder.glob("*.tf"))
     )
@@ -246,7 +262,7 @@ async def test_what_was_approved_is_applied_and_deployed(road: Road) -> None:
     assert not road.waiting.exists()
 
     road.azure.asked.clear()
-    again = await road.deploy()
+    again = await road.approved()
 
     assert again.exit_code == 0, again.output
     assert "Nothing is to be changed in the estate." in again.output
@@ -293,6 +309,10 @@ def _elsewhere(road: Road) -> None:
     road.folder = other
 
 
+def _another_container(road: Road) -> None:
+    road.packages_url = road.packages_url.replace("packages", "others")
+
+
 def _add(name: str, text: str) -> Callable[[Road], None]:
     def add(road: Road) -> None:
         path = road.folder / name
@@ -316,6 +336,13 @@ ATTACKS: dict[str, tuple[Callable[[Road], None], str]] = {
     ),
     "other providers": (_add(".terraform.lock.hcl", "# more\n"), "other providers are locked"),
     "other packages": (lambda road: pack(road.dist, 2), "the packages are others"),
+    "another container of packages": (_another_container, "packages wait somewhere else"),
+    "a state somewhere else": (
+        lambda road: road.terraform(
+            "init", "-input=false", "-reconfigure", "-backend-config=path=other.tfstate"
+        ),
+        "its state is kept somewhere else",
+    ),
     "no plan at all": (lambda road: shutil.rmtree(road.waiting), "No plan waits in"),
     "a list for a manifest": (
         _no_manifest,
@@ -411,7 +438,7 @@ async def test_an_application_that_cannot_be_deployed_leaves_the_estate(road: Ro
     assert done.exit_code == 1, done.output
     assert "Production was not touched." in done.output.replace("\n", " ")
     road.azure.broken.clear()
-    assert (await road.deploy()).exit_code == 0
+    assert (await road.approved()).exit_code == 0
 
 
 async def test_packages_that_are_changed_while_terraform_works_are_not_deployed(
@@ -432,6 +459,124 @@ async def test_packages_that_are_changed_while_terraform_works_are_not_deployed(
     assert done.exit_code == 2, done.output
     assert "The packages are others than before" in done.output.replace("\n", " ")
     assert road.azure.asked == []
+
+
+async def test_packages_that_are_swapped_while_they_are_uploaded_are_not_deployed(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is uploaded is what was hashed, whatever has its path by then."""
+    approved = {kind: (road.dist / f"{kind}.zip").read_bytes() for kind in Kind}
+    real = deployment.deploy
+
+    async def swapped(*arguments: Any, **options: Any) -> Outcome:
+        pack(road.dist, 2)
+        return await real(*arguments, **options)
+
+    monkeypatch.setattr(command, "deployed", swapped)
+    done = await road.deploy("--approve", await road.planned())
+
+    assert done.exit_code == 0, done.output
+    assert set(approved.values()) == set(road.azure.blobs.values())
+
+
+async def test_what_is_vouched_for_is_what_was_approved(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proof reads a copy: a file that is changed while it runs vouches for nothing more."""
+    vouched, seen = road.folder.parent / "assumptions.json", list[str]()
+    vouched.write_text('{"assumptions": []}')
+    digest = (await road.deploy("--assume", str(vouched))).output
+    real = proven
+
+    def swapped(path: Path, *, config: Path, assume: Path) -> int:
+        vouched.write_text('{"assumptions": ["evil"]}')
+        seen.append(assume.read_text())
+        return real(path, config=config, assume=assume)
+
+    monkeypatch.setattr(applying, "proven", swapped)
+    named = re.findall(r"with --approve ([0-9a-f]{64})", digest)[0]
+    done = await road.deploy("--assume", str(vouched), "--approve", named)
+
+    assert seen == ['{"assumptions": []}']
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("approves", [False, True], ids=["planned", "approved"])
+async def test_what_is_changed_while_it_is_proven_is_not_applied(
+    approves: bool, road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compared again after the proof, whoever approves it and when."""
+    options = ["--approve", await road.planned()] if approves else []
+    real = proven
+
+    def slow(*arguments: Any, **options: Any) -> int:
+        code = real(*arguments, **options)
+        _add("main.tf", "# more\n")(road)
+        return code
+
+    monkeypatch.setattr(applying, "proven", slow)
+    done = await road.deploy(*options)
+
+    assert done.exit_code == 2, done.output
+    assert "changed while it was proven: the configuration has" in done.output.replace("\n", " ")
+    assert road.nothing_happened()
+
+
+async def test_an_estate_elsewhere_gets_no_packages(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who initialises the folder for another state while Terraform works moves no package."""
+    real = Terraform.apply
+
+    def slow(terraform: Terraform, plan: Path) -> None:
+        real(terraform, plan)
+        shutil.copyfile(road.folder / "terraform.tfstate", road.folder / "other.tfstate")
+        where = "-backend-config=path=other.tfstate"
+        road.terraform("init", "-input=false", "-reconfigure", where)
+
+    digest = await road.planned()
+    monkeypatch.setattr(Terraform, "apply", slow)
+    done = await road.deploy("--approve", digest)
+
+    assert done.exit_code == 2, done.output
+    assert "initialised for another state or workspace" in done.output.replace("\n", " ")
+    assert road.azure.asked == []
+
+
+async def test_applications_of_another_subscription_get_no_packages(road: Road) -> None:
+    """An output may name any application: only those of the estate's subscription are its own."""
+    main = road.folder / "main.tf"
+    other = WEB.replace("11111111-", "99999999-")
+    main.write_text(main.read_text().replace(f'web = "{WEB}"', f'web = "{other}"'))
+    done = await road.deploy("--approve", await road.planned())
+
+    assert done.exit_code == 2, done.output
+    assert "of another subscription than the estate's" in done.output.replace("\n", " ")
+    assert road.azure.asked == []
+
+
+async def test_an_unchanged_estate_gets_no_packages_that_nobody_approved(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who deploys approves the packages, where there is nothing else to approve too."""
+    assert (await road.deploy("--approve", await road.planned())).exit_code == 0
+    road.azure.asked.clear()
+    pack(road.dist, 2)
+    done = await road.deploy()
+
+    assert done.exit_code == 1, done.output
+    assert "Nothing is to be changed in the estate." in done.output
+    for kind in Kind:
+        sha256 = (road.dist / f"{kind}.sha256").read_text().split()[0]
+        assert f"it deploys {kind}, SHA-256 {sha256}" in done.output
+    assert road.azure.asked == []
+
+    monkeypatch.setattr(applying, "somebody_is_there", lambda: True)
+    assert (await road.deploy(typed="yes\n")).exit_code == 1
+    assert road.azure.asked == []
+    done = await road.deploy(typed="chat\n")
+    assert "Type chat to deploy the packages" in done.output
+    assert done.exit_code == 0, done.output
 
 
 async def test_options_that_nobody_sees_change_no_plan(
@@ -456,6 +601,30 @@ async def test_providers_are_locked_first(road: Road) -> None:
     assert "does not lock hashicorp/azurerm" in done.output.replace("\n", " ")
     assert not (road.folder / ".terraform").exists()
     assert not road.dist.exists()
+
+
+async def test_a_lock_without_a_hash_locks_nothing(road: Road) -> None:
+    """A version alone may be any program."""
+    file = road.folder / ".terraform.lock.hcl"
+    file.write_text(re.sub(r"  hashes = \[.*?\]\n", "", file.read_text(), flags=re.DOTALL))
+    done = await road.deploy()
+
+    assert done.exit_code == 2
+    assert "does not lock hashicorp/azurerm by a hash" in done.output.replace("\n", " ")
+    assert not (road.folder / ".terraform").exists()
+
+
+@pytest.mark.parametrize("name", ["TF_REATTACH_PROVIDERS", "ARM_METADATA_HOSTNAME"])
+async def test_an_environment_that_sends_terraform_astray_is_refused(
+    name: str, road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named, before Terraform is started."""
+    monkeypatch.setenv(name, "evil.example")
+    done = await road.deploy()
+
+    assert done.exit_code == 2
+    assert f"{name} is set, and it" in done.output.replace("\n", " ")
+    assert not (road.folder / ".terraform").exists()
 
 
 async def test_a_file_that_is_not_there_is_named_first(road: Road) -> None:
@@ -527,7 +696,7 @@ async def test_the_frameworks_own_estate_goes_this_road(road: Road) -> None:
     assert "The estate is applied; run this again" in refused.output.replace("\n", " ")
     for site in told():
         road.azure.have(site)
-    done = await road.deploy()
+    done = await road.approved()
 
     assert done.exit_code == 0, done.output
     assert "Nothing is to be changed in the estate." in done.output

@@ -13,9 +13,10 @@ from starlette.responses import JSONResponse
 from secure_openai.delivery.azure.place import read_place
 from secure_openai.delivery.azure.slots import AzureSlots
 from secure_openai.delivery.package import Kind
-from secure_openai.delivery.placed import packages_in
+from secure_openai.delivery.placed import packages_in, taken
 from secure_openai.delivery.rehearsal import Rehearsal
 from secure_openai.delivery.slots import Slot, SwapUncertain
+from secure_openai.delivery.wheels import sha256_of
 from secure_openai.errors import DeliveryError
 from secure_openai.testing.slots_contract import Packages, Runs, SlotsContract
 from tests.delivery.app_service import FUNCTIONS, STICKY, WEB, AppService
@@ -94,6 +95,19 @@ async def test_what_lies_under_a_packages_digest_is_that_package(
     with pytest.raises(DeliveryError, match=f"What lies at {name} is another package"):
         await in_azure.place(one)
     assert [one for one in azure.asked if "/subscriptions/" in one] == []
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+async def test_what_is_rewritten_in_storage_is_not_sent_for(
+    kind: Kind, in_azure: AzureSlots, azure: AppService, packages: Packages
+) -> None:
+    """What lies there is compared just before an application is told of it, ours or not."""
+    azure.rewritten = b"something else"
+
+    with pytest.raises(DeliveryError, match="is another package than its name says"):
+        await in_azure.place(packages[kind][0])
+    assert azure.sites[SITES[kind].lower()]["staging"].package is None
+    assert [one for one in azure.asked if one.startswith("PUT /subscriptions/")] == []
 
 
 async def test_the_web_application_says_when_it_cannot_fetch(
@@ -194,6 +208,20 @@ def test_a_package_that_differs_from_its_digest_is_refused(tmp_path: Path) -> No
     (tmp_path / "app.sha256").write_text(f"{'0' * 64}  app.zip\n")
     with pytest.raises(DeliveryError, match="differs from the digest"):
         packages_in(tmp_path)
+
+
+def test_a_package_is_taken_once_and_for_all(tmp_path: Path) -> None:
+    """What is swapped after it was compared is refused, and what was taken stays what it was."""
+    found = [package(tmp_path, kind, 1) for kind in Kind]
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    copies = taken(found, private)
+    for one in found:
+        one.path.write_bytes(b"evil")
+
+    assert [one.sha256 for one in found] == [sha256_of(one.path) for one in copies]
+    with pytest.raises(DeliveryError, match="was changed while it was read"):
+        taken(found, private)
 
 
 @pytest.mark.process

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Final
@@ -17,7 +18,7 @@ from secure_openai.delivery.azure.place import Place, container_of, place_of, re
 from secure_openai.delivery.deployment import End, Outcome, Patience
 from secure_openai.delivery.deployment import deploy as deployed
 from secure_openai.delivery.package import Kind, make_package
-from secure_openai.delivery.placed import PlacedPackage, packages_in
+from secure_openai.delivery.placed import PlacedPackage, packages_in, taken
 from secure_openai.delivery.project import project_in
 from secure_openai.delivery.rehearsal import Rehearsal
 from secure_openai.delivery.slots import Slots
@@ -98,19 +99,20 @@ def deploy(
     """
     usual = PAUSE_SECONDS if rehearse is None else REHEARSAL_PAUSE_SECONDS
     patience = Patience(whole=wait, pause=usual if pause is None else pause)
-    with told_clearly():
+    with told_clearly(), tempfile.TemporaryDirectory(prefix="packages-") as private:
         if estate is not None:
             _require_alone(applications, rehearse, packages_url)
             assert packages_url is not None  # noqa: S101 - it was required
-            wanted = Wanted(estate, var_file or (), backend_config, assume)
-            outcome = _whole(wanted, approve, packages, packages_url, patience)
+            container = container_of(packages_url)
+            wanted = Wanted(estate, container, var_file or (), backend_config, assume)
+            outcome = _whole(wanted, approve, packages, Path(private), patience)
             _say(outcome)
             return
         if var_file or backend_config or assume or approve:
             raise DeliveryError(
                 "--var-file, --backend-config, --assume and --approve belong to --estate."
             )
-        found = packages_in(packages)
+        found = taken(packages_in(packages), Path(private))
         if rehearse is not None and applications is None and packages_url is None:
             outcome = asyncio.run(_rehearsed(Rehearsal(rehearse, port), found, patience))
         elif rehearse is None and applications is not None and packages_url is not None:
@@ -142,19 +144,23 @@ def _require_alone(
 
 
 def _whole(
-    wanted: Wanted, approve: str | None, folder: Path, packages_url: str, patience: Patience
+    wanted: Wanted,
+    approve: str | None,
+    folder: Path,
+    private: Path,
+    patience: Patience,
 ) -> Outcome:
     """Bring the estate to be, and the packages into it."""
-    prepared(wanted)
+    prepared(wanted, private)
     asyncio.run(_require_clients())
-    found = _made(folder)
-    applications = applied(wanted, found, approve)
-    if packages_in(folder) != found:
+    found = taken(_made(folder), private)
+    applications = applied(wanted, found, approve, private)
+    if [one.sha256 for one in packages_in(folder)] != [one.sha256 for one in found]:
         raise DeliveryError(
             "The packages are others than before the estate was applied: nothing was deployed. "
             "Find out who wrote them, and run this again without --approve."
         )
-    place = place_of(applications, packages_url, named="The estate's output applications")
+    place = place_of(applications, wanted.packages_url, named="The estate's output applications")
     try:
         return asyncio.run(_in_azure(place, found, patience))
     except SecureOpenAIError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,6 +38,35 @@ def packages_in(folder: Path) -> list[PlacedPackage]:
         DeliveryError: One is missing, or differs from the digest beside it.
     """
     return [_package(folder, kind) for kind in Kind]
+
+
+def taken(packages: Sequence[PlacedPackage], into: Path) -> list[PlacedPackage]:
+    """Copy packages to where nobody else writes, and return the copies.
+
+    A path may name another file each time it is opened: what is uploaded is what was hashed.
+
+    Args:
+        packages: As `packages_in` found them.
+        into: A folder of our own (mode 0700).
+
+    Raises:
+        DeliveryError: A copy is another package, or cannot be made.
+    """
+    return [_copied(one, into / f"{one.kind}.zip") for one in packages]
+
+
+def _copied(package: PlacedPackage, to: Path) -> PlacedPackage:
+    try:
+        shutil.copyfile(package.path, to)
+        digest = sha256_of(to)
+    except OSError as error:
+        raise DeliveryError(f"{package.path} cannot be copied: {error.strerror}.") from None
+    if digest != package.sha256:
+        raise DeliveryError(
+            f"{package.path} was changed while it was read: find out who wrote it, and make the "
+            "package again."
+        )
+    return PlacedPackage(package.kind, to, digest)
 
 
 def _package(folder: Path, kind: Kind) -> PlacedPackage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -10,7 +11,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from secure_openai.errors import DeliveryError
 
@@ -19,10 +20,34 @@ PROGRAMS: Final = ("terraform", "tofu")
 
 LOCK: Final = ".terraform.lock.hcl"
 
-_ARGUMENTS: Final = "TF_CLI_ARGS"
+_HANDED_ON: Final = re.compile(
+    r"TF_VAR_.+|TF_TOKEN_.+|TF_WORKSPACE|TF_PLUGIN_CACHE_DIR|TF_ENCRYPTION"
+    r"|TF_REGISTRY_(?:CLIENT_TIMEOUT|DISCOVERY_RETRY)"
+)
+"""Of Terraform's own settings in the environment: nothing that replaces a program, moves what is
+kept, or writes down what is secret ("Environment Variables", Terraform CLI)."""
+
+_REFUSED: Final = {
+    "TF_REATTACH_PROVIDERS": "it replaces locked providers by programs that nobody has locked",
+    **dict.fromkeys(
+        (
+            "ARM_METADATA_HOSTNAME",
+            "ARM_METADATA_HOST",
+            "ARM_ENDPOINT",
+            "ARM_RESOURCE_MANAGER_ENDPOINT",
+            "ARM_ACTIVE_DIRECTORY_AUTHORITY_HOST",
+        ),
+        "it sends your sign-in to Azure somewhere else",
+    ),
+}
+_INITIALISED: Final = (".terraform", "terraform.tfstate")
+_CONFIGURATION: Final = "disable_checkpoint = true\n"
 _REQUIRED: Final = re.compile(r"\brequired_providers\s*\{(.*?)\}\s*\}", re.DOTALL)
 _SOURCE: Final = re.compile(r'^\s*source\s*=\s*"(?:[^"/]+/)?([^"/]+/[^"/]+)"', re.MULTILINE)
-_LOCKED: Final = re.compile(r'^provider "[^"]*?([^"/]+/[^"/]+)" \{', re.MULTILINE)
+_LOCKED: Final = re.compile(
+    r'^provider "[^"]*?([^"/]+/[^"/]+)" \{(.*?)^\}', re.MULTILINE | re.DOTALL
+)
+_HASH: Final = re.compile(r'^\s*"(?:h1|zh):[A-Za-z0-9+/=]{43,64}",?\s*$', re.MULTILINE)
 _STALE: Final = "saved plan is stale"
 _LAST: Final = 12
 
@@ -44,18 +69,27 @@ class Terraform:
     Attributes:
         folder: The root module.
         program: Where the program lies.
+        configuration: Its CLI configuration, in a folder of our own: one's own may replace
+            providers by any program (`dev_overrides`).
     """
 
     folder: Path
     program: str
+    configuration: Path
 
     @classmethod
-    def of(cls, folder: Path) -> Terraform:
+    def of(cls, folder: Path, private: Path) -> Terraform:
         """Return the folder with the program of the PATH.
 
+        Args:
+            folder: The root module.
+            private: A folder of our own.
+
         Raises:
-            DeliveryError: There is no program, no configuration, or a provider is not locked.
+            DeliveryError: There is no program, no configuration, or a provider is not locked; or
+                the environment has a setting that would have another program run.
         """
+        _require_plain()
         folder = folder.resolve()
         if not any(folder.glob("*.tf")):
             raise DeliveryError(f"{folder} holds no Terraform configuration (*.tf).")
@@ -66,7 +100,10 @@ class Terraform:
                 "later."
             )
         _require_locked(folder)
-        return cls(folder, program)
+        configuration = private / "terraform.rc"
+        configuration.write_text(_CONFIGURATION, encoding="utf-8")
+        # A relative one of the PATH would be looked for below the folder that it runs in.
+        return cls(folder, str(Path(program).absolute()), configuration)
 
     def initialise(self, backend: Path | None) -> None:
         """Initialise with locked providers only.
@@ -84,6 +121,26 @@ class Terraform:
     def workspace(self) -> str:
         """Return the name of the workspace."""
         return self._run("workspace", "show").strip()
+
+    @property
+    def kept_at(self) -> str | None:
+        """Return the SHA-256 of where state is kept, as it is initialised; None: in the folder.
+
+        Raises:
+            DeliveryError: It cannot be read.
+        """
+        try:
+            said = json.loads(self.folder.joinpath(*_INITIALISED).read_text(encoding="utf-8"))
+            backend = said["backend"]
+            where = json.dumps([backend["type"], backend["config"]], sort_keys=True)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            raise DeliveryError(
+                f"{self.folder.joinpath(*_INITIALISED)} does not say where state is kept: remove "
+                "it, and give --backend-config."
+            ) from None
+        return hashlib.sha256(where.encode()).hexdigest()
 
     def plan(self, output: Path, variables: Sequence[Path]) -> None:
         """Plan into a file that belongs to whoever runs this.
@@ -109,7 +166,7 @@ class Terraform:
         with subprocess.Popen(  # noqa: S603 - the program of the PATH, without a shell
             [self.program, "apply", "-input=false", "-no-color", str(plan)],
             cwd=self.folder,
-            env=_environment(),
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -142,11 +199,26 @@ class Terraform:
         """
         return self._run("output", "-json", "-no-color", name)
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Return the caller's environment, with those of Terraform's settings that are harmless."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("TF_") or _HANDED_ON.fullmatch(name)
+        }
+        return kept | {
+            "CHECKPOINT_DISABLE": "1",
+            "TF_CLI_CONFIG_FILE": str(self.configuration),
+            "TF_IN_AUTOMATION": "1",
+            "TF_INPUT": "0",
+        }
+
     def _run(self, *arguments: str) -> str:
         ran = subprocess.run(  # noqa: S603 - the program of the PATH, without a shell
             [self.program, *arguments],
             cwd=self.folder,
-            env=_environment(),
+            env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -171,14 +243,21 @@ def _pass_on(process: subprocess.Popen[str], said: list[str]) -> None:
     process.wait()
 
 
-def _environment() -> Mapping[str, str]:
-    """Return the caller's environment without options for Terraform that nobody sees."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_ARGUMENTS)}
-    return kept | {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
+def _require_plain() -> None:
+    """Return if the environment has nothing that would send Terraform astray.
+
+    Raises:
+        DeliveryError: It has.
+    """
+    for name, why in _REFUSED.items():
+        if os.environ.get(name):
+            raise DeliveryError(f"{name} is set, and {why}: unset it, and run this again.")
 
 
 def _require_locked(folder: Path) -> None:
-    """Return if every provider that the folder names is locked by hash.
+    """Return if every provider that the folder names, or locks, is locked by hash.
+
+    What its modules need beside that, `init -lockfile=readonly` refuses to add.
 
     Raises:
         DeliveryError: One is not: it could be another program each time, with our rights.
@@ -190,35 +269,13 @@ def _require_locked(folder: Path) -> None:
         for source in _SOURCE.findall(required)
     }
     try:
-        locked = set(_LOCKED.findall((folder / LOCK).read_text(encoding="utf-8")))
-    except OSError:
-        locked = set()
-    if missing := sorted(wanted - locked):
+        listed = _LOCKED.findall((folder / LOCK).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        listed = []
+    locked = {source for source, block in listed if _HASH.search(block)}
+    if missing := sorted((wanted | {source for source, _ in listed}) - locked):
         raise DeliveryError(
-            f"{folder / LOCK} does not lock {', '.join(missing)}: run 'terraform -chdir={folder} "
-            "providers lock -platform=linux_amd64 -platform=darwin_arm64', read what it wrote, and "
-            "keep it."
+            f"{folder / LOCK} does not lock {', '.join(missing)} by a hash: run 'terraform "
+            f"-chdir={folder} providers lock -platform=linux_amd64 -platform=darwin_arm64', "
+            "read what it wrote, and keep it."
         )
-
-
-def changes(plan: str) -> dict[str, tuple[str, ...]]:
-    """Return what a plan does by address: `create`, `update`, `delete`, in the order they happen.
-
-    Empty where it does nothing at all, outputs and actions included.
-
-    Args:
-        plan: As `terraform show -json` prints it.
-    """
-    document: dict[str, Any] = json.loads(plan)
-    found = {
-        str(one["address"]): tuple(one["change"]["actions"])
-        for one in document.get("resource_changes") or ()
-        if one["change"]["actions"] not in (["no-op"], ["read"])
-    }
-    for name, one in (document.get("output_changes") or {}).items():
-        if one["actions"] != ["no-op"]:
-            found[f"output.{name}"] = tuple(one["actions"])
-    for name in ("action_invocations", "deferred_changes", "deferred_action_invocations"):
-        if document.get(name):
-            found[name] = ("invoke",)
-    return found

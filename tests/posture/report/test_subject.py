@@ -32,7 +32,6 @@ def folder(place: Path) -> Path:
         path = place / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("left out")
-    (place / "link.tf").symlink_to(place / "main.tf")
     return place
 
 
@@ -45,6 +44,18 @@ def test_a_folders_digest_is_what_the_shell_computes(tmp_path: Path) -> None:
     )
 
     assert digest(place) == said.stdout.split()[0]
+
+
+@pytest.mark.parametrize("name", ["link.tf", "modules/a/link.tf", "linked"])
+def test_a_link_below_a_folder_is_refused(name: str, tmp_path: Path) -> None:
+    """What it leads to may change behind the digest; the sentence names the place."""
+    place = folder(tmp_path / "infra")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (place / name).symlink_to(outside)
+
+    with pytest.raises(ProofError, match=f"{place / name} is a link"):
+        digest(place)
 
 
 def test_the_documented_command_is_the_tested_one() -> None:

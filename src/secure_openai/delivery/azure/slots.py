@@ -85,7 +85,7 @@ class AzureSlots:
         name = f"{package.kind}-{package.sha256}.zip"
         url = f"{self._place.container}/{name}"
         with package.path.open("rb") as file:
-            told = await self._rest.send(
+            await self._rest.send(
                 "PUT",
                 url,
                 scope=STORAGE_SCOPE,
@@ -98,15 +98,18 @@ class AzureSlots:
                 },
                 expected=frozenset({_EXISTS}),
             )
-        if told.status == _EXISTS:
-            await self._compare(url, package)
         if package.kind is Kind.FUNCTIONS:
+            await self._compare(url, package)
             await self._run_from(url)
         else:
-            await self._pull(await self._signed(name, url))
+            address = await self._signed(name, url)
+            await self._compare(url, package)
+            await self._pull(address)
 
     async def _compare(self, url: str, package: PlacedPackage) -> None:
-        """Return if what lies there is the package: its digest can be foreseen, and its name is it.
+        """Return if what lies there is the package, just before an application is sent for it.
+
+        Its digest, and with it its name, can be foreseen by whoever else may write there.
 
         Raises:
             DeliveryError: It is another one.

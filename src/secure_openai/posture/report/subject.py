@@ -92,10 +92,11 @@ def digest(path: Path) -> str:
     """Return the SHA-256 of a file, or of the list of a folder's files.
 
     The list is what `sha256sum` prints of every file below the folder, sorted by name in bytes,
-    without what is hidden and without state.
+    without what is hidden and without state. A link is refused: what it leads to may change, and
+    the list would stay as it is.
 
     Raises:
-        ProofError: It cannot be read.
+        ProofError: It cannot be read, or there is a link below it.
     """
     try:
         if not path.is_dir():
@@ -114,10 +115,16 @@ def _file(path: Path) -> str:
 def _below(folder: Path) -> Iterator[str]:
     for place, folders, names in os.walk(folder):
         folders[:] = [one for one in folders if not one.startswith(".")]
-        for name in names:
+        for name in (*folders, *names):
             path = Path(place, name)
-            hidden = name.startswith(".") or name.endswith(_LEFT_OUT)
-            if not hidden and path.is_file() and not path.is_symlink():
+            if name.startswith(".") or (name in names and name.endswith(_LEFT_OUT)):
+                continue
+            if path.is_symlink():
+                raise ProofError(
+                    f"{path} is a link, and what it leads to is not in the folder's digest: put a "
+                    "copy of it there."
+                )
+            if path.is_file():
                 yield path.relative_to(folder).as_posix()
 
 
