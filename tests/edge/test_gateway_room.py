@@ -9,7 +9,7 @@
 | the same again as soon as they are told, or before they can be | gets in | 408 |
 | very many bodies that are hardly not small, to take places and no room | gets in | 408, 429 |
 | large bodies, with no token | gets in | 401, nothing of them is read |
-| small bodies, a byte now and then, with no token | gets in | 408 |
+| small bodies, a byte now and then, with no token | gets in | 408, or 503 before it was slow |
 | whole bodies, as slowly as they may | is told to come again: nobody is slow | answers |
 
 Nobody who sends as fast as he must to be done in time makes way for another.
@@ -216,7 +216,6 @@ async def test_nobody_who_is_not_signed_in_takes_room(cramped: World) -> None:
 
     assert found == [200] * 4
     assert large == {401}
-    assert 408 in small
     assert small <= {408, 503}
 
 

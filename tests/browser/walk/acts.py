@@ -80,6 +80,7 @@ def cut_in_the_middle(walk: Walk, office: Office) -> None:
     with office.recorded(hold__placed=1, hold__lifted=1):
         walk.page.get_by_label("Principal", exact=True).fill("Uma User")
         walk.page.get_by_label("Reference of the case").fill("Case 8")
+        walk.page.wait_for_load_state()
         walk.wire.cut()
         place(walk)
         expect(walk.page.get_by_role("alert")).to_have_text(BROKE)
