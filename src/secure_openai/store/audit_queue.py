@@ -224,3 +224,43 @@ class AuditQueue:
     async def _tell(self) -> None:
         async with self._written:
             self._written.notify_all()
+
+
+class QueuedAudit:
+    """What an `AuditStore` does by its queue, which it makes itself."""
+
+    _queue: AuditQueue
+
+    @property
+    def queued(self) -> int:
+        """Return how many events wait to be written."""
+        return len(self._queue)
+
+    def ensure_writable(self) -> None:
+        """Return if a record could be queued now."""
+        self._queue.ensure_writable()
+
+    @property
+    def late(self) -> bool:
+        """Return whether a write takes too long for anything to be accepted."""
+        return self._queue.late
+
+    async def in_time(self) -> None:
+        """Return when no write takes too long, or when one has for longer than anybody waits."""
+        await self._queue.in_time()
+
+    def append(self, event: AuditEvent, *, happened: bool = False) -> None:
+        """Queue an event."""
+        self._queue.append(event, happened=happened)
+
+    async def flush(self) -> None:
+        """Return when everything queued is written."""
+        await self._queue.flush()
+
+    async def aclose(self) -> None:
+        """Write what is queued, then stop.
+
+        Raises:
+            AuditUnavailable: Some could not be written.
+        """
+        await self._queue.aclose()

@@ -18,8 +18,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from secure_openai.errors import AlreadyStored, AuditUnavailable, NotFound
-from secure_openai.store.audit import AuditEvent, SealNote
-from secure_openai.store.audit_queue import QUEUE, AuditQueue
+from secure_openai.store.audit import SealNote
+from secure_openai.store.audit_queue import QUEUE, AuditQueue, QueuedAudit
 from secure_openai.store.cosmos.audit_items import Chain, item_id, items_of
 from secure_openai.store.cosmos.audit_reader import (
     CHAINS,
@@ -36,7 +36,7 @@ PATIENCE_SECONDS = 20.0
 """How long the end of a process waits for a store that is away."""
 
 
-class CosmosAuditStore(CosmosAuditReader):
+class CosmosAuditStore(QueuedAudit, CosmosAuditReader):
     """Implements `AuditStore`.
 
     The ids of records are their sequence numbers. A batch whose answer was lost is sent again as it
@@ -65,40 +65,6 @@ class CosmosAuditStore(CosmosAuditReader):
         store = cls(container, queue=queue, clock=clock)
         await store._queue.opened()
         return store
-
-    @property
-    def queued(self) -> int:
-        """Return how many events wait to be written."""
-        return len(self._queue)
-
-    def ensure_writable(self) -> None:
-        """Return if a record could be queued now."""
-        self._queue.ensure_writable()
-
-    @property
-    def late(self) -> bool:
-        """Return whether a write takes too long for anything to be accepted."""
-        return self._queue.late
-
-    async def in_time(self) -> None:
-        """Return when no write takes too long, or when one has for longer than anybody waits."""
-        await self._queue.in_time()
-
-    def append(self, event: AuditEvent, *, happened: bool = False) -> None:
-        """Queue an event."""
-        self._queue.append(event, happened=happened)
-
-    async def flush(self) -> None:
-        """Return when everything queued is written."""
-        await self._queue.flush()
-
-    async def aclose(self) -> None:
-        """Write what is queued, then stop.
-
-        Raises:
-            AuditUnavailable: Some could not be written.
-        """
-        await self._queue.aclose()
 
     async def _begin_chain(self) -> None:
         # Listed before anything is accepted: a chain whose first record is older than its listing

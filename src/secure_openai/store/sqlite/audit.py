@@ -9,14 +9,13 @@ from functools import partial
 
 from secure_openai.store.audit import (
     AuditAnswer,
-    AuditEvent,
     AuditQuestion,
     AuditRecord,
     ChainHead,
     SealNote,
     StoredRecord,
 )
-from secure_openai.store.audit_queue import QUEUE, AuditQueue
+from secure_openai.store.audit_queue import QUEUE, AuditQueue, QueuedAudit
 from secure_openai.store.chain import GENESIS, record_hash, record_of
 from secure_openai.store.sqlite.audit_search import bring_up_to_date, search
 from secure_openai.store.sqlite.connection import insert
@@ -29,7 +28,7 @@ LEAST = -(2**63)
 """Below every number that someone could have given a record."""
 
 
-class SqliteAuditStore:
+class SqliteAuditStore(QueuedAudit):
     """Implements `AuditStore`."""
 
     def __init__(self, database: Database, *, queue: int = QUEUE) -> None:
@@ -40,40 +39,6 @@ class SqliteAuditStore:
     async def open(cls, database: Database, *, queue: int = QUEUE) -> SqliteAuditStore:
         """Begin to write."""
         return cls(database, queue=queue)
-
-    @property
-    def queued(self) -> int:
-        """Return how many events wait to be written."""
-        return len(self._queue)
-
-    def ensure_writable(self) -> None:
-        """Return if a record could be queued now."""
-        self._queue.ensure_writable()
-
-    @property
-    def late(self) -> bool:
-        """Return whether a write takes too long for anything to be accepted."""
-        return self._queue.late
-
-    async def in_time(self) -> None:
-        """Return when no write takes too long, or when one has for longer than anybody waits."""
-        await self._queue.in_time()
-
-    def append(self, event: AuditEvent, *, happened: bool = False) -> None:
-        """Queue an event."""
-        self._queue.append(event, happened=happened)
-
-    async def flush(self) -> None:
-        """Return when everything queued is written."""
-        await self._queue.flush()
-
-    async def aclose(self) -> None:
-        """Write what is queued, then stop.
-
-        Raises:
-            AuditUnavailable: Some could not be written.
-        """
-        await self._queue.aclose()
 
     async def _write(self, documents: Sequence[str]) -> int:
         await self._database.write(partial(_append, documents))
