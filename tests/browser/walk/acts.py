@@ -22,10 +22,10 @@ def sessions_ended(walk: Walk, office: Office) -> None:
     expect(open_ones).to_have_count(3)
     walk.look("a principal")
     with office.recorded(session__revoked=2):
-        open_ones.first.get_by_role("button", name="End").click()
+        walk.press(open_ones.first.get_by_role("button", name="End"))
         expect(walk.page.get_by_text("The session has ended.")).to_be_visible()
         assert office.sessions("Uma") == 2
-        walk.page.get_by_role("button", name="End all sessions").click()
+        walk.press(walk.page.get_by_role("button", name="End all sessions"))
         expect(walk.page.get_by_text("Every session has ended.")).to_be_visible()
 
     assert office.sessions("Uma") == 0
@@ -36,12 +36,12 @@ def sessions_ended(walk: Walk, office: Office) -> None:
 def asked_for_somebody(walk: Walk, office: Office) -> None:
     """An export at once; an erasure with the object id only, and other words say so in place."""
     with office.recorded(export__asked=1, erasure__asked=0):
-        walk.page.get_by_role("button", name="Ask for an export").click()
+        walk.press(walk.page.get_by_role("button", name="Ask for an export"))
         expect(walk.page.get_by_text("An export was asked for")).to_be_visible()
         walk.page.locator("summary").filter(has_text="Ask for erasure").click()
         confirm = walk.page.get_by_label("Write the object id to confirm")
         confirm.fill("Uma")
-        walk.page.get_by_role("button", name="Ask for erasure").click()
+        walk.press(walk.page.get_by_role("button", name="Ask for erasure"))
         expect(walk.page.get_by_role("alert")).to_contain_text("write the object id")
     expect(confirm).to_have_value("Uma")
     walk.look("an erasure that was not confirmed")
@@ -95,11 +95,11 @@ def cut_in_the_middle(walk: Walk, office: Office) -> None:
         lift = rows(walk, "Legal holds").get_by_role("button", name="Lift")
         walk.page.wait_for_load_state()
         walk.wire.lose_next_answer()
-        lift.click()
+        walk.press(lift)
         expect(walk.page.get_by_role("alert")).to_have_text(BROKE)
         assert office.holds() == []
         walk.look("an act whose answer was lost")
-        lift.click()
+        walk.press(lift)
         expect(walk.page.get_by_role("alert")).to_have_text("There is no such hold.")
     walk.page.reload()
 
@@ -111,7 +111,7 @@ def chain_verified(walk: Walk, office: Office) -> None:
     turn_to(walk, "Audit")
     walk.page.route("**/api/admin/audit/verification", lambda route: route.abort(), times=1)
     with office.recorded(audit__verification__started=1):
-        walk.page.get_by_role("button", name="Verify").click()
+        walk.press(walk.page.get_by_role("button", name="Verify"))
         expect(walk.page.get_by_text("The verification is under way.")).to_be_visible()
         expect(walk.page.locator("#verification[data-running]")).to_have_count(0)
     expect(walk.page.locator("#verification")).to_have_text(re.compile(r"Records read: [\d,]+, in"))
@@ -128,13 +128,13 @@ def deployment_made_and_removed(walk: Walk, office: Office) -> None:
         field = walk.page.get_by_role("textbox", name="Name", exact=True)
         field.fill(name)
         walk.page.get_by_role("textbox", name="Model").fill("gpt-9")
-        walk.page.get_by_role("button", name="Deploy a model").click()
+        walk.press(walk.page.get_by_role("button", name="Deploy a model"))
         expect(walk.page.get_by_role("alert")).to_be_visible()
         expect(field).to_have_value(name)
         walk.look("a deployment that is refused")
         walk.page.get_by_role("textbox", name="Model").fill("gpt-5.1")
         walk.page.get_by_label("Capacity").fill("20")
-        walk.page.get_by_role("button", name="Deploy a model").click()
+        walk.press(walk.page.get_by_role("button", name="Deploy a model"))
         followed(walk, f"{name} in main is being created: done.")
         made = rows(walk, "Deployed").filter(has_text=name)
         expect(made).to_contain_text("gpt-5.1")
@@ -142,7 +142,7 @@ def deployment_made_and_removed(walk: Walk, office: Office) -> None:
         made.locator("summary").click()
         confirm = made.get_by_label("Write its name to confirm")
         confirm.fill("chat")
-        made.get_by_role("button", name="Delete").click()
+        walk.press(made.get_by_role("button", name="Delete"))
         expect(made.get_by_role("alert")).to_be_visible()
         walk.look("a deletion that was not confirmed")
         confirm.fill(name)
@@ -164,9 +164,8 @@ def followed(walk: Walk, end: str) -> None:
 
 
 def place(walk: Walk) -> None:
-    """Press what places a hold, as soon as the page sends its forms by itself."""
-    walk.page.wait_for_load_state()
-    walk.page.get_by_role("button", name="Hold", exact=True).click()
+    """Press what places a hold."""
+    walk.press(walk.page.get_by_role("button", name="Hold", exact=True))
 
 
 def pressed(walk: Walk, button: Locator) -> None:
@@ -174,4 +173,4 @@ def pressed(walk: Walk, button: Locator) -> None:
     button.scroll_into_view_if_needed()
     aside = walk.page.locator(".table").evaluate_all("all => all.map(one => one.scrollLeft)")
     assert set(aside) == {0}, "one has to push a table aside"
-    button.click()
+    walk.press(button)

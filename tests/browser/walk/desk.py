@@ -20,10 +20,11 @@ DIMENSIONS = {
 
 
 def turn_to(walk: Walk, page: str) -> None:
-    """Choose a page of the desk at its side, and see it."""
+    """Choose a page of the desk at its side, and see it, its scripts there."""
     walk.to_side()
     walk.page.locator("#side").get_by_role("link", name=page, exact=True).click()
     expect(walk.page.get_by_role("heading", level=1)).to_have_text(page)
+    walk.page.wait_for_load_state()
 
 
 def rows(walk: Walk, name: str) -> Locator:
@@ -52,7 +53,7 @@ def usage_and_cost(walk: Walk, office: Office) -> None:
     """By each of four dimensions, drawn, in days one chooses, and as a file of the same rows."""
     turn_to(walk, "Usage and cost")
     with office.recorded(usage__rolled_up=1):
-        walk.page.get_by_role("button", name="Count now").click()
+        walk.press(walk.page.get_by_role("button", name="Count now"))
         expect(walk.page.get_by_text("Counted up to now.")).to_be_visible()
     walk.page.get_by_role("button", name="7 days").click()
     expect(walk.page.get_by_role("button", name="7 days")).to_have_attribute("aria-pressed", "true")

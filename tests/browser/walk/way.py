@@ -117,6 +117,11 @@ class Walk:
         ]
         self.page.evaluate(FOLD)
 
+    def press(self, button: Locator) -> None:
+        """Press what sends a form, as soon as the page's scripts send it."""
+        self.page.wait_for_load_state()
+        button.click()
+
     def to_side(self) -> None:
         """Have the side before one; on a phone it is a drawer."""
         self.page.wait_for_load_state()
