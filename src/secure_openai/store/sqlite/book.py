@@ -1,9 +1,9 @@
 """The book of quota: what the tables and the journal together say of those who ask.
 
-It is true for as long as nobody else has written into the file, which SQLite tells (`PRAGMA
-data_version`), and nothing is looked up again that stands in it. Everyone whom the journal names
-stands in the book, so who does not stand there is found in the tables alone. To fold a slice of the
-journal changes nothing of it.
+It is true for as long as the journal begins and ends with its own rows: whoever else changes what
+is counted adds to it or folds it. So nothing is looked up again that stands in the book. Everyone
+whom the journal names stands in it, so who does not stand there is found in the tables alone. To
+fold a slice of the journal changes nothing of it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from secure_openai.store.sqlite.journal import (
     Used,
     append,
     changes_in,
+    ends_of,
     fold,
 )
 from secure_openai.store.usage import Reservation, UsageTotals
@@ -70,10 +71,9 @@ class Account:
 
 @dataclass
 class Book:
-    """Accounts as of one version of the file.
+    """Accounts as of one state of the journal.
 
     Attributes:
-        version: What SQLite calls it.
         held: The reservations that the table holds of whoever has no account here: few, and read
             at once.
         accounts: Those that were looked up or changed.
@@ -81,12 +81,11 @@ class Book:
         ended: What its rows say was used, of the reservations that they end.
     """
 
-    version: int
     held: dict[Key, dict[str, Held]] = field(default_factory=dict)
     accounts: dict[Key, Account] = field(default_factory=dict)
     journaled: int = 0
     ended: dict[str, Used | None] = field(default_factory=dict)
-    _lines: deque[tuple[Line, frozenset[Key]]] = field(default_factory=deque)
+    _lines: deque[tuple[int, Line, frozenset[Key]]] = field(default_factory=deque)
     _named: Counter[Key] = field(default_factory=Counter)
 
     @property
@@ -95,13 +94,15 @@ class Book:
         return self.journaled >= FOLDED
 
     def is_of(self, connection: sqlite3.Connection) -> bool:
-        """Return whether nobody else has written since."""
-        return self.version == version_of(connection)
+        """Return whether nobody else has written since, as far as an empty journal tells."""
+        if not self._lines:
+            return False
+        return (self._lines[0][0], self._lines[-1][0]) == ends_of(connection)
 
-    def journal(self, lines: Iterable[Line], keys: frozenset[Key]) -> None:
-        """Note rows that were written, and whose they may be."""
-        for line in lines:
-            self._lines.append((line, keys))
+    def journal(self, rows: Iterable[tuple[int, Line]], keys: frozenset[Key]) -> None:
+        """Note rows that were written, with their numbers, and whose they may be."""
+        for number, line in rows:
+            self._lines.append((number, line, keys))
             self._named.update(keys)
             self.ended.update(line["ended"])
             self.journaled += changes_in(line)
@@ -109,7 +110,7 @@ class Book:
     def folded(self, rows: int) -> None:
         """Forget rows that were folded, and accounts that are not needed."""
         for _ in range(rows):
-            line, keys = self._lines.popleft()
+            _, line, keys = self._lines.popleft()
             self.journaled -= changes_in(line)
             for identifier in line["ended"]:
                 del self.ended[identifier]
@@ -145,7 +146,7 @@ class Page:
         self._folded = 0
         if book is None or not book.is_of(connection):
             fold(connection)
-            book = Book(version_of(connection))
+            book = Book()
             for identifier, held in held_in(connection):
                 book.held.setdefault(held[:2], {})[identifier] = held
         elif book.full:
@@ -153,7 +154,7 @@ class Page:
         self._connection = connection
         self._book = book
         self._entry = Entry()
-        self._lines: list[Line] = []
+        self._rows: list[tuple[int, Line]] = []
         self._accounts: dict[Key, Account] = {}
         self._known: dict[Key, tuple[str, UsageTotals]] = {}
         self._open(reservations)
@@ -235,21 +236,15 @@ class Page:
 
     def write(self) -> None:
         """Write into the journal what was changed."""
-        self._lines = list(self._entry.lines())
-        append(self._connection, self._lines)
+        lines = list(self._entry.lines())
+        self._rows = list(zip(append(self._connection, lines), lines, strict=True))
 
     def turned(self) -> Book:
         """Return the book with what was changed in it, once that is committed."""
         self._book.accounts.update(self._accounts)
-        self._book.journal(self._lines, frozenset(self._accounts))
+        self._book.journal(self._rows, frozenset(self._accounts))
         self._book.folded(self._folded)
         return self._book
-
-
-def version_of(connection: sqlite3.Connection) -> int:
-    """Return what SQLite calls the file as others have written it."""
-    (version,) = connection.execute("PRAGMA data_version").fetchone()
-    return int(version)
 
 
 def key_of(reservation: Reservation) -> Key:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -26,6 +27,8 @@ Place = tuple[str, str, str, str]
 
 Line: TypeAlias = dict[str, dict[str, Any]]
 """A row of the journal: what it does to reservations, by their ids, under the names of `Entry`."""
+
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 Used = tuple[int, int]
 """Tokens of a prompt and of its answer."""
@@ -81,13 +84,28 @@ class Entry:
             yield line
 
 
-def append(connection: sqlite3.Connection, lines: Sequence[Line]) -> None:
-    """Write an entry's rows."""
-    for line in lines:
+def append(connection: sqlite3.Connection, lines: Sequence[Line]) -> list[int]:
+    """Write an entry's rows and return their numbers, which no other row ever had.
+
+    That is when they were written, in microseconds since the epoch, or one more than the last.
+    """
+    return [
         connection.execute(
-            "INSERT INTO usage_journal (document) VALUES (?)",
-            (json.dumps(line, ensure_ascii=False, separators=(",", ":")),),
-        )
+            "INSERT INTO usage_journal VALUES"
+            " (max(?, coalesce((SELECT max(number) FROM usage_journal), 0) + 1), ?)",
+            (time.time_ns() // 1000, _WRITER.encode(line)),
+        ).lastrowid
+        or 0
+        for line in lines
+    ]
+
+
+def ends_of(connection: sqlite3.Connection) -> tuple[int | None, int | None]:
+    """Return the numbers of the first row and the last, which tell whether others have written."""
+    first, last = connection.execute(
+        "SELECT (SELECT min(number) FROM usage_journal), (SELECT max(number) FROM usage_journal)"
+    ).fetchone()
+    return first, last
 
 
 def fold(

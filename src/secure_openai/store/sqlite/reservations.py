@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 from secure_openai.errors import StoreError
 from secure_openai.store.sqlite.book import FOLDED, Book, Page
-from secure_openai.store.sqlite.database import Database, Work
+from secure_openai.store.sqlite.database import Database, NotAtOnce, Work
 from secure_openai.store.sqlite.journal import SLICE, fold
 from secure_openai.store.usage import Reservation
 from secure_openai.streams import Within
@@ -155,10 +155,13 @@ class Reservations:
                 book, self._book = self._book, None
                 if book is None:
                     await self._fold()
-                # A power cut ends the requests of these reservations too.
-                page, outcomes = await self._database.write(
-                    lambda connection: carried_out(connection, book, changes), waits=False
-                )
+                done = self._at_once(book, changes)
+                if done is None:
+                    # A power cut ends the requests of these reservations too.
+                    done = await self._database.write(
+                        lambda connection: carried_out(connection, book, changes), waits=False
+                    )
+                page, outcomes = done
                 self._book = page.turned()
         except Exception as error:
             if len(group) > 1 and not isinstance(error, StoreError):
@@ -171,6 +174,31 @@ class Reservations:
             if not one.future.done():
                 one.future.set_result(outcome)
         return True
+
+
+    def _at_once(
+        self, book: Book | None, changes: Sequence[Change]
+    ) -> tuple[Page, list[Outcome]] | None:
+        """Carry changes out while everything waits, where that is short and nobody else writes."""
+        if book is None or book.full or len(changes) > SLICE:
+            return None
+        try:
+            return self._database.write_at_once(partial(_still, book, changes))
+        except NotAtOnce:
+            return None
+
+
+def _still(
+    book: Book, changes: Sequence[Change], connection: sqlite3.Connection
+) -> tuple[Page, list[Outcome]]:
+    """Carry changes out by a book that is still true.
+
+    Raises:
+        NotAtOnce: Others have written.
+    """
+    if not book.is_of(connection):
+        raise NotAtOnce
+    return carried_out(connection, book, changes)
 
 
 def carried_out(
