@@ -6,6 +6,8 @@ import hashlib
 import json
 from datetime import UTC, datetime
 
+from pydantic_core import to_json
+
 from secure_openai.errors import AuditUnavailable, StoreError
 from secure_openai.store.audit import AuditEvent, AuditRecord
 from secure_openai.types import JsonObject, PrincipalId
@@ -19,22 +21,22 @@ LARGEST_BYTES = 32 * 1024
 
 
 def event_document(event: AuditEvent) -> JsonObject:
-    """Return an event as stored; members without a value are left out."""
+    """Return an event as stored, sorted; members without a value are left out."""
     at = event.at if event.at.tzinfo is UTC else event.at.astimezone(UTC)
     document: JsonObject = {
         "action": event.action,
         "at": at.isoformat(),
         "decision": event.decision,
-        "reason": event.reason,
     }
-    if event.principal:
-        document["principal"] = event.principal.key
     if event.deployment is not None:
         document["deployment"] = event.deployment
+    if facts := event.facts:
+        document["facts"] = {name: facts[name] for name in sorted(facts)}
+    if event.principal:
+        document["principal"] = event.principal.key
+    document["reason"] = event.reason
     if event.request_id is not None:
         document["request_id"] = event.request_id
-    if event.facts:
-        document["facts"] = event.facts
     if event.subject is not None:
         document["subject"] = event.subject
     return document
@@ -77,6 +79,21 @@ def canonical(document: JsonObject) -> str:
     return text
 
 
+_MEMBERS = frozenset({str, dict})
+_FACTS = frozenset({str, int, bool, type(None)})
+"""What the quick writer spells as the other one does."""
+
+
+def _canonical(document: JsonObject) -> str:
+    """Return `canonical` of an event's document, quickly where its facts are as most are."""
+    facts = document.get("facts", {})
+    if _FACTS.issuperset(map(type, facts.values())) and _MEMBERS.issuperset(
+        map(type, document.values())
+    ):
+        return to_json(document).decode()
+    return canonical(document)
+
+
 def recordable(event: AuditEvent) -> str:
     """Return an event's canonical document.
 
@@ -84,7 +101,7 @@ def recordable(event: AuditEvent) -> str:
         AuditUnavailable: It has none, or one that is too large.
     """
     try:
-        document = canonical(event_document(event))
+        document = _canonical(event_document(event))
     except (TypeError, ValueError):
         raise AuditUnavailable("This cannot be recorded, so it cannot be done.") from None
     # No character takes more than four bytes of UTF-8.

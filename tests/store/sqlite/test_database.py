@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
 import sqlite3
 import stat
@@ -23,7 +24,7 @@ from secure_openai.store.sqlite import connection as sqlite_connection
 from secure_openai.store.sqlite import database as sqlite_database
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
-from secure_openai.store.sqlite.database import Database
+from secure_openai.store.sqlite.database import Database, NotAtOnce
 from secure_openai.store.sqlite.schema import MIGRATIONS, migrate
 from secure_openai.store.sqlite.verification import verify_database
 from secure_openai.testing.audit_contract import event, no_seals
@@ -63,6 +64,60 @@ async def test_not_our_database(path: Path, make: object) -> None:
         await Database.open(path)
     assert (len(raised.value.problems), str(path) in str(raised.value)) == (1, True)
     assert b"theirs" not in before or b"audit" not in path.read_bytes()
+
+
+def put(connection: sqlite3.Connection) -> str:
+    """Write something that is there to be read."""
+    connection.execute("INSERT INTO usage_window VALUES ('tenant/anna', 'gpt', '2030', 1, 2)")
+    return "done"
+
+
+async def kept(database: Database) -> int:
+    """Return how much of that is there."""
+    (rows,) = await database.read(
+        lambda connection: connection.execute("SELECT count(*) FROM usage_window").fetchone()
+    )
+    return int(rows)
+
+
+async def test_at_once(database: Database) -> None:
+    """What is written at once is there, and whoever writes next finds it."""
+    assert database.write_at_once(put) == "done"
+    assert await kept(database) == 1
+    assert await database.write(
+        lambda connection: connection.execute("DELETE FROM usage_window").rowcount
+    ) == (1)
+
+
+async def test_not_at_once_while_another_writes(database: Database, path: Path) -> None:
+    """It waits for nobody, leaves nothing, and can be done later."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(NotAtOnce):
+            database.write_at_once(put)
+    assert await kept(database) == 0
+    assert database.write_at_once(put) == "done"
+
+
+async def test_not_at_once_what_fails(database: Database) -> None:
+    """What fails leaves nothing, whether SQLite or the work itself says no."""
+
+    def refused(connection: sqlite3.Connection) -> None:
+        put(connection)
+        put(connection)
+
+    def wrong(connection: sqlite3.Connection) -> None:
+        put(connection)
+        raise LookupError
+
+    with pytest.raises(NotAtOnce):
+        database.write_at_once(refused)
+    with pytest.raises(LookupError):
+        database.write_at_once(wrong)
+    assert await kept(database) == 0
+    await database.aclose()
+    with pytest.raises(NotAtOnce):
+        database.write_at_once(put)
 
 
 async def test_folder_is_a_file(tmp_path: Path) -> None:

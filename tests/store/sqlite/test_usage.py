@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -72,6 +73,64 @@ class TestProcessesInTurn(UsageStoreContract):
         other = await Database.open(path)
         yield InTurn(SqliteUsageStore(database), SqliteUsageStore(other))
         await other.aclose()
+
+
+async def test_processes_at_once(database: Database, path: Path) -> None:
+    """However the requests of two processes mix, no more is admitted than one would have."""
+    other = await Database.open(path)
+    stores = [SqliteUsageStore(database), SqliteUsageStore(other)]
+    limits = replace(LIMITS, requests_per_minute=50, concurrent_streams=1_000)
+
+    async def one(number: int) -> bool:
+        await asyncio.sleep(number % 7 / 1000)
+        try:
+            held = await reserve(stores[number % 2], 1, limits=limits)
+        except Refused:
+            return False
+        await stores[number // 2 % 2].settle(held, Usage(1, 1))
+        return True
+
+    assert sum(await asyncio.gather(*map(one, range(200)))) == 50
+    for store in stores:
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(50, 100, 100, 0, 50)
+    await other.aclose()
+
+
+@pytest.mark.parametrize("left", ["journaled", "folded", "emptied", "erased"])
+async def test_another_process_has_written(database: Database, path: Path, left: str) -> None:
+    """Whoever knew how everybody stood looks again, whatever the other one left in the journal."""
+    store = SqliteUsageStore(database)
+    await spend(store, Usage(1, 1))
+    other = await Database.open(path)
+    theirs = SqliteUsageStore(other)
+    if left == "folded":
+        await theirs.roll_up(now=NOON)
+    await spend(theirs, Usage(1, 1))
+    if left == "emptied":
+        await theirs.aclose()
+    if left == "erased":
+        await theirs.erase(ANNA, until="2030-01-02")
+    before = 0 if left == "erased" else 2
+
+    made = await reserve(store, 5)
+    assert made.standing is not None
+    assert made.standing.remaining_requests == LIMITS.requests_per_minute - before - 1
+    await other.aclose()
+
+
+async def test_while_another_writes(database: Database, path: Path) -> None:
+    """What cannot be counted at once is as soon as the other one has written."""
+    store = SqliteUsageStore(database)
+    await spend(store, Usage(1, 1))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = [asyncio.ensure_future(reserve(store, 1)) for _ in range(3)]
+        _, late = await asyncio.wait(waiting, timeout=0.05)
+        assert len(late) == len(waiting)
+        other.execute("COMMIT")
+
+    assert len({one.id for one in await asyncio.gather(*waiting)}) == len(waiting)
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(4, 5, 5, 3, 4)
 
 
 async def test_what_a_dead_process_held(database: Database, path: Path) -> None:

@@ -86,13 +86,19 @@ class Reservations:
         Raises:
             StoreError: The database cannot be written.
         """
-        waiting = _Waiting(change, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
         if isinstance(change, Taking):
+            waiting, self._queue = self._queue, []
+            outcomes = self._at_once([*(one.change for one in waiting), change])
+            if outcomes is not None:
+                _tell(waiting, outcomes)
+                return outcomes[-1]
+            self._queue = waiting
             self._hurry.set()
+        queued = _Waiting(change, asyncio.get_running_loop().create_future())
+        self._queue.append(queued)
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._run())
-        return await waiting.future
+        return await queued.future
 
     async def alone(self, work: Work[T]) -> T:
         """Run `work` on tables that say everything, while nothing is reserved or settled.
@@ -151,18 +157,9 @@ class Reservations:
         """Write a group and tell those who wait, or return that each had better go alone."""
         changes = [one.change for one in group]
         try:
-            async with self._writing:
-                book, self._book = self._book, None
-                if book is None:
-                    await self._fold()
-                done = self._at_once(book, changes)
-                if done is None:
-                    # A power cut ends the requests of these reservations too.
-                    done = await self._database.write(
-                        lambda connection: carried_out(connection, book, changes), waits=False
-                    )
-                page, outcomes = done
-                self._book = page.turned()
+            outcomes = self._at_once(changes)
+            if outcomes is None:
+                outcomes = await self._in_turn(changes)
         except Exception as error:
             if len(group) > 1 and not isinstance(error, StoreError):
                 return False
@@ -170,22 +167,39 @@ class Reservations:
                 if not one.future.done():
                     one.future.set_exception(error)
             return True
-        for one, outcome in zip(group, outcomes, strict=True):
-            if not one.future.done():
-                one.future.set_result(outcome)
+        _tell(group, outcomes)
         return True
 
-
-    def _at_once(
-        self, book: Book | None, changes: Sequence[Change]
-    ) -> tuple[Page, list[Outcome]] | None:
-        """Carry changes out while everything waits, where that is short and nobody else writes."""
-        if book is None or book.full or len(changes) > SLICE:
+    def _at_once(self, changes: Sequence[Change]) -> list[Outcome] | None:
+        """Carry changes out while everything waits; `None` if that takes long, or others write."""
+        book = self._book
+        if book is None or book.full or len(changes) > SLICE or self._writing.locked():
             return None
         try:
-            return self._database.write_at_once(partial(_still, book, changes))
+            page, outcomes = self._database.write_at_once(partial(_still, book, changes))
         except NotAtOnce:
             return None
+        self._book = page.turned()
+        return outcomes
+
+    async def _in_turn(self, changes: Sequence[Change]) -> list[Outcome]:
+        """Carry changes out on the thread that writes, after whoever came before."""
+        async with self._writing:
+            book, self._book = self._book, None
+            if book is None:
+                await self._fold()
+            # A power cut ends the requests of these reservations too.
+            page, outcomes = await self._database.write(
+                lambda connection: carried_out(connection, book, changes), waits=False
+            )
+            self._book = page.turned()
+        return outcomes
+
+
+def _tell(group: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
+    for one, outcome in zip(group, outcomes, strict=False):
+        if not one.future.done():
+            one.future.set_result(outcome)
 
 
 def _still(
