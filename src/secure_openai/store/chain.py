@@ -6,7 +6,7 @@ import hashlib
 import json
 from datetime import UTC, datetime
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from secure_openai.errors import AuditUnavailable, StoreError
 from secure_openai.store.audit import AuditEvent, AuditRecord
@@ -122,7 +122,7 @@ def record_of(sequence: int, document_text: str, previous: str, digest: str) -> 
         StoreError: Its document is none of ours.
     """
     try:
-        event = event_of(json.loads(document_text))
+        event = event_of(from_json(document_text))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise StoreError(f"Record {sequence} of the audit cannot be read: verify it.") from None
     return AuditRecord(sequence, event, previous, digest)

@@ -6,7 +6,9 @@ person. Each record is read for them once: of every chain is kept how far it has
 
 from __future__ import annotations
 
+import asyncio
 import enum
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +22,13 @@ LOOKBACK = timedelta(days=14)
 MOST = 200_000
 """Records that one call counts; the next goes on."""
 
-PAGE = 500
+PAGE = 50
+"""Records that are read and counted without a pause: whoever is served meanwhile waits for that."""
+
+PAUSES = 3
+"""How much longer a pause is than what was done before."""
+
+LONGEST_PAUSE_SECONDS = 0.1
 
 
 class TallyKind(enum.StrEnum):
@@ -103,6 +111,8 @@ class TallyStore(Protocol):
 async def tally(audit: AuditStore, tallies: TallyStore, *, now: datetime, most: int = MOST) -> int:
     """Count what was recorded since it was last counted; return how many records that were.
 
+    A little at a time: on a laptop it runs beside everything else.
+
     Raises:
         StoreError: Something cannot be read or written, or a record is none of ours.
     """
@@ -111,12 +121,15 @@ async def tally(audit: AuditStore, tallies: TallyStore, *, now: datetime, most: 
     for head in await audit.heads(since=now - LOOKBACK):
         after = reached.get(head.chain, 0)
         while after < head.sequence and total < most:
+            began = time.perf_counter()
             page = await audit.records(head.chain, after=after, limit=PAGE)
             if not page.items:
                 break
             after = page.items[-1].sequence
             total += len(page.items)
             await tallies.add(head.chain, list(counted(page.items)), upto=after)
+            took = time.perf_counter() - began
+            await asyncio.sleep(min(PAUSES * took, LONGEST_PAUSE_SECONDS))
     return total
 
 
@@ -124,7 +137,7 @@ def counted(records: Iterable[AuditRecord]) -> Iterable[Counted]:
     """Yield what records add to the tallies."""
     for record in records:
         event = record.event
-        day = event.at.astimezone(UTC).strftime("%Y-%m-%d")
+        day = event.at.astimezone(UTC).date().isoformat()
         deployment, facts = event.deployment or "", event.facts or {}
         if event.decision == "refused":
             found = Tally(day, TallyKind.REFUSAL, event.reason, deployment, requests=1)

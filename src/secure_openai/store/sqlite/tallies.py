@@ -30,9 +30,15 @@ class SqliteTallyStore:
                 "SELECT sequence FROM tallied WHERE chain = ?", (chain,)
             ).fetchone()
             before = row[0] if row else 0
+            added: dict[tuple[str, str, str, str], Tally] = {}
             for one in counted:
                 if one.sequence > before:
-                    _add(connection, one.tally)
+                    known = added.get(one.tally.key)
+                    added[one.tally.key] = (
+                        one.tally if known is None else known.with_more(one.tally)
+                    )
+            for tally in added.values():
+                _add(connection, tally)
             connection.execute(
                 "INSERT INTO tallied VALUES (?, ?)"
                 " ON CONFLICT DO UPDATE SET sequence = max(sequence, excluded.sequence)",
