@@ -11,7 +11,7 @@ import pytest
 
 from secure_openai.completion import Admission, Completion, finish_reason_of
 from secure_openai.errors import ModelError
-from secure_openai.model.interface import Model, ModelRequest
+from secure_openai.model.interface import Model, ModelRequest, WholeAnswer
 from secure_openai.model.scripted import DEPLOYMENT, ScriptedModel
 from secure_openai.policy.estimate import estimate_text_tokens
 from secure_openai.store.usage import Reservation
@@ -118,7 +118,7 @@ async def test_an_answer_whose_usage_cannot_be_is_charged_what_was_seen(
     answer = {"choices": [{"message": {"content": "hello there"}}], "usage": usage}
     body = json.dumps(answer).encode()
     model = mock.AsyncMock(deployments=[DEPLOYMENT])
-    model.open.return_value.read.return_value = body
+    model.open.return_value.read.return_value = WholeAnswer(body, answer)
     completion = completion_of(request("hello", stream=False), model)
     await completion.read()
 

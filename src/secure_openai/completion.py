@@ -15,7 +15,6 @@ from secure_openai.model.interface import (
     ModelRequest,
     ModelResponse,
     ServerSentEvent,
-    read_object,
     usage_of,
 )
 from secure_openai.policy.estimate import estimate_text_tokens
@@ -180,18 +179,15 @@ class Completion:
             await self.open()
         assert self._response is not None  # noqa: S101 - open() has set it or raised
         try:
-            body = await self._response.read()
+            body, payload = await self._response.read()
         except ModelError as error:
             self._fail(error)
             raise
-        try:
-            payload = read_object(body)
-        except ValueError:
-            raise ModelError("The model's answer is not JSON.") from None
-        believed = self._believed(usage_of(payload))
+        reported = usage_of(payload)
+        believed = self._believed(reported)
         if believed is None or not believed.completion_tokens:
             self._estimate_output(body)
-        self._take_facts(payload, body)
+        self._take_facts(payload, body, reported)
         self._ended = True
         return body
 
@@ -201,8 +197,8 @@ class Completion:
             # Half of the JSON around a short answer is framing.
             self._output_tokens = estimate_text_tokens(body.decode(errors="replace")) // 2
 
-    def _take_facts(self, payload: JsonObject, text: bytes) -> None:
-        self.usage = self._believed(usage_of(payload)) or self.usage
+    def _take_facts(self, payload: JsonObject, text: bytes, reported: Usage | None) -> None:
+        self.usage = self._believed(reported) or self.usage
         self.finish_reason = finish_reason_of(payload) or self.finish_reason
         if _FILTERED in text and (verdicts := verdicts_of(payload)):
             self._verdicts = worst((*self._verdicts, *verdicts))
@@ -236,7 +232,8 @@ class Completion:
             or _FLAGGED.search(event.data) is not None
         ):
             with contextlib.suppress(ValueError):
-                self._take_facts(event.parsed, event.data)
+                payload = event.parsed
+                self._take_facts(payload, event.data, usage_of(payload))
 
     async def aclose(self) -> None:
         """Stop the model's work at once, and say what became of it."""

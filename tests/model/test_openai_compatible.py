@@ -140,7 +140,7 @@ async def answered(handler: Any, **more: Any) -> Any:
         model = OpenAICompatibleModel(address, DEPLOYMENTS, session=session, **more)
         response = await model.open(request("x", stream=False))
         try:
-            return await response.read()
+            return (await response.read()).raw
         finally:
             await response.aclose()
 

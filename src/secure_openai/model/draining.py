@@ -11,6 +11,7 @@ from secure_openai.model.interface import (
     ModelRequest,
     ModelResponse,
     ServerSentEvent,
+    WholeAnswer,
 )
 from secure_openai.streams import CutOffError, Drain
 from secure_openai.types import Attempt, Deployment, MemberHealth
@@ -80,7 +81,7 @@ class _Draining:
     def failure(self) -> ModelError | None:
         return self._cut_off or self._response.failure
 
-    async def read(self) -> bytes:
+    async def read(self) -> WholeAnswer:
         try:
             return await self._drain.until_cut(self._response.read)
         except CutOffError:

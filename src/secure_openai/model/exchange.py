@@ -21,7 +21,7 @@ from secure_openai.errors import (
     ModelUnavailable,
 )
 from secure_openai.model.events import EventReader
-from secure_openai.model.interface import ModelRequest, ServerSentEvent, read_object
+from secure_openai.model.interface import ModelRequest, ServerSentEvent, WholeAnswer, read_object
 from secure_openai.model.refusals import ErrorAnswer, error_event, error_of
 from secure_openai.streams import Within
 from secure_openai.types import Attempt, JsonObject
@@ -194,20 +194,18 @@ class Answer:
         for event in self._head:
             _raise_error_event(event)
 
-    async def read(self) -> bytes:
-        """Return the whole body."""
+    async def read(self) -> WholeAnswer:
+        """Return all of it."""
         try:
             body = bytearray()
             while chunk := await self._chunk():
                 body += chunk
                 if len(body) > LARGEST_ANSWER_BYTES:
                     _broken("The model's answer is too large.")
-            if not _is_object(body):
-                _broken("The model's answer is not a JSON object.")
+            return _whole(bytes(body))
         except ModelError as error:
             self.failure = error
             raise
-        return bytes(body)
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
         """Yield events, the one that ends the stream included."""
@@ -264,11 +262,11 @@ def _broken(detail: str) -> NoReturn:
     raise ModelError(detail, billable=True)
 
 
-def _is_object(body: bytearray) -> bool:
-    with suppress(ValueError):
-        read_object(body)
-        return True
-    return False
+def _whole(body: bytes) -> WholeAnswer:
+    try:
+        return WholeAnswer(body, read_object(body))
+    except ValueError:
+        _broken("The model's answer is not a JSON object.")
 
 
 def _raise_error_event(event: ServerSentEvent) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic_core import from_json
 
@@ -103,6 +103,18 @@ class ModelRequest:
     tokens: int = 0
 
 
+class WholeAnswer(NamedTuple):
+    """An answer that is not streamed.
+
+    Attributes:
+        raw: Its body, as it came.
+        parsed: What it says.
+    """
+
+    raw: bytes
+    parsed: JsonObject
+
+
 class ModelResponse(Protocol):
     """An answer that has begun.
 
@@ -125,11 +137,11 @@ class ModelResponse(Protocol):
         """Return what broke it off, once something did."""
         ...
 
-    async def read(self) -> bytes:
-        """Return the whole JSON body of an answer that is not streamed.
+    async def read(self) -> WholeAnswer:
+        """Return all of an answer that is not streamed.
 
         Raises:
-            ModelError: It broke off, or is not JSON.
+            ModelError: It broke off, or is no JSON object.
         """
         ...
 

@@ -23,7 +23,13 @@ from secure_openai.errors import (
     ModelUnavailable,
 )
 from secure_openai.model.circuit import REST_SECONDS, Circuit
-from secure_openai.model.interface import Model, ModelRequest, ModelResponse, ServerSentEvent
+from secure_openai.model.interface import (
+    Model,
+    ModelRequest,
+    ModelResponse,
+    ServerSentEvent,
+    WholeAnswer,
+)
 from secure_openai.types import Attempt, CircuitState, Deployment, MemberHealth
 
 logger = logging.getLogger(__name__)
@@ -132,7 +138,7 @@ class Pool:
         try:
             response = await place.member.model.open(request)
             # Nothing of an answer that is not streamed goes out before all of it is there.
-            body = None if request.stream else await response.read()
+            whole = None if request.stream else await response.read()
         except BaseException:
             place.under_way -= 1
             if response is not None:
@@ -140,7 +146,7 @@ class Pool:
             raise
         place.answered = self._now()
         place.circuit.begun(place.answered)
-        return _Pooled(self, place, response, attempts, body)
+        return _Pooled(self, place, response, attempts, whole)
 
     def _ended(self, place: _Place, failure: ModelError | None) -> None:
         place.under_way -= 1
@@ -250,21 +256,21 @@ class _Pooled:
         place: _Place,
         response: ModelResponse,
         attempts: tuple[Attempt, ...],
-        body: bytes | None,
+        whole: WholeAnswer | None,
     ) -> None:
         self.member = place.member.name
         self.attempts = attempts
         self._pool = pool
         self._place: _Place | None = place
         self._response = response
-        self._body = body
+        self._whole = whole
 
     @property
     def failure(self) -> ModelError | None:
         return self._response.failure
 
-    async def read(self) -> bytes:
-        return await self._response.read() if self._body is None else self._body
+    async def read(self) -> WholeAnswer:
+        return await self._response.read() if self._whole is None else self._whole
 
     def events(self) -> AsyncIterator[ServerSentEvent]:
         return self._response.events()

@@ -8,7 +8,12 @@ from collections.abc import AsyncIterator, Sequence
 
 from secure_openai.errors import ModelError
 from secure_openai.model import playback
-from secure_openai.model.interface import ModelRequest, ModelResponse, ServerSentEvent
+from secure_openai.model.interface import (
+    ModelRequest,
+    ModelResponse,
+    ServerSentEvent,
+    WholeAnswer,
+)
 from secure_openai.model.refusals import ErrorAnswer, error_event, error_of
 from secure_openai.model.script import Ending, Refusal, Script, script_for
 from secure_openai.model.wire import wire_body
@@ -79,12 +84,13 @@ class _Scripted:
         self._operation = operation
         self._open = True
 
-    async def read(self) -> bytes:
+    async def read(self) -> WholeAnswer:
         if self._script.ending in {Ending.GARBAGE, Ending.BROKEN}:
             raise self._failed("The model's answer is not a JSON object.")
         await self._end()
         await asyncio.sleep(self._script.seconds * len(self._script.words))
-        return json.dumps(playback.whole(self._script, self._body, self._operation)).encode()
+        said = playback.whole(self._script, self._body, self._operation)
+        return WholeAnswer(json.dumps(said).encode(), said)
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
         for seconds, event in playback.events(self._script, self._body, self._operation):

@@ -6,7 +6,6 @@ The script is that of `secure_openai.model.script`.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
@@ -67,8 +66,7 @@ async def whole(model: Model, asked: ModelRequest) -> JsonObject:
     """Return an answer that is not streamed."""
     response = await model.open(asked)
     try:
-        payload: JsonObject = json.loads(await response.read())
-        return payload
+        return (await response.read()).parsed
     finally:
         await response.aclose()
         await response.aclose()
