@@ -1,8 +1,10 @@
 """Reservations made, settled and released by the group: one look and one write for all that wait.
 
-Whoever comes while a group is written waits for the next one. What gives tokens back is applied
-before what takes them, and each reservation is decided knowing all before it, so a group decides
-as its members one after the other would. What was decided is told once the journal has it.
+What takes tokens is decided at once, on the caller's own thread, with all that waited, unless
+somebody else writes. Whoever comes while a group is written waits for the next one. What gives
+tokens back is applied before what takes them, and each reservation is decided knowing all before
+it, so a group decides as its members one after the other would. What was decided is told once the
+journal has it.
 """
 
 from __future__ import annotations
@@ -134,6 +136,9 @@ class Reservations:
             group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
             if not any(isinstance(one.change, Taking) for one in self._queue):
                 self._hurry.clear()
+            if not group:
+                # Whoever was decided at once took all along.
+                return
             if not await self._written(group) and len(group) > 1:
                 for one in group:
                     await self._written([one])
