@@ -296,3 +296,21 @@ async def test_totals_of_a_program_before(path: Path, monkeypatch: pytest.Monkey
 
     assert await store.of(ANNA) == [UsageDay(ANNA, "gpt", "2030-01-02", 7, 5, 86)]
     await database.aclose()
+
+
+async def test_one_that_cannot_be_counted(database: Database) -> None:
+    """It fails alone: whoever waits with it, or comes after it, is counted."""
+    store = SqliteUsageStore(database)
+    held = [await reserve(store, 10) for _ in range(3)]
+    wrong: Any = "a word and no usage"
+    settling = [
+        asyncio.ensure_future(store.settle(one, usage))
+        for one, usage in zip(held, (Usage(1, 1), wrong, Usage(2, 2)), strict=True)
+    ]
+    await asyncio.sleep(0)
+    made = await reserve(store, 5)
+
+    failures = [str(one) for one in await asyncio.gather(*settling, return_exceptions=True) if one]
+    assert len(failures) == 1
+    assert made.tokens == 5
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(4, 21, 21, 2, 4)

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -89,12 +90,14 @@ class Reservations:
             StoreError: The database cannot be written.
         """
         if isinstance(change, Taking):
-            waiting, self._queue = self._queue, []
-            outcomes = self._at_once([*(one.change for one in waiting), change])
-            if outcomes is not None:
-                _tell(waiting, outcomes)
-                return outcomes[-1]
-            self._queue = waiting
+            if not self._writing.locked():
+                # What fails is found out, and whose it is, where each may go alone.
+                with suppress(Exception):
+                    outcomes = self._at_once([*(one.change for one in self._queue), change])
+                    if outcomes is not None:
+                        waiting, self._queue = self._queue, []
+                        _tell(waiting, outcomes)
+                        return outcomes[-1]
             self._hurry.set()
         queued = _Waiting(change, asyncio.get_running_loop().create_future())
         self._queue.append(queued)
@@ -178,7 +181,7 @@ class Reservations:
     def _at_once(self, changes: Sequence[Change]) -> list[Outcome] | None:
         """Carry changes out while everything waits; `None` if that takes long, or others write."""
         book = self._book
-        if book is None or book.full or len(changes) > SLICE or self._writing.locked():
+        if book is None or book.full or len(changes) > SLICE:
             return None
         try:
             page, outcomes = self._database.write_at_once(partial(_still, book, changes))
