@@ -22,6 +22,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from secure_openai.completion import Admission, Completion
 from secure_openai.errors import Refused, SecureOpenAIError, StoreError
@@ -41,6 +42,7 @@ from secure_openai.types import (
     Limits,
     Operation,
     Principal,
+    PrincipalKind,
     Reason,
     utc_now,
 )
@@ -222,9 +224,9 @@ class Pipeline:
                 )
             except Refused as refusal:
                 known, reason = self._known(request.deployment), refusal.decision.reason
-                current.set_attributes(_told(principal, known, "refused", reason))
+                current.set_attributes(_told(principal.kind, known, "refused", reason))
                 raise
-            told = _told(principal, admission.deployment.name, "allowed", Reason.ADMITTED)
+            told = _told(principal.kind, admission.deployment.name, "allowed", Reason.ADMITTED)
             if current.is_recording():
                 current.set_attributes(told)
             metrics.decisions.add(1, told)
@@ -379,7 +381,7 @@ class Pipeline:
         facts: JsonObject | None = None,
     ) -> None:
         known, reason = self._known(deployment), refusal.decision.reason
-        metrics.decisions.add(1, _told(principal, known, "refused", reason))
+        metrics.decisions.add(1, _told(principal.kind, known, "refused", reason))
         self._record(
             "completion.refused",
             principal,
@@ -427,15 +429,20 @@ class Pipeline:
         )
 
 
+KINDS = 1_000
+"""Of so many decisions the attributes are held: deployments by reasons are fewer."""
+
+
+@lru_cache(KINDS)
 def _told(
-    principal: Principal, deployment: str | None, decision: str, reason: Reason
+    kind: PrincipalKind, deployment: str | None, decision: str, reason: Reason
 ) -> dict[str, str]:
     """Return what is observed of a decision."""
     return {
         names.DECISION.name: decision,
         names.REASON.name: reason.value,
         names.DEPLOYMENT.name: deployment or "unknown",
-        names.KIND.name: principal.kind.value,
+        names.KIND.name: kind.value,
     }
 
 
