@@ -123,16 +123,22 @@ def estimate_message_tokens(message: JsonObject) -> int:
     """Return about how many tokens one message or item takes, its frame included."""
     total = MESSAGE_TOKENS
     for name, value in message.items():
-        if name not in {"content", "output"}:
-            total += 0 if name == "role" else _tokens(value)
+        if name == "role":
             continue
-        for part in value if isinstance(value, list) else [value]:
-            # An image stands here and nowhere else; its bytes are not what it costs.
-            if isinstance(part, dict) and part.get("type") in IMAGES:
-                total += _image_part_tokens(part)
-            else:
-                total += _tokens(part)
+        if isinstance(value, str):
+            total += estimate_text_tokens(value)
+        elif name in {"content", "output"}:
+            total += sum(map(_part_tokens, value if isinstance(value, list) else [value]))
+        else:
+            total += _tokens(value)
     return total
+
+
+def _part_tokens(part: object) -> int:
+    # An image stands here and nowhere else; its bytes are not what it costs.
+    if isinstance(part, dict) and part.get("type") in IMAGES:
+        return _image_part_tokens(part)
+    return _tokens(part)
 
 
 def estimate_image_tokens(width: int, height: int) -> int:
