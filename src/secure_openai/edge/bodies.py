@@ -33,7 +33,9 @@ async def json_of(request: Request) -> object:
 
 
 async def json_text_of(request: Request) -> bytes:
-    """Return the body, said to be JSON, which is read once: `LimitsMiddleware` bounds it.
+    """Return a body that is said to be JSON, read once and kept nowhere.
+
+    `LimitsMiddleware` bounds it.
 
     Raises:
         UnsupportedMediaType: The content type is not `application/json`.

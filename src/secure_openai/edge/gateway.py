@@ -157,8 +157,12 @@ async def _answered(
     _check_query(request, dated=dated)
     pipeline, principal = assembly_of(request).pipeline, principal_of(request)
     request_id = request_id_of(request)
-    written = WrittenRequest(await json_text_of(request), named)
-    checked = pipeline.checked(principal, written, operation=operation, request_id=request_id)
+    checked = pipeline.checked(
+        principal,
+        WrittenRequest(await json_text_of(request), named),
+        operation=operation,
+        request_id=request_id,
+    )
     completion = await pipeline.begin(principal, checked, request_id=request_id)
     headers = _headers(completion)
     if not checked.stream:

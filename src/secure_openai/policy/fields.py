@@ -97,7 +97,7 @@ class CheckedRequest(NamedTuple):
         Raises:
             RequestError: It does not: a reasoning model refuses what others need.
         """
-        for name in sorted(self.body.keys() & parameters.refused):
+        for name in sorted(parameters.refused.intersection(self.body)):
             if self.body[name] is not None:
                 raise RequestError(
                     f"{self.deployment} does not take {name}: leave it out.", pointer=f"/{name}"
