@@ -97,8 +97,8 @@ class CheckedRequest(NamedTuple):
         Raises:
             RequestError: It does not: a reasoning model refuses what others need.
         """
-        for name in sorted(parameters.refused.intersection(self.body)):
-            if self.body[name] is not None:
+        for name in sorted(parameters.refused):
+            if self.body.get(name) is not None:
                 raise RequestError(
                     f"{self.deployment} does not take {name}: leave it out.", pointer=f"/{name}"
                 )
@@ -147,8 +147,8 @@ def check_request(
         Refused: A field is not on the list.
     """
     checked = _rebuilt(operation, body, admitted)
-    limits = [checked[name] for name in BOUNDS if checked.get(name) is not None]
-    if len(set(limits)) > 1:
+    limits = {*map(checked.get, BOUNDS)} - {None}
+    if len(limits) > 1:
         raise RequestError(
             "max_tokens and max_completion_tokens differ: send one.", pointer="/max_tokens"
         )
@@ -158,7 +158,7 @@ def check_request(
         body=checked,
         deployment=checked["model"],
         stream=bool(checked.get("stream")),
-        answer_tokens=limits[0] if limits else None,
+        answer_tokens=limits.pop() if limits else None,
         choices=checked.get("n") or 1,
         # The Responses API reports usage in its last event, asked or not.
         include_usage=operation is Operation.RESPONSES or bool(options.get("include_usage")),
@@ -169,7 +169,7 @@ def _rebuilt(operation: Operation, body: object, admitted: frozenset[str]) -> Js
     if isinstance(body, WrittenRequest):
         accepted = _ACCEPTORS[operation].accepted(body.text)
         # A model that only the address names has not been looked at.
-        if accepted is not None and body.deployment in {None, accepted["model"]}:
+        if accepted is not None and body.deployment in (None, accepted["model"]):
             return accepted
         body = body.read()
     usable = admitted - TABLES[operation]["never"].keys()
