@@ -101,6 +101,49 @@ def nested(levels: int) -> Any:
 TAKEN = ACCEPTORS[Operation.CHAT_COMPLETIONS].accepted
 
 
+@pytest.mark.parametrize(
+    "members",
+    [
+        # A member twice, with as many colons left over as it had.
+        '"n":1,"n":1',
+        '"stop":"a:b","stop":"ab"',
+        '"stop":"ab","stop":"a:b"',
+        '"stop":"\\u003a","stop":"a"',
+        '"n":1,"\\u006e":1',
+        '"logit_bias":{"1":1,"1":1}',
+        '"stream_options":{"include_usage":true,"include_usage":false}',
+        '"tools":[{"type":"function","type":"custom","function":{"name":"f"}}]',
+        '"tools":[{"type":"function","function":{"name":"f","parameters":{"a":1,"a":1}}}]',
+        # What only looks like what is asked for.
+        '"n":1.0',
+        '"n":true',
+        '"n":"1"',
+        '"stream":"true"',
+        '"stream":1',
+        '"store":0',
+        '"store":0.0',
+        '"temperature":true',
+        '"temperature":NaN',
+        '"temperature":1e999',
+        '"seed":9007199254740992',
+        '"stop":"\\u0000"',
+        '"stop":"\\b"',
+        '"stop":"\\ud800"',
+        '"stop":"\x01"',
+        '"reasoning_effort":"Low"',
+        '"user":"x"',
+    ],
+)
+def test_what_care_refuses_is_not_taken(members: str) -> None:
+    """One reading, one type, and no member that is not on the list."""
+    text = chat().decode().removesuffix("}") + f",{members}}}"
+
+    assert TAKEN(text.encode()) is None
+    with pytest.raises((RequestError, Refused)):
+        check_request(Operation.CHAT_COMPLETIONS, WrittenRequest(text.encode()))
+    assert TAKEN(chat()) is not None
+
+
 def test_a_long_or_deep_request_is_left_to_care() -> None:
     """Up to the bound it is taken, and not beyond."""
     room = "x" * (LARGEST_BYTES - len(said("")))

@@ -29,7 +29,8 @@ LARGEST_BYTES = 16_384
 and sooner refused."""
 
 LARGEST_JSON_DEPTH = 32
-"""How many levels any JSON, such as a schema, may have to be taken: most have a dozen."""
+"""How many levels any JSON, such as a schema, may have to be taken: most have a dozen. With those
+around it they are fewer than `json_text.LARGEST_DEPTH`."""
 
 
 class Acceptor:
@@ -56,6 +57,7 @@ class Acceptor:
         Each member has a colon after its name, and all others stand in texts: where the rebuilt
         value has as many as the text, no member was lost because another one had its name. Numbers
         and levels have their bounds in the rule, and so short a text cannot hold too many values.
+        Members that the rule names stand in its order.
         """
         if self._read is None or len(text) > LARGEST_BYTES or _ESCAPED.search(text):
             return None
