@@ -11,6 +11,8 @@ from secure_openai.edge.middleware.refusal import header_values
 from secure_openai.errors import RequestError, UnsupportedMediaType
 from secure_openai.policy.json_text import parse_json
 
+_JSON = "application/json"
+
 BodyT = TypeVar("BodyT", bound="Body")
 
 
@@ -27,14 +29,22 @@ async def json_of(request: Request) -> object:
         UnsupportedMediaType: The content type is not `application/json`.
         RequestError: It is not well-formed.
     """
+    return parse_json(await json_text_of(request))
+
+
+async def json_text_of(request: Request) -> bytes:
+    """Return a body that is said to be JSON, read once and kept nowhere.
+
+    `LimitsMiddleware` bounds it.
+
+    Raises:
+        UnsupportedMediaType: The content type is not `application/json`.
+    """
     types = header_values(request.scope, b"content-type")
-    if len(types) != 1 or types[0].partition(";")[0].strip().lower() != "application/json":
+    if types != [_JSON] and (
+        len(types) != 1 or types[0].partition(";")[0].strip().lower() != _JSON
+    ):
         raise UnsupportedMediaType("Send the body as application/json.")
-    return parse_json(await _whole(request))
-
-
-async def _whole(request: Request) -> bytes:
-    """Return the body, which is read once and kept nowhere: `LimitsMiddleware` bounds it."""
     pieces: list[bytes] = []
     while True:
         message = await request.receive()

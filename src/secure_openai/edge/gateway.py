@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from secure_openai.completion import Completion
 from secure_openai.edge.access import EVERYONE, SecuredRoute, principal_of, requires
 from secure_openai.edge.authentication import assembly_of
-from secure_openai.edge.bodies import json_of
+from secure_openai.edge.bodies import json_text_of
 from secure_openai.edge.description import description
 from secure_openai.edge.event_stream import EventStreamResponse, while_present
 from secure_openai.edge.openai_errors import PREFIX, standing_headers
@@ -25,6 +25,7 @@ from secure_openai.edge.openai_stream import passed_on
 from secure_openai.edge.problems import request_id_of
 from secure_openai.errors import NotFound, RequestError
 from secure_openai.policy.decision import Offer
+from secure_openai.policy.fields import WrittenRequest
 from secure_openai.tables import table
 from secure_openai.types import JsonObject, Operation
 
@@ -156,11 +157,12 @@ async def _answered(
     _check_query(request, dated=dated)
     pipeline, principal = assembly_of(request).pipeline, principal_of(request)
     request_id = request_id_of(request)
-    body = await json_of(request)
-    if named is not None and isinstance(body, dict):
-        # As at Azure: the address decides, and a model named in the body says nothing.
-        body = {**body, "model": named}
-    checked = pipeline.checked(principal, body, operation=operation, request_id=request_id)
+    checked = pipeline.checked(
+        principal,
+        WrittenRequest(await json_text_of(request), named),
+        operation=operation,
+        request_id=request_id,
+    )
     completion = await pipeline.begin(principal, checked, request_id=request_id)
     headers = _headers(completion)
     if not checked.stream:

@@ -24,7 +24,6 @@ SPARSE_BYTES_PER_TOKEN = 7.0
 OTHER_BYTES_PER_TOKEN = 1.5
 _SPARSE = string.ascii_lowercase.encode() + b" \t\r\n"
 _OTHER = bytes(range(128, 256))
-_SPARSE_AND_OTHER = _SPARSE + _OTHER
 MESSAGE_TOKENS = 4
 """The frame around a message, by OpenAI's cookbook, "How to count tokens"."""
 
@@ -44,20 +43,16 @@ MEASURED_CHARACTERS = 131_072
 
 def estimate_text_tokens(text: str) -> int:
     """Return about how many tokens `text` takes; 0 for an empty text."""
+    encoded, others = text.encode("utf-8", "replace"), 0
     # `translate` looks at a byte in a nanosecond; a loop would take a hundred.
-    if text.isascii():
-        size = len(text)
-        dense = len(text.encode().translate(None, _SPARSE))
-        return math.ceil(_ascii_tokens(size, dense))
-    encoded = text.encode("utf-8", "replace")
-    size = len(encoded.translate(None, _OTHER))
-    dense = len(encoded.translate(None, _SPARSE_AND_OTHER))
-    return math.ceil(_ascii_tokens(size, dense) + (len(encoded) - size) / OTHER_BYTES_PER_TOKEN)
-
-
-def _ascii_tokens(size: int, dense: int) -> float:
+    if not text.isascii():
+        size = len(encoded)
+        encoded = encoded.translate(None, _OTHER)
+        others = size - len(encoded)
+    size = len(encoded)
+    dense = len(encoded.translate(None, _SPARSE))
     spread = dense / DENSE_BYTES_PER_TOKEN + (size - dense) / SPARSE_BYTES_PER_TOKEN
-    return max(size / ASCII_BYTES_PER_TOKEN, spread)
+    return math.ceil(max(size / ASCII_BYTES_PER_TOKEN, spread) + others / OTHER_BYTES_PER_TOKEN)
 
 
 PARAMETERS = frozenset(
@@ -123,16 +118,22 @@ def estimate_message_tokens(message: JsonObject) -> int:
     """Return about how many tokens one message or item takes, its frame included."""
     total = MESSAGE_TOKENS
     for name, value in message.items():
-        if name not in {"content", "output"}:
-            total += 0 if name == "role" else _tokens(value)
+        if name == "role":
             continue
-        for part in value if isinstance(value, list) else [value]:
-            # An image stands here and nowhere else; its bytes are not what it costs.
-            if isinstance(part, dict) and part.get("type") in IMAGES:
-                total += _image_part_tokens(part)
-            else:
-                total += _tokens(part)
+        if isinstance(value, str):
+            total += estimate_text_tokens(value)
+        elif name in {"content", "output"}:
+            total += sum(map(_part_tokens, value if isinstance(value, list) else [value]))
+        else:
+            total += _tokens(value)
     return total
+
+
+def _part_tokens(part: object) -> int:
+    # An image stands here and nowhere else; its bytes are not what it costs.
+    if isinstance(part, dict) and part.get("type") in IMAGES:
+        return _image_part_tokens(part)
+    return _tokens(part)
 
 
 def estimate_image_tokens(width: int, height: int) -> int:

@@ -9,11 +9,12 @@ that came.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from secure_openai.errors import RequestError
+from secure_openai.policy.acceptor import Acceptor
+from secure_openai.policy.json_text import parse_json
 from secure_openai.policy.rules import Check, resolved
 from secure_openai.tables import table
 from secure_openai.types import JsonObject, Operation, Parameters
@@ -33,12 +34,43 @@ _REQUESTS: Mapping[Operation, JsonObject] = MappingProxyType(
 )
 """The rule of each API's request, with why what it does not let through is refused."""
 
+_ACCEPTORS: Mapping[Operation, Acceptor] = MappingProxyType(
+    {operation: Acceptor(rule) for operation, rule in _REQUESTS.items()}
+)
+"""What takes at once what plainly fits each of them."""
+
 BOUNDS = ("max_completion_tokens", "max_output_tokens", "max_tokens")
 """Every field that bounds an answer: read, and replaced by the bound that holds."""
 
+_REPLACED = (*BOUNDS, "store")
+"""What does not go on as it was sent."""
 
-@dataclass(frozen=True, slots=True)
-class CheckedRequest:
+
+class WrittenRequest(NamedTuple):
+    """A request as it was sent.
+
+    Attributes:
+        text: Its JSON, not read yet.
+        deployment: What the address names, where it does: as at Azure it decides, and a model named
+            in the body says nothing.
+    """
+
+    text: bytes
+    deployment: str | None = None
+
+    def read(self) -> object:
+        """Return the value.
+
+        Raises:
+            RequestError: It is not well-formed; see `parse_json`.
+        """
+        value = parse_json(self.text)
+        if self.deployment is not None and isinstance(value, dict):
+            return {**value, "model": self.deployment}
+        return value
+
+
+class CheckedRequest(NamedTuple):
     """A checked request to a model.
 
     Attributes:
@@ -89,18 +121,13 @@ class CheckedRequest:
 
         `store` is left to the model, which sends it as false.
         """
-        body = {
-            name: value
-            for name, value in self.body.items()
-            if name not in BOUNDS and name != "store"
-        }
-        match self.operation:
-            case Operation.CHAT_COMPLETIONS:
-                body[parameters.max_tokens_field] = answer_tokens
-            case Operation.RESPONSES:
-                body["max_output_tokens"] = answer_tokens
-            case Operation.EMBEDDINGS:
-                pass
+        body = self.body.copy()
+        for name in _REPLACED:
+            body.pop(name, None)
+        if self.operation is Operation.RESPONSES:
+            body["max_output_tokens"] = answer_tokens
+        elif self.operation is Operation.CHAT_COMPLETIONS:
+            body[parameters.max_tokens_field] = answer_tokens
         return body
 
 
@@ -111,18 +138,17 @@ def check_request(
 
     Args:
         operation: Which API.
-        body: As it was sent.
+        body: Its value, or a `WrittenRequest`.
         admitted: Fields that policy lets through besides those listed.
 
     Raises:
-        RequestError: A field is missing, of another type, or out of bounds; the pointer says where.
+        RequestError: It is not well-formed, or a field is missing, of another type, or out of
+            bounds; the pointer says where.
         Refused: A field is not on the list.
     """
-    known = TABLES[operation]
-    usable = admitted - known["never"].keys()
-    checked = Check(admitted=usable).value(body, _REQUESTS[operation], "")
-    limits = [checked[name] for name in BOUNDS if checked.get(name) is not None]
-    if len(set(limits)) > 1:
+    checked = _rebuilt(operation, body, admitted)
+    limits = {*map(checked.get, BOUNDS)} - {None}
+    if len(limits) > 1:
         raise RequestError(
             "max_tokens and max_completion_tokens differ: send one.", pointer="/max_tokens"
         )
@@ -132,11 +158,23 @@ def check_request(
         body=checked,
         deployment=checked["model"],
         stream=bool(checked.get("stream")),
-        answer_tokens=limits[0] if limits else None,
+        answer_tokens=limits.pop() if limits else None,
         choices=checked.get("n") or 1,
         # The Responses API reports usage in its last event, asked or not.
         include_usage=operation is Operation.RESPONSES or bool(options.get("include_usage")),
     )
+
+
+def _rebuilt(operation: Operation, body: object, admitted: frozenset[str]) -> JsonObject:
+    if isinstance(body, WrittenRequest):
+        accepted = _ACCEPTORS[operation].accepted(body.text)
+        # A model that only the address names has not been looked at.
+        if accepted is not None and body.deployment in (None, accepted["model"]):
+            return accepted
+        body = body.read()
+    usable = admitted - TABLES[operation]["never"].keys()
+    rebuilt: JsonObject = Check(admitted=usable).value(body, _REQUESTS[operation], "")
+    return rebuilt
 
 
 def check_chat_completions(body: object) -> CheckedRequest:
