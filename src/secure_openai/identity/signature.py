@@ -69,7 +69,7 @@ class SignedToken:
         try:
             signature = urlsafe_b64decode(self._signature)
             key.public_key.verify(signature, self._signed, _PADDING, _HASH)
-            claims = from_json(self._payload, allow_inf_nan=False)
+            claims = from_json(self._payload, allow_inf_nan=False, cache_strings="keys")
         except (InvalidSignature, ValueError):
             raise Unauthenticated("The token's signature does not hold.") from None
         if not isinstance(claims, dict):
