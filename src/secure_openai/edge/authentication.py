@@ -20,7 +20,7 @@ API_KEY_HEADER = b"api-key"
 
 def assembly_of(request: Request) -> Assembly:
     """Return what the application is made of."""
-    # By item: an attribute is looked for everywhere else first, at each request several times.
+    # By item: for an attribute of a state Python looks everywhere else first.
     assembly = request.scope["app"].state["assembly"]
     assert isinstance(assembly, Assembly)  # noqa: S101 - the lifespan has set it
     return assembly

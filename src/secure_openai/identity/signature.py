@@ -98,6 +98,6 @@ def _key_id(segment: bytes) -> str:
         raise Unauthenticated("The token does not name its key.")
     try:
         _REGISTRY.check_header(header)
-    except JoseError:
+    except (JoseError, ValueError):
         raise Unauthenticated("The token's header holds what is not known.") from None
     return kid
