@@ -54,11 +54,11 @@ class Presence:
         now = self._clock()
         noted = self._noted.get(principal.id)
         if noted is not None:
-            at, known = noted
-            if now - at < INTERVAL and (known is principal or known == principal):
+            until, known = noted
+            if now < until and (known is principal or known == principal):
                 return
             del self._noted[principal.id]
-        self._noted[principal.id] = (now, principal)
+        self._noted[principal.id] = (now + INTERVAL, principal)
         if len(self._noted) > REMEMBERED:
             del self._noted[next(iter(self._noted))]
         self._waiting[principal.id] = principal

@@ -112,7 +112,7 @@ def test_what_is_signed_must_be_claims(payload: bytes) -> None:
     assert refused(signed(payload)) == UNREADABLE
 
 
-@pytest.mark.parametrize("payload", [b"", b"{", b"\xff\xfe", b"[" * 10_000])
+@pytest.mark.parametrize("payload", [b"", b"{", b"\xff\xfe", b"[" * 10_000, b'{"exp":NaN}'])
 def test_what_is_signed_must_be_json(payload: bytes) -> None:
     """A payload that nobody can read is refused, however deep it is."""
     assert refused(signed(payload)) == "The token's signature does not hold."
@@ -122,6 +122,24 @@ def test_a_payload_left_unencoded_is_refused() -> None:
     """`b64` (RFC 7797) may not change what is signed: without `crit` it is not known."""
     head = part(json.dumps({**HEADER, "b64": False}).encode())
     assert refused(f"{head}.e30.AA") == UNREADABLE
+
+
+@pytest.mark.parametrize("member", [{"zip": "DEF"}, {"x": 1}, {"typ": 1}, {"x5c": "none"}])
+def test_what_the_standard_does_not_know_is_refused(member: dict[str, object]) -> None:
+    """A header holds what RFC 7515 names, as it says, each time that it comes."""
+    head = part(json.dumps(HEADER | member).encode())
+    for _ in range(2):
+        assert "header holds what is not known" in refused(f"{head}.e30.AA")
+
+
+def test_a_header_that_is_known_vouches_for_nothing() -> None:
+    """Of tokens that share a header, each is checked by itself."""
+    one, two = signed(b'{"oid":"ada"}'), signed(b'{"oid":"uma"}')
+    head, body, _ = one.split(".")
+
+    assert SignedToken(one).claims(public()) == {"oid": "ada"}
+    assert SignedToken(two).claims(public()) == {"oid": "uma"}
+    assert "signature" in refused(f"{head}.{body}.{two.split('.')[2]}")
 
 
 def test_another_key_is_refused() -> None:

@@ -65,7 +65,7 @@ class Access:
             return
         if principal is None:
             raise Unauthenticated
-        if self.roles and not self.roles & principal.roles:
+        if self.roles and self.roles.isdisjoint(principal.roles):
             needed = " or ".join(sorted(self.roles))
             raise Forbidden(f"This needs the role {needed}.")
 
@@ -145,18 +145,20 @@ class SecuredRoute(APIRoute):
         return secured
 
     async def _admitted(self, request: Request) -> None:
-        await _admit(self.endpoint, request)
-        if self.changes and (principal := getattr(request.state, "principal", None)):
+        principal = await _admit(self.endpoint, request)
+        if self.changes and principal is not None:
             shares_of(request).change(principal.id)
 
 
-async def _admit(endpoint: Callable[..., Any], request: Request) -> None:
+async def _admit(endpoint: Callable[..., Any], request: Request) -> Principal | None:
+    """Return who calls, if they may; nobody where nobody is asked."""
     access = getattr(endpoint, _ATTRIBUTE, None)
     if access is None:
         raise Forbidden
     if access.public:
-        return
-    principal, assembly = await authenticate(request), assembly_of(request)
+        return None
+    assembly = assembly_of(request)
+    principal = await authenticate(request, assembly)
     if principal is not None:
         assembly.presence.note(principal)
     try:
@@ -169,7 +171,9 @@ async def _admit(endpoint: Callable[..., Any], request: Request) -> None:
         raise
     if principal is not None and not access.before_notice:
         await assembly.acceptances.require(principal)
-    request.state.principal = principal
+    # What `request.state` shows, without making that.
+    request.scope.setdefault("state", {})["principal"] = principal
+    return principal
 
 
 def _takes_only_the_path(endpoint: Callable[..., Any]) -> bool:
@@ -251,6 +255,6 @@ def _undeclared(route: BaseRoute) -> str:
 
 def principal_of(request: Request) -> Principal:
     """Return who calls; only behind a route that is not public."""
-    principal = request.state.principal
+    principal = request.scope["state"]["principal"]
     assert isinstance(principal, Principal)  # noqa: S101 - SecuredRoute has set it or refused
     return principal

@@ -20,7 +20,8 @@ API_KEY_HEADER = b"api-key"
 
 def assembly_of(request: Request) -> Assembly:
     """Return what the application is made of."""
-    assembly = request.app.state.assembly
+    # By item: for an attribute of a state Python looks everywhere else first.
+    assembly = request.scope["app"].state["assembly"]
     assert isinstance(assembly, Assembly)  # noqa: S101 - the lifespan has set it
     return assembly
 
@@ -33,25 +34,31 @@ def bearer_of(request: Request) -> str | None:
     Raises:
         Unauthenticated: Another scheme, a second token, or two that differ.
     """
-    tokens: set[str] = set()
+    tokens: list[str] = []
     for value in header_values(request.scope, b"authorization"):
-        scheme, _, token = value.partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+        scheme, _, written = value.partition(" ")
+        token = written.strip()
+        if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("Send Authorization: Bearer and an access token.")
-        tokens.add(token.strip())
-    tokens.update(value.strip() for value in header_values(request.scope, API_KEY_HEADER))
-    if len(tokens) > 1:
+        tokens.append(token)
+    tokens.extend(value.strip() for value in header_values(request.scope, API_KEY_HEADER))
+    if not tokens:
+        return None
+    if any(other != tokens[0] for other in tokens[1:]):
         raise Unauthenticated("The request carries two credentials that differ.")
-    return tokens.pop() if tokens else None
+    return tokens[0]
 
 
-async def authenticate(request: Request) -> Principal | None:
+async def authenticate(request: Request, assembly: Assembly) -> Principal | None:
     """Return who asks, or `None` if the request carries no credential.
+
+    Args:
+        request: Which.
+        assembly: What the application is made of.
 
     Raises:
         Unauthenticated: A credential that does not hold, or two that differ.
     """
-    assembly = assembly_of(request)
     token = bearer_of(request)
     cookie = None
     if header_values(request.scope, b"cookie"):

@@ -7,13 +7,12 @@ Microsoft identity platform, "Access token claims reference" and "ID token claim
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 from secure_openai.errors import Unauthenticated
 from secure_openai.identity.keys import KeySource
@@ -39,6 +38,8 @@ TEXT_CLAIMS = ("iss", "aud", "tid", "oid", "sub", "ver")
 TIME_CLAIMS = ("exp", "nbf", "iat")
 """The claims that every token must carry."""
 
+NUMBERS = (int, float)
+"""The classes of a time in seconds; `bool`, which is an `int` too, is none of them."""
 
 PUBLIC_CLIENT = "0"
 CONFIDENTIAL_CLIENTS = frozenset({"1", "2"})
@@ -52,8 +53,7 @@ ROLES = {
 """Which of the granted roles count."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Cached:
+class _Cached(NamedTuple):
     principal: Principal
     kid: str
     until: float
@@ -100,7 +100,7 @@ class TokenValidator:
             Unauthenticated: Naming the rule that failed.
             IdentityProviderUnavailable: No key is known yet.
         """
-        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
         cached = self._cache.get(digest)
         if cached is not None:
             if self._clock() < cached.until:
@@ -109,7 +109,7 @@ class TokenValidator:
             del self._cache[digest]
         kid, claims = await self._claims(token, self._audience)
         principal = self._access_principal(claims)
-        until = min(float(claims["exp"]), self._clock() + CACHE_SECONDS)
+        until = min(claims["exp"], self._clock() + CACHE_SECONDS)
         self._cache[digest] = _Cached(principal, sys.intern(kid), until)
         if len(self._cache) > CACHE_ENTRIES:
             self._cache.popitem(last=False)
@@ -171,10 +171,10 @@ class TokenValidator:
         key = await self._keys.key(signed.key_id)
         claims = signed.claims(key)
         for name in TEXT_CLAIMS:
-            if not isinstance(claims.get(name), str) or not claims[name]:
+            if type(claims.get(name)) is not str or not claims[name]:
                 raise Unauthenticated(f"The token lacks the claim {name}.")
         for name in TIME_CLAIMS:
-            if not isinstance(claims.get(name), (int, float)) or isinstance(claims[name], bool):
+            if type(claims.get(name)) not in NUMBERS:
                 raise Unauthenticated(f"The token lacks the claim {name}.")
         if claims["iss"] != self._issuer:
             raise Unauthenticated("The token is from another issuer.")

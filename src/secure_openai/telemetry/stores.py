@@ -43,6 +43,9 @@ class _Observed:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._observed_store, name)
+        if not callable(found):
+            # A value, which may be another one the next time.
+            return found
         if inspect.iscoroutinefunction(found):
             found = _operation(found, name, self._observed_attributes)
         if inspect.isroutine(found):

@@ -17,11 +17,17 @@ from secure_openai.store.sightings import (
     sighting_document,
     sighting_of,
 )
+from secure_openai.store.sqlite.connection import insert
 from secure_openai.store.sqlite.database import Database
 from secure_openai.types import JsonObject, Page, Principal, PrincipalId
 
 LATEST = "9999"
 """After every time."""
+
+SEEN_AGAIN = (
+    " ON CONFLICT DO UPDATE SET"
+    " last = excluded.last, searched = excluded.searched, document = excluded.document"
+)
 
 
 class SqliteSightingStore:
@@ -35,22 +41,19 @@ class SqliteSightingStore:
 
         def work(connection: sqlite3.Connection) -> None:
             stored = _stored(connection, [one.id for one in principals])
-            written: dict[str, tuple[Sighting, JsonObject]] = {}
+            rows: list[tuple[str, str, str, str]] = []
             for one in principals:
-                before = stored.get(one.id.key)
+                key = one.id.key
+                before = stored.get(key)
                 known = None if before is None else sighting_of(one.id, before)
                 sighting = seen(known, one, now)
-                stored[one.id.key] = merged(before or {}, sighting_document(sighting))
-                written[one.id.key] = (sighting, stored[one.id.key])
-            connection.executemany(
-                "INSERT OR REPLACE INTO sighting VALUES (?, ?, ?, ?)",
-                [
-                    (key, time_text(sighting.last), searched_by(sighting), dumps(document))
-                    for key, (sighting, document) in written.items()
-                ],
-            )
+                document = merged(before or {}, sighting_document(sighting))
+                rows.append((key, document["last"], searched_by(sighting), dumps(document)))
+            # In the order of the keys: neighbours share a page.
+            insert(connection, "sighting", sorted(rows), SEEN_AGAIN)
 
-        await self._database.write(work)
+        # A power cut ends the process too, and the next one sees everybody for the first time.
+        await self._database.write(work, waits=False)
 
     async def get(self, principal: PrincipalId) -> Sighting | None:
         """Return a principal's sighting, or `None`."""
