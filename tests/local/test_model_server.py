@@ -175,7 +175,7 @@ async def test_a_reader_who_leaves_stops_the_generation() -> None:
     pieces = engine.generate(HELLO)
     assert (await anext(pieces)).text == " Hel"
     await pieces.aclose()
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not llama.stopped and len(llama.payloads) and time.monotonic() < end:
         await asyncio.sleep(0.01)
 
