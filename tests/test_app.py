@@ -191,7 +191,7 @@ async def test_a_slow_write_of_the_audit_is_waited_for(
     async with world.client(**world.bearer("Uma")) as http:
         await http.get("/api/me")
         released = threading.Event()
-        held = asyncio.ensure_future(audit._database.write(lambda _: released.wait(20)))  # type: ignore[attr-defined]
+        held = asyncio.ensure_future(audit._database.write(lambda _: released.wait(60)))  # type: ignore[attr-defined]
         audit.append(replace(event(1), action="route.refused"))
         while not audit.late:
             await asyncio.sleep(0.01)

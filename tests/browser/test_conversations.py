@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import watched
-from tests.browser.person import act, answered, api, do, forget, row, sign_in
+from tests.browser.person import PATIENCE, act, answered, api, do, forget, row, sign_in
 from tests.system import System
 
 pytestmark = pytest.mark.browser
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 def mine(browser: Browser, system: System) -> Iterator[Page]:
     """The page of somebody whose conversations no other test has touched."""
     context = browser.new_context(viewport={"width": 1200, "height": 800})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     opened = context.new_page()
     sign_in(opened, system, "Ada")
     yield from watched(opened)

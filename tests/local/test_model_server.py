@@ -47,7 +47,7 @@ class Llama:
         """Say the payloads, one after another, until told to stop."""
         self.calls.append(asked)
         for payload in self.payloads:
-            self.gate.wait(5)
+            self.gate.wait(60)
             if take(payload):
                 self.stopped += 1
                 return

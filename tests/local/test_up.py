@@ -228,7 +228,7 @@ def test_however_up_ends_no_child_stays(tmp_path: Path, kind: signal.Signals) ->
         processes = family(system)
         assert len(processes) == 3
         system.process.send_signal(kind)
-        system.process.wait(15)
+        system.process.wait(60)
         assert all_gone(processes)
         assert system.process.returncode == (-9 if kind is signal.SIGKILL else 0)
 
