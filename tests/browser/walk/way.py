@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import watched
 from tests.browser.person import PATIENCE, answer
-from tests.browser.test_looks import AXE
+from tests.browser.test_looks import AXE, RULES
 from tests.browser.wire import Wire
 from tests.system import Place
 
@@ -96,13 +96,17 @@ class Walk:
         return last
 
     def look(self, where: str) -> None:
-        """Have axe judge what is there, at rest and unfolded; see that it fits, and is in reach."""
+        """Have axe judge what is there, at rest and unfolded; see that it fits, and is in reach.
+
+        In the dark it judges what that can change: who walks in the light has it judge everything.
+        """
         self.page.wait_for_load_state()
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(_axe())
         self.page.evaluate(UNFOLD)
         self.page.evaluate(REST)
-        judged = self.page.evaluate("axe.run({resultTypes: ['violations']})")
+        rules = f"{{{RULES[self.theme]}resultTypes: ['violations']}}"
+        judged = self.page.evaluate(f"axe.run({rules})")
         self.found += [
             f"{where}: {fault['id']}: {fault['nodes'][0]['html'][:200]}"
             for fault in judged["violations"]
