@@ -36,7 +36,7 @@ class Person:
 
 async def visit(address: str, name: str) -> None:
     """Choose a person where the command line sent the browser."""
-    async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:
         page = await http.get(address)
         answer = await choose(http, page, name)
         assert "signed in" in answer.text
@@ -44,7 +44,7 @@ async def visit(address: str, name: str) -> None:
 
 async def allow(address: str, code: str, name: str) -> None:
     """Allow a device."""
-    async with httpx2.AsyncClient(trust_env=False, timeout=20) as http:
+    async with httpx2.AsyncClient(trust_env=False, timeout=60) as http:
         origin = address.split("/5ec0", maxsplit=1)[0]
         form = {"oid": named(name).oid, "user_code": code}
         wrong = await http.post(

@@ -191,7 +191,7 @@ async def test_a_slow_write_of_the_audit_is_waited_for(
     async with world.client(**world.bearer("Uma")) as http:
         await http.get("/api/me")
         released = threading.Event()
-        held = asyncio.ensure_future(audit._database.write(lambda _: released.wait(20)))  # type: ignore[attr-defined]
+        held = asyncio.ensure_future(audit._database.write(lambda _: released.wait(60)))  # type: ignore[attr-defined]
         audit.append(replace(event(1), action="route.refused"))
         while not audit.late:
             await asyncio.sleep(0.01)
@@ -358,7 +358,7 @@ async def test_jobs_run_by_themselves(
     }
     monkeypatch.setattr(scheduler, "JOBS", jobs)
     monkeypatch.setattr(scheduler, "START", timedelta(0))
-    async with running_world(tmp_path, identity_folder) as world, asyncio.timeout(20):
+    async with running_world(tmp_path, identity_folder) as world, asyncio.timeout(60):
         while not all(calls.count(name) > 2 for name in JOBS):
             await asyncio.sleep(0.01)
         assert [seal async for seal in world.assembly.seals.all()]
@@ -383,7 +383,7 @@ async def test_reservations_under_way_are_renewed(
     monkeypatch.setattr(world.assembly.usage, "renew", counted)
     keeping = asyncio.create_task(world.assembly.pipeline.keep_reservations())
     async with world.client(**world.bearer("Uma")) as http:
-        body = HELLO | {"messages": [{"role": "user", "content": "slow 20"}]}
+        body = HELLO | {"messages": [{"role": "user", "content": "slow 60"}]}
         answer = await http.post("/openai/v1/chat/completions", json=body)
     keeping.cancel()
 
@@ -411,7 +411,7 @@ async def test_a_renewal_that_hangs_holds_up_no_other(
         await real(reservation, expires=expires)
 
     monkeypatch.setattr(world.assembly.usage, "renew", hanging)
-    body = HELLO | {"messages": [{"role": "user", "content": "slow 20"}]}
+    body = HELLO | {"messages": [{"role": "user", "content": "slow 60"}]}
     async with (
         world.client(**world.bearer("Uma")) as uma,
         world.client(**world.bearer("Ada")) as ada,

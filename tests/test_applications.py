@@ -286,7 +286,7 @@ async def test_a_reader_sees_the_first_word_before_the_last_is_written(system: L
                     break
         assert "secure private" in page
         assert "</p>" not in page.partition('id="answer">')[2]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (ended := await settled(system)):
                 await asyncio.sleep(0.01)
 

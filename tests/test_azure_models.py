@@ -38,7 +38,7 @@ class Estate:
 
     async def settled(self, count: int = 1) -> dict[str, Any]:
         """Return the facts of the nth settlement, once it is recorded."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while True:
                 events = await self.world.events()
                 found = [one for one in events if one.action == "completion.settled"]
@@ -247,7 +247,7 @@ async def test_readiness_follows_the_pool(estate: Estate) -> None:
                 await asking
         out = await http.get("/readyz")
         estate.first.instead = lambda _: None
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while (await http.get("/readyz")).status_code != 200:
                 await asyncio.sleep(0.1)
 

@@ -67,7 +67,7 @@ class Running:
 
     async def refusal(self, path: str = CHAT) -> httpx2.Response:
         """Ask on a connection of its own until that is refused: a signal takes its time."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 async with self.client() as http:
                     answer = await http.post(path, json=body("hello"))
@@ -76,7 +76,7 @@ class Running:
 
     async def ended(self) -> list[dict[str, Any]]:
         """Return the audit's records once the process has ended."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await self.process.wait()
         with sqlite3.connect(self.data / "secure-openai.db") as database:
             rows = database.execute("SELECT document FROM audit ORDER BY sequence").fetchall()
@@ -223,7 +223,7 @@ async def test_what_does_not_end_is_cut_off(
                 rest = [line async for line in lines if line]
             cut_off = await whole
         records = await running.ended()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while running.model.under_way:
                 await asyncio.sleep(0.01)
     facts = {

@@ -7,6 +7,7 @@ import json
 import signal
 import sqlite3
 import time
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -118,20 +119,26 @@ def kept(running: Running) -> Kept:
 async def ended_by(
     tmp_path: Path, identity_folder: Path, number: signal.Signals
 ) -> tuple[Running, Load, float]:
-    """Return a gateway that was ended under load, what clients saw, and when it was ended."""
+    """Return a gateway that was ended under load, what clients saw, when its last moment began.
+
+    Where the machine held this process up it held up that one, too, whose moment is the longer.
+    """
     policy = tmp_path / "policy.toml"
     policy.write_text(GENEROUS)
     async with serving(tmp_path, identity_folder, seconds=20, policy=policy) as running:
         load = Load(running)
         loading = asyncio.create_task(load.run())
+        late = deque([0.0], maxlen=50)
         while len(load.finished) < ANSWERS and not loading.done():
+            due = time.monotonic() + 0.01
             await asyncio.sleep(0.01)
-        end = time.monotonic()
+            late.append(time.monotonic() - due)
+        last = time.monotonic() - LAST_SECONDS - max(late)
         running.process.send_signal(number)
         await loading
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await running.process.wait()
-    return running, load, end
+    return running, load, last
 
 
 def verified(running: Running) -> None:
@@ -168,7 +175,7 @@ async def test_sigkill_loses_the_last_moment_at_most(tmp_path: Path, identity_fo
     for attempt in range(TRIES):
         folder = tmp_path / str(attempt)
         folder.mkdir()
-        running, load, end = await ended_by(folder, identity_folder, signal.SIGKILL)
+        running, load, last = await ended_by(folder, identity_folder, signal.SIGKILL)
         found = kept(running)
         each = load.tokens // len(load.finished)
         charged = found.tokens // each
@@ -181,7 +188,7 @@ async def test_sigkill_loses_the_last_moment_at_most(tmp_path: Path, identity_fo
         # The audit keeps its order: no end without its beginning.
         assert found.settled <= found.admitted
         verified(running)
-        older = {one for one, when in load.finished.items() if when < end - LAST_SECONDS}
+        older = {one for one, when in load.finished.items() if when < last}
         if older <= found.settled and charged >= len(older):
             return
     raise AssertionError(f"in {TRIES} tries each time more than {LAST_SECONDS} s were lost")
@@ -209,7 +216,7 @@ async def test_usage_that_cannot_be_written_refuses_before_the_model(impatient: 
     async with impatient.client(**impatient.bearer("Uma")) as http:
         with closing(locked(impatient)):
             refused = await http.post(CHAT, json=body("hello"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (again := await http.post(CHAT, json=body("hello"))).status_code == 503:
                 await asyncio.sleep(0.05)
 
@@ -233,7 +240,7 @@ async def test_a_full_or_failing_audit_refuses_before_the_model(impatient: World
                     break
             asked = await http.post(CHAT, json=body("hello"))
             unready = await http.get("/readyz")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (again := await http.post(CHAT, json=body("hello"))).status_code == 503:
                 await asyncio.sleep(0.05)
 

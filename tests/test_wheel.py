@@ -54,6 +54,6 @@ def test_the_wheel_starts_in_an_empty_folder(tmp_path: Path) -> None:
         wait_ready(f"http://localhost:{port}", process)
     finally:
         os.kill(process.pid, signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
 
     assert process.returncode == 0

@@ -59,7 +59,7 @@ class World:
 
     def client(self, **more: str) -> httpx2.AsyncClient:
         """Return a client without credentials."""
-        return httpx2.AsyncClient(base_url=self.url, headers=more, timeout=20, trust_env=False)
+        return httpx2.AsyncClient(base_url=self.url, headers=more, timeout=60, trust_env=False)
 
     @asynccontextmanager
     async def browser(self, name: str) -> AsyncIterator[httpx2.AsyncClient]:
@@ -84,7 +84,7 @@ class World:
 
         A client may see the end of a stream before it is recorded.
         """
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 actions = [event.action for event in await self.events()]
                 if actions.count("completion.settled") == actions.count("completion.admitted"):

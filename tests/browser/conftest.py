@@ -16,11 +16,12 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     StorageState,
+    expect,
     sync_playwright,
 )
 
 from tests.browser.likeness import Likeness
-from tests.browser.person import sign_in
+from tests.browser.person import PATIENCE, sign_in
 from tests.browser.wire import Wire, wired
 from tests.system import System, running
 
@@ -72,7 +73,9 @@ def browser() -> Iterator[Browser]:
                 "--disable-sync",
             ],
         )
+        expect.set_options(timeout=PATIENCE)
         yield launched
+        expect.set_options(timeout=None)
         launched.close()
 
 
@@ -80,7 +83,7 @@ def browser() -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser profile of its own."""
     opened = browser.new_context(viewport={"width": 1200, "height": 800})
-    opened.set_default_timeout(10_000)
+    opened.set_default_timeout(PATIENCE)
     yield opened
     opened.close()
 
@@ -109,7 +112,7 @@ def chat(browser: Browser, system: System, uma: StorageState) -> Iterator[Page]:
         storage_state=uma,
         permissions=["clipboard-read", "clipboard-write"],
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     opened = context.new_page()
     opened.goto(system.url)
     yield from watched(opened)
@@ -118,18 +121,21 @@ def chat(browser: Browser, system: System, uma: StorageState) -> Iterator[Page]:
 
 @pytest.fixture
 def wire() -> Iterator[Wire]:
-    """What can be cut between the browser of `wired_chat` and the application."""
+    """What can be cut or held between the browser of `wired_chat` and the application."""
     with wired() as whole:
         yield whole
 
 
 @pytest.fixture
 def wired_chat(browser: Browser, system: System, uma: StorageState, wire: Wire) -> Iterator[Page]:
-    """As `chat`, behind a wire that can be cut."""
+    """As `chat`, behind a wire that can be cut or held."""
     context = browser.new_context(
-        storage_state=uma, proxy={"server": wire.address, "bypass": "<-loopback>"}
+        viewport={"width": 1200, "height": 800},
+        storage_state=uma,
+        permissions=["clipboard-read", "clipboard-write"],
+        proxy={"server": wire.address, "bypass": "<-loopback>"},
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     opened = context.new_page()
     opened.goto(system.url)
     yield from watched(opened)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.system import Place
+
+PATIENCE = 60_000
+"""Milliseconds until what one waits for is taken not to come: what is slow here is the machine."""
 
 
 def sign_in(page: Page, system: Place, name: str) -> None:
@@ -34,7 +38,7 @@ def answered(page: Page, text: str, status: str = "complete") -> Locator:
     ask(page, text)
     expect(page.locator(".message")).to_have_count(before + 2)
     last = answer(page)
-    expect(last).to_have_attribute("data-status", status, timeout=15_000)
+    expect(last).to_have_attribute("data-status", status)
     return last
 
 
@@ -61,6 +65,32 @@ def do(page: Page, title: str, what: str) -> None:
     page.locator("#conversation-menu").get_by_text(what, exact=True).click()
 
 
+def copied(page: Page, expected: str) -> str:
+    """Return what lies on the clipboard, once it is what is expected: it comes there by itself."""
+    return str(
+        page.evaluate(
+            """async ([expected, patience]) => {
+              const until = performance.now() + patience;
+              for (;;) {
+                const copied = await navigator.clipboard.readText();
+                if (copied === expected || performance.now() > until) return copied;
+                await new Promise((go) => setTimeout(go, 50));
+              }
+            }""",
+            [expected, PATIENCE],
+        )
+    )
+
+
+def until(page: Page, condition: Callable[[], bool]) -> None:
+    """Wait for what can be seen on no page."""
+    for _ in range(PATIENCE // 100):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it does not come about")
+
+
 def api(page: Page, method: str, path: str, json: object = None) -> object:
     """Call our API as the page's own scripts do; return what it answers."""
     return page.evaluate(
@@ -75,13 +105,17 @@ def api(page: Page, method: str, path: str, json: object = None) -> object:
 
 
 def forget(page: Page) -> None:
-    """Delete all of one's conversations."""
+    """Delete all of one's conversations, also one whose title comes meanwhile."""
     page.evaluate(
         """async () => {
-          const {items} = await (await fetch("/api/conversations?limit=100")).json();
-          for (const {id, etag} of items) {
-            const headers = {"If-Match": `"${etag}"`};
-            await fetch(`/api/conversations/${id}`, {method: "DELETE", headers});
+          for (let tries = 0; tries < 100; tries += 1) {
+            const {items} = await (await fetch("/api/conversations?limit=100")).json();
+            if (!items.length) return;
+            for (const {id, etag} of items) {
+              const headers = {"If-Match": `"${etag}"`};
+              await fetch(`/api/conversations/${id}`, {method: "DELETE", headers});
+            }
           }
+          throw new Error("there is a conversation that is not deleted");
         }"""
     )

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import watched
-from tests.browser.person import act, answered, api, do, forget, row, sign_in
+from tests.browser.person import PATIENCE, act, answered, api, do, forget, row, sign_in, until
 from tests.system import System
 
 pytestmark = pytest.mark.browser
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 def mine(browser: Browser, system: System) -> Iterator[Page]:
     """The page of somebody whose conversations no other test has touched."""
     context = browser.new_context(viewport={"width": 1200, "height": 800})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     opened = context.new_page()
     sign_in(opened, system, "Ada")
     yield from watched(opened)
@@ -87,6 +87,25 @@ def test_conversations_are_found_by_what_was_said(mine: Page) -> None:
 
     expect(mine.locator("#conversations")).to_be_visible()
     expect(mine.locator("#none")).to_be_hidden()
+
+
+def test_what_is_written_before_the_script_has_come_is_looked_for(mine: Page) -> None:
+    """And whoever writes it goes on writing there."""
+    api(mine, "POST", "/api/conversations", {"title": "a needle"})
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    mine.route(re.compile(r"/chat\.mjs$"), hold)
+    mine.reload(wait_until="commit")
+    field = mine.get_by_label("Search conversations")
+    field.fill("needle")
+    until(mine, lambda: bool(late))
+    late[0].continue_()
+
+    expect(mine.locator("#found .name")).to_have_text("a needle")
+    expect(field).to_be_focused()
 
 
 def test_older_conversations_come_as_one_scrolls(mine: Page) -> None:

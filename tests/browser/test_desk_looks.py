@@ -23,7 +23,7 @@ from secure_openai.testing.person import named
 from tests.browser.conftest import watched
 from tests.browser.ledger import keep_books
 from tests.browser.likeness import SHARE, Likeness, difference, kept, taken
-from tests.browser.person import sign_in
+from tests.browser.person import PATIENCE, sign_in
 from tests.browser.test_looks import AXE
 from tests.browser.walk.way import REST
 from tests.system import System, running
@@ -104,7 +104,7 @@ def desk(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
                 page.request.post(f"{system.url}/admin/custody/hold", form=form, headers=origin)
                 page.request.post(f"{system.url}/admin/audit/verification", headers=origin)
                 page.goto(f"{system.url}/admin/audit")
-                expect(page.locator(".badge.good")).to_be_visible(timeout=30_000)
+                expect(page.locator(".badge.good")).to_be_visible()
                 yield Desk(system, context.storage_state())
             context.close()
 
@@ -115,7 +115,7 @@ def seen(browser: Browser, desk: Desk) -> Iterator[Page]:
     context = browser.new_context(
         storage_state=desk.cookies, reduced_motion="reduce", locale="en-GB"
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     yield from watched(context.new_page())
     context.close()
 

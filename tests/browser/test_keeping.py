@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
-from tests.browser.person import act, answer, answered, api
+from tests.browser.person import act, answer, answered, api, until
 
 pytestmark = pytest.mark.browser
 
@@ -88,6 +89,31 @@ def test_an_answer_is_judged_with_a_reason(chat: Page) -> None:
     act(answer(chat), "up")
 
     expect(answer(chat).locator("[data-action=up]")).to_have_attribute("aria-pressed", "true")
+
+
+def test_what_was_pressed_last_is_kept(chat: Page) -> None:
+    """Also where what was pressed before it is slow on its way."""
+    last = answered(chat, "judge this twice")
+    slow: list[Route] = []
+
+    def carry(route: Route) -> None:
+        if route.request.method == "DELETE":
+            slow.append(route)
+        else:
+            route.continue_()
+
+    chat.route("**/messages/*/feedback", carry)
+    act(last, "up")
+    expect(chat.get_by_text("Thank you")).to_be_visible()
+    act(last, "up")
+    act(last, "down")
+    until(chat, lambda: bool(slow))
+    with chat.expect_response(lambda answered_so: answered_so.request.method == "DELETE"):
+        slow[0].continue_()
+    expect(chat.get_by_role("dialog", name="What do you think")).to_be_visible()
+    kept = api(chat, "GET", f"/api{urlsplit(chat.url).path}/feedback")
+
+    assert [one["rating"] for one in kept["items"]] == ["down"]  # type: ignore[index]
 
 
 def test_text_files_are_attached_sent_and_shown(chat: Page) -> None:

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, StorageState, expect
+from playwright.sync_api import Browser, Page, Response, Route, StorageState, expect
 
 from secure_openai.local.identity_provider.directory import TENANT_ID
 from tests.browser.conftest import watched
 from tests.browser.likeness import PICTURES, SHARE, Likeness, difference, kept, taken
-from tests.browser.person import act, answer, answered, api, forget, sign_in
+from tests.browser.person import PATIENCE, act, answer, answered, api, forget, sign_in
 from tests.system import System
 
 pytestmark = pytest.mark.browser
@@ -48,6 +48,7 @@ def total(rows: list[int]) -> int:
 def home(page: Page, system: System) -> None:
     """The first page."""
     page.goto(system.url)
+    loaded(page)
 
 
 def talk(page: Page, system: System) -> None:
@@ -55,6 +56,12 @@ def talk(page: Page, system: System) -> None:
     page.goto(system.url)
     (only,) = api(page, "GET", "/api/conversations")["items"]  # type: ignore[index]
     page.goto(f"{system.url}/conversations/{only['id']}")
+    loaded(page)
+
+
+def loaded(page: Page) -> None:
+    """Wait for what a page of the chat asks for by itself, and shows where one writes."""
+    expect(page.locator("#quota")).not_to_be_empty()
 
 
 def account(page: Page, system: System) -> None:
@@ -157,7 +164,7 @@ def no_role(page: Page, system: System) -> None:
 def issuer(page: Page, system: System) -> None:
     """The laptop's issuer, which asks who one is."""
     page.context.clear_cookies()
-    home(page, system)
+    page.goto(system.url)
     expect(page.get_by_role("button")).to_have_count(3)
 
 
@@ -231,7 +238,7 @@ def somebody(browser: Browser, system: System) -> StorageState:
 def seen(browser: Browser, somebody: StorageState) -> Iterator[Page]:
     """A page of theirs."""
     context = browser.new_context(storage_state=somebody, reduced_motion="reduce")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     yield from watched(context.new_page())
     context.close()
 
@@ -295,9 +302,14 @@ def test_another_style_is_a_difference(seen: Page, system: System, width: int) -
 
 def test_the_first_page_weighs_little(seen: Page, system: System) -> None:
     """Under 150 kB in all, uncompressed, and nothing but our own."""
-    sizes: dict[str, int] = {}
-    seen.on("response", lambda response: sizes.update({response.url: len(response.body())}))
+    responses: list[Response] = []
+
+    def came(response: Response) -> None:
+        responses.append(response)
+
+    seen.on("response", came)
     seen.goto(system.url, wait_until="networkidle")
+    sizes = {response.url: len(response.body()) for response in responses}
 
     assert {url for url in sizes if not url.startswith(system.url)} == set()
     assert sum(sizes.values()) < 150_000, sorted(sizes.items(), key=lambda one: -one[1])[:5]
@@ -321,7 +333,8 @@ def test_a_theme_and_a_language_are_chosen_where_one_stands(seen: Page, system: 
     seen.set_viewport_size({"width": 1200, "height": 800})
     seen.emulate_media(color_scheme="light")
     account(seen, system)
-    seen.get_by_role("button", name="Dark").click()
+    with seen.expect_response("**/preferences"):
+        seen.get_by_role("button", name="Dark").click()
     expect(seen.locator("html")).to_have_attribute("data-theme", "dark")
     dark = seen.evaluate("getComputedStyle(document.body).backgroundColor")
     account(seen, system)
@@ -330,7 +343,8 @@ def test_a_theme_and_a_language_are_chosen_where_one_stands(seen: Page, system: 
         == dark
         != "rgb(255, 255, 255)"
     )
-    seen.get_by_role("button", name="Deutsch").click()
+    with seen.expect_navigation():
+        seen.get_by_role("button", name="Deutsch").click()
     expect(seen.locator("#new")).to_have_text("Neue Unterhaltung")
     assert seen.locator("html").get_attribute("lang") == "de"
     answered_in = seen.get_by_label("Nachricht")
@@ -340,7 +354,8 @@ def test_a_theme_and_a_language_are_chosen_where_one_stands(seen: Page, system: 
         "Der Inhaltsfilter hat dies nicht durchgelassen"
     )
     account(seen, system)
-    seen.get_by_role("button", name="English").click()
+    with seen.expect_navigation():
+        seen.get_by_role("button", name="English").click()
     account(seen, system)
     seen.get_by_role("button", name="As the system").click()
 

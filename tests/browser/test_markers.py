@@ -22,6 +22,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.person import PATIENCE, until
 from tests.cosmosdb.bridge import Fault
 from tests.cosmosdb.faults import always
 from tests.hosted.application import Application, application, in_a_thread, stores_of
@@ -74,7 +75,7 @@ def observed(servers: Servers, tmp_path: Path) -> Iterator[Observed]:  # noqa: F
 def page(browser: Browser) -> Iterator[Page]:
     """A page that takes the certificate of the tests' own authority."""
     context = browser.new_context(ignore_https_errors=True)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
 
@@ -109,7 +110,7 @@ def use(page: Page, observed: Observed) -> list[str]:
         account.instead = lambda _: None
     estate.cosmos.fault = always(Fault(status=503))
     ask(page, f"{PROMPT} while the store is away")
-    expect(page.get_by_role("alert")).to_contain_text("The store is not available", timeout=30_000)
+    expect(page.get_by_role("alert")).to_contain_text("The store is not available")
     expect(page.get_by_label("Message")).to_have_value(f"{PROMPT} while the store is away")
     estate.cosmos.fault = lambda _: None
 
@@ -140,7 +141,7 @@ def by_gateway(observed: Observed) -> str:
 def status_of(request: urllib.request.Request) -> int:
     """Return the status that a request is answered with."""
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         error.close()
@@ -164,10 +165,7 @@ def test_no_marker_leaves(observed: Observed, page: Page, tmp_path: Path) -> Non
             )
 
     observed.app.process.terminate()
-    for _ in range(300):
-        if any(one["name"] == "POST /sign-out" for one in requests_of(observed)):
-            break
-        page.wait_for_timeout(100)
+    until(page, lambda: "POST /sign-out" in {one["name"] for one in requests_of(observed)})
     # In a thread: the browser's calls run on a loop of their own in this one.
     with ThreadPoolExecutor(1) as thread:
         recorded = thread.submit(asyncio.run, audit()).result()

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.browser.conftest import watched
-from tests.browser.person import answered, api, ask, forget, sign_in
+from tests.browser.person import PATIENCE, answered, api, ask, forget, sign_in
+from tests.browser.walk.way import REST
 from tests.system import System
 
 pytestmark = pytest.mark.browser
@@ -20,13 +21,15 @@ MOTION: tuple[Literal["no-preference"], Literal["reduce"]] = ("no-preference", "
 NEWS = """async ([text, action]) => {
   const { src } = document.querySelector("script[type=module]");
   const { toast } = await import(src.replace("chat.mjs", "toasts.mjs"));
-  toast(text, { action, act: () => {}, seconds: 60 });
+  toast(text, { action, act: () => {}, seconds: 3600 });
 }"""
 MIDDLES = """names => names.map((name) => {
   const { left, width } = document.querySelector(name).getBoundingClientRect();
   return Math.round(left + width / 2);
 })"""
-OVERLAP = """([one, other]) => {
+OVERLAP = """async ([one, other]) => {
+  // What has grown moves what stands beside it by the next picture.
+  for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
   const [a, b] = [one, other].map((name) => document.querySelector(name).getBoundingClientRect());
   const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
   const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
@@ -45,7 +48,7 @@ HELD = """() => {
 def mine(request: pytest.FixtureRequest, browser: Browser, system: System) -> Iterator[Page]:
     """The page of somebody with a conversation, on a phone and on a desk."""
     context = browser.new_context(viewport=request.param)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     opened = context.new_page()
     sign_in(opened, system, "Ada")
     yield from watched(opened)
@@ -82,12 +85,12 @@ def test_news_cover_nothing_that_one_writes_with(mine: Page) -> None:
     assert not covers(mine, ".composer")
     assert not covers(mine, "#to-end")
     mine.get_by_label("Message").fill("")
-    ask(mine, "slow 900")
+    ask(mine, "slow 1500")
     expect(mine.locator("#stop")).to_be_visible()
     say(mine)
 
     assert not covers(mine, ".composer")
-    assert mine.locator(".toast").count() == 3
+    expect(mine.locator(".toast")).to_have_count(3)
     mine.locator("#stop").click()
     expect(mine.locator(".message.assistant").last).to_have_attribute("data-status", "interrupted")
 
@@ -98,7 +101,7 @@ def test_news_take_no_focus(mine: Page) -> None:
     field.press_sequentially("one")
     say(mine)
     mine.keyboard.type(" two")
-    assert field.input_value() == "one two"
+    expect(field).to_have_value("one two")
     mine.locator(".toast .button", has_text="Undo").focus()
     say(mine, "Another.", "Again")
     expect(mine.locator(".toast .button", has_text="Undo")).to_be_focused()
@@ -126,7 +129,7 @@ def test_the_drawer_takes_the_focus_when_it_is_there(
 ) -> None:
     """Its first link, in full view, with nothing scrolled; closed, who opened it has it again."""
     context = browser.new_context(viewport=PHONE, reduced_motion=motion)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     opened = context.new_page()
     sign_in(opened, system, "Ada")
     for page in watched(opened):
@@ -145,7 +148,7 @@ def test_the_drawer_takes_the_focus_when_it_is_there(
               document.querySelector(".veil").click();
             }"""
         )
-        page.wait_for_timeout(400)
+        page.evaluate(REST)
         taken = page.evaluate("window.taken")
         forget(page)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from secure_openai.posture.report.html import as_html
 from secure_openai.posture.simulation import simulate
@@ -189,5 +189,5 @@ def test_a_mark_on_the_picture_leads_to_its_finding(opened: Page, written: Path)
     target = marks.first.get_attribute("href")
     marks.first.focus()
     opened.keyboard.press("Enter")
-    assert opened.evaluate("location.hash") == target
-    assert opened.locator(str(target)).is_visible()
+    expect(opened).to_have_url(re.compile(f"{re.escape(str(target))}$"))
+    expect(opened.locator(str(target))).to_be_visible()

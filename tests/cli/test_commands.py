@@ -62,8 +62,8 @@ def token_of(system: System, *options: str, name: str = "Uma") -> str:
     thread.start()
     assert process.stdout is not None
     token = process.stdout.read().strip()
-    process.wait(30)
-    thread.join(10)
+    process.wait(60)
+    thread.join(60)
     process.stdout.close()
     stderr.close()
     assert process.returncode == 0, person.said

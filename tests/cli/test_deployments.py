@@ -186,7 +186,7 @@ async def test_an_operation_may_be_left_and_found_again(desk: Desk) -> None:
     assert process.stderr is not None
     assert b"Creating two" in await process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    _, said = await asyncio.wait_for(process.communicate(), 30)
+    _, said = await asyncio.wait_for(process.communicate(), 60)
     desk.manager.finish()
     found = [await desk.type("deployments", "wait", name) for name in ("one", "two")]
     gone = await desk.type("deployments", "wait", "never", "--deletion", "--json")

@@ -120,7 +120,7 @@ async def test_a_stalled_answer_is_checkpointed_while_nothing_comes(world: World
         path = f"/api/conversations/{talk}/messages"
         async with http.stream("POST", path, json=body) as response:
             assert response.status_code == 200
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while not (await kept(http, talk))[1]["text"]:
                     await asyncio.sleep(0.05)
             assert (await kept(http, talk))[1]["status"] == MessageStatus.STREAMING.value

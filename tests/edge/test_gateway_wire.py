@@ -37,18 +37,22 @@ def head(world: World, *more: bytes, signed_in: bool = True) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-async def answers(world: World, sent: bytes | AsyncIterator[bytes]) -> list[tuple[int, bytes]]:
+async def answers(
+    world: World, sent: bytes | AsyncIterator[bytes], *, patience: float = 60.0
+) -> list[tuple[int, bytes]]:
     """Return status and body of everything that comes back until the server hangs up or is silent.
 
-    A server that waits for more is left after half a second.
+    So many seconds of patience are for the first of it; a server that then waits for more is left
+    after half a second.
     """
     _, port = world.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
-    came = bytearray()
+    came, begun = bytearray(), asyncio.Event()
 
     async def read() -> None:
         while piece := await reader.read(65_536):
             came.extend(piece)
+            begun.set()
 
     reading = asyncio.create_task(read())
     try:
@@ -63,9 +67,14 @@ async def answers(world: World, sent: bytes | AsyncIterator[bytes]) -> list[tupl
                 await writer.drain()
     except ConnectionError:
         pass
-    await asyncio.wait({reading}, timeout=0.5)
-    reading.cancel()
-    await asyncio.gather(reading, return_exceptions=True)
+    beginning, seen = asyncio.create_task(begun.wait()), -1
+    await asyncio.wait({reading, beginning}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+    while seen < len(came) and not reading.done():
+        seen = len(came)
+        await asyncio.wait({reading}, timeout=0.5)
+    for task in (reading, beginning):
+        task.cancel()
+    await asyncio.gather(reading, beginning, return_exceptions=True)
     writer.close()
     found = []
     rest = bytes(came)
@@ -309,7 +318,7 @@ async def test_a_whole_table_at_once_harms_nobody(world: World) -> None:
             endless(b"x" * 65_536, begin=unsaid),
             endless(b"x", pause=0.05, begin=slow),
         ):
-            yield answers(world, until(stop, body))
+            yield answers(world, until(stop, body), patience=0)
         for text, headers, _, _ in BODIES.values():
             fields = {"Content-Length": str(len(text))} | headers
             lines = [f"{name}: {value}".encode() for name, value in fields.items()]

@@ -315,7 +315,7 @@ def test_a_sentence_is_known_again_in_one_pass() -> None:
         [sys.executable, "-c", program, asked],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=True,
     )
 

@@ -175,7 +175,7 @@ async def test_erased_while_an_answer_comes(world: World) -> None:
         asking = asyncio.ensure_future(
             http.post(path, json={"text": "slow 2000", "deployment": "scripted"})
         )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len((await bearer.get(path)).json()["items"]) < 2:
                 await asyncio.sleep(0.02)
         assert (await bearer.post("/api/me/erase", json={"confirm": CONFIRMATION})).is_success

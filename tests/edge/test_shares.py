@@ -80,7 +80,7 @@ async def first_of(
     asked: Sequence[asyncio.Future[httpx2.Response]], count: int
 ) -> list[httpx2.Response]:
     """Return the first answers, once there are so many."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(done := [one for one in asked if one.done()]) < count:
             await asyncio.sleep(0.01)
     return [one.result() for one in done]

@@ -88,7 +88,7 @@ async def test_azure_may_be_away_at_the_start(estate: Estate, tmp_path: Path) ->
     """The application starts, says that it is not ready, and serves as soon as Azure is there."""
     estate.network.away = True
     async with application(estate, tmp_path, ready=False) as app:
-        async with asyncio.timeout(30), app.client() as http:
+        async with asyncio.timeout(60), app.client() as http:
             while True:
                 try:
                     alive = await http.get("/healthz")

@@ -77,7 +77,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something to be so."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0)
 
@@ -126,6 +126,6 @@ async def test_a_job_under_way_is_cut_off(
     monkeypatch.setattr(scheduler, "JOBS", {"retention": replace(JOBS["retention"], work=endless)})
     monkeypatch.setattr(scheduler, "START", timedelta(0))
     async with scheduled(assembly):
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 60)
 
     assert cut.is_set()

@@ -126,7 +126,7 @@ def test_azure_answers_as_who_is_signed_in(tmp_path: Path) -> None:
 async def asked_as_uma(url: str, deployment: str) -> str:
     """Sign in, ask one question, and return the events of the answer."""
     own = {"Origin": url, "Sec-Fetch-Site": "same-origin"}
-    async with httpx2.AsyncClient(headers=own, trust_env=False, timeout=20) as http:
+    async with httpx2.AsyncClient(headers=own, trust_env=False, timeout=60) as http:
         await sign_in(http, url, "Uma")
         made = await http.post(f"{url}/api/conversations", json={"title": "x"})
         path = f"{url}/api/conversations/{made.json()['id']}/messages"
@@ -217,7 +217,7 @@ def family(system: System) -> list[psutil.Process]:
 
 def all_gone(processes: list[psutil.Process]) -> bool:
     """Return whether every process ends within a few seconds."""
-    _, alive = psutil.wait_procs(processes, timeout=10)
+    _, alive = psutil.wait_procs(processes, timeout=60)
     return not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
@@ -228,7 +228,7 @@ def test_however_up_ends_no_child_stays(tmp_path: Path, kind: signal.Signals) ->
         processes = family(system)
         assert len(processes) == 3
         system.process.send_signal(kind)
-        system.process.wait(15)
+        system.process.wait(60)
         assert all_gone(processes)
         assert system.process.returncode == (-9 if kind is signal.SIGKILL else 0)
 
@@ -239,7 +239,7 @@ def test_a_child_that_ends_is_said_and_ends_the_rest(tmp_path: Path) -> None:
         processes = family(system)
         issuer = next(item for item in processes if "identity_provider" in str(item.cmdline()))
         issuer.kill()
-        output, _ = system.process.communicate(timeout=20)
+        output, _ = system.process.communicate(timeout=60)
         assert system.process.returncode == 1
         assert "identity provider ended by itself" in output
         assert all_gone(processes)
@@ -331,7 +331,7 @@ def test_the_screen_says_what_one_needs(tmp_path: Path) -> None:
         assert line, output
         output += line
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
 
     for part in (f"http://localhost:{port}", "Ada Admin", "Nora Norole", "scripted", str(data)):
         assert part in output

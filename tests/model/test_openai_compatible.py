@@ -74,13 +74,13 @@ class TestOpenAICompatibleModel(ModelContract):
         self, model: Model, scripted: tuple[str, Served]
     ) -> None:
         """Closing an answer half read closes the connection at once, and the server notices."""
-        response = await model.open(request("slow 1000"))
+        response = await model.open(request("stall 2"))
         async for event in response.events():
             if event.data:
                 break
         assert scripted[1].under_way == 1
         await response.aclose()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(60):
             while scripted[1].under_way:
                 await asyncio.sleep(0.01)
 
@@ -119,7 +119,7 @@ async def test_an_answer_that_drips_has_an_end() -> None:
         return StreamingResponse(drip(), media_type="application/json")
 
     with pytest.raises(ModelTimeout, match="did not end") as caught:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await answered(handler, patience=Patience(whole=0.3, idle=15))
 
     assert caught.value.billable

@@ -227,7 +227,7 @@ async def test_patience_ends(store: Store, monkeypatch: pytest.MonkeyPatch) -> N
     """A queue that may not try any longer says how much is lost."""
     monkeypatch.setattr(audit_queue, "RETRY_SECONDS", 0.001)
     store.fault = StoreError("gone")
-    queue = AuditQueue(store.write, batch=10, patience_seconds=0.2)
+    queue = AuditQueue(store.write, batch=10, patience_seconds=1)
     for number in range(3):
         queue.append(event(number))
 

@@ -39,7 +39,7 @@ def asking(text: str, **more: Any) -> dict[str, Any]:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait: a request is measured once its last byte has gone, and that may have arrived before."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)
 

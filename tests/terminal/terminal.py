@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 CTRL_C, CTRL_D = "\x03", "\x04"
 PROMPTS = ("> ", "… ")
 

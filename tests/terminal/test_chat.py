@@ -85,7 +85,7 @@ def signed_in(
     thread.start()
     answer = process.stdout.read()
     process.wait(60)
-    thread.join(20)
+    thread.join(60)
     process.stdout.close()
     stderr.close()
     return process.returncode, answer, "".join(said)

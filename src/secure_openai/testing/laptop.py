@@ -33,7 +33,7 @@ from secure_openai.store.audit import AuditEvent
 from secure_openai.testing.person import named, sign_in
 from secure_openai.testing.server import listening, port_of, served
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -157,9 +157,9 @@ def followed(walk: Walk, end: str) -> None:
     """Ask how an operation stands until it has ended."""
     told = walk.page.locator(".notice").first
     expect(told).to_contain_text(end.rpartition(" ")[0])
+    walk.page.wait_for_load_state()
     while (again := told.get_by_role("link", name="Ask again")).is_visible():
-        again.click()
-        walk.page.wait_for_load_state()
+        walk.go(again)
     expect(told).to_contain_text(end)
 
 

@@ -29,10 +29,10 @@ def theme(walk: Walk) -> None:
 
 def language(walk: Walk) -> None:
     """German and back, in the same menu."""
-    walk.account().get_by_role("button", name="Deutsch").click()
+    walk.go(walk.account().get_by_role("button", name="Deutsch"))
     expect(walk.page.locator("#new")).to_have_text("Neue Unterhaltung")
     walk.look("the first page in German")
-    walk.account().get_by_role("button", name="English").click()
+    walk.go(walk.account().get_by_role("button", name="English"))
 
     expect(walk.page.locator("#new")).to_have_text("New conversation")
 

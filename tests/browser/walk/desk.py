@@ -22,9 +22,8 @@ DIMENSIONS = {
 def turn_to(walk: Walk, page: str) -> None:
     """Choose a page of the desk at its side, and see it, its scripts there."""
     walk.to_side()
-    walk.page.locator("#side").get_by_role("link", name=page, exact=True).click()
+    walk.go(walk.page.locator("#side").get_by_role("link", name=page, exact=True))
     expect(walk.page.get_by_role("heading", level=1)).to_have_text(page)
-    walk.page.wait_for_load_state()
 
 
 def rows(walk: Walk, name: str) -> Locator:
@@ -34,7 +33,7 @@ def rows(walk: Walk, name: str) -> Locator:
 
 def overview(walk: Walk) -> None:
     """By the account's menu of the chat, in the theme that is chosen there; sums and a chart."""
-    walk.account().get_by_role("link", name="Administration").click()
+    walk.go(walk.account().get_by_role("link", name="Administration"))
     expect(walk.page.get_by_role("heading", level=1)).to_have_text("Overview")
     menu = walk.account()
     with walk.page.expect_response("**/preferences"):
@@ -55,18 +54,18 @@ def usage_and_cost(walk: Walk, office: Office) -> None:
     with office.recorded(usage__rolled_up=1):
         walk.press(walk.page.get_by_role("button", name="Count now"))
         expect(walk.page.get_by_text("Counted up to now.")).to_be_visible()
-    walk.page.get_by_role("button", name="7 days").click()
+    walk.go(walk.page.get_by_role("button", name="7 days"))
     expect(walk.page.get_by_role("button", name="7 days")).to_have_attribute("aria-pressed", "true")
     drawn(walk, 2)
     first = walk.page.get_by_label("From", exact=True)
     chosen = first.input_value()
     walk.page.get_by_label("To", exact=True).fill(chosen)
-    walk.page.get_by_role("button", name="Show", exact=True).click()
+    walk.go(walk.page.get_by_role("button", name="Show", exact=True))
     expect(walk.page.locator(".chart").first.locator("g")).to_have_count(1)
-    walk.page.get_by_role("button", name="30 days").click()
+    walk.go(walk.page.get_by_role("button", name="30 days"))
     for name, dimension in DIMENSIONS.items():
         tabs = walk.page.get_by_role("navigation", name="Add up by")
-        tabs.get_by_role("link", name=name, exact=True).click()
+        walk.go(tabs.get_by_role("link", name=name, exact=True))
         expect(tabs.locator("[aria-current]")).to_have_text(name)
         shown = walk.page.locator(".tabs + .table tbody tr")
         with walk.page.expect_download() as begun:
@@ -89,18 +88,19 @@ def principals_and_roles(walk: Walk, office: Office) -> None:
     walk.look("the principals")
     search = walk.page.get_by_label("Name, user name or object id")
     search.fill("nobody of that name")
-    search.press("Enter")
+    with walk.page.expect_navigation():
+        search.press("Enter")
     expect(walk.page.locator(".empty")).to_be_visible()
     walk.look("no principals")
-    walk.page.get_by_label("Name, user name or object id").fill("ada")
-    walk.page.get_by_role("button", name="Search").click()
+    search.fill("ada")
+    walk.go(walk.page.get_by_role("button", name="Search"))
     found = rows(walk, "Principals")
     expect(found).to_have_count(1)
     expect(found.locator(".badge")).to_have_text(["admin", "user"])
-    walk.page.get_by_label("Name, user name or object id").fill("Uma")
-    walk.page.get_by_role("button", name="Search").click()
+    search.fill("Uma")
+    walk.go(walk.page.get_by_role("button", name="Search"))
     expect(found.locator(".badge")).to_have_text(["user"])
-    found.get_by_role("link").click()
+    walk.go(found.get_by_role("link"))
 
     expect(walk.page.get_by_role("heading", level=1)).to_have_text("Uma User")
     expect(walk.page.locator(".facts .badge")).to_have_text(["user"])
@@ -124,7 +124,7 @@ def refusals(walk: Walk) -> None:
     expect(reasons.filter(has_text="tokens_per_day").locator(".number")).to_have_text("3")
     drawn(walk, 1)
     walk.look("the refusals")
-    reasons.get_by_role("link", name="unknown_deployment").click()
+    walk.go(reasons.get_by_role("link", name="unknown_deployment"))
 
     expect(rows(walk, "Records, the latest first")).to_have_count(1)
     walk.look("the records of a refusal")
@@ -138,7 +138,7 @@ def feedback(walk: Walk) -> None:
     )
     expect(walk.page.locator(".said")).to_have_count(3)
     walk.look("the feedback of a day")
-    walk.page.get_by_role("link", name="Day before").click()
+    walk.go(walk.page.get_by_role("link", name="Day before"))
     expect(walk.page.locator(".empty")).to_be_visible()
     walk.look("a day without feedback")
 
@@ -149,13 +149,13 @@ def audit_search(walk: Walk) -> None:
     records = rows(walk, "Records, the latest first")
     expect(records).to_have_count(50)
     before = records.locator("summary").first.inner_text()
-    walk.page.get_by_role("button", name="More").click()
+    walk.go(walk.page.get_by_role("button", name="More"))
     expect(records.locator("summary").first).not_to_have_text(before)
     search_by(walk, {"Action": "completion.settled", "Who acted": "Lena Brandt"})
     expect(records).to_have_count(14)
     assert {one[:11] for one in texts(records, "td:nth-child(2) .who")} == {"Lena Brandt"}
     walk.look("records that were found")
-    walk.page.get_by_role("link", name="Refused", exact=True).click()
+    walk.go(walk.page.get_by_role("link", name="Refused", exact=True))
     expect(records.first.locator(".badge")).to_be_visible()
     assert records.locator(".badge").count() == records.count()
     search_by(walk, {"Reason": "nothing_of_the_kind"})
@@ -171,8 +171,7 @@ def search_by(walk: Walk, questions: dict[str, str]) -> None:
     """Write what to search for, and search."""
     for label, text in questions.items():
         walk.page.get_by_label(label, exact=True).fill(text)
-    walk.page.get_by_role("button", name="Search").click()
-    walk.page.wait_for_load_state()
+    walk.go(walk.page.get_by_role("button", name="Search"))
 
 
 def pool_health(walk: Walk) -> None:

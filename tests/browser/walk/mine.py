@@ -26,7 +26,7 @@ def refused_at_the_desk(walk: Walk, office: Office) -> None:
 
 def exported(walk: Walk, office: Office) -> None:
     """Asked for over a cut, made by a job, fetched: everything that was said is in it."""
-    walk.account().get_by_role("link", name="My data").click()
+    walk.go(walk.account().get_by_role("link", name="My data"))
     expect(walk.page.get_by_role("heading", level=1)).to_have_text("My data")
     expect(walk.page.get_by_text("A legal hold keeps what you have")).to_be_visible()
     walk.look("one's own data")

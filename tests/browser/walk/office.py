@@ -95,7 +95,7 @@ class Office(Place):
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something where everything runs, and return what comes of it."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     def principal(self, name: str) -> PrincipalId:
         """Return a demo person."""

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import FilePayload, Locator, expect
 
-from tests.browser.person import act, answer, answered, ask, row, texts
+from tests.browser.person import act, answer, answered, ask, copied, row, texts
 from tests.browser.test_keeping import picture
 from tests.browser.test_looks import ANSWER
 from tests.browser.walk.choices import QUESTION
@@ -53,12 +53,14 @@ def code_tables_and_mathematics(walk: Walk) -> None:
     )
     assert len(set(colours)) >= 3, colours
     walk.look("an answer with everything in it")
+    code = ANSWER.partition("```python\n")[2].partition("\n```")[0]
     last.get_by_role("button", name="Copy code").click()
-    assert walk.copied() == ANSWER.partition("```python\n")[2].partition("\n```")[0]
+    assert copied(walk.page, code) == code
     act(last, "copy")
 
     expect(walk.page.locator("#announcer")).to_have_text("Copied.")
-    assert walk.copied().strip() == f"You said: {ANSWER}".strip()
+    said = f"You said: {ANSWER}"
+    assert copied(walk.page, said) == said
 
 
 def regenerated(walk: Walk) -> None:
@@ -143,6 +145,7 @@ def stopped_and_continued(walk: Walk) -> None:
 
 def cut_off_and_resumed(walk: Walk) -> None:
     """In the middle of an answer; nothing is missing and nothing comes twice."""
+    walk.wire.hold_at("keyless")
     last = coming(walk, "slow 150")
     walk.wire.cut()
     alert = walk.page.get_by_role("alert")

@@ -11,15 +11,13 @@ from typing import Literal
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.conftest import watched
-from tests.browser.person import answer
+from tests.browser.person import PATIENCE, answer
 from tests.browser.test_looks import AXE
 from tests.browser.wire import Wire
 from tests.system import Place
 
 Theme = Literal["light", "dark"]
 
-PATIENCE = 20_000
-"""Milliseconds until a step gives up: what is slow here is the machine."""
 OTHER: dict[Theme, Theme] = {"light": "dark", "dark": "light"}
 
 REST = """async () => {
@@ -122,6 +120,11 @@ class Walk:
         self.page.wait_for_load_state()
         button.click()
 
+    def go(self, by: Locator) -> None:
+        """Press what leads to another page, and be there: it is whole, its scripts too."""
+        with self.page.expect_navigation():
+            by.click()
+
     def to_side(self) -> None:
         """Have the side before one; on a phone it is a drawer."""
         self.page.wait_for_load_state()
@@ -150,10 +153,6 @@ class Walk:
         expect(opened).to_be_visible()
         return opened
 
-    def copied(self) -> str:
-        """Return what lies on the clipboard."""
-        return str(self.page.evaluate("navigator.clipboard.readText()"))
-
     def read(self, said: str) -> None:
         """See what is said at the foot, and put it away."""
         toast = self.page.locator(".toast").filter(has_text=said)
@@ -179,10 +178,8 @@ def walking(
         proxy={"server": wire.address, "bypass": "<-loopback>"},
     )
     context.set_default_timeout(PATIENCE)
-    expect.set_options(timeout=PATIENCE)
     try:
         for page in watched(context.new_page()):
             yield Walk(page, system, wire, width, theme)
     finally:
-        expect.set_options(timeout=None)
         context.close()

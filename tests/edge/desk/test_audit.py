@@ -21,7 +21,7 @@ from tests.world import World
 
 async def ended(http: httpx2.AsyncClient) -> dict[str, Any]:
     """Return how the verification under way ends."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             found = (await read(http, "/api/admin/audit/verification"))["verification"]
             if found["outcome"] != Outcome.RUNNING:

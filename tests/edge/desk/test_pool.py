@@ -101,7 +101,7 @@ async def test_a_deployment_is_made_and_removed(world: World, manager: ResourceM
 
 async def followed(http: httpx2.AsyncClient, address: str) -> str:
     """Return the page once the operation that it follows has ended."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             text = await shown(http, address)
             if "under way." not in text:

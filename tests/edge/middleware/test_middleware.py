@@ -305,7 +305,7 @@ async def test_the_pace_of_a_large_body_counts_from_when_it_is_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whoever waits for 100 Continue while it is found out who asks is not late by that."""
-    monkeypatch.setattr(limits, "STALLED_SECONDS", 0.2)
+    monkeypatch.setattr(limits, "STALLED_SECONDS", 1.0)
     size = limits.SMALL_BYTES + 1
 
     async def receive() -> Message:
@@ -316,7 +316,7 @@ async def test_the_pace_of_a_large_body_counts_from_when_it_is_asked_for(
         raise AssertionError
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(1.5)
         assert len((await receive())["body"]) == size
 
     headers = [(b"content-length", str(size).encode())]

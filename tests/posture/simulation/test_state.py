@@ -12,7 +12,7 @@ from secure_openai.posture.simulation.state import State
 
 def answer(address: str, content: bytes | None = None) -> bytes:
     """Read an address, or write to it."""
-    with urllib.request.urlopen(urllib.request.Request(address, content), timeout=10) as response:
+    with urllib.request.urlopen(urllib.request.Request(address, content), timeout=60) as response:
         found: bytes = response.read()
     return found
 

@@ -211,13 +211,13 @@ async def test_waiting_for_the_disk(database: Database) -> None:
 
     def hold(connection: sqlite3.Connection) -> None:
         began.set()
-        go_on.wait(10)
+        go_on.wait(60)
 
     found = [await database.write(synchronous, waits=waits) for waits in (False, True, False)]
     assert found == [1, 2, 1]
 
     holding = asyncio.ensure_future(database.write(hold, waits=False))
-    await asyncio.to_thread(began.wait, 10)
+    await asyncio.to_thread(began.wait, 60)
     mixed = [asyncio.ensure_future(database.write(synchronous, waits=w)) for w in (False, True)]
     await asyncio.sleep(0)
     go_on.set()

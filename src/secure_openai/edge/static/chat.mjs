@@ -318,4 +318,4 @@ if (open?.dataset.status === "streaming") {
 }
 grow();
 toEnd();
-if (matchMedia("(pointer: fine)").matches) field.focus({ preventScroll: true });
+if (matchMedia("(pointer: fine)").matches && unfocused()) field.focus({ preventScroll: true });

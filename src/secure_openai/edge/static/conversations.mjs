@@ -289,3 +289,5 @@ if (deleted) {
   offerBack(deleted);
 }
 group();
+// Whoever was quicker than this script has written what to look for.
+if (field.value.trim()) search();

@@ -17,9 +17,15 @@ function press(item, rating) {
   for (const one of ["up", "down"]) item.querySelector(`[data-action=${one}]`).setAttribute("aria-pressed", String(one === rating));
 }
 
-export async function rate(item, rating) {
+// One after the other: what was pressed last is what is kept.
+let telling = Promise.resolve();
+export function rate(item, rating) {
   const before = item.querySelector(`[data-action=${rating}]`).getAttribute("aria-pressed") === "true";
   press(item, before ? null : rating);
+  telling = telling.then(() => tell(item, rating, before));
+}
+
+async function tell(item, rating, before) {
   try {
     if (before) {
       await call(addressOf(item), { method: "DELETE" });

@@ -40,7 +40,7 @@ class Library {
     const wanted = ({ name, text }) => `${name} ${text}`.toLocaleLowerCase().includes(words);
     const rows = [...this.items.filter(wanted).map((one) => this.#row(one, true)), ...this.shared.filter(wanted).map((one) => this.#row(one, false))];
     this.element.querySelector(".saved").replaceChildren(...rows);
-    this.element.querySelector(".nothing").hidden = rows.length > 0 || !this.loaded;
+    this.element.querySelector(".nothing").hidden = rows.length > 0 || !this.loaded || !this.form.hidden;
   }
 
   #row(one, own) {
@@ -78,10 +78,10 @@ class Library {
     const open = one !== null;
     this.form.hidden = !open;
     this.element.querySelector(".saved").hidden = open;
-    if (open) this.element.querySelector(".nothing").hidden = true;
     for (const part of this.element.querySelectorAll(".listing")) part.hidden = open;
     this.#fault("");
-    if (!open) return this.#list();
+    this.#list();
+    if (!open) return;
     for (const name of ["id", "etag", "name", "text"]) this.form.elements[name].value = one[name] ?? "";
     this.form.elements.name.focus();
   }

@@ -1,4 +1,4 @@
-// A theme takes effect where one stands; the server keeps it for the next page.
+// A theme takes effect where one stands; the server keeps it for the next page, also where one goes there at once.
 document.addEventListener("submit", async (event) => {
   const chosen = event.submitter;
   if (!event.target.matches(".theme-choice") || !chosen) return;
@@ -8,5 +8,5 @@ document.addEventListener("submit", async (event) => {
   for (const button of document.querySelectorAll(".theme-choice button")) {
     button.setAttribute("aria-pressed", String(button.value === chosen.value));
   }
-  await fetch("/preferences", { method: "POST", body: new URLSearchParams({ theme: chosen.value }), redirect: "manual" });
+  await fetch("/preferences", { method: "POST", body: new URLSearchParams({ theme: chosen.value }), redirect: "manual", keepalive: true });
 });
