@@ -119,7 +119,7 @@ def test_spans_are_given_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert spans == list(given)
     assert pauses == [PAUSE_SECONDS] * 3
-    assert (12, spans[0], spans[1:3]) == (len(given), given[0], given[1:3])
+    assert (3 * SPANS_AT_ONCE, spans[0], spans[1:3]) == (len(given), given[0], given[1:3])
 
 
 async def test_an_end_waits_for_nobody_who_takes_all_and_says_nothing(
@@ -160,6 +160,24 @@ def test_without_a_place_to_send_to_no_sdk_is_imported() -> None:
     )
 
     assert ended.stdout.strip() == "[]"
+
+
+def test_exporters_say_nothing_of_themselves() -> None:
+    """None starts a thread of its own, in which it would report on itself or ask how to behave."""
+    code = (
+        "import threading, secure_openai.monitoring as monitoring;"
+        "monitoring.keep_within_the_estate();"
+        f"how = {{'connection_string': '{Ingestion('https://localhost:1').connection_string}',"
+        " 'disable_offline_storage': True};"
+        "made = [monitoring.UnhurriedExporter(**how), monitoring.AzureMonitorLogExporter(**how),"
+        " monitoring.SummingExporter(list, None, **how)];"
+        "print([one.name for one in threading.enumerate()])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert ended.stdout.strip() == "['MainThread']"
 
 
 def test_a_person_is_in_the_directory() -> None:
