@@ -48,6 +48,7 @@ from opentelemetry.sdk.metrics.export import Sum as Counted
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import (
     Decision,
     Sampler,
@@ -67,6 +68,7 @@ from secure_openai.settings import Settings
 from secure_openai.telemetry import names
 from secure_openai.telemetry.logs import ExportingHandler
 from secure_openai.telemetry.metrics import summed
+from secure_openai.telemetry.spans import drawn_trace_id, sampled
 from secure_openai.telemetry.sums import Sum
 
 logger = logging.getLogger(__name__)
@@ -105,8 +107,9 @@ async def monitored(
     handler = ExportingHandler()
     handler.addFilter(lambda record: record.name.partition(".")[0] not in SENDING)
     root = logging.getLogger()
-    with summed() as take:
-        providers = _start(settings, _OnLoop(credential), outbound, take)
+    sampler = WholeTraces(settings.trace_percent / 100)
+    with summed() as take, sampled(sampler.keeps):
+        providers = _start(settings, _OnLoop(credential), outbound, sampler, take)
         if log:
             root.addHandler(handler)
         try:
@@ -117,7 +120,7 @@ async def monitored(
 
 
 def _start(
-    settings: Settings, credential: _OnLoop, outbound: Outbound, take: Take
+    settings: Settings, credential: _OnLoop, outbound: Outbound, sampler: Sampler, take: Take
 ) -> Sequence[_Sdk]:
     keep_within_the_estate()
     # Azure's clients would trace whole addresses where their environment asks for it.
@@ -125,8 +128,9 @@ def _start(
     how = _how(settings, credential, outbound)
     resource = Resource({"service.name": SERVICE, "service.version": __version__})
     tracing = TracerProvider(
-        sampler=WholeTraces(settings.trace_percent / 100),
+        sampler=sampler,
         resource=resource,
+        id_generator=DrawnIds(),
         # Their ends are ours to bound.
         shutdown_on_exit=False,
     )
@@ -254,6 +258,14 @@ def as_sent(metric: names.Metric, sums: Sequence[Sum], since: int, until: int) -
     return Metric(metric.name, metric.meaning, metric.unit, data)
 
 
+class DrawnIds(RandomIdGenerator):
+    """Gives a trace that was drawn, and found to be kept, its id."""
+
+    def generate_trace_id(self) -> int:
+        """Return it, or for any other trace any."""
+        return drawn_trace_id()
+
+
 class WholeTraces(Sampler):
     """Keeps all spans of a request or none.
 
@@ -270,6 +282,10 @@ class WholeTraces(Sampler):
         self._bound = TraceIdRatioBased.get_bound_for_rate(ratio)
         self._rate = ratio * 100
 
+    def keeps(self, trace_id: int) -> bool:
+        """Return whether a trace is kept."""
+        return trace_id & TraceIdRatioBased.TRACE_ID_LIMIT < self._bound
+
     def should_sample(
         self,
         parent_context: Context | None,
@@ -282,10 +298,7 @@ class WholeTraces(Sampler):
     ) -> SamplingResult:
         """Decide for one span."""
         parent = trace.get_current_span(parent_context).get_span_context()
-        if parent.is_valid:
-            kept = parent.trace_flags.sampled
-        else:
-            kept = trace_id & TraceIdRatioBased.TRACE_ID_LIMIT < self._bound
+        kept = parent.trace_flags.sampled if parent.is_valid else self.keeps(trace_id)
         if not kept:
             return SamplingResult(Decision.DROP)
         told = {**(attributes or {}), SAMPLE_RATE: self._rate}

@@ -43,6 +43,8 @@ class _Observed:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._observed_store, name)
+        if not callable(found):
+            return found
         if inspect.iscoroutinefunction(found):
             found = _operation(found, name, self._observed_attributes)
         if inspect.isroutine(found):
