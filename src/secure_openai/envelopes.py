@@ -7,6 +7,7 @@ spans of a shape, so the library is asked once for each shape.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -45,8 +46,10 @@ class Envelopes:
         """Return what the library would make of a span.
 
         Where it makes something else of the first span of a shape than is known here, all of that
-        shape are left to it.
+        shape are left to it, and so are spans with links, which we make none of.
         """
+        if span.links:
+            return self._convert(span)
         told = dict(span.attributes or {})
         counts = {name: str(told[name]) for name in COUNTS & told.keys()}
         shape = (
@@ -56,7 +59,8 @@ class Envelopes:
         try:
             first = self._first[shape]
         except KeyError:
-            found = self._convert(span)
+            # As JSON has it: the library names tags by members of an enumeration.
+            found: Envelope = json.loads(json.dumps(self._convert(span)))
             if len(self._first) >= MOST_SHAPES:
                 self._first.clear()
             self._first[shape] = found if _like(found, span, counts) == found else None

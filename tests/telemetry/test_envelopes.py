@@ -13,7 +13,7 @@ from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExportResult
-from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode, set_span_in_context
 
 from secure_openai import envelopes
 from secure_openai.envelopes import Envelopes
@@ -58,8 +58,9 @@ def some_spans(count: int) -> list[Span]:
         kind = drawn.choice([SpanKind.INTERNAL, SpanKind.CLIENT, SpanKind.SERVER])
         above = set_span_in_context(drawn.choice(found)) if found and drawn.random() < 0.5 else None
         began = drawn.choice([10**18, drawn.randrange(1, 2 * 10**18)])
+        links = [Link(drawn.choice(found).context)] if found and drawn.random() < 0.1 else []
         span = tracer.start_span(
-            shape.name, kind=kind, attributes=told, start_time=began, context=above
+            shape.name, kind=kind, attributes=told, start_time=began, context=above, links=links
         )
         if not isinstance(span, Span):
             continue
