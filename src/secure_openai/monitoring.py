@@ -199,7 +199,7 @@ class UnhurriedExporter(AzureMonitorTraceExporter):
         return super().export(Unhurried(spans), **options)
 
     def _span_to_envelope(self, span: ReadableSpan) -> Any:
-        """Return what is sent of a span. A version that asks for none is as slow as without."""
+        """Return what is sent of a span; under another name the library makes it itself."""
         return self._envelopes.of(span)
 
 
