@@ -46,13 +46,15 @@ Apps, "Built-in environment variables".
 
 TALKATIVE_VARIABLES = (
     "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED",
+    "APPLICATIONINSIGHTS_SDKSTATS_DISABLED",
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
 )
-"""What keeps Azure Monitor's exporters from calling hosts of their own; `true` each.
+"""What keeps Azure Monitor's exporters from speaking of themselves; `true` each.
 
 They would report on themselves to a workspace of Microsoft's, and ask there how to behave: both
-outside of the estate, whose networks let them through or make them wait. There is no argument for
-it (azure-monitor-opentelemetry-exporter, `statsbeat`, `_configuration`).
+outside of the estate, whose networks let them through or make them wait. They would count every
+item they send for a report to our own, past our proxy. There is no argument for it
+(azure-monitor-opentelemetry-exporter, `statsbeat`, `statsbeat/customer`, `_configuration`).
 """
 
 

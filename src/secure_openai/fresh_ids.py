@@ -14,9 +14,14 @@ _BITS = 128
 _drawn = random.Random(secrets.randbits(_BITS))
 
 
+def fresh_number() -> int:
+    """Return 128 bits that no other call returns, in this process or another."""
+    return _drawn.getrandbits(_BITS)
+
+
 def fresh_id() -> str:
     """Return 32 hexadecimal digits that no other call returns, in this process or another."""
-    return f"{_drawn.getrandbits(_BITS):032x}"
+    return f"{fresh_number():032x}"
 
 
 def _seed() -> None:

@@ -48,6 +48,7 @@ from opentelemetry.sdk.metrics.export import Sum as Counted
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import (
     Decision,
     Sampler,
@@ -60,12 +61,14 @@ from opentelemetry.util.types import Attributes
 
 from secure_openai import __version__
 from secure_openai.credential import Credential
+from secure_openai.envelopes import Envelopes
 from secure_openai.environment import keep_within_the_estate
 from secure_openai.outbound import Outbound
 from secure_openai.settings import Settings
 from secure_openai.telemetry import names
 from secure_openai.telemetry.logs import ExportingHandler
 from secure_openai.telemetry.metrics import summed
+from secure_openai.telemetry.spans import drawn_trace_id, sampled
 from secure_openai.telemetry.sums import Sum
 
 logger = logging.getLogger(__name__)
@@ -75,7 +78,8 @@ SECONDS_BETWEEN_METRICS = 60.0
 TOKEN_SECONDS = 30.0
 FLUSH_SECONDS = 10.0
 READ_SECONDS = 10
-SPANS_AT_ONCE = 4
+SPANS_AT_ONCE = 32
+POINTS_AT_ONCE = 4
 PAUSE_SECONDS = 0.0005
 SAMPLE_RATE = "_MS.sampleRate"
 """In which attribute the exporter looks for the rate, in per cent."""
@@ -104,8 +108,9 @@ async def monitored(
     handler = ExportingHandler()
     handler.addFilter(lambda record: record.name.partition(".")[0] not in SENDING)
     root = logging.getLogger()
-    with summed() as take:
-        providers = _start(settings, _OnLoop(credential), outbound, take)
+    sampler = WholeTraces(settings.trace_percent / 100)
+    with summed() as take, sampled(sampler.keeps):
+        providers = _start(settings, _OnLoop(credential), outbound, sampler, take)
         if log:
             root.addHandler(handler)
         try:
@@ -116,7 +121,7 @@ async def monitored(
 
 
 def _start(
-    settings: Settings, credential: _OnLoop, outbound: Outbound, take: Take
+    settings: Settings, credential: _OnLoop, outbound: Outbound, sampler: Sampler, take: Take
 ) -> Sequence[_Sdk]:
     keep_within_the_estate()
     # Azure's clients would trace whole addresses where their environment asks for it.
@@ -124,8 +129,9 @@ def _start(
     how = _how(settings, credential, outbound)
     resource = Resource({"service.name": SERVICE, "service.version": __version__})
     tracing = TracerProvider(
-        sampler=WholeTraces(settings.trace_percent / 100),
+        sampler=sampler,
         resource=resource,
+        id_generator=DrawnIds(),
         # Their ends are ours to bound.
         shutdown_on_exit=False,
     )
@@ -181,15 +187,20 @@ class Unhurried(Sequence[ReadableSpan]):
 
 
 class UnhurriedExporter(AzureMonitorTraceExporter):
-    """Sends spans without holding up requests.
+    """Sends spans without holding up requests, which wait while a batch has the interpreter."""
 
-    The exporter makes an envelope of each span in its thread, which takes a quarter of a
-    millisecond of the interpreter's lock: requests would wait an eighth of a second for a batch.
-    """
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        library = super()._span_to_envelope
+        self._envelopes = Envelopes(lambda span: library(span).as_dict(exclude_readonly=True))
 
     def export(self, spans: Sequence[ReadableSpan], **options: Any) -> SpanExportResult:
         """Send."""
         return super().export(Unhurried(spans), **options)
+
+    def _span_to_envelope(self, span: ReadableSpan) -> Any:
+        """Return what is sent of a span; under another name the library makes it itself."""
+        return self._envelopes.of(span)
 
 
 Take = Callable[[], Sequence[tuple[names.Metric, Sequence[Sum]]]]
@@ -210,6 +221,7 @@ class SummingExporter(AzureMonitorMetricExporter):
         self._take = take
         self._resource = resource
         self._since = time.time_ns()
+        self._points = 0
 
     def export(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **options: Any
@@ -221,6 +233,13 @@ class SummingExporter(AzureMonitorMetricExporter):
         ours = ResourceMetrics(self._resource, [scope], "")
         every = MetricsData([*metrics_data.resource_metrics, ours])
         return super().export(every, timeout_millis, **options)
+
+    def _point_to_envelope(self, *point: Any, **options: Any) -> Any:
+        """Return what is sent of a point, and let others go on after a few: each takes long."""
+        self._points += 1
+        if self._points % POINTS_AT_ONCE == 0:
+            time.sleep(PAUSE_SECONDS)
+        return super()._point_to_envelope(*point, **options)
 
 
 def as_sent(metric: names.Metric, sums: Sequence[Sum], since: int, until: int) -> Metric:
@@ -248,6 +267,14 @@ def as_sent(metric: names.Metric, sums: Sequence[Sum], since: int, until: int) -
     return Metric(metric.name, metric.meaning, metric.unit, data)
 
 
+class DrawnIds(RandomIdGenerator):
+    """Gives a trace that was drawn, and found to be kept, its id."""
+
+    def generate_trace_id(self) -> int:
+        """Return it, or for any other trace any."""
+        return drawn_trace_id()
+
+
 class WholeTraces(Sampler):
     """Keeps all spans of a request or none.
 
@@ -264,6 +291,10 @@ class WholeTraces(Sampler):
         self._bound = TraceIdRatioBased.get_bound_for_rate(ratio)
         self._rate = ratio * 100
 
+    def keeps(self, trace_id: int) -> bool:
+        """Return whether a trace is kept."""
+        return trace_id & TraceIdRatioBased.TRACE_ID_LIMIT < self._bound
+
     def should_sample(
         self,
         parent_context: Context | None,
@@ -276,10 +307,7 @@ class WholeTraces(Sampler):
     ) -> SamplingResult:
         """Decide for one span."""
         parent = trace.get_current_span(parent_context).get_span_context()
-        if parent.is_valid:
-            kept = parent.trace_flags.sampled
-        else:
-            kept = trace_id & TraceIdRatioBased.TRACE_ID_LIMIT < self._bound
+        kept = parent.trace_flags.sampled if parent.is_valid else self.keeps(trace_id)
         if not kept:
             return SamplingResult(Decision.DROP)
         told = {**(attributes or {}), SAMPLE_RATE: self._rate}

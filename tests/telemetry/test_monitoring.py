@@ -12,14 +12,25 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from secure_openai import monitoring
+from secure_openai.environment import TALKATIVE_VARIABLES
 from secure_openai.local.identity_provider.directory import PEOPLE
-from secure_openai.monitoring import PAUSE_SECONDS, SPANS_AT_ONCE, Unhurried, WholeTraces
-from secure_openai.telemetry.names import LOG_FIELDS
+from secure_openai.monitoring import (
+    PAUSE_SECONDS,
+    POINTS_AT_ONCE,
+    SPANS_AT_ONCE,
+    SummingExporter,
+    Unhurried,
+    WholeTraces,
+)
+from secure_openai.telemetry.names import JOB, JOB_DURATION, LOG_FIELDS
+from secure_openai.telemetry.sums import Sums
 from secure_openai.testing.person import sign_in
 from tests.azure_cli import AZ, stand_in
 from tests.ingestion import Ingestion, ingesting
@@ -119,7 +130,33 @@ def test_spans_are_given_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> Non
 
     assert spans == list(given)
     assert pauses == [PAUSE_SECONDS] * 3
-    assert (12, spans[0], spans[1:3]) == (len(given), given[0], given[1:3])
+    assert (3 * SPANS_AT_ONCE, spans[0], spans[1:3]) == (len(given), given[0], given[1:3])
+
+
+def test_points_are_taken_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch, tls: Tls) -> None:
+    """Every sum arrives, and other threads go on in between."""
+    for name in TALKATIVE_VARIABLES:
+        monkeypatch.setenv(name, "true")
+    pauses: list[float] = []
+    monkeypatch.setattr("secure_openai.monitoring.time.sleep", pauses.append)
+    sums = Sums()
+    add = sums.adding(JOB_DURATION)
+    for number in range(3 * POINTS_AT_ONCE):
+        add(number, {JOB.name: f"job {number}"})
+    with ingesting(tls) as ingestion:
+        exporter = SummingExporter(
+            sums.take,
+            Resource({}),
+            connection_string=ingestion.connection_string,
+            connection_verify=str(tls.ca),
+            disable_offline_storage=True,
+        )
+        assert exporter.export(MetricsData([])) is MetricExportResult.SUCCESS
+        exporter.client.close()
+    sent = [one["metrics"][0]["value"] for one in ingestion.of("MetricData")]
+
+    assert sorted(sent) == [float(number) for number in range(3 * POINTS_AT_ONCE)]
+    assert pauses == [PAUSE_SECONDS] * 3
 
 
 async def test_an_end_waits_for_nobody_who_takes_all_and_says_nothing(
@@ -160,6 +197,24 @@ def test_without_a_place_to_send_to_no_sdk_is_imported() -> None:
     )
 
     assert ended.stdout.strip() == "[]"
+
+
+def test_exporters_say_nothing_of_themselves() -> None:
+    """None starts a thread of its own, in which it would report on itself or ask how to behave."""
+    code = (
+        "import threading, secure_openai.monitoring as monitoring;"
+        "monitoring.keep_within_the_estate();"
+        f"how = {{'connection_string': '{Ingestion('https://localhost:1').connection_string}',"
+        " 'disable_offline_storage': True};"
+        "made = [monitoring.UnhurriedExporter(**how), monitoring.AzureMonitorLogExporter(**how),"
+        " monitoring.SummingExporter(list, None, **how)];"
+        "print([one.name for one in threading.enumerate()])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert ended.stdout.strip() == "['MainThread']"
 
 
 def test_a_person_is_in_the_directory() -> None:

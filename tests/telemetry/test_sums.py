@@ -90,6 +90,20 @@ def test_nothing_measured_is_nothing_taken() -> None:
     assert sums.take() == []
 
 
+def test_attributes_are_what_they_say_not_which_object_they_are() -> None:
+    """The same object again and equal ones are one sum, after what was there is taken too."""
+    sums = Sums()
+    add = sums.adding(names.JOB_DURATION)
+    same, other = {names.JOB.name: "retention"}, {names.JOB.name: "seal"}
+    for _ in range(2):
+        for told in (same, dict(same), other, same, dict(other)):
+            add(1, told)
+        ((_, found),) = sums.take()
+        counted = {one.told[names.JOB.name]: (one.count, one.total) for one in found}
+
+        assert counted == {"retention": (3, 3.0), "seal": (2, 2.0)}
+
+
 def test_while_summed_the_instruments_are_told_nothing(observed: Observed) -> None:
     """Inside the block sums are taken, what still waits included; around it the API is told."""
     told = {names.JOB.name: "retention"}

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from functools import lru_cache
+from typing import NamedTuple
 
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 
 from secure_openai.telemetry import metrics, names
 from secure_openai.telemetry.spans import NO_SPAN, Within, begun, failed, unseen
+from secure_openai.telemetry.sums import Told
 from secure_openai.types import Attempt, Operation, Usage
 
 _OPERATIONS = {
@@ -18,6 +21,42 @@ _OPERATIONS = {
     Operation.EMBEDDINGS: "embeddings",
 }
 """What the conventions call an operation (`gen_ai.operation.name`)."""
+
+
+KINDS = 1000
+"""Of so many the attributes are held: deployments by members by errors are fewer."""
+
+
+class _Kind(NamedTuple):
+    operation: str
+    provider: str
+    deployment: str
+
+    def told(self) -> dict[str, str | bool]:
+        return {
+            names.OPERATION.name: self.operation,
+            names.PROVIDER.name: self.provider,
+            names.DEPLOYMENT.name: self.deployment,
+        }
+
+
+@lru_cache(KINDS)
+def _ended(kind: _Kind, member: str, error: str | None) -> Told:
+    told = kind.told()
+    if member:
+        told[names.MEMBER.name] = member
+    if error is not None:
+        told[names.ERROR.name] = error
+    return told
+
+
+@lru_cache(KINDS)
+def _counted(kind: _Kind, tokens: str, estimated: bool) -> Told:  # noqa: FBT001 - cached by place
+    return {
+        **kind.told(),
+        names.ESTIMATED.name: estimated,
+        names.TOKEN_TYPE.name: tokens,
+    }
 
 
 class ModelCall:
@@ -33,18 +72,13 @@ class ModelCall:
     def __init__(
         self, *, operation: Operation, provider: str, deployment: str, stream: bool
     ) -> None:
-        name = _OPERATIONS[operation]
-        self._attributes: dict[str, str] = {
-            names.OPERATION.name: name,
-            names.PROVIDER.name: provider,
-            names.DEPLOYMENT.name: deployment,
-        }
+        self._kind = _Kind(_OPERATIONS[operation], provider, deployment)
         self._span = (
             INVALID_SPAN
             if unseen()
             else begun(
-                f"{name} {deployment}",
-                {**self._attributes, names.STREAM.name: stream},
+                f"{self._kind.operation} {deployment}",
+                {**self._kind.told(), names.STREAM.name: stream},
                 SpanKind.CLIENT,
             )
         )
@@ -79,32 +113,26 @@ class ModelCall:
             attempts: Who was asked before and did not answer.
         """
         seconds = time.perf_counter() - self._began
-        told = self._attributes if not member else {**self._attributes, names.MEMBER.name: member}
         if self._first is not None:
-            metrics.first_chunk.record(self._first, told)
+            metrics.first_chunk.record(self._first, _ended(self._kind, member, None))
         for attempt in attempts:
             metrics.failed_attempts.add(
                 1, {names.MEMBER.name: attempt.member, names.ERROR.name: attempt.outcome}
             )
         if usage is not None:
-            self._count(usage)
-        metrics.operation_duration.record(
-            seconds, told if error is None else {**told, names.ERROR.name: error}
-        )
+            estimated = usage.estimated
+            counted = _counted(self._kind, "input", estimated)
+            metrics.token_usage.record(usage.prompt_tokens, counted)
+            counted = _counted(self._kind, "output", estimated)
+            metrics.token_usage.record(usage.completion_tokens, counted)
+        metrics.operation_duration.record(seconds, _ended(self._kind, member, error))
+        if self._span is INVALID_SPAN:
+            return
         if self._span.is_recording():
             self._span.set_attributes(_told(usage, finish_reason, member))
             if error is not None:
                 failed(self._span, error)
         self._span.end()
-
-    def _count(self, usage: Usage) -> None:
-        for kind, tokens in (("input", usage.prompt_tokens), ("output", usage.completion_tokens)):
-            told: dict[str, str | bool] = {
-                **self._attributes,
-                names.ESTIMATED.name: usage.estimated,
-                names.TOKEN_TYPE.name: kind,
-            }
-            metrics.token_usage.record(tokens, told)
 
 
 def _told(

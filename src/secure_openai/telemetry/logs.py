@@ -21,7 +21,7 @@ from opentelemetry import _logs
 from opentelemetry._logs import LogRecord, SeverityNumber
 
 from secure_openai.telemetry.names import SCOPE
-from secure_openai.telemetry.spans import span_id
+from secure_openai.telemetry.spans import context_of_log, span_id
 
 MOST_CAUSES = 5
 OWN = "secure_openai"
@@ -81,6 +81,7 @@ class ExportingHandler(logging.Handler):
         try:
             _logs.get_logger(SCOPE).emit(
                 LogRecord(
+                    context=context_of_log(),
                     timestamp=int(record.created * 1e9),
                     severity_text=record.levelname,
                     severity_number=_SEVERITIES.get(record.levelno, SeverityNumber.INFO),

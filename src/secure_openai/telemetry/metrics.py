@@ -1,8 +1,8 @@
 """Metrics: what happened how often, and how much of it. They are measured always, never sampled.
 
-Measurements are handed on by the group, and whatever waits before someone collects: what takes them
-runs through much code for each, which takes half as long over and over as once among everything
-else. They go to OpenTelemetry's instruments, or while somebody asks for `summed` into sums.
+They go to OpenTelemetry's instruments, or while somebody asks for `summed` into sums. Instruments
+are given them by the group, and whatever waits before someone collects: an SDK runs through much
+code for each, which takes half as long over and over as once among everything else.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 from opentelemetry import metrics
 
@@ -20,6 +21,9 @@ from secure_openai.telemetry.sums import Sum, Sums, Told
 
 meter = metrics.get_meter(names.SCOPE)
 
+
+Take: TypeAlias = Callable[[float, Told], None]
+"""Takes one measurement."""
 
 GROUP = 64
 """How many measurements wait for each other."""
@@ -42,18 +46,23 @@ class Measured:
 
     Attributes:
         take: Takes one: what the API's instrument has for that.
+        record: Measures.
+        add: The same, of what counts.
     """
 
-    def __init__(self, take: Callable[[float, Told], None]) -> None:
+    def __init__(self, take: Take) -> None:
         self.take = take
+        self.record: Take = self._wait
+        self.add: Take = self._wait
 
-    def record(self, value: float, told: Told) -> None:
-        """Measure."""
+    def goes_to(self, sums: Take | None) -> None:
+        """Measure into sums, or as before."""
+        self.record = self.add = sums or self._wait
+
+    def _wait(self, value: float, told: Told) -> None:
         _waiting.append((self, value, told))
         if len(_waiting) >= GROUP:
             hand_on()
-
-    add = record
 
 
 @contextmanager
@@ -64,22 +73,13 @@ def summed() -> Iterator[Callable[[], list[tuple[Metric, list[Sum]]]]]:
         What takes the sums of all that was measured since it was called last; any thread may.
     """
     sums = Sums()
-
-    def take() -> list[tuple[Metric, list[Sum]]]:
-        hand_on()
-        with _handing_on:
-            return sums.take()
-
-    hand_on()
-    before = [measured.take for _, measured in _ALL]
     for metric, measured in _ALL:
-        measured.take = sums.adding(metric)
+        measured.goes_to(sums.adding(metric))
     try:
-        yield take
+        yield sums.take
     finally:
-        hand_on()
-        for (_, measured), taken in zip(_ALL, before, strict=True):
-            measured.take = taken
+        for _, measured in _ALL:
+            measured.goes_to(None)
 
 
 def _histogram(metric: Metric) -> Measured:
@@ -104,7 +104,7 @@ def _counter(metric: Metric) -> Measured:
 _ALL: list[tuple[Metric, Measured]] = []
 
 
-def _kept(metric: Metric, take: Callable[[float, Told], None]) -> Measured:
+def _kept(metric: Metric, take: Take) -> Measured:
     measured = Measured(take)
     _ALL.append((metric, measured))
     return measured

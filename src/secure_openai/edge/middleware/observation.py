@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable
+from functools import lru_cache
 
-from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from secure_openai.telemetry import metrics, names
-from secure_openai.telemetry.spans import SERVER_ERROR, failed, span
+from secure_openai.telemetry.spans import SERVER_ERROR, failed, root
+from secure_openai.telemetry.sums import Told
 
 METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 PROBLEM = "secure_openai.problem"
 """Where in the scope the slug of a request's problem is left."""
+
+KINDS = 1000
+"""Of so many the attributes are held: routes by statuses by problems are fewer."""
 
 
 class ObservationMiddleware:
@@ -33,7 +37,6 @@ class ObservationMiddleware:
             await self.app(scope, receive, send)
             return
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
-        told: dict[str, str | int] = {names.METHOD.name: method}
         status = SERVER_ERROR
 
         def send_with_status(message: Message) -> Awaitable[None]:
@@ -43,22 +46,28 @@ class ObservationMiddleware:
             return send(message)
 
         began = time.perf_counter()
-        with span(method, kind=SpanKind.SERVER, under=Context()) as current:
+        with root(method, SpanKind.SERVER) as current:
             try:
                 await self.app(scope, receive, send_with_status)
             except BaseException as error:
                 scope.setdefault(PROBLEM, type(error).__name__)
                 raise
             finally:
-                told[names.STATUS.name] = status
                 route, problem = getattr(scope.get("route"), "path", None), scope.get(PROBLEM)
-                if route is not None:
-                    told[names.ROUTE.name] = route
-                if problem is not None:
-                    told[names.ERROR.name] = problem
+                told = _told(method, status, route, problem)
                 metrics.request_duration.record(time.perf_counter() - began, told)
                 if current.is_recording():
                     current.update_name(method if route is None else f"{method} {route}")
                     current.set_attributes(told)
                     if status >= SERVER_ERROR:
                         failed(current, problem or str(status))
+
+
+@lru_cache(KINDS)
+def _told(method: str, status: int, route: str | None, problem: str | None) -> Told:
+    told: dict[str, str | bool | int] = {names.METHOD.name: method, names.STATUS.name: status}
+    if route is not None:
+        told[names.ROUTE.name] = route
+    if problem is not None:
+        told[names.ERROR.name] = problem
+    return told
