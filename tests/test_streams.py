@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from secure_openai.streams import Background, Within, with_pauses
+from secure_openai.streams import Background, Begun, Within, with_pauses
 
 
 async def test_pauses_are_told_and_nothing_is_lost() -> None:
@@ -126,3 +126,68 @@ async def test_an_error_within_a_time_stays_what_it_is() -> None:
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
+
+
+async def test_what_needs_no_wait_is_there_at_once() -> None:
+    """What came of it is told, and comes when it is awaited too."""
+
+    async def work() -> str:
+        return "done"
+
+    begun = Begun(work())
+
+    assert begun.result == "done"
+    assert await begun == "done"
+
+
+async def test_what_must_wait_goes_on_where_it_is_awaited() -> None:
+    """It has gone on to its first wait, of either kind, and goes on through all of them."""
+    first, second = asyncio.Event(), asyncio.Event()
+
+    async def work() -> str:
+        first.set()
+        await asyncio.sleep(0)
+        await second.wait()
+        return "done"
+
+    begun = Begun(work())
+    assert first.is_set()
+    assert begun.result is None
+    asyncio.get_running_loop().call_soon(second.set)
+
+    assert await begun == "done"
+
+
+async def test_whoever_is_cancelled_cancels_what_was_begun() -> None:
+    """It is told at its first wait, can clean up there, and a time around it ends it."""
+    told: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            told.append("cancelled")
+            await asyncio.sleep(0)
+            told.append("cleaned up")
+            raise
+
+    begun = Begun(work())
+    with pytest.raises(TimeoutError), Within(0.01):
+        await begun
+
+    assert told == ["cancelled", "cleaned up"]
+
+
+async def test_an_error_of_what_was_begun_is_raised_where_it_comes() -> None:
+    """At once where nothing is waited for, and else where it is awaited."""
+
+    async def work(waits: int) -> None:
+        for _ in range(waits):
+            await asyncio.sleep(0)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        Begun(work(0))
+    begun = Begun(work(1))
+    with pytest.raises(LookupError):
+        await begun

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterator,
+)
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -41,6 +49,48 @@ async def _next(stream: AsyncIterator[T]) -> T:
     # A task may not end with StopIteration but may with StopAsyncIteration; `anext` alone is no
     # coroutine, and tasks need one.
     return await anext(stream)
+
+
+class Begun(Generator[Any, Any, T]):
+    """Work that has gone on to its first wait; awaited, it goes on from there.
+
+    So whoever guards a wait, by a timer or a place to wait in, sees first whether there is one. It
+    is to be awaited before anything else is: no task knows yet what it waits for.
+
+    Args:
+        work: What is to be begun.
+
+    Attributes:
+        result: What came of it, or `None` where it waits.
+    """
+
+    __slots__ = ("_ended", "_first", "_steps", "result")
+
+    def __init__(self, work: Awaitable[T]) -> None:
+        self._steps = work.__await__()
+        self._first: list[object] = []
+        self._ended = False
+        self.result: T | None = None
+        try:
+            self._first.append(next(self._steps))
+        except StopIteration as end:
+            self._ended, self.result = True, end.value
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        """Go on, as a generator of what is waited for (PEP 492)."""
+        return self
+
+    def send(self, value: object) -> object:
+        """Go on to the next wait."""
+        if self._first:
+            return self._first.pop()
+        if self._ended:
+            raise StopIteration(self.result)
+        return self._steps.send(value)
+
+    def throw(self, *error: Any) -> object:
+        """Go on with an error, such as that of being cancelled."""
+        return self._steps.throw(*error)
 
 
 class Within:
@@ -89,7 +139,8 @@ class Background:
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Start `work` and hold on to it until it ends."""
-        task = asyncio.ensure_future(work)
+        # Not `ensure_future`: it asks first what it was given.
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -109,18 +160,19 @@ class Drain:
 
     Attributes:
         begun: Whether the end was asked for.
+        work: A block that counts as under way until it is left.
     """
 
     def __init__(self) -> None:
         self.begun = False
         self._cut = False
-        self._counted = _Counted()
+        self.work = _Counted()
         self._waiting: set[asyncio.Task[Any]] = set()
 
     @property
     def under_way(self) -> int:
         """Return how much work has not come to its end."""
-        return self._counted.count
+        return self.work.count
 
     def begin(self) -> None:
         """Let nothing begin from here on."""
@@ -134,10 +186,6 @@ class Drain:
         cut, self._waiting = self._waiting, set()
         for task in cut:
             task.cancel()
-
-    def work(self) -> AbstractContextManager[None]:
-        """Count as under way until the block is left."""
-        return self._counted
 
     async def until_cut(self, work: Callable[[], Awaitable[T]]) -> T:
         """Await what `work` begins, or end with `CutOffError` when there is no more time for it.

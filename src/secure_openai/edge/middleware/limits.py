@@ -6,11 +6,11 @@ A request counts as under way (`CapacityMiddleware`) once a small body of it is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from secure_openai.edge.middleware.refusal import header_values, refuse
+from secure_openai.edge.middleware.refusal import refuse, request_headers
 from secure_openai.edge.middleware.room import AGAIN_SECONDS, Arrivals, Pace, Room
 from secure_openai.edge.openai_errors import speaks_openai
 from secure_openai.errors import (
@@ -20,7 +20,7 @@ from secure_openai.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from secure_openai.streams import Within
+from secure_openai.streams import Begun, Within
 from secure_openai.tables import table
 
 BODY_SECONDS = 30.0
@@ -94,7 +94,8 @@ class LimitsMiddleware:
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             await self.app(scope, receive, send)
             return
-        if header_values(scope, b"content-encoding"):
+        told = request_headers(scope)
+        if b"content-encoding" in told:
             await refuse(
                 UnsupportedMediaType("Send the body without Content-Encoding."),
                 scope,
@@ -102,17 +103,25 @@ class LimitsMiddleware:
                 send,
             )
             return
-        length = header_values(scope, b"content-length")
-        declared, most = _number(length[0]) if length else 0, self._bytes
-        most = self._larger.get(scope["path"], most)
+        length = told.get(b"content-length")
+        declared = _number(length[0]) if length else 0
+        most = self._larger.get(scope["path"], self._bytes)
         if declared > most and self._reads_images(scope["path"]):
             most = self._image_bytes
         if declared > most:
             await refuse(_too_large(most), scope, receive, send)
             return
+        # What a client sends with its head, as most do, needs no time and no place to arrive.
+        begun = Begun(receive()) if declared <= SMALL_BYTES else None
+        whole = None if begun is None else _whole(begun.result, min(most, SMALL_BYTES))
+        if whole is not None:
+            self._arrivals.make_way()
+            await self.app(scope, _handed_on(whole, receive), send)
+            return
         body = _Body(
             scope,
             receive,
+            begun,
             self._room,
             whose_of=self._whose_of,
             declared=declared,
@@ -120,7 +129,7 @@ class LimitsMiddleware:
             seconds=self._seconds,
         )
         try:
-            refusal = None if declared > SMALL_BYTES else await self._refusal_of(body)
+            refusal = None if begun is None else await self._refusal_of(body)
             if refusal is None:
                 await self.app(scope, body.receive, send)
             else:
@@ -150,6 +159,7 @@ class _Body:
         self,
         scope: Scope,
         receive: Receive,
+        begun: Awaitable[Message] | None,
         room: Room,
         *,
         whose_of: Callable[[Scope], Hashable] | None,
@@ -159,6 +169,8 @@ class _Body:
     ) -> None:
         self._scope = scope
         self._receive = receive
+        # What the first of it is waited for by.
+        self._begun = begun
         self._room = room
         self._declared = declared
         self._most = most
@@ -276,7 +288,8 @@ class _Body:
         self._look_at, self._looked = min(now + STALLED_SECONDS, self._until), self._size
 
     async def _next(self) -> Message:
-        message = await self._receive()
+        coming, self._begun = self._begun or self._receive(), None
+        message = await coming
         # A client that leaves ends its body, and the application is told what came and then that.
         self._open = message.get("more_body", False)
         self._left = message["type"] == "http.disconnect"
@@ -300,6 +313,23 @@ class _Body:
         except SecureOpenAIError:
             self._open = False
             raise
+
+
+def _whole(message: Message | None, most: int) -> Message | None:
+    """Return a message that is a whole body of so many bytes at most, or `None`."""
+    if message is None or message["type"] != "http.request" or message.get("more_body", False):
+        return None
+    return message if len(message.get("body", b"")) <= most else None
+
+
+def _handed_on(message: Message, receive: Receive) -> Receive:
+    """Return what hands on a message that came, and then what is told of the client."""
+    came = [message]
+
+    async def receive_on() -> Message:
+        return came.pop() if came else await receive()
+
+    return receive_on
 
 
 def _number(length: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
@@ -27,14 +27,19 @@ async def refuse(error: SecureOpenAIError, scope: Scope, receive: Receive, send:
 
 
 def header_values(scope: Scope, name: bytes) -> Sequence[str]:
-    """Return every value of a header; `name` in lower case.
+    """Return every value of a header; `name` in lower case."""
+    return request_headers(scope).get(name, ())
+
+
+def request_headers(scope: Scope) -> Mapping[bytes, tuple[str, ...]]:
+    """Return every value of each header, by its name in lower case.
 
     The headers are looked through once, since a dozen places ask for one.
     """
-    told = scope.get(_HEADERS)
+    told: dict[bytes, tuple[str, ...]] | None = scope.get(_HEADERS)
     if told is None:
         told = scope[_HEADERS] = {}
-        for key, value in scope["headers"]:
-            told.setdefault(key, []).append(value.decode("latin-1"))
-    found: Sequence[str] = told.get(name, ())
-    return found
+        for name, value in scope["headers"]:
+            text = value.decode("latin-1")
+            told[name] = (*told[name], text) if name in told else (text,)
+    return told
