@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from secure_openai.streams import Background, Begun, Within, with_pauses
+from secure_openai.streams import Background, Within, begin, with_pauses
 
 
 async def test_pauses_are_told_and_nothing_is_lost() -> None:
@@ -129,15 +129,12 @@ async def test_an_error_within_a_time_stays_what_it_is() -> None:
 
 
 async def test_what_needs_no_wait_is_there_at_once() -> None:
-    """What came of it is told, and comes when it is awaited too."""
+    """What came of it is told, and nothing is left to be awaited."""
 
     async def work() -> str:
         return "done"
 
-    begun = Begun(work())
-
-    assert begun.result == "done"
-    assert await begun == "done"
+    assert begin(work()) == ("done", None)
 
 
 async def test_what_must_wait_goes_on_where_it_is_awaited() -> None:
@@ -150,9 +147,10 @@ async def test_what_must_wait_goes_on_where_it_is_awaited() -> None:
         await second.wait()
         return "done"
 
-    begun = Begun(work())
+    result, begun = begin(work())
     assert first.is_set()
-    assert begun.result is None
+    assert result is None
+    assert begun is not None
     asyncio.get_running_loop().call_soon(second.set)
 
     assert await begun == "done"
@@ -171,7 +169,8 @@ async def test_whoever_is_cancelled_cancels_what_was_begun() -> None:
             told.append("cleaned up")
             raise
 
-    begun = Begun(work())
+    _, begun = begin(work())
+    assert begun is not None
     with pytest.raises(TimeoutError), Within(0.01):
         await begun
 
@@ -187,7 +186,8 @@ async def test_an_error_of_what_was_begun_is_raised_where_it_comes() -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        Begun(work(0))
-    begun = Begun(work(1))
+        begin(work(0))
+    _, begun = begin(work(1))
+    assert begun is not None
     with pytest.raises(LookupError):
         await begun

@@ -51,42 +51,45 @@ async def _next(stream: AsyncIterator[T]) -> T:
     return await anext(stream)
 
 
-class Begun(Generator[Any, Any, T]):
-    """Work that has gone on to its first wait; awaited, it goes on from there.
+def begin(work: Awaitable[T]) -> tuple[T, None] | tuple[None, Begun[T]]:
+    """Return what comes of work that waits for nothing, or else what has begun and waits.
 
-    So whoever guards a wait, by a timer or a place to wait in, sees first whether there is one. It
-    is to be awaited before anything else is: no task knows yet what it waits for.
+    So whoever guards a wait, by a timer or a place to wait in, sees first whether there is one.
+    What has begun is to be awaited before anything else is: no task knows yet what it waits for.
+    """
+    steps = work.__await__()
+    try:
+        first = next(steps)
+    except StopIteration as end:
+        return end.value, None
+    return None, Begun(steps, first)
+
+
+class Begun(Generator[Any, Any, T]):
+    """Work that waits; awaited, it goes on from there.
 
     Args:
-        work: What is to be begun.
-
-    Attributes:
-        result: What came of it, or `None` where it waits.
+        steps: What it waits for, one after the other (PEP 492).
+        first: The first of them, which it waits for.
     """
 
-    __slots__ = ("_ended", "_first", "_steps", "result")
+    __slots__ = ("_first", "_steps", "_told")
 
-    def __init__(self, work: Awaitable[T]) -> None:
-        self._steps = work.__await__()
-        self._first: list[object] = []
-        self._ended = False
-        self.result: T | None = None
-        try:
-            self._first.append(next(self._steps))
-        except StopIteration as end:
-            self._ended, self.result = True, end.value
+    def __init__(self, steps: Generator[Any, Any, T], first: object) -> None:
+        self._steps = steps
+        self._first = first
+        self._told = False
 
     def __await__(self) -> Generator[Any, Any, T]:
-        """Go on, as a generator of what is waited for (PEP 492)."""
+        """Return what it waits for."""
         return self
 
     def send(self, value: object) -> object:
         """Go on to the next wait."""
-        if self._first:
-            return self._first.pop()
-        if self._ended:
-            raise StopIteration(self.result)
-        return self._steps.send(value)
+        if self._told:
+            return self._steps.send(value)
+        self._told = True
+        return self._first
 
     def throw(self, *error: Any) -> object:
         """Go on with an error, such as that of being cancelled."""

@@ -30,10 +30,8 @@ def adding(scope: Scope, send: Send, headers: Sequence[tuple[bytes, bytes]]) -> 
             scope[STATUS] = message["status"]
             own = message.get("headers", ())
             present = {name for name, _ in own}
-            message["headers"] = [
-                *own,
-                *(pair for pair in scope[_ADDED] if pair[0] not in present),
-            ]
+            added = [pair for pair in scope[_ADDED] if pair[0] not in present]
+            message["headers"] = [*own, *added]
         return send(message)
 
     return send_with_headers

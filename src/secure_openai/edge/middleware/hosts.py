@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from secure_openai.edge.middleware.refusal import refuse, request_headers
+from secure_openai.edge.middleware.refusal import header_values, refuse
 from secure_openai.errors import RequestError
 
 PROBES = frozenset({"/healthz", "/readyz", "/startupz"})
@@ -25,7 +25,7 @@ class HostsMiddleware:
         if scope["type"] == "websocket":
             return send({"type": "websocket.close", "code": 1008})
         if scope["type"] == "http" and scope["path"] not in PROBES:
-            values = request_headers(scope).get(b"host", ())
+            values = header_values(scope, b"host")
             if len(values) != 1 or values[0].lower() not in self._hosts:
                 error = RequestError(
                     "This Host is not one that is answered here: use the address that was printed."

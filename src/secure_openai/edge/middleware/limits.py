@@ -20,7 +20,7 @@ from secure_openai.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from secure_openai.streams import Begun, Within
+from secure_openai.streams import Begun, Within, begin
 from secure_openai.tables import table
 
 BODY_SECONDS = 30.0
@@ -89,47 +89,41 @@ class LimitsMiddleware:
         self._seconds = body_seconds
         self._reading_images = tuple(f"/{name}" for name in table("gateway")["reading_images"])
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass the request on with its body, if that is within the limits."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
-            await self.app(scope, receive, send)
-            return
+            return self.app(scope, receive, send)
         told = request_headers(scope)
         if b"content-encoding" in told:
-            await refuse(
-                UnsupportedMediaType("Send the body without Content-Encoding."),
-                scope,
-                receive,
-                send,
-            )
-            return
-        length = told.get(b"content-length")
-        declared = _number(length[0]) if length else 0
+            error = UnsupportedMediaType("Send the body without Content-Encoding.")
+            return refuse(error, scope, receive, send)
+        declared = _number(told.get(b"content-length", b"0"))
         most = self._larger.get(scope["path"], self._bytes)
         if declared > most and self._reads_images(scope["path"]):
             most = self._image_bytes
         if declared > most:
-            await refuse(_too_large(most), scope, receive, send)
-            return
-        # What a client sends with its head, as most do, needs no time and no place to arrive.
-        begun = Begun(receive()) if declared <= SMALL_BYTES else None
-        whole = None if begun is None else _whole(begun.result, min(most, SMALL_BYTES))
-        if whole is not None:
-            self._arrivals.make_way()
-            await self.app(scope, _handed_on(whole, receive), send)
-            return
+            return refuse(_too_large(most), scope, receive, send)
+        if declared <= SMALL_BYTES:
+            # What a client sends with its head, as most do, needs no time and no place to arrive.
+            message, begun = begin(receive())
+            receive = _from(message, begun, receive)
+            if message is not None and _is_whole(message, most):
+                self._arrivals.make_way()
+                return self.app(scope, receive, send)
         body = _Body(
             scope,
             receive,
-            begun,
             self._room,
             whose_of=self._whose_of,
             declared=declared,
             most=most,
             seconds=self._seconds,
         )
+        return self._pass_on(body, scope, receive, send)
+
+    async def _pass_on(self, body: _Body, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            refusal = None if begun is None else await self._refusal_of(body)
+            refusal = await self._refusal_of(body) if body.small else None
             if refusal is None:
                 await self.app(scope, body.receive, send)
             else:
@@ -159,7 +153,6 @@ class _Body:
         self,
         scope: Scope,
         receive: Receive,
-        begun: Awaitable[Message] | None,
         room: Room,
         *,
         whose_of: Callable[[Scope], Hashable] | None,
@@ -169,8 +162,6 @@ class _Body:
     ) -> None:
         self._scope = scope
         self._receive = receive
-        # What the first of it is waited for by.
-        self._begun = begun
         self._room = room
         self._declared = declared
         self._most = most
@@ -182,6 +173,7 @@ class _Body:
         self._look_from(now)
         self._pace = Pace(declared or SMALL_BYTES, seconds, now=now)
         self._whose_of = whose_of
+        self.small = declared <= SMALL_BYTES
         self._open = True
         self._left = self._asked = False
         self._displaced: SecureOpenAIError | None = None
@@ -288,8 +280,7 @@ class _Body:
         self._look_at, self._looked = min(now + STALLED_SECONDS, self._until), self._size
 
     async def _next(self) -> Message:
-        coming, self._begun = self._begun or self._receive(), None
-        message = await coming
+        message = await self._receive()
         # A client that leaves ends its body, and the application is told what came and then that.
         self._open = message.get("more_body", False)
         self._left = message["type"] == "http.disconnect"
@@ -315,26 +306,34 @@ class _Body:
             raise
 
 
-def _whole(message: Message | None, most: int) -> Message | None:
-    """Return a message that is a whole body of so many bytes at most, or `None`."""
-    if message is None or message["type"] != "http.request" or message.get("more_body", False):
-        return None
-    return message if len(message.get("body", b"")) <= most else None
+def _is_whole(message: Message, most: int) -> bool:
+    """Return whether a message is all of a small body that is within the limit."""
+    return (
+        message["type"] == "http.request"
+        and not message.get("more_body", False)
+        and len(message.get("body", b"")) <= min(SMALL_BYTES, most)
+    )
 
 
-def _handed_on(message: Message, receive: Receive) -> Receive:
-    """Return what hands on a message that came, and then what is told of the client."""
-    came = [message]
+def _from(message: Message | None, begun: Begun[Message] | None, receive: Receive) -> Receive:
+    """Return what hands on a message that came, or is being waited for, and then what comes."""
 
     async def receive_on() -> Message:
-        return came.pop() if came else await receive()
+        nonlocal message, begun
+        if message is not None:
+            came, message = message, None
+            return came
+        if begun is not None:
+            coming, begun = begun, None
+            return await coming
+        return await receive()
 
     return receive_on
 
 
-def _number(length: str) -> int:
-    # isascii: "²" is a digit to Python and no number; ten digits are over any limit.
-    digits = length.isascii() and length.isdigit() and len(length) <= 10  # noqa: PLR2004
+def _number(length: bytes) -> int:
+    # Ten digits are over any limit.
+    digits = length.isdigit() and len(length) <= 10  # noqa: PLR2004
     return int(length) if digits else 10**10
 
 

@@ -28,18 +28,20 @@ async def refuse(error: SecureOpenAIError, scope: Scope, receive: Receive, send:
 
 def header_values(scope: Scope, name: bytes) -> Sequence[str]:
     """Return every value of a header; `name` in lower case."""
-    return request_headers(scope).get(name, ())
+    told = request_headers(scope)
+    if name not in told:
+        return ()
+    if len(told) == len(scope["headers"]):
+        return (told[name].decode("latin-1"),)
+    return tuple(value.decode("latin-1") for key, value in scope["headers"] if key == name)
 
 
-def request_headers(scope: Scope) -> Mapping[bytes, tuple[str, ...]]:
-    """Return every value of each header, by its name in lower case.
+def request_headers(scope: Scope) -> Mapping[bytes, bytes]:
+    """Return the last value of each header, by its name in lower case.
 
     The headers are looked through once, since a dozen places ask for one.
     """
-    told: dict[bytes, tuple[str, ...]] | None = scope.get(_HEADERS)
+    told: dict[bytes, bytes] | None = scope.get(_HEADERS)
     if told is None:
-        told = scope[_HEADERS] = {}
-        for name, value in scope["headers"]:
-            text = value.decode("latin-1")
-            told[name] = (*told[name], text) if name in told else (text,)
+        told = scope[_HEADERS] = dict(scope["headers"])
     return told
