@@ -12,7 +12,7 @@ from secure_openai.model.interface import (
     ModelResponse,
     ServerSentEvent,
 )
-from secure_openai.streams import CutOffError, Drain
+from secure_openai.streams import CutOffError, Drain, UntilCut
 from secure_openai.types import Attempt, Deployment, MemberHealth
 
 DETAIL = "The server stops, and the answer ends here: ask again."
@@ -88,13 +88,16 @@ class _Draining:
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
         events = aiter(self._response.events())
+        until_cut = UntilCut(self._drain)
         followed = False
         while True:
             try:
-                # What is there already is not waited for.
-                event = await (
-                    anext(events) if followed else self._drain.until_cut(events.__anext__)
-                )
+                if followed:
+                    # What is there already is not waited for.
+                    event = await anext(events)
+                else:
+                    with until_cut:
+                        event = await anext(events)
             except StopAsyncIteration:
                 return
             except CutOffError:
