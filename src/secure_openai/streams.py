@@ -7,7 +7,6 @@ from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
     Awaitable,
-    Callable,
     Coroutine,
     Generator,
     Iterator,
@@ -241,15 +240,6 @@ class Drain:
         self.begun = self.over = True
         for one in self.waiting:
             one.cut()
-
-    async def until_cut(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Await what `work` begins, or end with `CutOffError` when there is no more time for it.
-
-        Raises:
-            CutOffError: It was cancelled, or not begun.
-        """
-        with UntilCut(self):
-            return await work()
 
 
 class UntilCut:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
 
 from secure_openai.errors import AnswerCutOff, ModelError
 from secure_openai.model.interface import (
@@ -42,7 +41,8 @@ class DrainingModel:
             AnswerCutOff: The process ends.
         """
         try:
-            response = await self._drain.until_cut(partial(self._model.open, request))
+            with UntilCut(self._drain):
+                response = await self._model.open(request)
         except CutOffError:
             raise AnswerCutOff(DETAIL) from None
         return _Draining(response, self._drain)
@@ -82,7 +82,8 @@ class _Draining:
 
     async def read(self) -> bytes:
         try:
-            return await self._drain.until_cut(self._response.read)
+            with UntilCut(self._drain):
+                return await self._response.read()
         except CutOffError:
             raise self._error() from None
 
