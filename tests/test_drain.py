@@ -25,7 +25,7 @@ from secure_openai.local.identity_provider.directory import (
 )
 from secure_openai.model.scripted_server import Served, scripted_model_app
 from secure_openai.store.sqlite.journal import Unfolded
-from secure_openai.streams import CutOffError, Drain
+from secure_openai.streams import CutOffError, Drain, UntilCut
 from secure_openai.testing.person import named, sign_in
 from tests.servers import listening, port_of, served
 from tests.system import environment, free_ports
@@ -307,10 +307,11 @@ async def test_whoever_was_cancelled_stays_so() -> None:
     drain, begun = Drain(), asyncio.Event()
 
     async def wait() -> None:
-        begun.set()
-        await asyncio.Event().wait()
+        with UntilCut(drain):
+            begun.set()
+            await asyncio.Event().wait()
 
-    left, cut = (asyncio.create_task(drain.until_cut(wait)) for _ in range(2))
+    left, cut = (asyncio.create_task(wait()) for _ in range(2))
     await begun.wait()
     await asyncio.sleep(0)
     left.cancel()
@@ -320,5 +321,5 @@ async def test_whoever_was_cancelled_stays_so() -> None:
 
     assert [type(one) for one in results] == [asyncio.CancelledError, CutOffError]
     with pytest.raises(CutOffError):
-        await drain.until_cut(wait)
+        await wait()
     assert drain.begun

@@ -1,12 +1,13 @@
 """Streams that are watched, and work that outlives its asker."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
-from secure_openai.streams import Background, Within, with_pauses
+from secure_openai.streams import Background, EachWithin, Within, begin, with_pauses
 
 
 async def test_pauses_are_told_and_nothing_is_lost() -> None:
@@ -126,3 +127,121 @@ async def test_an_error_within_a_time_stays_what_it_is() -> None:
     task = asyncio.current_task()
     assert task is not None
     assert task.cancelling() == 0
+
+
+async def test_what_needs_no_wait_is_there_at_once() -> None:
+    """What came of it is told, and nothing is left to be awaited."""
+
+    async def work() -> str:
+        return "done"
+
+    assert begin(work()) == ("done", None)
+
+
+async def test_what_must_wait_goes_on_where_it_is_awaited() -> None:
+    """It has gone on to its first wait, of either kind, and goes on through all of them."""
+    first, second = asyncio.Event(), asyncio.Event()
+
+    async def work() -> str:
+        first.set()
+        await asyncio.sleep(0)
+        await second.wait()
+        return "done"
+
+    result, begun = begin(work())
+    assert first.is_set()
+    assert result is None
+    assert begun is not None
+    asyncio.get_running_loop().call_soon(second.set)
+
+    assert await begun == "done"
+
+
+async def test_whoever_is_cancelled_cancels_what_was_begun() -> None:
+    """It is told at its first wait, can clean up there, and a time around it ends it."""
+    told: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            told.append("cancelled")
+            await asyncio.sleep(0)
+            told.append("cleaned up")
+            raise
+
+    _, begun = begin(work())
+    assert begun is not None
+    with pytest.raises(TimeoutError), Within(0.01):
+        await begun
+
+    assert told == ["cancelled", "cleaned up"]
+
+
+async def test_an_error_of_what_was_begun_is_raised_where_it_comes() -> None:
+    """At once where nothing is waited for, and else where it is awaited."""
+
+    async def work(waits: int) -> None:
+        for _ in range(waits):
+            await asyncio.sleep(0)
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        begin(work(0))
+    _, begun = begin(work(1))
+    assert begun is not None
+    with pytest.raises(LookupError):
+        await begun
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Coroutine[Any, Any, None]]:
+    """Return what lets seconds pass, and then whatever was due."""
+    loop = asyncio.get_running_loop()
+    now = loop.time()
+
+    async def passed(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(loop, "time", lambda: now)
+    return passed
+
+
+async def test_each_wait_has_its_own_time(
+    clock: Callable[[float], Coroutine[Any, Any, None]],
+) -> None:
+    """Many that are short may take long together; one that takes too long ends."""
+    each = EachWithin(1.0)
+    for _ in range(5):
+        with each:
+            await clock(0.6)
+    await clock(1.1)
+    for _ in range(2):
+        with each:
+            await clock(0.9)
+        with pytest.raises(TimeoutError), each:
+            await clock(1.1)
+            await asyncio.Event().wait()
+    each.close()
+
+
+async def test_whoever_is_cancelled_in_one_of_many_waits_stays_cancelled() -> None:
+    """It is not taken for one that took too long."""
+    each, begun = EachWithin(60.0), asyncio.Event()
+
+    async def wait() -> None:
+        for pause in (0.0, 60.0):
+            with each:
+                begun.set()
+                await asyncio.sleep(pause)
+
+    task = asyncio.create_task(wait())
+    await begun.wait()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    each.close()

@@ -1,6 +1,7 @@
 """The application: the assembly behind the edge.
 
 create_app(settings)
+  OutermostApplication         what nobody expected
   ObservationMiddleware        what is measured and traced of a request
   RequestIdMiddleware          an id that logs, audit and error pages share
   SecurityHeadersMiddleware    what a browser may do with our pages
@@ -44,6 +45,7 @@ from secure_openai.edge.middleware.origin import OriginMiddleware
 from secure_openai.edge.middleware.request_id import RequestIdMiddleware
 from secure_openai.edge.middleware.shortcut import Handler, ShortcutMiddleware
 from secure_openai.edge.openai_errors import openai_error_response, speaks_openai
+from secure_openai.edge.outermost import OutermostApplication
 from secure_openai.edge.rooms import EVERY
 from secure_openai.edge.self_check import self_checking
 from secure_openai.edge.shares import Shares
@@ -108,7 +110,8 @@ def create_app(
                 # Nobody can come back to listen.
                 assembly.answers.stop_all()
 
-    app = FastAPI(
+    app = OutermostApplication(
+        unexpected=_unexpected,
         title=title,
         telemetry=SILENT,
         lifespan=lifespan,
@@ -116,7 +119,7 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        exception_handlers={**HANDLERS, Exception: _unexpected},
+        exception_handlers=HANDLERS,
         middleware=[
             Middleware(ObservationMiddleware),
             Middleware(RequestIdMiddleware),

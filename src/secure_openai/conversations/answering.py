@@ -102,7 +102,7 @@ class Answering:
     async def _run(self, principal: Principal, asked: Asked, running: Running) -> None:
         refusal: BaseException | None = None
         try:
-            with self._drain.work():
+            with self._drain.work:
                 await self._answer(principal, asked, running)
         except BaseException as error:
             refusal = error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -48,7 +48,7 @@ class EventStreamResponse(Response):
         on_end: Awaited once, however the response ends, also when `pieces` was never begun: an
             asynchronous generator that has not started cannot clean up by itself.
         heartbeat_seconds: How long nothing may come before a comment is sent; `None` for never.
-        headers: Further response headers.
+        headers: Further response headers, as ASGI has them.
     """
 
     media_type = "text/event-stream"
@@ -59,13 +59,17 @@ class EventStreamResponse(Response):
         *,
         on_end: Callable[[], Awaitable[None]],
         heartbeat_seconds: float | None = HEARTBEAT_SECONDS,
-        headers: dict[str, str] | None = None,
+        headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
-        # `no-transform` keeps proxies from compressing, which would hold events back.
-        kept = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
         self.status_code, self.background = HTTPStatus.OK.value, None
         # As with Starlette's own streams: no body, and so no length to say.
-        self.init_headers({**kept, **(headers or {})})
+        self.raw_headers = [
+            # `no-transform` keeps proxies from compressing, which would hold events back.
+            (b"cache-control", b"no-store, no-transform"),
+            (b"x-accel-buffering", b"no"),
+            *headers,
+            (b"content-type", f"{self.media_type}; charset={self.charset}".encode()),
+        ]
         self._pieces = pieces
         self._on_end = on_end
         self._heartbeat_seconds = heartbeat_seconds
@@ -128,11 +132,12 @@ class Presence:
         self._gone = False
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         assert task is not None  # noqa: S101 - whoever awaits is a task
         self._task = task
         self._watching: asyncio.Task[None] | None = None
-        self._first = asyncio.get_running_loop().call_later(UNWATCHED_SECONDS, self._watch)
+        self._first = loop.call_later(UNWATCHED_SECONDS, self._watch)
 
     def _watch(self) -> None:
         self._watching = asyncio.ensure_future(_left(self._receive))

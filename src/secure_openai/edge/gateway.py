@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from http import HTTPStatus
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -19,7 +20,7 @@ from secure_openai.edge.access import EVERYONE, SecuredRoute, principal_of, requ
 from secure_openai.edge.authentication import assembly_of
 from secure_openai.edge.bodies import json_text_of
 from secure_openai.edge.description import description
-from secure_openai.edge.event_stream import EventStreamResponse, while_present
+from secure_openai.edge.event_stream import EventStreamResponse, Presence
 from secure_openai.edge.openai_errors import PREFIX, standing_headers
 from secure_openai.edge.openai_stream import passed_on
 from secure_openai.edge.problems import request_id_of
@@ -167,12 +168,14 @@ async def _answered(
     headers = _headers(completion)
     if not checked.stream:
         try:
-            answer = await while_present(request.receive, completion.read())
+            with Presence(request.receive):
+                answer = await completion.read()
         finally:
             await pipeline.end(completion)
-        return Response(answer, media_type="application/json", headers=headers)
+        return _Whole(answer, headers)
     try:
-        await while_present(request.receive, completion.open())
+        with Presence(request.receive):
+            await completion.open()
     except BaseException:
         await pipeline.end(completion)
         raise
@@ -184,9 +187,22 @@ async def _answered(
     )
 
 
-def _headers(completion: Completion) -> dict[str, str]:
+def _headers(completion: Completion) -> list[tuple[bytes, bytes]]:
     standing = completion.admission.reservation.standing
-    return {} if standing is None else standing_headers(standing)
+    return [] if standing is None else standing_headers(standing)
+
+
+class _Whole(Response):
+    """A model's JSON as it came: Starlette would make it, and each header, again."""
+
+    def __init__(self, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        self.status_code, self.background = HTTPStatus.OK.value, None
+        self.body = body
+        self.raw_headers = [
+            *headers,
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", b"application/json"),
+        ]
 
 
 def _check_query(request: Request, *, dated: bool) -> None:

@@ -84,11 +84,11 @@ def openai_error_headers(error: SecureOpenAIError) -> dict[str, str]:
     """Return an error's headers."""
     headers = headers_of(error)
     if isinstance(error, Refused) and error.decision.standing is not None:
-        headers |= standing_headers(error.decision.standing)
+        headers |= _texts(standing_headers(error.decision.standing))
     if error.http_status == HTTPStatus.TOO_MANY_REQUESTS:
         wait = int(headers["Retry-After"])
         if isinstance(error, ModelThrottled) and error.standing is not None:
-            headers |= standing_headers(_beside_busy_model(error.standing, wait))
+            headers |= _texts(standing_headers(_beside_busy_model(error.standing, wait)))
         elif isinstance(error, TooManyRequests):
             headers |= _full_headers(error.limit, wait)
         if wait > LONGEST_WAIT_SECONDS:
@@ -103,16 +103,23 @@ def openai_error_response(error: SecureOpenAIError) -> Response:
     )
 
 
-def standing_headers(standing: Standing) -> dict[str, str]:
-    """Return `x-ratelimit-*` (OpenAI API, "Rate limits": rate limits in headers)."""
-    return {
-        "x-ratelimit-limit-requests": str(standing.limit_requests),
-        "x-ratelimit-limit-tokens": str(standing.limit_tokens),
-        "x-ratelimit-remaining-requests": str(standing.remaining_requests),
-        "x-ratelimit-remaining-tokens": str(standing.remaining_tokens),
-        "x-ratelimit-reset-requests": f"{math.ceil(standing.reset_requests_seconds)}s",
-        "x-ratelimit-reset-tokens": f"{math.ceil(standing.reset_tokens_seconds)}s",
-    }
+def standing_headers(standing: Standing) -> list[tuple[bytes, bytes]]:
+    """Return `x-ratelimit-*` (OpenAI API, "Rate limits": rate limits in headers), as ASGI has them.
+
+    They stand beside every answer: making bytes of names and texts costs more than of numbers.
+    """
+    return [
+        (b"x-ratelimit-limit-requests", b"%d" % standing.limit_requests),
+        (b"x-ratelimit-limit-tokens", b"%d" % standing.limit_tokens),
+        (b"x-ratelimit-remaining-requests", b"%d" % standing.remaining_requests),
+        (b"x-ratelimit-remaining-tokens", b"%d" % standing.remaining_tokens),
+        (b"x-ratelimit-reset-requests", b"%ds" % math.ceil(standing.reset_requests_seconds)),
+        (b"x-ratelimit-reset-tokens", b"%ds" % math.ceil(standing.reset_tokens_seconds)),
+    ]
+
+
+def _texts(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in headers}
 
 
 def _beside_busy_model(standing: Standing, wait: int) -> Standing:

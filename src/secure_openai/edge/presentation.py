@@ -116,7 +116,8 @@ def streamed_page(
             async for piece in pieces:
                 yield piece.encode()
 
-    return PageStream(encoded(), on_end=on_end, heartbeat_seconds=None, headers=VARYING)
+    headers = [(name.lower().encode(), value.encode()) for name, value in VARYING.items()]
+    return PageStream(encoded(), on_end=on_end, heartbeat_seconds=None, headers=headers)
 
 
 def _known(request: Request) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
 
 from secure_openai.errors import AnswerCutOff, ModelError
 from secure_openai.model.interface import (
@@ -13,7 +12,7 @@ from secure_openai.model.interface import (
     ServerSentEvent,
     WholeAnswer,
 )
-from secure_openai.streams import CutOffError, Drain
+from secure_openai.streams import CutOffError, Drain, UntilCut
 from secure_openai.types import Attempt, Deployment, MemberHealth
 
 DETAIL = "The server stops, and the answer ends here: ask again."
@@ -43,7 +42,8 @@ class DrainingModel:
             AnswerCutOff: The process ends.
         """
         try:
-            response = await self._drain.until_cut(partial(self._model.open, request))
+            with UntilCut(self._drain):
+                response = await self._model.open(request)
         except CutOffError:
             raise AnswerCutOff(DETAIL) from None
         return _Draining(response, self._drain)
@@ -83,19 +83,23 @@ class _Draining:
 
     async def read(self) -> WholeAnswer:
         try:
-            return await self._drain.until_cut(self._response.read)
+            with UntilCut(self._drain):
+                return await self._response.read()
         except CutOffError:
             raise self._error() from None
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
         events = aiter(self._response.events())
+        until_cut = UntilCut(self._drain)
         followed = False
         while True:
             try:
-                # What is there already is not waited for.
-                event = await (
-                    anext(events) if followed else self._drain.until_cut(events.__anext__)
-                )
+                if followed:
+                    # What is there already is not waited for.
+                    event = await anext(events)
+                else:
+                    with until_cut:
+                        event = await anext(events)
             except StopAsyncIteration:
                 return
             except CutOffError:

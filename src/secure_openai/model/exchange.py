@@ -23,7 +23,7 @@ from secure_openai.errors import (
 from secure_openai.model.events import EventReader
 from secure_openai.model.interface import ModelRequest, ServerSentEvent, WholeAnswer, read_object
 from secure_openai.model.refusals import ErrorAnswer, error_event, error_of
-from secure_openai.streams import Within
+from secure_openai.streams import EachWithin, Within
 from secure_openai.types import Attempt, JsonObject
 
 USER_AGENT = "azure-secure-openai"
@@ -209,12 +209,13 @@ class Answer:
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
         """Yield events, the one that ends the stream included."""
+        pauses = EachWithin(self._idle)
         try:
             for event in self._head:
                 yield event
                 if event.is_done:
                     return
-            while chunk := await self._chunk():
+            while chunk := await self._chunk(pauses):
                 for event in self._reader.feed(chunk):
                     _raise_error_event(event)
                     yield event
@@ -224,9 +225,11 @@ class Answer:
         except ModelError as error:
             self.failure = error
             raise
+        finally:
+            pauses.close()
 
-    async def _chunk(self) -> bytes:
-        """Return the next piece, empty at the end."""
+    async def _chunk(self, pauses: EachWithin | None = None) -> bytes:
+        """Return the next piece, empty at the end; a stream bounds all its pauses."""
         content = self._response.content
         left = math.inf
         if self._until is not None:
@@ -235,7 +238,7 @@ class Answer:
             if content.is_eof():
                 # All of it has come: there is nothing to wait for.
                 return content.read_nowait()
-            with Within(max(0.0, min(self._idle, left))):
+            with pauses or Within(max(0.0, min(self._idle, left))):
                 return await content.readany()
         except TimeoutError:
             raise ModelTimeout(

@@ -47,9 +47,10 @@ ENDS = frozenset({b"response.completed", b"response.incomplete"})
 """The names of the events that end a stream of the Responses API."""
 
 
-@dataclass(frozen=True)
+# Not frozen: that sets each member by a call, for every event.
+@dataclass
 class ServerSentEvent:
-    """One event of a stream, as it came and as it reads.
+    """One event of a stream, as it came and as it reads; nobody changes it.
 
     Attributes:
         raw: The event's bytes including its closing blank line, to pass on unchanged.

@@ -31,7 +31,7 @@ class DrainMiddleware:
             await self.app(scope, receive, send)
             return
         if not self._drain.begun:
-            with self._drain.work():
+            with self._drain.work:
                 await self.app(scope, receive, send)
             return
 

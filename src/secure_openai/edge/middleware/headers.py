@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from urllib.parse import urlsplit
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from secure_openai.edge.middleware.added_headers import adding
 
 
 def content_security_policy(authority: str) -> str:
@@ -59,12 +61,4 @@ class SecurityHeadersMiddleware:
         """Pass the request on; add the headers to its response."""
         if scope["type"] != "http":
             return self.app(scope, receive, send)
-
-        def send_with_headers(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start":
-                present = {name for name, _ in message["headers"]}
-                added = [pair for pair in self._headers if pair[0] not in present]
-                message["headers"] = [*message["headers"], *added]
-            return send(message)
-
-        return self.app(scope, receive, send_with_headers)
+        return self.app(scope, receive, adding(scope, send, self._headers))

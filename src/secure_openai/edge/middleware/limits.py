@@ -6,11 +6,11 @@ A request counts as under way (`CapacityMiddleware`) once a small body of it is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from secure_openai.edge.middleware.refusal import header_values, refuse
+from secure_openai.edge.middleware.refusal import refuse, request_headers
 from secure_openai.edge.middleware.room import AGAIN_SECONDS, Arrivals, Pace, Room
 from secure_openai.edge.openai_errors import speaks_openai
 from secure_openai.errors import (
@@ -20,7 +20,7 @@ from secure_openai.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from secure_openai.streams import Within
+from secure_openai.streams import Begun, Within, begin
 from secure_openai.tables import table
 
 BODY_SECONDS = 30.0
@@ -89,27 +89,27 @@ class LimitsMiddleware:
         self._seconds = body_seconds
         self._reading_images = tuple(f"/{name}" for name in table("gateway")["reading_images"])
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Pass the request on with its body, if that is within the limits."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
-            await self.app(scope, receive, send)
-            return
-        if header_values(scope, b"content-encoding"):
-            await refuse(
-                UnsupportedMediaType("Send the body without Content-Encoding."),
-                scope,
-                receive,
-                send,
-            )
-            return
-        length = header_values(scope, b"content-length")
-        declared, most = _number(length[0]) if length else 0, self._bytes
-        most = self._larger.get(scope["path"], most)
+            return self.app(scope, receive, send)
+        told = request_headers(scope)
+        if b"content-encoding" in told:
+            error = UnsupportedMediaType("Send the body without Content-Encoding.")
+            return refuse(error, scope, receive, send)
+        declared = _number(told.get(b"content-length", b"0"))
+        most = self._larger.get(scope["path"], self._bytes)
         if declared > most and self._reads_images(scope["path"]):
             most = self._image_bytes
         if declared > most:
-            await refuse(_too_large(most), scope, receive, send)
-            return
+            return refuse(_too_large(most), scope, receive, send)
+        if declared <= SMALL_BYTES:
+            # What a client sends with its head, as most do, needs no time and no place to arrive.
+            message, begun = begin(receive())
+            receive = _from(message, begun, receive)
+            if message is not None and _is_whole(message, most):
+                self._arrivals.make_way()
+                return self.app(scope, receive, send)
         body = _Body(
             scope,
             receive,
@@ -119,8 +119,11 @@ class LimitsMiddleware:
             most=most,
             seconds=self._seconds,
         )
+        return self._pass_on(body, scope, receive, send)
+
+    async def _pass_on(self, body: _Body, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            refusal = None if declared > SMALL_BYTES else await self._refusal_of(body)
+            refusal = await self._refusal_of(body) if body.small else None
             if refusal is None:
                 await self.app(scope, body.receive, send)
             else:
@@ -170,6 +173,7 @@ class _Body:
         self._look_from(now)
         self._pace = Pace(declared or SMALL_BYTES, seconds, now=now)
         self._whose_of = whose_of
+        self.small = declared <= SMALL_BYTES
         self._open = True
         self._left = self._asked = False
         self._displaced: SecureOpenAIError | None = None
@@ -302,9 +306,34 @@ class _Body:
             raise
 
 
-def _number(length: str) -> int:
-    # isascii: "²" is a digit to Python and no number; ten digits are over any limit.
-    digits = length.isascii() and length.isdigit() and len(length) <= 10  # noqa: PLR2004
+def _is_whole(message: Message, most: int) -> bool:
+    """Return whether a message is all of a small body that is within the limit."""
+    return (
+        message["type"] == "http.request"
+        and not message.get("more_body", False)
+        and len(message.get("body", b"")) <= min(SMALL_BYTES, most)
+    )
+
+
+def _from(message: Message | None, begun: Begun[Message] | None, receive: Receive) -> Receive:
+    """Return what hands on a message that came, or is being waited for, and then what comes."""
+
+    async def receive_on() -> Message:
+        nonlocal message, begun
+        if message is not None:
+            came, message = message, None
+            return came
+        if begun is not None:
+            coming, begun = begun, None
+            return await coming
+        return await receive()
+
+    return receive_on
+
+
+def _number(length: bytes) -> int:
+    # Ten digits are over any limit.
+    digits = length.isdigit() and len(length) <= 10  # noqa: PLR2004
     return int(length) if digits else 10**10
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
@@ -27,14 +27,21 @@ async def refuse(error: SecureOpenAIError, scope: Scope, receive: Receive, send:
 
 
 def header_values(scope: Scope, name: bytes) -> Sequence[str]:
-    """Return every value of a header; `name` in lower case.
+    """Return every value of a header; `name` in lower case."""
+    told = request_headers(scope)
+    if name not in told:
+        return ()
+    if len(told) == len(scope["headers"]):
+        return (told[name].decode("latin-1"),)
+    return tuple(value.decode("latin-1") for key, value in scope["headers"] if key == name)
+
+
+def request_headers(scope: Scope) -> Mapping[bytes, bytes]:
+    """Return the last value of each header, by its name in lower case.
 
     The headers are looked through once, since a dozen places ask for one.
     """
-    told = scope.get(_HEADERS)
+    told: dict[bytes, bytes] | None = scope.get(_HEADERS)
     if told is None:
-        told = scope[_HEADERS] = {}
-        for key, value in scope["headers"]:
-            told.setdefault(key, []).append(value.decode("latin-1"))
-    found: Sequence[str] = told.get(name, ())
-    return found
+        told = scope[_HEADERS] = dict(scope["headers"])
+    return told

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from secure_openai.edge.middleware.added_headers import adding
 from secure_openai.fresh_ids import fresh_id
 from secure_openai.telemetry import logs
 from secure_openai.telemetry.spans import trace_id
@@ -30,13 +31,5 @@ class RequestIdMiddleware:
         # an unexpected error still belongs to it.
         logs.request_id.set(request_id)
         scope["secure_openai.request_id"] = request_id
-
-        def send_with_id(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", request_id.encode()),
-                ]
-            return send(message)
-
-        return self.app(scope, receive, send_with_id)
+        header = (b"x-request-id", request_id.encode())
+        return self.app(scope, receive, adding(scope, send, (header,)))

@@ -256,12 +256,16 @@ class Arrivals:
 
     def enter(self, one: Arriving) -> None:
         """Take a place, from another one if need be."""
+        self.make_way()
+        self._waiting[one] = None
+
+    def make_way(self) -> None:
+        """Let another one leave, where all places are taken."""
         if len(self._waiting) >= self._places:
             looked_at = [*islice(self._waiting, LOOKED_AT)]
             leaving = next((other for other in looked_at if other.slow), looked_at[0])
             del self._waiting[leaving]
             leaving.give_way()
-        self._waiting[one] = None
 
     def leave(self, one: Arriving) -> None:
         """Leave the place, unless it was lost."""
