@@ -38,6 +38,10 @@ accounts stand in the book that it does not name. The more, the more reservation
 then, and are written nowhere else."""
 
 
+FEW = 8
+"""So many accounts' rows are written within a millisecond."""
+
+
 class Account:
     """What counts of one principal's use of one deployment.
 
@@ -92,6 +96,17 @@ class Book:
     def full(self) -> bool:
         """Return whether a slice of the journal is to be folded."""
         return self.journaled >= FOLDED
+
+    @property
+    def many_in_slice(self) -> bool:
+        """Return whether the slice to be folded may be of so many that writing it takes long."""
+        changes, keys = 0, set[Key]()
+        for _, line, named in self._lines:
+            keys |= named
+            changes += changes_in(line)
+            if changes >= SLICE:
+                break
+        return len(keys) > FEW
 
     def is_of(self, connection: sqlite3.Connection) -> bool:
         """Return whether nobody else has written since, as far as an empty journal tells."""

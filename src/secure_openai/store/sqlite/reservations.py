@@ -1,10 +1,9 @@
 """Reservations made, settled and released by the group: one look and one write for all that wait.
 
-What takes tokens is decided at once, on the caller's own thread, with all that waited, unless
-somebody else writes. Whoever comes while a group is written waits for the next one. What gives
-tokens back is applied before what takes them, and each reservation is decided knowing all before
-it, so a group decides as its members one after the other would. What was decided is told once the
-journal has it.
+A group is written at once, on the thread that serves, unless somebody else writes or it takes long.
+Whoever comes while one is written elsewhere waits for the next one. What gives tokens back is
+applied before what takes them, and each reservation is decided knowing all before it, so a group
+decides as its members one after the other would. What was decided is told once the journal has it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -89,21 +87,13 @@ class Reservations:
         Raises:
             StoreError: The database cannot be written.
         """
+        waiting = _Waiting(change, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
         if isinstance(change, Taking):
-            if not self._writing.locked():
-                # What fails is found out, and whose it is, where each may go alone.
-                with suppress(Exception):
-                    outcomes = self._at_once([*(one.change for one in self._queue), change])
-                    if outcomes is not None:
-                        waiting, self._queue = self._queue, []
-                        _tell(waiting, outcomes)
-                        return outcomes[-1]
             self._hurry.set()
-        queued = _Waiting(change, asyncio.get_running_loop().create_future())
-        self._queue.append(queued)
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._run())
-        return await queued.future
+        return await waiting.future
 
     async def alone(self, work: Work[T]) -> T:
         """Run `work` on tables that say everything, while nothing is reserved or settled.
@@ -139,9 +129,6 @@ class Reservations:
             group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
             if not any(isinstance(one.change, Taking) for one in self._queue):
                 self._hurry.clear()
-            if not group:
-                # Whoever was decided at once took all along.
-                return
             if not await self._written(group) and len(group) > 1:
                 for one in group:
                     await self._written([one])
@@ -181,7 +168,7 @@ class Reservations:
     def _at_once(self, changes: Sequence[Change]) -> list[Outcome] | None:
         """Carry changes out while everything waits; `None` if that takes long, or others write."""
         book = self._book
-        if book is None or book.full or len(changes) > SLICE:
+        if book is None or (book.full and book.many_in_slice) or len(changes) > SLICE:
             return None
         try:
             page, outcomes = self._database.write_at_once(partial(_still, book, changes))
