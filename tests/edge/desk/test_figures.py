@@ -159,6 +159,8 @@ async def test_csv_is_not_obeyed(world: World) -> None:
     hostile = '=HYPERLINK("https://evil.example","x")'
     key = PrincipalId(world.settings.tenant_id, named("Uma").oid)
     await used(world)
+    # Who came is written down a moment later.
+    await world.assembly.background.drain()
     await world.assembly.sightings.see(
         Principal(key, PrincipalKind.PERSON, frozenset({"user"}), f'{hostile}\n"'), now=utc_now()
     )
