@@ -272,6 +272,8 @@ async def test_near_a_limit_of_a_minute(tmp_path: Path, identity_folder: Path) -
             begun = utc_now().minute
             asked = [await ask(uma) for _ in range(3)]
             await world.settled()
+            # Who came is written down a moment later.
+            await world.assembly.background.drain()
             items = (await read(ada, "/api/admin/quotas"))["items"]
             if asked == [200] * 3 and begun == utc_now().minute:
                 break
