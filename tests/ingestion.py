@@ -71,15 +71,17 @@ def ingesting(tls: Tls) -> Iterator[Ingestion]:
     bound = listening()
     made = Ingestion(url=f"https://localhost:{port_of(bound)}")
     loop = asyncio.new_event_loop()
-    over = asyncio.Event()
+    over, begun = asyncio.Event(), threading.Event()
 
     async def run() -> None:
         async with served(made.app(), bound, tls=tls):
+            begun.set()
             await over.wait()
 
     thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
     thread.start()
     try:
+        assert begun.wait(60), "it does not begin to serve"
         yield made
     finally:
         loop.call_soon_threadsafe(over.set)

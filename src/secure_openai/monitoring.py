@@ -15,9 +15,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from time import sleep, time_ns
 from typing import Any, Protocol, overload
 
 from azure.core.credentials import AccessToken
@@ -183,7 +183,7 @@ class Unhurried(Sequence[ReadableSpan]):
         for number, span in enumerate(self._spans, 1):
             yield span
             if number % SPANS_AT_ONCE == 0:
-                time.sleep(PAUSE_SECONDS)
+                sleep(PAUSE_SECONDS)
 
 
 class UnhurriedExporter(AzureMonitorTraceExporter):
@@ -220,14 +220,14 @@ class SummingExporter(AzureMonitorMetricExporter):
         super().__init__(**how)
         self._take = take
         self._resource = resource
-        self._since = time.time_ns()
+        self._since = time_ns()
         self._points = 0
 
     def export(
         self, metrics_data: MetricsData, timeout_millis: float = 10_000, **options: Any
     ) -> MetricExportResult:
         """Send; the gauge of the audit's queue always brings something to send with."""
-        since, self._since = self._since, time.time_ns()
+        since, self._since = self._since, time_ns()
         found = [as_sent(*one, since, self._since) for one in self._take()]
         scope = ScopeMetrics(InstrumentationScope(names.SCOPE), found, "")
         ours = ResourceMetrics(self._resource, [scope], "")
@@ -238,7 +238,7 @@ class SummingExporter(AzureMonitorMetricExporter):
         """Return what is sent of a point, and let others go on after a few: each takes long."""
         self._points += 1
         if self._points % POINTS_AT_ONCE == 0:
-            time.sleep(PAUSE_SECONDS)
+            sleep(PAUSE_SECONDS)
         return super()._point_to_envelope(*point, **options)
 
 

@@ -122,7 +122,7 @@ def test_a_trace_is_kept_whole_or_not_at_all() -> None:
 def test_spans_are_given_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever goes through a batch gets all of it, and lets other threads go on in between."""
     pauses: list[float] = []
-    monkeypatch.setattr("secure_openai.monitoring.time.sleep", pauses.append)
+    monkeypatch.setattr("secure_openai.monitoring.sleep", pauses.append)
     tracer = TracerProvider().get_tracer("test")
     made = [tracer.start_span(str(number)) for number in range(3 * SPANS_AT_ONCE)]
     spans = [one for one in made if isinstance(one, ReadableSpan)]
@@ -138,7 +138,7 @@ def test_points_are_taken_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch, tls: 
     for name in TALKATIVE_VARIABLES:
         monkeypatch.setenv(name, "true")
     pauses: list[float] = []
-    monkeypatch.setattr("secure_openai.monitoring.time.sleep", pauses.append)
+    monkeypatch.setattr("secure_openai.monitoring.sleep", pauses.append)
     sums = Sums()
     add = sums.adding(JOB_DURATION)
     for number in range(3 * POINTS_AT_ONCE):
