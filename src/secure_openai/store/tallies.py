@@ -75,6 +75,15 @@ class Tally:
         )
 
 
+def added_up(tallies: Iterable[Tally]) -> dict[tuple[str, str, str, str], Tally]:
+    """Return what tallies of the same key add up to, by their keys as they come first."""
+    sums: dict[tuple[str, str, str, str], Tally] = {}
+    for one in tallies:
+        known = sums.get(one.key)
+        sums[one.key] = one if known is None else known.with_more(one)
+    return sums
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
     """What one record adds.

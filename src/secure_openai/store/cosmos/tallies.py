@@ -18,7 +18,7 @@ from secure_openai.store.cosmos.contention import contended, until_decided
 from secure_openai.store.cosmos.database import CosmosDatabase
 from secure_openai.store.documents import VERSION
 from secure_openai.store.quota import DAYS_KEPT
-from secure_openai.store.tallies import LOOKBACK, Counted, Tally, TallyKind
+from secure_openai.store.tallies import LOOKBACK, Counted, Tally, TallyKind, added_up
 from secure_openai.types import JsonObject
 
 REACHED = "tallied"
@@ -62,11 +62,8 @@ class CosmosTallyStore:
         before = stored["upto"] if stored else 0
         if before >= upto:
             return
-        added = {one.key: one for one in _tallies(stored)}
-        for one in counted:
-            if one.sequence > before:
-                known = added.get(one.tally.key)
-                added[one.tally.key] = one.tally if known is None else known.with_more(one.tally)
+        more = (one.tally for one in counted if one.sequence > before)
+        added = added_up([*_tallies(stored), *more])
         await self._write(
             stored,
             {
@@ -118,14 +115,12 @@ class CosmosTallyStore:
         labels = [
             (begin + timedelta(days=number)).isoformat() for number in range((end - begin).days + 1)
         ]
-        added: dict[tuple[str, str, str, str], Tally] = {}
+        found: list[Tally] = []
         for at in range(0, len(labels), AT_ONCE):
             asked = (self._of(_partition(day), "tally") for day in labels[at : at + AT_ONCE])
             for items in await asyncio.gather(*asked):
-                for one in (one for item in items for one in _tallies(item)):
-                    known = added.get(one.key)
-                    added[one.key] = one if known is None else known.with_more(one)
-        return [added[key] for key in sorted(added)]
+                found += [one for item in items for one in _tallies(item)]
+        return [one for _, one in sorted(added_up(found).items())]
 
 
 def _partition(day: str) -> str:

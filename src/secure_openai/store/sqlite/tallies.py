@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from secure_openai.store.sqlite.database import Database
-from secure_openai.store.tallies import Counted, Tally, TallyKind
+from secure_openai.store.tallies import Counted, Tally, TallyKind, added_up
 
 
 class SqliteTallyStore:
@@ -30,14 +30,8 @@ class SqliteTallyStore:
                 "SELECT sequence FROM tallied WHERE chain = ?", (chain,)
             ).fetchone()
             before = row[0] if row else 0
-            added: dict[tuple[str, str, str, str], Tally] = {}
-            for one in counted:
-                if one.sequence > before:
-                    known = added.get(one.tally.key)
-                    added[one.tally.key] = (
-                        one.tally if known is None else known.with_more(one.tally)
-                    )
-            for tally in added.values():
+            more = (one.tally for one in counted if one.sequence > before)
+            for tally in added_up(more).values():
                 _add(connection, tally)
             connection.execute(
                 "INSERT INTO tallied VALUES (?, ?)"
