@@ -48,24 +48,26 @@ def client(app: FastAPI, *, raised: bool) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=transport, base_url="http://localhost")
 
 
-async def test_what_nobody_expected_is_answered_and_raised_on(app: OutermostApplication) -> None:
-    """Whoever asks is told that there was a fault, and the server what it was."""
+async def answered_and_raised(app: FastAPI, path: str) -> httpx2.Response:
+    """Return what an address answers, once the server has been seen to get its fault."""
     async with client(app, raised=False) as http:
-        answer = await http.get("/before")
+        answer = await http.get(path)
     async with client(app, raised=True) as http:
         with pytest.raises(LookupError, match="secret"):
-            await http.get("/before")
+            await http.get(path)
+    return answer
+
+
+async def test_what_nobody_expected_is_answered_and_raised_on(app: OutermostApplication) -> None:
+    """Whoever asks is told that there was a fault, and the server what it was."""
+    answer = await answered_and_raised(app, "/before")
 
     assert (answer.status_code, answer.text) == (500, "/before")
 
 
 async def test_an_answer_that_has_begun_gets_no_second_one(app: OutermostApplication) -> None:
     """What came of it came, and the fault goes to the server."""
-    async with client(app, raised=False) as http:
-        answer = await http.get("/amid")
-    async with client(app, raised=True) as http:
-        with pytest.raises(LookupError, match="secret"):
-            await http.get("/amid")
+    answer = await answered_and_raised(app, "/amid")
 
     assert (answer.status_code, answer.text) == (200, "half")
 
