@@ -7,12 +7,12 @@ not taken over: whoever chooses ids chooses what is joined.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable
 from functools import lru_cache
 
 from opentelemetry.trace import SpanKind
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from secure_openai.edge.middleware.added_headers import STATUS
 from secure_openai.telemetry import metrics, names
 from secure_openai.telemetry.spans import SERVER_ERROR, failed, root
 from secure_openai.telemetry.sums import Told
@@ -37,23 +37,16 @@ class ObservationMiddleware:
             await self.app(scope, receive, send)
             return
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
-        status = SERVER_ERROR
-
-        def send_with_status(message: Message) -> Awaitable[None]:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            return send(message)
-
         began = time.perf_counter()
         with root(method, SpanKind.SERVER) as current:
             try:
-                await self.app(scope, receive, send_with_status)
+                await self.app(scope, receive, send)
             except BaseException as error:
                 scope.setdefault(PROBLEM, type(error).__name__)
                 raise
             finally:
                 route, problem = getattr(scope.get("route"), "path", None), scope.get(PROBLEM)
+                status = scope.get(STATUS, SERVER_ERROR)
                 told = _told(method, status, route, problem)
                 metrics.request_duration.record(time.perf_counter() - began, told)
                 if current.is_recording():
