@@ -11,8 +11,6 @@ from secure_openai.edge.middleware.refusal import header_values
 from secure_openai.errors import RequestError, UnsupportedMediaType
 from secure_openai.policy.json_text import parse_json
 
-_JSON = "application/json"
-
 BodyT = TypeVar("BodyT", bound="Body")
 
 
@@ -41,9 +39,7 @@ async def json_text_of(request: Request) -> bytes:
         UnsupportedMediaType: The content type is not `application/json`.
     """
     types = header_values(request.scope, b"content-type")
-    if types != [_JSON] and (
-        len(types) != 1 or types[0].partition(";")[0].strip().lower() != _JSON
-    ):
+    if len(types) != 1 or types[0].partition(";")[0].strip().lower() != "application/json":
         raise UnsupportedMediaType("Send the body as application/json.")
     pieces: list[bytes] = []
     while True:
