@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from secure_openai.streams import Background, EachWithin, Within, begin, with_pauses
+from secure_openai.streams import (
+    Background,
+    Drain,
+    EachWithin,
+    Turn,
+    Within,
+    begin,
+    with_pauses,
+)
 
 
 async def test_pauses_are_told_and_nothing_is_lost() -> None:
@@ -78,6 +86,38 @@ async def test_finish_outlives_its_cancelled_caller() -> None:
     await background.drain()
 
     assert done.is_set()
+
+
+async def test_work_that_was_begun_elsewhere_is_awaited() -> None:
+    """Draining awaits what is held, and whoever is told of its end is told before."""
+    background, told = Background(), list[str]()
+    work = asyncio.get_running_loop().create_future()
+    work.add_done_callback(lambda _: told.append("ended"))
+    background.hold(work)
+
+    asyncio.get_running_loop().call_soon(work.set_exception, LookupError("gone"))
+    await background.drain()
+
+    assert told == ["ended"]
+
+
+async def test_requests_go_each_step_together() -> None:
+    """Who is under way with others lets them come as far; who is alone waits for nothing."""
+    drain, steps = Drain(), list[str]()
+    turn = Turn(drain)
+
+    async def request(name: str) -> None:
+        with drain.work:
+            steps.append(f"{name} begins")
+            await turn
+            steps.append(f"{name} goes on")
+
+    assert begin(request("a")) == (None, None)
+    assert steps == ["a begins", "a goes on"]
+    steps.clear()
+    with drain.work:
+        await asyncio.gather(request("a"), request("b"))
+    assert steps == ["a begins", "b begins", "a goes on", "b goes on"]
 
 
 async def test_what_takes_too_long_ends_with_a_timeout() -> None:

@@ -168,6 +168,7 @@ async def assemble(settings: Settings, drain: Drain | None = None) -> AsyncItera
             model=DrainingModel(model, drain),
             background=background,
             provider=PROVIDERS[settings.model_source],
+            drain=drain,
         )
         stack.enter_context(running(pipeline.keep_reservations(), deployments.keep_quota()))
         stack.enter_context(gauged(stores.audit, model, deployments))

@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from secure_openai.completion import Admission, Completion
 from secure_openai.errors import Refused, SecureOpenAIError, StoreError
@@ -32,7 +32,7 @@ from secure_openai.policy.estimate import estimate_prompt_tokens
 from secure_openai.policy.fields import CheckedRequest, check_request
 from secure_openai.store.audit import AuditEvent, AuditStore
 from secure_openai.store.usage import Reservation, UsageStore, UsageTotals
-from secure_openai.streams import Background, Within
+from secure_openai.streams import Background, Drain, Turn, Within
 from secure_openai.telemetry import metrics, names
 from secure_openai.telemetry.spans import span
 from secure_openai.types import (
@@ -44,6 +44,7 @@ from secure_openai.types import (
     Principal,
     PrincipalKind,
     Reason,
+    Usage,
     utc_now,
 )
 
@@ -65,6 +66,10 @@ class Pipeline:
         model: Who answers.
         background: Where settlements finish.
         provider: What observations call who answers (`gen_ai.provider.name`).
+        drain: Says what is under way.
+
+    Attributes:
+        turn: What a request awaits between two steps.
     """
 
     def __init__(
@@ -76,8 +81,10 @@ class Pipeline:
         model: Model,
         background: Background,
         provider: str = "",
+        drain: Drain | None = None,
         clock: Clock = utc_now,
     ) -> None:
+        self.turn = Turn(drain or Drain())
         self._policy = policy
         self._provider = provider
         self._usage = usage
@@ -198,10 +205,9 @@ class Pipeline:
         try:
             await completion.aclose()
         finally:
-            self._background.spawn(self._settle(completion, seconds))
-        # Nobody waits for the settlement. After one turn of the loop it has asked the store, which
-        # keeps the order of the calls: whoever asks next is decided after it.
-        await asyncio.sleep(0)
+            # Nobody waits for it. The store keeps the order in which it is asked.
+            self._settle(completion, seconds)
+        await self.turn
 
     async def admit(
         self,
@@ -256,6 +262,7 @@ class Pipeline:
                 operation=request.operation,
             )
             request.require_taken(admittance.deployment.parameters)
+            await self.turn
             reservation = await self._usage.reserve(
                 principal.id,
                 admittance.deployment.name,
@@ -331,25 +338,35 @@ class Pipeline:
             # Whatever it was, all others go on.
             logger.warning("a reservation could not be renewed (%s)", type(error).__name__)
 
-    async def _settle(self, completion: Completion, seconds: float) -> None:
+    def _settle(self, completion: Completion, seconds: float) -> None:
+        reservation, charge = completion.admission.reservation, completion.charge
+        if charge is None:
+            settled = self._usage.release(reservation)
+        else:
+            settled = self._usage.settle(reservation, charge)
+        settled.add_done_callback(partial(self._settled, completion, charge, seconds))
+        self._background.hold(settled)
+
+    def _settled(
+        self,
+        completion: Completion,
+        charge: Usage | None,
+        seconds: float,
+        settled: asyncio.Future[None],
+    ) -> None:
         admission = completion.admission
-        charge = completion.charge
-        settled = True
-        try:
-            if charge is None:
-                await self._usage.release(admission.reservation)
-            else:
-                await self._usage.settle(admission.reservation, charge)
-        except Exception:
+        error = asyncio.CancelledError() if settled.cancelled() else settled.exception()
+        if error is not None:
             # Whatever it was, the end is recorded: the audit is what usage can be made up from.
-            settled = False
-            logger.exception("usage could not be settled (%s)", admission.request.request_id)
+            logger.error(
+                "usage could not be settled (%s)", admission.request.request_id, exc_info=error
+            )
         facts: JsonObject = {
             "latency_ms": round(seconds * 1000),
             "ended": completion.ended,
             "finish_reason": completion.finish_reason,
         }
-        if not settled:
+        if error is not None:
             facts["settled"] = False
         if charge is not None:
             facts |= {

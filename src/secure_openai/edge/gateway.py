@@ -157,6 +157,8 @@ async def _answered(
 ) -> Response:
     _check_query(request, dated=dated)
     pipeline, principal = assembly_of(request).pipeline, principal_of(request)
+    turn = pipeline.turn
+    await turn
     request_id = request_id_of(request)
     checked = pipeline.checked(
         principal,
@@ -164,16 +166,22 @@ async def _answered(
         operation=operation,
         request_id=request_id,
     )
+    await turn
     completion = await pipeline.begin(principal, checked, request_id=request_id)
     headers = _headers(completion)
     if not checked.stream:
         try:
+            await turn
             with Presence(request.receive):
+                await completion.open()
+                await turn
                 answer = await completion.read()
+            await turn
         finally:
             await pipeline.end(completion)
         return _Whole(answer, headers)
     try:
+        await turn
         with Presence(request.receive):
             await completion.open()
     except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -106,15 +107,16 @@ class UsageStore(Protocol):
         """Keep a reservation alive for longer; nothing happens if it was settled or released."""
         ...
 
-    async def settle(self, reservation: Reservation, usage: Usage) -> None:
+    def settle(self, reservation: Reservation, usage: Usage) -> asyncio.Future[None]:
         """Put what was used in the place of what was reserved, in the windows of `made`.
 
-        Settling twice, or after it expired, charges once.
+        Settling twice, or after it expired, charges once. It is asked for when this returns, and
+        whoever reserves after that is decided after it; it is done when what is returned is.
         """
         ...
 
-    async def release(self, reservation: Reservation) -> None:
-        """Give the tokens back: the model did no work."""
+    def release(self, reservation: Reservation) -> asyncio.Future[None]:
+        """Give the tokens back: the model did no work. Asked for and done as settling is."""
         ...
 
     async def totals(

@@ -6,6 +6,7 @@ else that is observed of a request together: a span is made of what was slow or 
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import time
@@ -48,17 +49,25 @@ class _Observed:
             return found
         if inspect.iscoroutinefunction(found):
             found = _operation(found, name, self._observed_attributes)
+        elif _returns_future(found):
+            found = _begun_operation(found, name, self._observed_attributes)
         if inspect.isroutine(found):
             # Found once: from here on it is an attribute like any other.
             self.__dict__[name] = found
         return found
 
 
+def _returns_future(found: object) -> bool:
+    """Return whether it begins what it does when it is called, and returns when that is done."""
+    if not inspect.isroutine(found):
+        return False
+    return str(inspect.signature(found).return_annotation).startswith("asyncio.Future[")
+
+
 def _operation(
     call: Callable[..., Awaitable[Any]], name: str, attributes: dict[str, str]
 ) -> Callable[..., Awaitable[Any]]:
-    told = {**attributes, names.QUERY.name: name}
-    title = f"{name} {attributes[names.COLLECTION.name]}"
+    told, title = _told(name, attributes)
 
     @functools.wraps(call)
     async def operation(*arguments: Any, **options: Any) -> Any:
@@ -66,14 +75,44 @@ def _operation(
         try:
             result = await call(*arguments, **options)
         except BaseException as error:
-            seconds = time.perf_counter() - began
-            metrics.store_duration.record(seconds, {**told, names.ERROR.name: error_type(error)})
-            past(title, told, SpanKind.CLIENT, seconds=seconds, error=error)
+            _ended(title, told, began, error)
             raise
-        seconds = time.perf_counter() - began
-        metrics.store_duration.record(seconds, told)
-        if seconds >= names.SLOW_SECONDS:
-            past(title, told, SpanKind.CLIENT, seconds=seconds)
+        _ended(title, told, began, None)
         return result
 
     return operation
+
+
+def _begun_operation(
+    call: Callable[..., asyncio.Future[Any]], name: str, attributes: dict[str, str]
+) -> Callable[..., asyncio.Future[Any]]:
+    told, title = _told(name, attributes)
+
+    @functools.wraps(call)
+    def operation(*arguments: Any, **options: Any) -> asyncio.Future[Any]:
+        began = time.perf_counter()
+        done = call(*arguments, **options)
+        done.add_done_callback(lambda done: _ended(title, told, began, _error_of(done)))
+        return done
+
+    return operation
+
+
+def _told(name: str, attributes: dict[str, str]) -> tuple[dict[str, str], str]:
+    """Return what is measured with an operation, and what a span of it is called."""
+    return {**attributes, names.QUERY.name: name}, f"{name} {attributes[names.COLLECTION.name]}"
+
+
+def _error_of(done: asyncio.Future[Any]) -> BaseException | None:
+    return asyncio.CancelledError() if done.cancelled() else done.exception()
+
+
+def _ended(title: str, told: dict[str, str], began: float, error: BaseException | None) -> None:
+    seconds = time.perf_counter() - began
+    if error is not None:
+        metrics.store_duration.record(seconds, {**told, names.ERROR.name: error_type(error)})
+        past(title, told, SpanKind.CLIENT, seconds=seconds, error=error)
+        return
+    metrics.store_duration.record(seconds, told)
+    if seconds >= names.SLOW_SECONDS:
+        past(title, told, SpanKind.CLIENT, seconds=seconds)

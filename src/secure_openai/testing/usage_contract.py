@@ -56,6 +56,17 @@ async def spend(
     await store.settle(reservation, usage)
 
 
+async def ask_in_order(store: UsageStore) -> None:
+    """Reserve what another request gives back, before it is known that it has."""
+    one = replace(LIMITS, concurrent_streams=1, tokens_per_minute=500)
+    settled = store.settle(await reserve(store, 500, limits=one), Usage(20, 30))
+    released = store.release(await reserve(store, 450, limits=one))
+    await reserve(store, 450, limits=one)
+    await asyncio.gather(settled, released)
+
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(3, 500, 500, 1, 3)
+
+
 async def totals(store: UsageStore, day: str) -> set[UsageDay]:
     """Return the totals of a day."""
     page = await store.day(day)

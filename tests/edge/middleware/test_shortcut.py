@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from secure_openai.edge import gateway
 from secure_openai.edge.access import SecuredRoute, access_of, public
 from secure_openai.edge.middleware.shortcut import ShortcutMiddleware
+from secure_openai.streams import Drain, Turn
 
 ROUTER = 418
 
@@ -52,6 +53,7 @@ async def http() -> httpx2.AsyncClient:
         ],
         prefix="/items/",
         handlers={LookupError: handled},
+        turn=Turn(Drain()),
     )
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost")
 

@@ -23,6 +23,7 @@ from secure_openai.testing.usage_contract import (
     LIMITS,
     NOON,
     UsageStoreContract,
+    ask_in_order,
     reserve,
     spend,
     totals,
@@ -53,6 +54,11 @@ async def ledger_of(cosmos: CosmosDatabase) -> JsonObject:
 def another(cosmos: CosmosDatabase, now: datetime = NOON) -> CosmosUsageStore:
     """Return the store of another instance."""
     return CosmosUsageStore(cosmos, clock=lambda: now)
+
+
+async def test_asked_in_order(store: CosmosUsageStore) -> None:
+    """Whoever reserves after others asked to settle or release is decided after them."""
+    await ask_in_order(store)
 
 
 async def test_most_requests_ask_nobody(store: CosmosUsageStore, bridge: Bridge) -> None:

@@ -28,6 +28,7 @@ from secure_openai.testing.usage_contract import (
     LIMITS,
     NOON,
     UsageStoreContract,
+    ask_in_order,
     reserve,
     spend,
 )
@@ -152,6 +153,11 @@ async def test_what_a_dead_process_held(database: Database, path: Path) -> None:
     )
     assert await count(after, "usage_journal") == 0
     await after.aclose()
+
+
+async def test_asked_in_order(store: SqliteUsageStore) -> None:
+    """Whoever reserves after others asked to settle or release is decided after them."""
+    await ask_in_order(store)
 
 
 async def test_read_while_nothing_can_be_written(database: Database) -> None:

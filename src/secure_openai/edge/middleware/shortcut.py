@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from secure_openai.edge.access import SecuredRoute
+from secure_openai.streams import Turn
 
 Handler: TypeAlias = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 
@@ -27,6 +28,7 @@ class ShortcutMiddleware:
         routes: Plain routes for POST: of a fixed path, or of `prefix` and one parameter after it.
         prefix: What stands before the parameter.
         handlers: What answers for an exception, by its class; the same stand around the router.
+        turn: What a request awaits before its next step.
     """
 
     def __init__(
@@ -36,8 +38,10 @@ class ShortcutMiddleware:
         routes: Iterable[SecuredRoute],
         prefix: str,
         handlers: Mapping[int | type[Exception], Handler],
+        turn: Turn,
     ) -> None:
         self.app = app
+        self._turn = turn
         self._handlers = handlers
         self._prefix = prefix
         self._fixed: dict[str, SecuredRoute] = {}
@@ -58,6 +62,7 @@ class ShortcutMiddleware:
             return
         scope["route"], scope["path_params"] = found
         request = Request(scope, receive, send)
+        await self._turn
         try:
             response = await found[0].respond(request)
         except Exception as error:

@@ -211,12 +211,15 @@ class CosmosUsageStore:
             await self._write(holding, remaining, now)
         holding.renew(reservation, expires)
 
-    async def settle(self, reservation: Reservation, usage: Usage) -> None:
+    def settle(self, reservation: Reservation, usage: Usage) -> asyncio.Future[None]:
         """Put what was used in the place of what was reserved, in the windows of `made`."""
         holding = self._holdings.get((reservation.principal, reservation.deployment))
         if holding is None:
-            return
+            return _done()
         change = holding.settle(reservation, usage)
+        return asyncio.ensure_future(self._settle(holding, reservation, change))
+
+    async def _settle(self, holding: Holding, reservation: Reservation, change: int) -> None:
         async with holding.lock:
             # Whoever had the lock before may have written this along with their own.
             if holding.written >= change:
@@ -230,11 +233,12 @@ class CosmosUsageStore:
 
             await until_decided(attempt)
 
-    async def release(self, reservation: Reservation) -> None:
+    def release(self, reservation: Reservation) -> asyncio.Future[None]:
         """Give the tokens back: the model did no work."""
         holding = self._holdings.get((reservation.principal, reservation.deployment))
         if holding is not None:
             holding.release(reservation)
+        return _done()
 
     async def totals(
         self, principal: PrincipalId, deployment: str, *, now: datetime
@@ -330,6 +334,12 @@ class CosmosUsageStore:
             if holding.idle:
                 del self._holdings[key]
                 return
+
+
+def _done() -> asyncio.Future[None]:
+    done = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
 
 
 def _of_requests_a_day(

@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar, cast
 
 from secure_openai.errors import StoreError
 from secure_openai.store.sqlite.book import FOLDED, Book, Page
@@ -87,13 +87,21 @@ class Reservations:
         Raises:
             StoreError: The database cannot be written.
         """
+        return await self._queued(change)
+
+    def give(self, giving: Giving) -> asyncio.Future[None]:
+        """Return when a change that gives back survives the process; it is in the queue at once."""
+        # What is given back has no outcome but that it is.
+        return cast("asyncio.Future[None]", self._queued(giving))
+
+    def _queued(self, change: Change) -> asyncio.Future[Outcome]:
         waiting = _Waiting(change, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         if isinstance(change, Taking):
             self._hurry.set()
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._run())
-        return await waiting.future
+        return waiting.future
 
     async def alone(self, work: Work[T]) -> T:
         """Run `work` on tables that say everything, while nothing is reserved or settled.

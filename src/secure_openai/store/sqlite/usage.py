@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
@@ -91,13 +92,13 @@ class SqliteUsageStore:
         """Keep a reservation alive for longer; nothing happens if it is gone."""
         await self._reservations.change(Renewing(reservation, expires))
 
-    async def settle(self, reservation: Reservation, usage: Usage) -> None:
+    def settle(self, reservation: Reservation, usage: Usage) -> asyncio.Future[None]:
         """Put what was used in the place of what was reserved, in the windows of `made`."""
-        await self._reservations.change(Giving(reservation, usage))
+        return self._reservations.give(Giving(reservation, usage))
 
-    async def release(self, reservation: Reservation) -> None:
+    def release(self, reservation: Reservation) -> asyncio.Future[None]:
         """Give the tokens back: the model did no work."""
-        await self._reservations.change(Giving(reservation, None))
+        return self._reservations.give(Giving(reservation, None))
 
     async def totals(
         self, principal: PrincipalId, deployment: str, *, now: datetime
