@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from secure_openai.store.quota import Windows, refusal_of, standing_of, with_request
 from secure_openai.store.sqlite.journal import (
@@ -23,6 +24,7 @@ from secure_openai.store.sqlite.journal import (
     Held,
     Key,
     Line,
+    Unfolded,
     Used,
     append,
     changes_in,
@@ -56,10 +58,6 @@ class Account:
         self.held = held
         self.windows = windows
 
-    def copy(self) -> Account:
-        """Return another one of the same content."""
-        return Account(self.held.copy(), self.windows.copy())
-
     def totals(self, windows: Windows, now: float) -> UsageTotals:
         """Return what counts at `now`, of windows that were looked at."""
         requests_this_minute, minute = self.windows[windows.minute]
@@ -73,6 +71,20 @@ class Account:
         return UsageTotals(requests_this_minute, minute, day, concurrent, requests_today)
 
 
+class Row(NamedTuple):
+    """A row of the journal.
+
+    Attributes:
+        number: Its number.
+        line: What it holds.
+        keys: Whose it may be.
+    """
+
+    number: int
+    line: Line
+    keys: tuple[Key, ...]
+
+
 @dataclass
 class Book:
     """Accounts as of one state of the journal.
@@ -80,17 +92,31 @@ class Book:
     Attributes:
         held: The reservations that the table holds of whoever has no account here: few, and read
             at once.
+        stored: The ids of all that the table holds.
         accounts: Those that were looked up or changed.
         journaled: How many changes the journal holds.
         ended: What its rows say was used, of the reservations that they end.
+        open: Whether it says what is not committed: a transaction that fails leaves it so.
     """
 
     held: dict[Key, dict[str, Held]] = field(default_factory=dict)
+    stored: set[str] = field(default_factory=set)
     accounts: dict[Key, Account] = field(default_factory=dict)
     journaled: int = 0
     ended: dict[str, Used | None] = field(default_factory=dict)
-    _lines: deque[tuple[int, Line, frozenset[Key]]] = field(default_factory=deque)
-    _named: Counter[Key] = field(default_factory=Counter)
+    open: bool = False
+    _rows: deque[Row] = field(default_factory=deque)
+    _most: int = FOLDED
+
+    @classmethod
+    def begun(cls, connection: sqlite3.Connection) -> Book:
+        """Fold the journal, and return a book of tables that say everything."""
+        fold(connection)
+        book = cls()
+        for identifier, held in held_in(connection):
+            book.held.setdefault(held[:2], {})[identifier] = held
+            book.stored.add(identifier)
+        return book
 
     @property
     def full(self) -> bool:
@@ -101,54 +127,66 @@ class Book:
     def many_in_slice(self) -> bool:
         """Return whether the slice to be folded may be of so many that writing it takes long."""
         changes, keys = 0, set[Key]()
-        for _, line, named in self._lines:
-            keys |= named
-            changes += changes_in(line)
+        for row in self._rows:
+            keys.update(row.keys)
+            changes += changes_in(row.line)
             if changes >= SLICE:
                 break
         return len(keys) > FEW
 
     def is_of(self, connection: sqlite3.Connection) -> bool:
         """Return whether nobody else has written since, as far as an empty journal tells."""
-        if not self._lines:
+        if self.open or not self._rows:
             return False
-        return (self._lines[0][0], self._lines[-1][0]) == ends_of(connection)
+        return (self._rows[0].number, self._rows[-1].number) == ends_of(connection)
 
-    def journal(self, rows: Iterable[tuple[int, Line]], keys: frozenset[Key]) -> None:
+    def account(self, key: Key) -> Account:
+        """Return an account, and enter it if it does not stand here."""
+        account = self.accounts.get(key)
+        if account is None:
+            account = self.accounts[key] = Account(self.held.pop(key, {}), {})
+        return account
+
+    def journal(self, rows: Iterable[tuple[int, Line]], keys: tuple[Key, ...]) -> None:
         """Note rows that were written, with their numbers, and whose they may be."""
         for number, line in rows:
-            self._lines.append((number, line, keys))
-            self._named.update(keys)
+            self._rows.append(Row(number, line, keys))
             self.ended.update(line["ended"])
             self.journaled += changes_in(line)
 
-    def folded(self, rows: int) -> None:
-        """Forget rows that were folded, and accounts that are not needed."""
-        for _ in range(rows):
-            _, line, keys = self._lines.popleft()
+    def fold(self, connection: sqlite3.Connection) -> None:
+        """Move a slice of the journal, as it is remembered, into the tables."""
+        self.open = True
+        unfolded = Unfolded(((row.number, row.line) for row in self._rows), most=SLICE)
+        unfolded.knowing(self.ended, self.stored)
+        unfolded.write(connection)
+        self.stored.difference_update(unfolded.ended)
+        self.stored.update(unfolded.taken)
+        for _ in range(unfolded.rows):
+            line = self._rows.popleft().line
             self.journaled -= changes_in(line)
             for identifier in line["ended"]:
                 del self.ended[identifier]
-            for key in keys:
-                self._named[key] -= 1
-                if not self._named[key]:
-                    del self._named[key]
+
+    def close(self) -> None:
+        """Stand by what was changed, once it is committed; forget accounts that are not needed."""
+        self.open = False
+        if len(self.accounts) < self._most:
+            return
         # Who was only refused stands here too.
-        if len(self.accounts) - len(self._named) >= FOLDED:
-            for key in self.accounts.keys() - self._named.keys():
-                held = self.accounts.pop(key).held
-                if held:
-                    self.held[key] = held
-                else:
-                    self.held.pop(key, None)
+        for key in self.accounts.keys() - set().union(*(row.keys for row in self._rows)):
+            held = self.accounts.pop(key).held
+            if held:
+                self.held[key] = held
+        self._most = len(self.accounts) + FOLDED
 
 
 class Page:
-    """What one group changes in a book, inside its transaction; the book itself stays as it is.
+    """What one group changes in a book, inside its transaction.
 
     Args:
         connection: In a transaction that writes.
-        book: The book as it was last, if there is one.
+        book: The book, which is of this connection's journal; another one is begun if `None`.
         reservations: Everyone whom the group is about.
     """
 
@@ -158,36 +196,24 @@ class Page:
         book: Book | None,
         reservations: Iterable[Reservation],
     ) -> None:
-        self._folded = 0
-        if book is None or not book.is_of(connection):
-            fold(connection)
-            book = Book()
-            for identifier, held in held_in(connection):
-                book.held.setdefault(held[:2], {})[identifier] = held
-        elif book.full:
-            self._folded = fold(connection, most=SLICE, ended=book.ended)
+        if book is None:
+            book = Book.begun(connection)
+        book.open = True
+        if book.full:
+            book.fold(connection)
         self._connection = connection
         self._book = book
         self._entry = Entry()
-        self._rows: list[tuple[int, Line]] = []
         self._accounts: dict[Key, Account] = {}
         self._known: dict[Key, tuple[str, UsageTotals]] = {}
         self._open(reservations)
 
     def _open(self, reservations: Iterable[Reservation]) -> None:
-        """Copy from the book what the group is about, and look up what does not stand there."""
+        """Find in the book what the group is about, and look up what does not stand there."""
         missing: list[tuple[str, ...]] = []
         for one in reservations:
             key = key_of(one)
-            account = self._accounts.get(key)
-            if account is None:
-                known = self._book.accounts.get(key)
-                account = (
-                    Account(dict(self._book.held.get(key, ())), {})
-                    if known is None
-                    else known.copy()
-                )
-                self._accounts[key] = account
+            account = self._accounts[key] = self._book.account(key)
             windows = Windows.of(one.made)
             for starts in (windows.minute, windows.day):
                 if starts not in account.windows:
@@ -204,8 +230,10 @@ class Page:
         held = account.held.pop(reservation.id, None)
         if held is None:
             return
-        self._entry.ended[reservation.id] = usage
-        if usage is not None:
+        if usage is None:
+            self._entry.ended[reservation.id] = None
+        else:
+            self._entry.ended[reservation.id] = (usage.prompt_tokens, usage.completion_tokens)
             for starts in (held.minute, held.day):
                 requests, tokens = account.windows[starts]
                 account.windows[starts] = (requests, tokens + usage.total_tokens)
@@ -252,13 +280,12 @@ class Page:
     def write(self) -> None:
         """Write into the journal what was changed."""
         lines = list(self._entry.lines())
-        self._rows = list(zip(append(self._connection, lines), lines, strict=True))
+        rows = zip(append(self._connection, lines), lines, strict=True)
+        self._book.journal(rows, tuple(self._accounts))
 
     def turned(self) -> Book:
         """Return the book with what was changed in it, once that is committed."""
-        self._book.accounts.update(self._accounts)
-        self._book.journal(self._rows, frozenset(self._accounts))
-        self._book.folded(self._folded)
+        self._book.close()
         return self._book
 
 

@@ -143,9 +143,8 @@ class Reservations:
         async with self._writing:
             while (book := self._book) is not None and book.journaled >= MOST_FOLDED:
                 self._book = None
-                rows = await self._database.write(partial(_slice_folded, book), waits=False)
-                if rows is not None:
-                    book.folded(rows)
+                if await self._database.write(partial(_slice_folded, book), waits=False):
+                    book.close()
                     self._book = book
 
     async def _written(self, group: list[_Waiting]) -> bool:
@@ -181,11 +180,14 @@ class Reservations:
         """Carry changes out on the thread that writes, after whoever came before."""
         async with self._writing:
             book, self._book = self._book, None
-            if book is None:
+            if book is None or book.open:
                 await self._fold()
             # A power cut ends the requests of these reservations too.
             page, outcomes = await self._database.write(
-                lambda connection: carried_out(connection, book, changes), waits=False
+                lambda connection: carried_out(
+                    connection, book if book and book.is_of(connection) else None, changes
+                ),
+                waits=False,
             )
             self._book = page.turned()
         return outcomes
@@ -213,7 +215,10 @@ def _still(
 def carried_out(
     connection: sqlite3.Connection, book: Book | None, changes: Sequence[Change]
 ) -> tuple[Page, list[Outcome]]:
-    """Carry changes out; return the page of the book that holds them, and what became of each."""
+    """Carry changes out by a book that is true, or by another one if there is none.
+
+    Return the page that holds them, and what became of each.
+    """
     page = Page(connection, book, [one.reservation for one in changes])
     for one in changes:
         if isinstance(one, Giving):
@@ -225,9 +230,12 @@ def carried_out(
     return page, outcomes
 
 
-def _slice_folded(book: Book, connection: sqlite3.Connection) -> int | None:
+def _slice_folded(book: Book, connection: sqlite3.Connection) -> bool:
     """Fold a slice, unless others have written: then the book says nothing of the journal."""
-    return fold(connection, most=SLICE, ended=book.ended) if book.is_of(connection) else None
+    true = book.is_of(connection)
+    if true:
+        book.fold(connection)
+    return true
 
 
 def _taken(page: Page, one: Taking) -> Reservation | Decision:
