@@ -13,35 +13,33 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple
 
-from secure_openai.store.quota import Windows, refusal_of, standing_of, with_request
+from secure_openai.store.quota import Windows
 from secure_openai.store.sqlite.journal import (
     HELD,
     SLICE,
-    Entry,
     Held,
     Key,
     Line,
     Unfolded,
     Used,
-    append,
     changes_in,
     ends_of,
     fold,
 )
-from secure_openai.store.usage import Reservation, UsageTotals
-from secure_openai.types import Decision, Limits, Standing, Usage
+from secure_openai.store.usage import UsageTotals
 
 FOLDED = 500
 """How many changes the journal holds before a slice is folded with every group, and how many
 accounts stand in the book that it does not name. The more, the more reservations have ended by
 then, and are written nowhere else."""
 
-
 FEW = 8
 """So many accounts' rows are written within a millisecond."""
+
+MINUTES = 60
+"""How many a book may know of before another one is begun: no account of it grows without end."""
 
 
 class Account:
@@ -96,6 +94,7 @@ class Book:
         accounts: Those that were looked up or changed.
         journaled: How many changes the journal holds.
         ended: What its rows say was used, of the reservations that they end.
+        minutes: Those of which anything was looked up.
         open: Whether it says what is not committed: a transaction that fails leaves it so.
     """
 
@@ -104,6 +103,7 @@ class Book:
     accounts: dict[Key, Account] = field(default_factory=dict)
     journaled: int = 0
     ended: dict[str, Used | None] = field(default_factory=dict)
+    minutes: set[str] = field(default_factory=set)
     open: bool = False
     _rows: deque[Row] = field(default_factory=deque)
     _most: int = FOLDED
@@ -133,6 +133,11 @@ class Book:
             if changes >= SLICE:
                 break
         return len(keys) > FEW
+
+    @property
+    def old(self) -> bool:
+        """Return whether another one is to be begun."""
+        return self.open or len(self.minutes) > MINUTES
 
     def is_of(self, connection: sqlite3.Connection) -> bool:
         """Return whether nobody else has written since, as far as an empty journal tells."""
@@ -179,119 +184,6 @@ class Book:
             if held:
                 self.held[key] = held
         self._most = len(self.accounts) + FOLDED
-
-
-class Page:
-    """What one group changes in a book, inside its transaction.
-
-    Args:
-        connection: In a transaction that writes.
-        book: The book, which is of this connection's journal; another one is begun if `None`.
-        reservations: Everyone whom the group is about.
-    """
-
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        book: Book | None,
-        reservations: Iterable[Reservation],
-    ) -> None:
-        if book is None:
-            book = Book.begun(connection)
-        book.open = True
-        if book.full:
-            book.fold(connection)
-        self._connection = connection
-        self._book = book
-        self._entry = Entry()
-        self._accounts: dict[Key, Account] = {}
-        self._known: dict[Key, tuple[str, UsageTotals]] = {}
-        self._open(reservations)
-
-    def _open(self, reservations: Iterable[Reservation]) -> None:
-        """Find in the book what the group is about, and look up what does not stand there."""
-        missing: list[tuple[str, ...]] = []
-        for one in reservations:
-            key = key_of(one)
-            account = self._accounts[key] = self._book.account(key)
-            windows = Windows.of(one.made)
-            for starts in (windows.minute, windows.day):
-                if starts not in account.windows:
-                    account.windows[starts] = (0, 0)
-                    missing.append((*key, starts))
-        if missing:
-            for owner, deployment, starts, *counted in counted_in(self._connection, missing):
-                requests, tokens = counted
-                self._accounts[owner, deployment].windows[starts] = (requests, tokens)
-
-    def end(self, reservation: Reservation, usage: Usage | None) -> None:
-        """Charge what was used, or nothing; a reservation that has ended ends no more."""
-        account = self._accounts[key_of(reservation)]
-        held = account.held.pop(reservation.id, None)
-        if held is None:
-            return
-        if usage is None:
-            self._entry.ended[reservation.id] = None
-        else:
-            self._entry.ended[reservation.id] = (usage.prompt_tokens, usage.completion_tokens)
-            for starts in (held.minute, held.day):
-                requests, tokens = account.windows[starts]
-                account.windows[starts] = (requests, tokens + usage.total_tokens)
-
-    def renew(self, reservation: Reservation, expires: datetime) -> None:
-        """Let a reservation that has not ended count for longer."""
-        account = self._accounts[key_of(reservation)]
-        held = account.held.get(reservation.id)
-        if held is not None:
-            renewed = held._replace(expires=expires.timestamp())
-            account.held[reservation.id] = renewed
-            self._entry.renewed[reservation.id] = renewed.expires
-
-    def take(self, reservation: Reservation, limits: Limits) -> Standing | Decision:
-        """Take a reservation into the book, and return how its principal stands; or refuse it.
-
-        Everything else that the group changes comes before.
-        """
-        now = reservation.made
-        windows, key = Windows.of(now), key_of(reservation)
-        account = self._accounts[key]
-        minute, totals = self._known.get(key, ("", None))
-        if totals is None or minute != windows.minute:
-            totals = account.totals(windows, now.timestamp())
-        refusal = refusal_of(totals, reservation.tokens, limits, now)
-        if refusal is not None:
-            self._known[key] = (windows.minute, totals)
-            return refusal
-        totals = with_request(totals, reservation.tokens)
-        self._known[key] = (windows.minute, totals)
-        held = Held(
-            *key,
-            windows.minute,
-            windows.day,
-            reservation.tokens,
-            reservation.expires.timestamp(),
-        )
-        account.held[reservation.id] = self._entry.taken[reservation.id] = held
-        for starts in (windows.minute, windows.day):
-            requests, tokens = account.windows[starts]
-            account.windows[starts] = (requests + 1, tokens)
-        return standing_of(totals, limits, now)
-
-    def write(self) -> None:
-        """Write into the journal what was changed."""
-        lines = list(self._entry.lines())
-        rows = zip(append(self._connection, lines), lines, strict=True)
-        self._book.journal(rows, tuple(self._accounts))
-
-    def turned(self) -> Book:
-        """Return the book with what was changed in it, once that is committed."""
-        self._book.close()
-        return self._book
-
-
-def key_of(reservation: Reservation) -> Key:
-    """Return whose account a reservation is in."""
-    return (reservation.principal.key, reservation.deployment)
 
 
 def held_in(connection: sqlite3.Connection, owner: str | None = None) -> Iterator[tuple[str, Held]]:

@@ -12,17 +12,16 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeVar
 
 from secure_openai.errors import StoreError
-from secure_openai.store.sqlite.book import FOLDED, Book, Page
+from secure_openai.store.sqlite.book import FOLDED, Book
+from secure_openai.store.sqlite.changes import Change, Outcome, Taking
 from secure_openai.store.sqlite.database import Database, NotAtOnce, Work
 from secure_openai.store.sqlite.journal import SLICE, fold
-from secure_openai.store.usage import Reservation
+from secure_openai.store.sqlite.page import Page
 from secure_openai.streams import Within
-from secure_openai.types import Decision, Limits, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -36,31 +35,6 @@ MOST_FOLDED = 2 * FOLDED
 
 DELAY_SECONDS = 0.02
 """How long what gives back may wait for company. What takes ends the wait."""
-
-
-class Taking(NamedTuple):
-    """A reservation to be decided."""
-
-    reservation: Reservation
-    limits: Limits
-
-
-class Giving(NamedTuple):
-    """A reservation to be settled, or released where nothing was used."""
-
-    reservation: Reservation
-    usage: Usage | None
-
-
-class Renewing(NamedTuple):
-    """A reservation that is to count for longer."""
-
-    reservation: Reservation
-    expires: datetime
-
-
-Change: TypeAlias = Taking | Giving | Renewing
-Outcome: TypeAlias = Reservation | Decision | None
 
 
 class _Waiting(NamedTuple):
@@ -82,7 +56,7 @@ class Reservations:
     async def change(self, change: Change) -> Outcome:
         """Return what became of a change, once it survives the process.
 
-        A reservation is returned with its standing, or the decision that refuses it.
+        That is how a principal stands with a reservation, or the decision that refuses it.
 
         Raises:
             StoreError: The database cannot be written.
@@ -167,7 +141,7 @@ class Reservations:
     def _at_once(self, changes: Sequence[Change]) -> list[Outcome] | None:
         """Carry changes out while everything waits; `None` if that takes long, or others write."""
         book = self._book
-        if book is None or (book.full and book.many_in_slice) or len(changes) > SLICE:
+        if book is None or book.old or (book.full and book.many_in_slice) or len(changes) > SLICE:
             return None
         try:
             page, outcomes = self._database.write_at_once(partial(_still, book, changes))
@@ -180,7 +154,8 @@ class Reservations:
         """Carry changes out on the thread that writes, after whoever came before."""
         async with self._writing:
             book, self._book = self._book, None
-            if book is None or book.open:
+            if book is None or book.old:
+                book = None
                 await self._fold()
             # A power cut ends the requests of these reservations too.
             page, outcomes = await self._database.write(
@@ -219,13 +194,8 @@ def carried_out(
 
     Return the page that holds them, and what became of each.
     """
-    page = Page(connection, book, [one.reservation for one in changes])
-    for one in changes:
-        if isinstance(one, Giving):
-            page.end(one.reservation, one.usage)
-        elif isinstance(one, Renewing):
-            page.renew(one.reservation, one.expires)
-    outcomes = [_taken(page, one) if isinstance(one, Taking) else None for one in changes]
+    page = Page(connection, book)
+    outcomes = page.carry_out(changes)
     page.write()
     return page, outcomes
 
@@ -236,19 +206,3 @@ def _slice_folded(book: Book, connection: sqlite3.Connection) -> bool:
     if true:
         book.fold(connection)
     return true
-
-
-def _taken(page: Page, one: Taking) -> Reservation | Decision:
-    decided = page.take(one.reservation, one.limits)
-    if isinstance(decided, Decision):
-        return decided
-    asked = one.reservation
-    return Reservation(
-        asked.id,
-        asked.principal,
-        asked.deployment,
-        asked.tokens,
-        asked.made,
-        asked.expires,
-        decided,
-    )
