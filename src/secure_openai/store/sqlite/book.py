@@ -38,6 +38,9 @@ then, and are written nowhere else."""
 FEW = 8
 """So many accounts' rows are written within a millisecond."""
 
+SLICE_OF_FEW = 4 * SLICE
+"""How many changes of few accounts are folded at once: the more, the fewer rows each of them is."""
+
 MINUTES = 60
 """How many a book may know of before another one is begun: no account of it grows without end."""
 
@@ -126,13 +129,17 @@ class Book:
     @property
     def many_in_slice(self) -> bool:
         """Return whether the slice to be folded may be of so many that writing it takes long."""
+        return len({key for row in self._slice() for key in row.keys}) > FEW
+
+    def _slice(self) -> Iterator[Row]:
+        """Yield the rows to be folded at once."""
         changes, keys = 0, set[Key]()
         for row in self._rows:
             keys.update(row.keys)
+            if changes >= (SLICE if len(keys) > FEW else SLICE_OF_FEW):
+                return
             changes += changes_in(row.line)
-            if changes >= SLICE:
-                break
-        return len(keys) > FEW
+            yield row
 
     @property
     def old(self) -> bool:
@@ -162,7 +169,7 @@ class Book:
     def fold(self, connection: sqlite3.Connection) -> None:
         """Move a slice of the journal, as it is remembered, into the tables."""
         self.open = True
-        unfolded = Unfolded(((row.number, row.line) for row in self._rows), most=SLICE)
+        unfolded = Unfolded((row.number, row.line) for row in self._slice())
         unfolded.knowing(self.ended, self.stored)
         unfolded.write(connection)
         self.stored.difference_update(unfolded.ended)

@@ -13,7 +13,7 @@ import logging
 import sqlite3
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeAlias, TypeVar
 
 from secure_openai.errors import StoreError
 from secure_openai.store.sqlite.book import FOLDED, Book
@@ -37,9 +37,7 @@ DELAY_SECONDS = 0.02
 """How long what gives back may wait for company. What takes ends the wait."""
 
 
-class _Waiting(NamedTuple):
-    change: Change
-    future: asyncio.Future[Outcome]
+Waiting: TypeAlias = tuple[Change, "asyncio.Future[Outcome]"]
 
 
 class Reservations:
@@ -47,27 +45,25 @@ class Reservations:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._queue: list[_Waiting] = []
+        self._queue: list[Waiting] = []
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._book: Book | None = None
         self._writing = asyncio.Lock()
 
-    async def change(self, change: Change) -> Outcome:
-        """Return what became of a change, once it survives the process.
+    def change(self, change: Change) -> asyncio.Future[Outcome]:
+        """Return what becomes of a change, for when it survives the process.
 
-        That is how a principal stands with a reservation, or the decision that refuses it.
-
-        Raises:
-            StoreError: The database cannot be written.
+        That is how a principal stands with a reservation, or the decision that refuses it; or
+        `StoreError`, where the database cannot be written.
         """
-        waiting = _Waiting(change, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
+        future = asyncio.get_running_loop().create_future()
+        self._queue.append((change, future))
         if isinstance(change, Taking):
             self._hurry.set()
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._run())
-        return await waiting.future
+        return future
 
     async def alone(self, work: Work[T]) -> T:
         """Run `work` on tables that say everything, while nothing is reserved or settled.
@@ -101,7 +97,7 @@ class Reservations:
             # Whatever else came with the same turn of the loop goes along.
             await asyncio.sleep(0)
             group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
-            if not any(isinstance(one.change, Taking) for one in self._queue):
+            if not any(isinstance(change, Taking) for change, _ in self._queue):
                 self._hurry.clear()
             if not await self._written(group) and len(group) > 1:
                 for one in group:
@@ -121,9 +117,9 @@ class Reservations:
                     book.close()
                     self._book = book
 
-    async def _written(self, group: list[_Waiting]) -> bool:
+    async def _written(self, group: list[Waiting]) -> bool:
         """Write a group and tell those who wait, or return that each had better go alone."""
-        changes = [one.change for one in group]
+        changes = [change for change, _ in group]
         try:
             outcomes = self._at_once(changes)
             if outcomes is None:
@@ -131,9 +127,9 @@ class Reservations:
         except Exception as error:
             if len(group) > 1 and not isinstance(error, StoreError):
                 return False
-            for one in group:
-                if not one.future.done():
-                    one.future.set_exception(error)
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(error)
             return True
         _tell(group, outcomes)
         return True
@@ -168,10 +164,10 @@ class Reservations:
         return outcomes
 
 
-def _tell(group: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
-    for one, outcome in zip(group, outcomes, strict=False):
-        if not one.future.done():
-            one.future.set_result(outcome)
+def _tell(group: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+    for (_, future), outcome in zip(group, outcomes, strict=False):
+        if not future.done():
+            future.set_result(outcome)
 
 
 def _still(
