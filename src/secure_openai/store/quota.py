@@ -42,27 +42,36 @@ def _windows(minutes: int) -> Windows:
 
 
 def standing_of(totals: UsageTotals, limits: Limits, now: float) -> Standing:
-    """Return what `totals` leave of `limits`; never less than nothing."""
+    """Return what `totals` leave of `limits`; never less than nothing.
+
+    Args:
+        totals: What counts.
+        limits: What the principal may use.
+        now: In seconds since the epoch.
+    """
     in_minute, tokens_in_minute, tokens_today, _, today = totals
-    to_minute, to_day = _turns(now)
-    requests, requests_of_day = (
+    requests, tokens = (
         limits.requests_per_minute - in_minute,
-        limits.requests_per_day - today,
-    )
-    tokens, tokens_of_day = (
         limits.tokens_per_minute - tokens_in_minute,
+    )
+    requests_of_day, tokens_of_day = (
+        limits.requests_per_day - today,
         limits.tokens_per_day - tokens_today,
     )
-    to_requests, to_tokens = to_minute, to_minute
+    to_minute, to_day = _turns(now)
+    to_requests = to_tokens = to_minute
     if requests_of_day < requests:
         requests, to_requests = requests_of_day, to_day
     if tokens_of_day < tokens:
         tokens, to_tokens = tokens_of_day, to_day
+    if requests < 0 or tokens < 0:
+        # Over a limit, where it was lowered or others claim it.
+        requests, tokens = max(0, requests), max(0, tokens)
     return Standing(
         limits.requests_per_minute,
-        max(0, requests),
+        requests,
         limits.tokens_per_minute,
-        max(0, tokens),
+        tokens,
         to_requests,
         to_tokens,
     )
@@ -82,10 +91,7 @@ def with_request(totals: UsageTotals, tokens: int) -> UsageTotals:
 
 
 def refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: float) -> Decision | None:
-    """Return why one more request of `tokens` is refused `now`, or `None`.
-
-    `now` is in seconds since the epoch, as it is wherever how somebody stands is told.
-    """
+    """Return why one more request of `tokens` is refused, or `None`; see `standing_of`."""
     in_minute, tokens_in_minute, tokens_today, concurrent, today = totals
     if (
         tokens_today + tokens <= limits.tokens_per_day

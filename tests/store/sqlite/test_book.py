@@ -25,7 +25,7 @@ from secure_openai.store.sqlite.reservations import carried_out
 from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.usage import Reservation
 from secure_openai.testing.usage_contract import ANNA, BEN, NOON, reserve
-from secure_openai.types import Limits, Usage
+from secure_openai.types import Limits, PrincipalId, Usage
 
 LIMITS = Limits(
     requests_per_minute=10_000,
@@ -37,6 +37,7 @@ LIMITS = Limits(
     concurrent_streams=1_000,
 )
 KEY = ("tenant/anna", "gpt")
+PEOPLE = [ANNA, BEN, *(PrincipalId("tenant", f"person-{number}") for number in range(5))]
 
 
 def taking(number: int, minutes: int = 0) -> Taking:
@@ -127,7 +128,7 @@ async def test_the_book_says_what_is_stored(
     database: Database, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """Whoever reserves is told how they stand as the tables and the journal say it after."""
-    monkeypatch.setattr(book_module, "FOLDED", 12)
+    monkeypatch.setattr(book_module, "FOLDED", 5)
     monkeypatch.setattr(book_module, "SLICE", 4)
     monkeypatch.setattr(book_module, "SLICE_OF_FEW", 8)
     monkeypatch.setattr(book_module, "MINUTES", 5)
@@ -148,7 +149,7 @@ async def test_the_book_says_what_is_stored(
             for one in ending
         ]
         giving += [store.renew(one, expires=now + timedelta(seconds=90)) for one in held[:1]]
-        owner = chance.choice((ANNA, BEN))
+        owner = chance.choice(PEOPLE)
         waiting = [asyncio.ensure_future(one) for one in giving]
         await asyncio.sleep(0)
         try:

@@ -109,7 +109,7 @@ class Book:
     minutes: set[str] = field(default_factory=set)
     open: bool = False
     _rows: deque[Row] = field(default_factory=deque)
-    _most: int = FOLDED
+    _most: int = field(default_factory=lambda: FOLDED)
 
     @classmethod
     def begun(cls, connection: sqlite3.Connection) -> Book:
