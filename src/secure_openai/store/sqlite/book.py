@@ -3,7 +3,8 @@
 It is true for as long as the journal begins and ends with its own rows: whoever else changes what
 is counted adds to it or folds it. So nothing is looked up again that stands in the book. Everyone
 whom the journal names stands in it, so who does not stand there is found in the tables alone. To
-fold a slice of the journal changes nothing of it.
+fold a slice of the journal changes no account. While a transaction changes it, it is nobody's: one
+that fails leaves it so, and another one is begun.
 """
 
 from __future__ import annotations
