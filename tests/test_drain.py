@@ -24,7 +24,7 @@ from secure_openai.local.identity_provider.directory import (
     WEB_CLIENT_ID,
 )
 from secure_openai.model.scripted_server import Served, scripted_model_app
-from secure_openai.store.sqlite.journal import Unfolded
+from secure_openai.store.sqlite.journal import Unfolded, rows_in
 from secure_openai.streams import CutOffError, Drain, UntilCut
 from secure_openai.testing.person import named, sign_in
 from tests.servers import listening, port_of, served
@@ -86,7 +86,7 @@ class Running:
     def reserved(self) -> int:
         """Return how many reservations are left over."""
         with sqlite3.connect(self.data / "secure-openai.db") as database:
-            assert not Unfolded(database)
+            assert not Unfolded(rows_in(database))
             (count,) = database.execute("SELECT count(*) FROM reservation").fetchone()
         database.close()
         return int(count)

@@ -18,7 +18,7 @@ import pytest
 
 from secure_openai.store.chain import GENESIS, record_hash
 from secure_openai.store.sqlite import connection as connection_module
-from secure_openai.store.sqlite.journal import Unfolded, fold
+from secure_openai.store.sqlite.journal import Unfolded, fold, rows_in
 from tests.edge.test_refusals import openai_error
 from tests.test_drain import CHAT, Running, body, serving
 from tests.world import World, running_world
@@ -101,7 +101,7 @@ def kept(running: Running) -> Kept:
     """Read the store, once the process has ended."""
     with closing(sqlite3.connect(running.data / "secure-openai.db")) as database:
         records = [json.loads(one) for (one,) in database.execute("SELECT document FROM audit")]
-        journaled = bool(Unfolded(database))
+        journaled = bool(Unfolded(rows_in(database)))
         # Whoever opens the file next does so.
         fold(database)
         requests, tokens = database.execute(

@@ -21,7 +21,7 @@ def fresh_number() -> int:
 
 def fresh_id() -> str:
     """Return 32 hexadecimal digits that no other call returns, in this process or another."""
-    return f"{fresh_number():032x}"
+    return fresh_number().to_bytes(_BITS // 8, "big").hex()
 
 
 def _seed() -> None:

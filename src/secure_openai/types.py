@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Generic, NewType, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, NewType, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
@@ -115,8 +115,7 @@ class Reason(enum.StrEnum):
     AUDIT_UNAVAILABLE = "audit_unavailable"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How a principal stands with a deployment in the current UTC minute.
 
     Attributes:

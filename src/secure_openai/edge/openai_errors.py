@@ -8,7 +8,6 @@ obey `x-should-retry`.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from http import HTTPStatus
 
 from starlette.responses import JSONResponse, Response
@@ -127,8 +126,7 @@ def _beside_busy_model(standing: Standing, wait: int) -> Standing:
 
     Which limit of its own it has reached it does not say: until then nothing is left of either.
     """
-    return replace(
-        standing,
+    return standing._replace(
         remaining_requests=0,
         remaining_tokens=0,
         reset_requests_seconds=_later(

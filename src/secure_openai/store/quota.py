@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from secure_openai.store.usage import UsageTotals
 from secure_openai.types import Decision, Limits, Reason, Standing
@@ -16,8 +17,7 @@ DAYS_COUNTED = 4
 """So many days after its end nothing changes any more of what is counted of a UTC day."""
 
 
-@dataclass(frozen=True, slots=True)
-class Windows:
+class Windows(NamedTuple):
     """The UTC minute and UTC day of an instant, as keys."""
 
     minute: str
@@ -26,7 +26,12 @@ class Windows:
     @classmethod
     def of(cls, now: datetime) -> Windows:
         """Return the windows of an instant."""
-        return _windows(int(now.timestamp() // 60))
+        return cls.at(now.timestamp())
+
+    @classmethod
+    def at(cls, seconds: float) -> Windows:
+        """Return the windows of a number of seconds since the epoch."""
+        return _windows(int(seconds // 60))
 
 
 @lru_cache(maxsize=16)
@@ -36,59 +41,71 @@ def _windows(minutes: int) -> Windows:
     return Windows(utc.strftime("%Y-%m-%dT%H:%M"), utc.strftime("%Y-%m-%d"))
 
 
-def standing_of(totals: UsageTotals, limits: Limits, now: datetime) -> Standing:
-    """Return what `totals` leave of `limits`; never less than nothing."""
+def standing_of(totals: UsageTotals, limits: Limits, now: float) -> Standing:
+    """Return what `totals` leave of `limits`; never less than nothing.
+
+    Args:
+        totals: What counts.
+        limits: What the principal may use.
+        now: In seconds since the epoch.
+    """
+    in_minute, tokens_in_minute, tokens_today, _, today = totals
+    requests, tokens = (
+        limits.requests_per_minute - in_minute,
+        limits.tokens_per_minute - tokens_in_minute,
+    )
+    requests_of_day, tokens_of_day = (
+        limits.requests_per_day - today,
+        limits.tokens_per_day - tokens_today,
+    )
     to_minute, to_day = _turns(now)
-    requests, requests_of_day = (
-        limits.requests_per_minute - totals.requests_this_minute,
-        limits.requests_per_day - totals.requests_today,
-    )
-    tokens, tokens_of_day = (
-        limits.tokens_per_minute - totals.tokens_this_minute,
-        limits.tokens_per_day - totals.tokens_today,
-    )
+    to_requests = to_tokens = to_minute
+    if requests_of_day < requests:
+        requests, to_requests = requests_of_day, to_day
+    if tokens_of_day < tokens:
+        tokens, to_tokens = tokens_of_day, to_day
+    if requests < 0 or tokens < 0:
+        # Over a limit, where it was lowered or others claim it.
+        requests, tokens = max(0, requests), max(0, tokens)
     return Standing(
-        limit_requests=limits.requests_per_minute,
-        remaining_requests=max(0, min(requests, requests_of_day)),
-        limit_tokens=limits.tokens_per_minute,
-        remaining_tokens=max(0, min(tokens, tokens_of_day)),
-        reset_requests_seconds=to_day if requests_of_day < requests else to_minute,
-        reset_tokens_seconds=to_day if tokens_of_day < tokens else to_minute,
+        limits.requests_per_minute,
+        requests,
+        limits.tokens_per_minute,
+        tokens,
+        to_requests,
+        to_tokens,
     )
 
 
-def _turns(now: datetime) -> tuple[float, float]:
+def _turns(now: float) -> tuple[float, float]:
     """Return in how many seconds the UTC minute and the UTC day turn."""
-    seconds = now.timestamp()
-    return 60.0 - seconds % 60, 86_400.0 - seconds % 86_400
+    return 60.0 - now % 60, 86_400.0 - now % 86_400
 
 
 def with_request(totals: UsageTotals, tokens: int) -> UsageTotals:
     """Return the totals with one more request of `tokens` counted."""
+    in_minute, tokens_in_minute, tokens_today, concurrent, today = totals
     return UsageTotals(
-        requests_this_minute=totals.requests_this_minute + 1,
-        tokens_this_minute=totals.tokens_this_minute + tokens,
-        tokens_today=totals.tokens_today + tokens,
-        concurrent=totals.concurrent + 1,
-        requests_today=totals.requests_today + 1,
+        in_minute + 1, tokens_in_minute + tokens, tokens_today + tokens, concurrent + 1, today + 1
     )
 
 
-def refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: datetime) -> Decision | None:
-    """Return why one more request of `tokens` is refused, or `None`."""
+def refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: float) -> Decision | None:
+    """Return why one more request of `tokens` is refused, or `None`; see `standing_of`."""
+    in_minute, tokens_in_minute, tokens_today, concurrent, today = totals
     if (
-        totals.tokens_today + tokens <= limits.tokens_per_day
-        and totals.requests_today < limits.requests_per_day
-        and totals.tokens_this_minute + tokens <= limits.tokens_per_minute
-        and totals.requests_this_minute < limits.requests_per_minute
-        and totals.concurrent < limits.concurrent_streams
+        tokens_today + tokens <= limits.tokens_per_day
+        and today < limits.requests_per_day
+        and tokens_in_minute + tokens <= limits.tokens_per_minute
+        and in_minute < limits.requests_per_minute
+        and concurrent < limits.concurrent_streams
     ):
         return None
     refusal = _refusal_of(totals, tokens, limits, now)
     return None if refusal is None else replace(refusal, standing=standing_of(totals, limits, now))
 
 
-def _refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: datetime) -> Decision | None:
+def _refusal_of(totals: UsageTotals, tokens: int, limits: Limits, now: float) -> Decision | None:
     to_minute, to_day = _turns(now)
     # The longest wait first: whoever waits as long as the answer says must not be refused again.
     if totals.tokens_today + tokens > limits.tokens_per_day:

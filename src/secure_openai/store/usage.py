@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from secure_openai.types import Limits, Page, PrincipalId, ReservationId, Standing, Usage
 
 
-@dataclass(frozen=True, slots=True)
-class Reservation:
+class Reservation(NamedTuple):
     """Quota set aside for one request until it is settled, released or expires.
 
     Attributes:
@@ -31,11 +30,10 @@ class Reservation:
     tokens: int
     made: datetime
     expires: datetime
-    standing: Standing | None = field(default=None, compare=False)
+    standing: Standing | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UsageTotals:
+class UsageTotals(NamedTuple):
     """What a principal has used of a deployment in the current windows, reservations included."""
 
     requests_this_minute: int

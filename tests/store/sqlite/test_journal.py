@@ -18,7 +18,16 @@ from secure_openai.store.quota import Windows
 from secure_openai.store.sqlite import book
 from secure_openai.store.sqlite.connection import connect
 from secure_openai.store.sqlite.database import Database
-from secure_openai.store.sqlite.journal import SLICE, Entry, Held, append, changes_in, fold
+from secure_openai.store.sqlite.journal import (
+    SLICE,
+    Entry,
+    Held,
+    Unfolded,
+    append,
+    changes_in,
+    fold,
+    rows_in,
+)
 from secure_openai.store.sqlite.reservations import GROUP, MOST_FOLDED
 from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.sqlite.usage_reading import days_of, totals_of
@@ -41,7 +50,7 @@ def entries(seed: int) -> Iterator[Entry]:
         for _ in range(chance.randrange(12)):
             if held:
                 identifier = held.pop(chance.randrange(len(held)))
-                used = Usage(chance.randrange(50), chance.randrange(50))
+                used = (chance.randrange(50), chance.randrange(50))
                 entry.ended[identifier] = used if chance.random() < 0.8 else None
         for identifier in chance.sample(held, min(2, len(held))):
             entry.renewed[identifier] = NOON.timestamp() + LIVES_SECONDS + number
@@ -87,12 +96,15 @@ def told(connection: sqlite3.Connection) -> list[list[UsageDay] | UsageTotals]:
     return found
 
 
-def later(connection: sqlite3.Connection) -> dict[str, Any]:
-    """Return what every row says was used, of the reservations that it ends."""
-    rows = connection.execute("SELECT document FROM usage_journal")
-    return {
-        name: used for (document,) in rows for name, used in json.loads(document)["ended"].items()
-    }
+def fold_knowing(connection: sqlite3.Connection, most: int) -> int:
+    """Fold a slice as whoever knows of every reservation how it ends, and where it is."""
+    later = {name: used for _, line in rows_in(connection) for name, used in line["ended"].items()}
+    stored = {name for (name,) in connection.execute("SELECT id FROM reservation")}
+    unfolded = Unfolded(rows_in(connection), most=most)
+    unfolded.knowing(later, stored)
+    assert unfolded.ended.keys() <= stored
+    unfolded.write(connection)
+    return unfolded.rows
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -112,7 +124,7 @@ async def test_slices_add_up_to_the_whole(
     fold(whole)
 
     assert told(whole) == true
-    while rows := fold(sliced, most=most, ended=later(sliced) if knowing else {}):
+    while rows := (fold_knowing(sliced, most) if knowing else fold(sliced, most=most)):
         assert rows <= most
         assert told(sliced) == true
     assert tables(sliced) == tables(whole)

@@ -103,7 +103,7 @@ async def get_principal(request: Request, tid: str, oid: str) -> Response:
                 {
                     "deployment": one.deployment,
                     "limits": asdict(one.limits),
-                    "used": asdict(one.totals),
+                    "used": one.totals._asdict(),
                 }
                 for one in portrait.quotas
             ],

@@ -130,7 +130,7 @@ class CosmosUsageStore:
                 standing = await self._reserve(holding, reservation, limits)
         except TimeoutError:
             raise StoreError(BUSY, retry_after=1.0) from None
-        return replace(reservation, standing=standing)
+        return reservation._replace(standing=standing)
 
     async def _reserve(
         self, holding: Holding, reservation: Reservation, limits: Limits
@@ -140,7 +140,7 @@ class CosmosUsageStore:
             holding.lapse(now)
             if not holding.covers(tokens, limits, now, reservation.expires):
                 # Others can only add to what this instance has used itself.
-                refusal = refusal_of(holding.used(now), tokens, limits, now)
+                refusal = refusal_of(holding.used(now), tokens, limits, now.timestamp())
                 if refusal is not None:
                     raise Refused(refusal)
                 await self._claim(holding, reservation, limits)
@@ -148,7 +148,7 @@ class CosmosUsageStore:
                 raise StoreError(BUSY, retry_after=1.0)
             holding.admit(reservation)
             others = claimed_by_others(holding.ledger, self._instance, now)
-            return standing_of(sum_of(holding.used(now), others), limits, now)
+            return standing_of(sum_of(holding.used(now), others), limits, now.timestamp())
 
     async def _claim(self, holding: Holding, reservation: Reservation, limits: Limits) -> None:
         tokens, now = reservation.tokens, reservation.made
@@ -174,7 +174,7 @@ class CosmosUsageStore:
     ) -> Decision | None:
         used = holding.used(now)
         others = claimed_by_others(ledger, self._instance, now)
-        refusal = refusal_of(sum_of(used, others), tokens, limits, now)
+        refusal = refusal_of(sum_of(used, others), tokens, limits, now.timestamp())
         if refusal is not None and refusal.reason is Reason.REQUESTS_PER_DAY:
             return _of_requests_a_day(
                 refusal, *requests_set_aside(ledger, self._instance, now), limits
@@ -183,7 +183,7 @@ class CosmosUsageStore:
             return refusal
         # Not tomorrow, where it is only another's block that stands in the way.
         certain = certain_of_others(ledger, self._instance, now)
-        without = refusal_of(sum_of(used, certain), tokens, limits, now)
+        without = refusal_of(sum_of(used, certain), tokens, limits, now.timestamp())
         if without is None or without.reason is not Reason.TOKENS_PER_DAY:
             return replace(refusal, retry_after=first_end_of_others(ledger, self._instance, now))
         return refusal

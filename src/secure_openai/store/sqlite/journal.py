@@ -11,13 +11,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 from secure_openai.store.sqlite.connection import insert
-from secure_openai.types import JsonObject, Usage
 
 Key = tuple[str, str]
 """A principal's key and a deployment."""
@@ -25,10 +23,10 @@ Key = tuple[str, str]
 Place = tuple[str, str, str, str]
 """The same, and a minute and its day."""
 
-Line: TypeAlias = dict[str, dict[str, Any]]
+Line: TypeAlias = Mapping[str, dict[str, Any]]
 """A row of the journal: what it does to reservations, by their ids, under the names of `Entry`."""
 
-_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_WRITER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
 
 Used = tuple[int, int]
 """Tokens of a prompt and of its answer."""
@@ -63,22 +61,18 @@ class Entry:
     """
 
     taken: dict[str, Held] = field(default_factory=dict)
-    ended: dict[str, Usage | None] = field(default_factory=dict)
+    ended: dict[str, Used | None] = field(default_factory=dict)
     renewed: dict[str, float] = field(default_factory=dict)
 
     def lines(self) -> Iterator[Line]:
         """Yield it as rows; what was made stands before what ends."""
-        kinds: dict[str, Mapping[str, Any]] = {
-            "taken": self.taken,
-            "renewed": self.renewed,
-            "ended": {
-                identifier: usage and (usage.prompt_tokens, usage.completion_tokens)
-                for identifier, usage in self.ended.items()
-            },
-        }
+        kinds: Line = {"taken": self.taken, "renewed": self.renewed, "ended": self.ended}
+        if 0 < changes_in(kinds) <= SLICE:
+            yield kinds
+            return
         changes = [(kind, *change) for kind, every in kinds.items() for change in every.items()]
         for begin in range(0, len(changes), SLICE):
-            line: Line = {kind: {} for kind in kinds}
+            line: dict[str, dict[str, Any]] = {kind: {} for kind in kinds}
             for kind, identifier, change in changes[begin : begin + SLICE]:
                 line[kind][identifier] = change
             yield line
@@ -108,52 +102,50 @@ def ends_of(connection: sqlite3.Connection) -> tuple[int | None, int | None]:
     return first, last
 
 
-def fold(
-    connection: sqlite3.Connection,
-    *,
-    most: int | None = None,
-    ended: Mapping[str, Used | None] = MappingProxyType({}),
-) -> int:
+def fold(connection: sqlite3.Connection, *, most: int | None = None) -> int:
     """Move what the journal holds into the tables, and return how many rows that was.
 
     Args:
         connection: In a transaction that writes.
         most: After how many changes to stop; everything if `None`.
-        ended: What later rows say was used, of reservations that they end: so these need not be
-            written, to be removed again soon.
     """
-    unfolded = Unfolded(connection, most=most)
-    if unfolded:
-        unfolded.end(ended)
-        unfolded.write(connection)
-        connection.execute("DELETE FROM usage_journal WHERE number <= ?", (unfolded.last,))
+    unfolded = Unfolded(rows_in(connection), most=most)
+    unfolded.write(connection)
     return unfolded.rows
 
 
+def rows_in(connection: sqlite3.Connection) -> Iterator[tuple[int, Line]]:
+    """Yield the journal's rows, with their numbers, in their order."""
+    every = "SELECT number, document FROM usage_journal ORDER BY number"
+    for number, document in connection.execute(every):
+        line = json.loads(document)
+        taken = {identifier: Held(*held) for identifier, held in line["taken"].items()}
+        yield number, line | {"taken": taken}
+
+
 class Unfolded:
-    """What the journal's first rows add up to, read in one transaction with the tables.
+    """What the journal's first rows add up to.
 
     Args:
-        connection: In that transaction.
+        rows: The journal's, with their numbers, as of one transaction with the tables.
         most: After how many changes to stop; all if `None`.
 
     Attributes:
         taken: Reservations that were made and have not ended, by their ids.
+        ended: What was used under others, which the table holds.
         used: Requests, and tokens of prompts and answers, by owner, deployment, minute and day.
         rows: How many rows were read.
         last: The number of the last one.
     """
 
-    def __init__(self, connection: sqlite3.Connection, *, most: int | None = None) -> None:
+    def __init__(self, rows: Iterable[tuple[int, Line]], *, most: int | None = None) -> None:
         self.taken: dict[str, Held] = {}
+        self.ended: dict[str, Used | None] = {}
         self.used: dict[Place, list[int]] = {}
         # Of reservations that are in the table.
-        self._ended: dict[str, Used | None] = {}
         self._renewed: dict[str, float] = {}
         self.rows = self.last = changes = 0
-        every = "SELECT number, document FROM usage_journal ORDER BY number"
-        for number, document in connection.execute(every):
-            line = json.loads(document)
+        for number, line in rows:
             self._add(line)
             self.rows, self.last = self.rows + 1, number
             changes += changes_in(line)
@@ -164,27 +156,33 @@ class Unfolded:
         """Return whether there are any."""
         return self.rows > 0
 
-    def end(self, ended: Mapping[str, Used | None]) -> None:
+    def knowing(self, later: Mapping[str, Used | None], stored: Collection[str]) -> None:
         """Charge what was made and has ended, by what later rows say; of others they say nothing.
 
-        Where those rows are folded, there is no such reservation any more.
-        """
-        for identifier in self.taken.keys() & ended.keys():
-            self._charge(self.taken.pop(identifier), ended[identifier])
+        So it need not be written, to be removed again soon: where those rows are folded, there is
+        no such reservation any more.
 
-    def _add(self, entry: JsonObject) -> None:
-        for identifier, held in entry["taken"].items():
-            self.taken[identifier] = made = Held(*held)
-            self.used.setdefault(made[:4], [0, 0, 0])[0] += 1
-        for identifier, expires in entry["renewed"].items():
+        Args:
+            later: What all rows say was used, of the reservations that they end.
+            stored: The ids that the table holds.
+        """
+        for identifier in self.taken.keys() & later.keys():
+            self._charge(self.taken.pop(identifier), later[identifier])
+        self.ended = {one: used for one, used in self.ended.items() if one in stored}
+
+    def _add(self, line: Line) -> None:
+        for identifier, held in line["taken"].items():
+            self.taken[identifier] = held
+            self.used.setdefault(held[:4], [0, 0, 0])[0] += 1
+        for identifier, expires in line["renewed"].items():
             if identifier in self.taken:
                 self.taken[identifier] = self.taken[identifier]._replace(expires=expires)
             else:
                 self._renewed[identifier] = expires
-        for identifier, used in entry["ended"].items():
+        for identifier, used in line["ended"].items():
             ended = self.taken.pop(identifier, None)
             if ended is None:
-                self._ended[identifier] = used
+                self.ended[identifier] = used
             else:
                 self._charge(ended, used)
 
@@ -198,15 +196,17 @@ class Unfolded:
         """Return what is left of reservations that are in the table, and charge the others."""
         left: dict[str, Held] = {}
         for identifier, one in stored.items():
-            if identifier in self._ended:
-                self._charge(one, self._ended[identifier])
+            if identifier in self.ended:
+                self._charge(one, self.ended[identifier])
             else:
                 expires = self._renewed.get(identifier, one.expires)
                 left[identifier] = one._replace(expires=expires)
         return left
 
     def write(self, connection: sqlite3.Connection) -> None:
-        """Write everything into the tables, in the order of the keys: neighbours share a page."""
+        """Move it all into the tables, in the order of the keys: neighbours share a page."""
+        if not self:
+            return
         self._take_back(connection)
         if self._renewed:
             connection.execute(
@@ -220,17 +220,18 @@ class Unfolded:
         insert(connection, "reservation", taken)
         insert(connection, "usage_window", list(_windows(ordered)), WINDOW_COUNTED)
         insert(connection, "usage_day", days, DAY_COUNTED)
+        connection.execute("DELETE FROM usage_journal WHERE number <= ?", (self.last,))
 
     def _take_back(self, connection: sqlite3.Connection) -> None:
         """Remove from the table what has ended, and charge it."""
-        if self._ended:
+        if self.ended:
             self.held(
                 {
                     identifier: Held(*held)
                     for identifier, *held in connection.execute(
                         "DELETE FROM reservation WHERE id IN (SELECT value FROM json_each(?))"
                         f" RETURNING {HELD}",
-                        (json.dumps(list(self._ended)),),
+                        (json.dumps(list(self.ended)),),
                     )
                 }
             )

@@ -12,17 +12,16 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
 from functools import partial
-from typing import NamedTuple, TypeAlias, TypeVar, cast
+from typing import TypeAlias, TypeVar, cast
 
 from secure_openai.errors import StoreError
-from secure_openai.store.sqlite.book import FOLDED, Book, Page
+from secure_openai.store.sqlite.book import FOLDED, Book
+from secure_openai.store.sqlite.changes import Change, Giving, Outcome, Taking
 from secure_openai.store.sqlite.database import Database, NotAtOnce, Work
 from secure_openai.store.sqlite.journal import SLICE, fold
-from secure_openai.store.usage import Reservation
+from secure_openai.store.sqlite.page import Page
 from secure_openai.streams import Within
-from secure_openai.types import Decision, Limits, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -38,34 +37,7 @@ DELAY_SECONDS = 0.02
 """How long what gives back may wait for company. What takes ends the wait."""
 
 
-class Taking(NamedTuple):
-    """A reservation to be decided."""
-
-    reservation: Reservation
-    limits: Limits
-
-
-class Giving(NamedTuple):
-    """A reservation to be settled, or released where nothing was used."""
-
-    reservation: Reservation
-    usage: Usage | None
-
-
-class Renewing(NamedTuple):
-    """A reservation that is to count for longer."""
-
-    reservation: Reservation
-    expires: datetime
-
-
-Change: TypeAlias = Taking | Giving | Renewing
-Outcome: TypeAlias = Reservation | Decision | None
-
-
-class _Waiting(NamedTuple):
-    change: Change
-    future: asyncio.Future[Outcome]
+Waiting: TypeAlias = tuple[Change, "asyncio.Future[Outcome]"]
 
 
 class Reservations:
@@ -73,35 +45,29 @@ class Reservations:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._queue: list[_Waiting] = []
+        self._queue: list[Waiting] = []
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._book: Book | None = None
         self._writing = asyncio.Lock()
 
-    async def change(self, change: Change) -> Outcome:
-        """Return what became of a change, once it survives the process.
+    def change(self, change: Change) -> asyncio.Future[Outcome]:
+        """Return what becomes of a change, for when it survives the process.
 
-        A reservation is returned with its standing, or the decision that refuses it.
-
-        Raises:
-            StoreError: The database cannot be written.
+        That is how a principal stands with a reservation, or the decision that refuses it; or
+        `StoreError`, where the database cannot be written.
         """
-        return await self._queued(change)
-
-    def give(self, giving: Giving) -> asyncio.Future[None]:
-        """Return when a change that gives back survives the process; it is in the queue at once."""
-        # What is given back has no outcome but that it is.
-        return cast("asyncio.Future[None]", self._queued(giving))
-
-    def _queued(self, change: Change) -> asyncio.Future[Outcome]:
-        waiting = _Waiting(change, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
+        future = asyncio.get_running_loop().create_future()
+        self._queue.append((change, future))
         if isinstance(change, Taking):
             self._hurry.set()
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._run())
-        return waiting.future
+        return future
+
+    def give(self, giving: Giving) -> asyncio.Future[None]:
+        """Return what says when a change that gives back survives the process."""
+        return cast("asyncio.Future[None]", self.change(giving))
 
     async def alone(self, work: Work[T]) -> T:
         """Run `work` on tables that say everything, while nothing is reserved or settled.
@@ -135,7 +101,7 @@ class Reservations:
             # Whatever else came with the same turn of the loop goes along.
             await asyncio.sleep(0)
             group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
-            if not any(isinstance(one.change, Taking) for one in self._queue):
+            if not any(isinstance(change, Taking) for change, _ in self._queue):
                 self._hurry.clear()
             if not await self._written(group) and len(group) > 1:
                 for one in group:
@@ -151,14 +117,13 @@ class Reservations:
         async with self._writing:
             while (book := self._book) is not None and book.journaled >= MOST_FOLDED:
                 self._book = None
-                rows = await self._database.write(partial(_slice_folded, book), waits=False)
-                if rows is not None:
-                    book.folded(rows)
+                if await self._database.write(partial(_slice_folded, book), waits=False):
+                    book.close()
                     self._book = book
 
-    async def _written(self, group: list[_Waiting]) -> bool:
+    async def _written(self, group: list[Waiting]) -> bool:
         """Write a group and tell those who wait, or return that each had better go alone."""
-        changes = [one.change for one in group]
+        changes = [change for change, _ in group]
         try:
             outcomes = self._at_once(changes)
             if outcomes is None:
@@ -166,9 +131,9 @@ class Reservations:
         except Exception as error:
             if len(group) > 1 and not isinstance(error, StoreError):
                 return False
-            for one in group:
-                if not one.future.done():
-                    one.future.set_exception(error)
+            for _, future in group:
+                if not future.done():
+                    future.set_exception(error)
             return True
         _tell(group, outcomes)
         return True
@@ -176,7 +141,7 @@ class Reservations:
     def _at_once(self, changes: Sequence[Change]) -> list[Outcome] | None:
         """Carry changes out while everything waits; `None` if that takes long, or others write."""
         book = self._book
-        if book is None or (book.full and book.many_in_slice) or len(changes) > SLICE:
+        if book is None or book.old or (book.full and book.many_in_slice) or len(changes) > SLICE:
             return None
         try:
             page, outcomes = self._database.write_at_once(partial(_still, book, changes))
@@ -189,20 +154,24 @@ class Reservations:
         """Carry changes out on the thread that writes, after whoever came before."""
         async with self._writing:
             book, self._book = self._book, None
-            if book is None:
+            if book is None or book.old:
+                book = None
                 await self._fold()
             # A power cut ends the requests of these reservations too.
             page, outcomes = await self._database.write(
-                lambda connection: carried_out(connection, book, changes), waits=False
+                lambda connection: carried_out(
+                    connection, book if book and book.is_of(connection) else None, changes
+                ),
+                waits=False,
             )
             self._book = page.turned()
         return outcomes
 
 
-def _tell(group: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
-    for one, outcome in zip(group, outcomes, strict=False):
-        if not one.future.done():
-            one.future.set_result(outcome)
+def _tell(group: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+    for (_, future), outcome in zip(group, outcomes, strict=False):
+        if not future.done():
+            future.set_result(outcome)
 
 
 def _still(
@@ -221,34 +190,19 @@ def _still(
 def carried_out(
     connection: sqlite3.Connection, book: Book | None, changes: Sequence[Change]
 ) -> tuple[Page, list[Outcome]]:
-    """Carry changes out; return the page of the book that holds them, and what became of each."""
-    page = Page(connection, book, [one.reservation for one in changes])
-    for one in changes:
-        if isinstance(one, Giving):
-            page.end(one.reservation, one.usage)
-        elif isinstance(one, Renewing):
-            page.renew(one.reservation, one.expires)
-    outcomes = [_taken(page, one) if isinstance(one, Taking) else None for one in changes]
+    """Carry changes out by a book that is true, or by another one if there is none.
+
+    Return the page that holds them, and what became of each.
+    """
+    page = Page(connection, book)
+    outcomes = page.carry_out(changes)
     page.write()
     return page, outcomes
 
 
-def _slice_folded(book: Book, connection: sqlite3.Connection) -> int | None:
+def _slice_folded(book: Book, connection: sqlite3.Connection) -> bool:
     """Fold a slice, unless others have written: then the book says nothing of the journal."""
-    return fold(connection, most=SLICE, ended=book.ended) if book.is_of(connection) else None
-
-
-def _taken(page: Page, one: Taking) -> Reservation | Decision:
-    decided = page.take(one.reservation, one.limits)
-    if isinstance(decided, Decision):
-        return decided
-    asked = one.reservation
-    return Reservation(
-        asked.id,
-        asked.principal,
-        asked.deployment,
-        asked.tokens,
-        asked.made,
-        asked.expires,
-        decided,
-    )
+    true = book.is_of(connection)
+    if true:
+        book.fold(connection)
+    return true

@@ -7,13 +7,15 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from secure_openai.errors import Refused, StoreError
 from secure_openai.fresh_ids import fresh_id
 from secure_openai.store.continuation import token, values_of
 from secure_openai.store.quota import DAYS_KEPT, Windows
+from secure_openai.store.sqlite.changes import Giving, Renewing, Taking, key_of
 from secure_openai.store.sqlite.database import Database
-from secure_openai.store.sqlite.reservations import Giving, Renewing, Reservations, Taking
+from secure_openai.store.sqlite.reservations import Reservations
 from secure_openai.store.sqlite.usage_reading import COLUMNS, day_of, days_of, totals_of
 from secure_openai.store.usage import Reservation, UsageDay, UsageTotals
 from secure_openai.types import Decision, Limits, Page, PrincipalId, ReservationId, Usage
@@ -38,21 +40,18 @@ class SqliteUsageStore:
         lifetime: float,
     ) -> Reservation:
         """Set quota aside, or refuse."""
-        if self._purged != Windows.of(now).day:
+        seconds = now.timestamp()
+        windows = Windows.at(seconds)
+        if self._purged != windows.day:
             await self._purge(now)
-        reservation = Reservation(
-            id=ReservationId(fresh_id()),
-            principal=principal,
-            deployment=deployment,
-            tokens=tokens,
-            made=now,
-            expires=now + timedelta(seconds=lifetime),
+        key, identifier = key_of(principal, deployment), ReservationId(fresh_id())
+        decided = await self._reservations.change(
+            Taking(key, identifier, tokens, limits, windows, seconds, seconds + lifetime)
         )
-        decided = await self._reservations.change(Taking(reservation, limits))
         if isinstance(decided, Decision):
             raise Refused(decided)
-        assert decided is not None  # noqa: S101 - taking ends with one of the two
-        return decided
+        expires = now + _lasting(lifetime)
+        return Reservation(identifier, principal, deployment, tokens, now, expires, decided)
 
     async def _purge(self, now: datetime) -> None:
         """Drop what is too old, once in a day."""
@@ -90,21 +89,21 @@ class SqliteUsageStore:
 
     async def renew(self, reservation: Reservation, *, expires: datetime) -> None:
         """Keep a reservation alive for longer; nothing happens if it is gone."""
-        await self._reservations.change(Renewing(reservation, expires))
+        await self._reservations.change(Renewing.until(expires, reservation))
 
     def settle(self, reservation: Reservation, usage: Usage) -> asyncio.Future[None]:
         """Put what was used in the place of what was reserved, in the windows of `made`."""
-        return self._reservations.give(Giving(reservation, usage))
+        return self._reservations.give(Giving.back(reservation, usage))
 
     def release(self, reservation: Reservation) -> asyncio.Future[None]:
         """Give the tokens back: the model did no work."""
-        return self._reservations.give(Giving(reservation, None))
+        return self._reservations.give(Giving.back(reservation, None))
 
     async def totals(
         self, principal: PrincipalId, deployment: str, *, now: datetime
     ) -> UsageTotals:
         """Return what counts at `now`."""
-        key, windows = (principal.key, deployment), Windows.of(now)
+        key, windows = key_of(principal, deployment), Windows.of(now)
         return await self._database.read(
             lambda connection: totals_of(connection, key, windows, now)
         )
@@ -162,6 +161,12 @@ class SqliteUsageStore:
             return sum(connection.execute(one, key).rowcount for one in (days, minutes, held))
 
         return await self._reservations.alone(work)
+
+
+@lru_cache(maxsize=16)
+def _lasting(seconds: float) -> timedelta:
+    """Return a time that many reservations last."""
+    return timedelta(seconds=seconds)
 
 
 def _plausible(values: list[object]) -> bool:

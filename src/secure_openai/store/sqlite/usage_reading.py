@@ -7,7 +7,7 @@ from datetime import datetime
 
 from secure_openai.store.quota import Windows
 from secure_openai.store.sqlite.book import Account, counted_in, held_in
-from secure_openai.store.sqlite.journal import Key, Unfolded
+from secure_openai.store.sqlite.journal import Key, Unfolded, rows_in
 from secure_openai.store.usage import UsageDay, UsageTotals
 from secure_openai.types import PrincipalId
 
@@ -19,7 +19,7 @@ def totals_of(
     connection: sqlite3.Connection, key: Key, windows: Windows, now: datetime
 ) -> UsageTotals:
     """Return what counts at `now` of a principal's use of a deployment."""
-    unfolded = Unfolded(connection)
+    unfolded = Unfolded(rows_in(connection))
     stored = {one: held for one, held in held_in(connection, key[0]) if held[:2] == key}
     taken = {one: held for one, held in unfolded.taken.items() if held[:2] == key}
     held = unfolded.held(stored) | taken
@@ -37,7 +37,7 @@ def totals_of(
 
 def days_of(connection: sqlite3.Connection, principal: PrincipalId) -> list[UsageDay]:
     """Return what a principal used, by day and deployment."""
-    unfolded, owner = Unfolded(connection), principal.key
+    unfolded, owner = Unfolded(rows_in(connection)), principal.key
     unfolded.held(dict(held_in(connection, owner)))
     counted = {
         (day, deployment): used
