@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -124,6 +125,41 @@ async def test_an_answer_that_drips_has_an_end() -> None:
 
     assert caught.value.billable
     assert dripped > 2
+
+
+@pytest.mark.parametrize(
+    ("behind", "connections"),
+    [(b"0\r\n\r\n", 1), (b"", 2), (b"6\r\n: more\r\n", 2)],
+    ids=["the end", "nothing", "more"],
+)
+async def test_a_connection_serves_the_next_stream(behind: bytes, connections: int) -> None:
+    """What ends a message may come after its last event; what never ends is not waited for."""
+    made = 0
+    events = b'data: {"choices": []}\n\ndata: [DONE]\n\n'
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal made
+        made += 1
+        with suppress(asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
+            while head := (await reader.readuntil(b"\r\n\r\n")).lower():
+                length = head.partition(b"content-length:")[2].partition(b"\r")[0]
+                await reader.readexactly(int(length))
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                    b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n" % (len(events), events)
+                )
+                await asyncio.sleep(0.01)
+                writer.write(behind)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, aiohttp.ClientSession() as session, asyncio.timeout(60):
+        model = OpenAICompatibleModel(f"http://127.0.0.1:{port}/v1", DEPLOYMENTS, session=session)
+        for _ in range(2):
+            assert (await all_events(model, "hello"))[-1].is_done
+
+    assert made == connections
 
 
 async def answered(handler: Any, **more: Any) -> Any:

@@ -31,6 +31,9 @@ USER_AGENT = "azure-secure-openai"
 
 LARGEST_ANSWER_BYTES = 16 * 1_048_576
 LARGEST_ERROR_BYTES = 65_536
+END_SECONDS = 0.05
+"""How long what ends a stream's message may come after its last event."""
+
 ERROR_PREFIXES = (b'{"error"', b'{ "error"')
 ERROR_NAMES = frozenset({b"error", b"response.failed"})
 
@@ -214,12 +217,14 @@ class Answer:
             for event in self._head:
                 yield event
                 if event.is_done:
+                    await self._come_to_the_end()
                     return
             while chunk := await self._chunk(pauses):
                 for event in self._reader.feed(chunk):
                     _raise_error_event(event)
                     yield event
                     if event.is_done:
+                        await self._come_to_the_end()
                         return
             _broken("The model broke off in the middle of its answer.")
         except ModelError as error:
@@ -227,6 +232,16 @@ class Answer:
             raise
         finally:
             pauses.close()
+
+    async def _come_to_the_end(self) -> None:
+        """Wait a moment for what ends the message behind its last event.
+
+        Only then may the connection serve another request, which need not make one.
+        """
+        content = self._response.content
+        if not content.is_eof():
+            with suppress(TimeoutError, aiohttp.ClientError, OSError), Within(END_SECONDS):
+                await content.readany()
 
     async def _chunk(self, pauses: EachWithin | None = None) -> bytes:
         """Return the next piece, empty at the end; a stream bounds all its pauses."""
