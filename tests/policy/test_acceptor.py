@@ -233,6 +233,14 @@ def test_a_long_request_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [taken, refused] == [call.args[0] for call in read.call_args_list]
 
 
+def test_signs_of_markup_may_be_escaped() -> None:
+    """As Go and others do of themselves, whatever a text says."""
+    text = said("<a> & b: 1;").replace(b"<", b"\\u003c").replace(b">", b"\\u003E")
+
+    for room in (b"", b" " * LARGEST_BYTES):
+        assert at_once_of(Operation.CHAT_COMPLETIONS, text + room) == json.loads(text)
+
+
 def test_no_text_of_a_request_is_kept() -> None:
     """Two requests that say the same do not share what they say, as they would from a cache."""
     first, second = TAKEN(chat()), TAKEN(chat())

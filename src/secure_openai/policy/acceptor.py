@@ -18,7 +18,7 @@ from secure_openai.policy.json_text import LARGEST_INTEGER, Reading
 from secure_openai.policy.rules import DIALECT, REFERENCES
 from secure_openai.types import JsonObject
 
-_ESCAPED = re.compile(rb"\\(?:u00[013]|[bf])")
+_ESCAPED = re.compile(rb"\\(?:u00(?:[01]|3[aA])|[bf])")
 """How an escape begins that may stand for a character that is refused, or for a colon."""
 
 _CONFIG = core_schema.CoreConfig(strict=True, cache_strings="keys")

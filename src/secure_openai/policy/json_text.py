@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple, NoReturn
 
@@ -25,8 +26,9 @@ MANY_BYTES, LARGEST_VALUES = 65_536, 100_000
 quarter of a second, in which others wait."""
 
 _NUMBERS = frozenset({int, float})
-_WRITTEN_COLON = b"\\u003"
-"""How an escape begins that may stand for a colon."""
+_LIKE_COLON = b"\\u003"
+_WRITTEN_COLON = re.compile(rb"\\u003[aA]")
+"""How a colon is escaped, which stands among signs that some clients escape."""
 
 _FEW = 4_096
 _LONG = 1_024
@@ -84,9 +86,9 @@ def _quickly(text: bytes, largest_depth: int) -> Reading | None:
     Raises:
         RequestError: It holds too many values.
     """
-    # One byte is looked for many at a time, several are not.
+    # One byte is looked for many at a time, several are not, and a choice least of all.
     escapes = b"\\" in text
-    if escapes and _WRITTEN_COLON in text:
+    if escapes and _LIKE_COLON in text and _WRITTEN_COLON.search(text):
         return None
     try:
         value = from_json(text, allow_inf_nan=False, cache_strings="keys")
