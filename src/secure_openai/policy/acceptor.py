@@ -1,4 +1,4 @@
-"""Take what plainly fits a rule, in one pass of compiled code over its text.
+"""Take what plainly fits a rule, in one pass of compiled code over its text or its value.
 
 Nearly every body fits. Reading one with care (`json_text`) and checking it with care (`rules`) says
 of the others what is wrong with them; an acceptor says nothing of them. Whatever it takes, the

@@ -31,7 +31,11 @@ _WRITTEN_COLON = re.compile(rb"\\u003[aA]")
 """How a colon is escaped, which stands among signs that some clients escape."""
 
 _FEW = 4_096
-_LONG = 1_024
+"""Fewer colons than that are sooner taken out, many bytes looked at at a time, than counted."""
+
+_SHORT, _SHORT_OF_LARGE = 1_024, 64
+"""Shorter texts are looked at all together: where those of a large body are, what they are put
+together in takes several times its memory, as one character may widen all others."""
 
 
 class Reading(NamedTuple):
@@ -41,7 +45,7 @@ class Reading(NamedTuple):
         value: It.
         plain: Whether every character in it is one that text may hold, names of members included;
             where that is not known, it is not.
-        values: How many values it holds, where it is plain.
+        values: How many values it holds, where it is known to be plain.
     """
 
     value: object
@@ -94,7 +98,10 @@ def _quickly(text: bytes, largest_depth: int) -> Reading | None:
         value = from_json(text, allow_inf_nan=False, cache_strings="keys")
     except ValueError:
         return None
-    looked = _look_at(value, largest_depth) if isinstance(value, (dict, list)) else None
+    if not isinstance(value, (dict, list)):
+        return None
+    short = _SHORT if len(text) <= LARGE_BYTES else _SHORT_OF_LARGE
+    looked = _look_at(value, largest_depth, short)
     if looked is None:
         return None
     colons, plain = looked.members, True
@@ -120,7 +127,7 @@ class _Looked(NamedTuple):
     texts: list[str]
 
 
-def _look_at(value: object, largest_depth: int) -> _Looked | None:
+def _look_at(value: object, largest_depth: int, largest_short: int) -> _Looked | None:
     """Return what a value holds, or `None` where it is too deep or a number in it too large.
 
     Raises:
@@ -144,7 +151,7 @@ def _look_at(value: object, largest_depth: int) -> _Looked | None:
             for item in items:
                 kind = type(item)
                 if kind is str:
-                    (short if len(item) < _LONG else long).append(item)
+                    (short if len(item) < largest_short else long).append(item)
                 elif kind is dict or kind is list:
                     deeper.append(item)
                 elif kind in _NUMBERS and abs(item) > LARGEST_INTEGER:
@@ -157,7 +164,6 @@ def _look_at(value: object, largest_depth: int) -> _Looked | None:
 
 def _colons(text: bytes) -> int:
     if len(text) <= LARGE_BYTES:
-        # What is few is sooner taken out, many bytes looked at at a time, than counted.
         found = len(text) - len(text.replace(b":", b"", _FEW))
         if found < _FEW:
             return found
