@@ -24,7 +24,7 @@ def deep(levels: int, around: str) -> Spelt:
     return Spelt(text)
 
 
-PLAIN = ("a", "a: b", '":"', "\\", "\t\r\n", "/", "\x7f", "\u2028", "ü漢😀", "type")
+PLAIN = ("a", "a: b", "<b>", '":"', "\\", "\t\r\n", "/", "\x7f", "\u2028", "ü漢😀", "type")
 LIKE_ESCAPES = ("\\b", "\\\\u0000", "\\u003a")
 REFUSED = ("\x00", "\x1b", "\b", "\f", "\x1f", "\ud800", "\udc00\ud800")
 LIKE_VALUES = ("1", "1.5", "true", "no", "null", "{}")
@@ -206,6 +206,8 @@ def _spelling(drawn: random.Random, text: str) -> str:
     if isinstance(text, Spelt):
         return str(text)
     told = json.dumps(text, ensure_ascii=drawn.random() < 0.5)
+    if drawn.random() < 0.5:
+        told = told.replace("<", "\\u003c").replace(">", "\\u003E")
     if drawn.random() < 0.01:
         told = told.replace(":", "\\u003A").replace("a", "\\u0061").replace("t", "\\u0074", 1)
     return told

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from pydantic_core import from_json
 
 from secure_openai.errors import Refused, RequestError
-from secure_openai.policy.acceptor import LARGEST_BYTES, LARGEST_JSON_DEPTH, Acceptor
+from secure_openai.policy import json_text
+from secure_openai.policy.acceptor import (
+    LARGEST_BYTES,
+    LARGEST_JSON_DEPTH,
+    LARGEST_VALUES,
+    Acceptor,
+)
 from secure_openai.policy.fields import TABLES, WrittenRequest, check_request
-from secure_openai.policy.rules import Check, resolved
+from secure_openai.policy.json_text import read_json
+from secure_openai.policy.rules import LARGEST_NODES, Check, resolved
 from secure_openai.types import JsonObject, Operation
 from tests.policy.drawn_bodies import fitting, spoilt, written
 from tests.policy.test_fields import FULL, LISTED
@@ -40,8 +49,19 @@ def outcome(operation: Operation, asked: WrittenRequest, *, carefully: bool) -> 
     return spelt(checked._asdict())
 
 
+def at_once_of(operation: Operation, text: bytes) -> JsonObject | None:
+    """Return what is taken of a text at once, or of its value where it is long."""
+    if len(text) <= LARGEST_BYTES:
+        return ACCEPTORS[operation].accepted(text)
+    try:
+        return ACCEPTORS[operation].rebuilt(read_json(text))
+    except RequestError:
+        return None
+
+
+@pytest.mark.parametrize("room", [0, LARGEST_BYTES], ids=["short", "long"])
 @pytest.mark.parametrize("operation", Operation)
-def test_a_request_has_one_outcome(operation: Operation) -> None:
+def test_a_request_has_one_outcome(operation: Operation, room: int) -> None:
     """Drawn by the rules and then spoilt: the value or the refusal is that of care alone."""
     drawn = random.Random(operation)
     fitted = accepted = 0
@@ -50,12 +70,13 @@ def test_a_request_has_one_outcome(operation: Operation) -> None:
         for _ in range(drawn.choice((0, 0, 1, 2))):
             value = spoilt(drawn, value)
         text = written(drawn, value, twice=number % 4 / 400).encode("utf-8", "surrogatepass")
+        text += b" " * room
         asked = WrittenRequest(text, drawn.choice((*[None] * 20, "type", "m", "\x00")))
         found = outcome(operation, asked, carefully=False)
 
         assert outcome(operation, asked, carefully=True) == found, text
         fitted += isinstance(found, str)
-        at_once = ACCEPTORS[operation].accepted(text)
+        at_once = at_once_of(operation, text)
         if at_once is not None:
             assert spelt(json.loads(text)) == spelt(at_once)
             accepted += isinstance(found, str)
@@ -71,7 +92,8 @@ def test_what_uses_every_field_is_taken_at_once(operation: Operation) -> None:
     for spelling in ({}, {"ensure_ascii": False}, {"indent": 2}, {"separators": (",", ":")}):
         text = json.dumps(WHOLE[operation], **spelling).encode()
 
-        assert spelt(ACCEPTORS[operation].accepted(text)) == spelt(WHOLE[operation])
+        for room in (0, LARGEST_BYTES):
+            assert spelt(at_once_of(operation, text + b" " * room)) == spelt(WHOLE[operation])
 
 
 def chat(**members: Any) -> bytes:
@@ -136,33 +158,87 @@ TAKEN = ACCEPTORS[Operation.CHAT_COMPLETIONS].accepted
 )
 def test_what_care_refuses_is_not_taken(members: str) -> None:
     """One reading, one type, and no member that is not on the list."""
-    text = chat().decode().removesuffix("}") + f",{members}}}"
+    text = (chat().decode().removesuffix("}") + f",{members}}}").encode()
 
-    assert TAKEN(text.encode()) is None
-    with pytest.raises((RequestError, Refused)):
-        check_request(Operation.CHAT_COMPLETIONS, WrittenRequest(text.encode()))
-    assert TAKEN(chat()) is not None
+    for room in (b"", b" " * LARGEST_BYTES):
+        assert at_once_of(Operation.CHAT_COMPLETIONS, text + room) is None
+        with pytest.raises((RequestError, Refused)):
+            check_request(Operation.CHAT_COMPLETIONS, WrittenRequest(text + room))
+        assert at_once_of(Operation.CHAT_COMPLETIONS, chat() + room) is not None
 
 
-def test_a_long_or_deep_request_is_left_to_care() -> None:
-    """Up to the bound it is taken, and not beyond."""
+def test_a_long_or_deep_request_is_not_taken_while_it_is_read() -> None:
+    """Up to the bound it is taken, and not beyond: deep is left to care, long to its value."""
     room = "x" * (LARGEST_BYTES - len(said("")))
 
     assert TAKEN(said(room)) is not None
     assert TAKEN(said(room + "x")) is None
-    assert TAKEN(schema(nested(LARGEST_JSON_DEPTH))) is not None
-    assert TAKEN(schema(nested(LARGEST_JSON_DEPTH + 1))) is None
+    for long in (b"", b" " * LARGEST_BYTES):
+        deepest, deeper = (schema(nested(LARGEST_JSON_DEPTH + more)) + long for more in (0, 1))
+        assert at_once_of(Operation.CHAT_COMPLETIONS, deepest) is not None
+        assert at_once_of(Operation.CHAT_COMPLETIONS, deeper) is None
+
+
+def test_a_request_of_many_values_is_left_to_care() -> None:
+    """However often care looks at each, it would not have refused what is taken as too much."""
+    room = LARGEST_VALUES - 20
+
+    assert at_once_of(Operation.CHAT_COMPLETIONS, schema([1] * room)) is not None
+    assert at_once_of(Operation.CHAT_COMPLETIONS, schema([1] * LARGEST_VALUES)) is None
+    most = max(looks(one) for rule in RULES.values() for one in within(rule))
+    assert most * LARGEST_VALUES < LARGEST_NODES
+
+
+def alike(rule: JsonObject) -> list[JsonObject]:
+    """Return the rules that a value of a rule may be of too."""
+    either = [rule[name] for name in ("text", "list", "object", "integer") if name in rule]
+    return either if rule["type"] == "either" else [*rule.get("variants", {}).values()]
+
+
+def looks(rule: JsonObject) -> int:
+    """Return how often care looks at a value of a rule at most."""
+    return 1 + max(map(looks, alike(rule)), default=0)
+
+
+def within(rule: JsonObject) -> Iterator[JsonObject]:
+    """Yield a rule and all that it holds."""
+    yield rule
+    items = [rule["items"]] if "items" in rule else []
+    for one in (*alike(rule), *rule.get("members", {}).values(), *items):
+        yield from within(one)
 
 
 def test_a_request_whose_model_only_the_address_names_is_read_with_care() -> None:
     """The address decides, and what it names is checked as what the body names is."""
-    for named, told in (("m", "m"), ("other", "other"), (None, "m")):
-        checked = check_request(Operation.CHAT_COMPLETIONS, WrittenRequest(chat(), named))
-        assert checked.deployment == checked.body["model"] == told
-    for named in ("x" * 65, "\x00"):
-        with pytest.raises(RequestError) as caught:
-            check_request(Operation.CHAT_COMPLETIONS, WrittenRequest(chat(), named))
-        assert caught.value.pointer == "/model"
+    for text in (chat(), said("x" * LARGEST_BYTES)):
+        for named, told in (("m", "m"), ("other", "other"), (None, "m")):
+            checked = check_request(Operation.CHAT_COMPLETIONS, WrittenRequest(text, named))
+            assert checked.deployment == checked.body["model"] == told
+        for named in ("x" * 65, "\x00"):
+            with pytest.raises(RequestError) as caught:
+                check_request(Operation.CHAT_COMPLETIONS, WrittenRequest(text, named))
+            assert caught.value.pointer == "/model"
+
+
+def test_a_long_request_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken or refused: what was read is what care looks at."""
+    read = Mock(wraps=from_json)
+    monkeypatch.setattr(json_text, "from_json", read)
+    taken, refused = said("x" * LARGEST_BYTES), chat(user="x" * LARGEST_BYTES)
+
+    check_request(Operation.CHAT_COMPLETIONS, WrittenRequest(taken))
+    with pytest.raises(Refused):
+        check_request(Operation.CHAT_COMPLETIONS, WrittenRequest(refused))
+
+    assert [taken, refused] == [call.args[0] for call in read.call_args_list]
+
+
+def test_signs_of_markup_may_be_escaped() -> None:
+    """As Go and others do of themselves, whatever a text says."""
+    text = said("<a> & b: 1;").replace(b"<", b"\\u003c").replace(b">", b"\\u003E")
+
+    for room in (b"", b" " * LARGEST_BYTES):
+        assert at_once_of(Operation.CHAT_COMPLETIONS, text + room) == json.loads(text)
 
 
 def test_no_text_of_a_request_is_kept() -> None:
@@ -254,8 +330,10 @@ def test_no_rule_takes_more_than_care(name: str) -> None:
         except (RequestError, Refused):
             careful = None
         at_once = acceptor.accepted(text)
+        of_value = acceptor.rebuilt(read_json(text))
 
         assert at_once is None or spelt(at_once) == careful, text
+        assert spelt(at_once) == spelt(of_value)
         taken += at_once is not None
 
     assert (taken == 0) == (name in UNTAKEN)

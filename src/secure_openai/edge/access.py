@@ -219,7 +219,7 @@ def check_declared(app: FastAPI, *, public_mounts: frozenset[str]) -> None:
 def caller_in(scope: Scope) -> Hashable:
     """Return who calls, or `None` as long as that is not known."""
     principal = scope.get("state", {}).get("principal")
-    return None if principal is None else principal.id
+    return None if principal is None else principal.id.key
 
 
 def declared(routes: Iterable[BaseRoute]) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Take what plainly fits a rule, in one pass of compiled code over its text.
+"""Take what plainly fits a rule, in one pass of compiled code over its text or its value.
 
 Nearly every body fits. Reading one with care (`json_text`) and checking it with care (`rules`) says
 of the others what is wrong with them; an acceptor says nothing of them. Whatever it takes, the
@@ -14,19 +14,23 @@ from types import MappingProxyType
 
 from pydantic_core import CoreSchema, SchemaValidator, ValidationError, core_schema, to_json
 
-from secure_openai.policy.json_text import LARGEST_INTEGER
+from secure_openai.policy.json_text import LARGEST_INTEGER, Reading
 from secure_openai.policy.rules import DIALECT, REFERENCES
 from secure_openai.types import JsonObject
 
-_ESCAPED = re.compile(rb"\\(?:u00[013]|[bf])")
+_ESCAPED = re.compile(rb"\\(?:u00(?:[01]|3[aA])|[bf])")
 """How an escape begins that may stand for a character that is refused, or for a colon."""
 
 _CONFIG = core_schema.CoreConfig(strict=True, cache_strings="keys")
 """One type is not taken for another; what the texts of a request say is kept nowhere."""
 
 LARGEST_BYTES = 16_384
-"""Up to which size a text is taken: a longer one is read as soon with care, where it is one prompt,
-and sooner refused."""
+"""Up to which size a text is taken while it is read. Of a longer one it is the value that is taken,
+once it has been read with care: had it to be read again, refusing it would take as long again."""
+
+LARGEST_VALUES = 32_768
+"""How many values it may hold then. Care looks at each three times at most, as `either` and as a
+`variant` and as what it is: at fewer than `rules.LARGEST_NODES` in all."""
 
 LARGEST_JSON_DEPTH = 32
 """How many levels any JSON, such as a schema, may have to be taken: most have a dozen. With those
@@ -49,7 +53,7 @@ class Acceptor:
         schema = _schema(rule)
         if schema is not None:
             schema = core_schema.definitions_schema(schema, _JSON)
-        self._read = None if schema is None else SchemaValidator(schema, _CONFIG).validate_json
+        self._taking = None if schema is None else SchemaValidator(schema, _CONFIG)
 
     def accepted(self, text: bytes) -> JsonObject | None:
         """Return the value of a JSON text rebuilt by the rule, or `None` where care shall say.
@@ -59,13 +63,23 @@ class Acceptor:
         and levels have their bounds in the rule, and so short a text cannot hold too many values.
         Members that the rule names stand in its order.
         """
-        if self._read is None or len(text) > LARGEST_BYTES or _ESCAPED.search(text):
+        if self._taking is None or len(text) > LARGEST_BYTES or _ESCAPED.search(text):
             return None
         try:
-            value: JsonObject = self._read(text)
+            value: JsonObject = self._taking.validate_json(text)
         except ValidationError:
             return None
         return value if to_json(value).count(b":") == text.count(b":") else None
+
+    def rebuilt(self, reading: Reading) -> JsonObject | None:
+        """Return a value that was read rebuilt by the rule, or `None` where care shall say."""
+        if self._taking is None or not reading.plain or reading.values > LARGEST_VALUES:
+            return None
+        try:
+            value: JsonObject = self._taking.validate_python(reading.value)
+        except ValidationError:
+            return None
+        return value
 
 
 def _schema(rule: JsonObject, without: str | None = None) -> CoreSchema | None:

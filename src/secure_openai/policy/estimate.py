@@ -43,14 +43,12 @@ MEASURED_CHARACTERS = 131_072
 
 def estimate_text_tokens(text: str) -> int:
     """Return about how many tokens `text` takes; 0 for an empty text."""
-    encoded, others = text.encode("utf-8", "replace"), 0
+    encoded = text.encode("utf-8", "replace")
     # `translate` looks at a byte in a nanosecond; a loop would take a hundred.
-    if not text.isascii():
-        size = len(encoded)
-        encoded = encoded.translate(None, _OTHER)
-        others = size - len(encoded)
-    size = len(encoded)
-    dense = len(encoded.translate(None, _SPARSE))
+    rest = encoded.translate(None, _SPARSE)
+    dense = len(rest) if text.isascii() else len(rest.translate(None, _OTHER))
+    others = len(rest) - dense
+    size = len(encoded) - others
     spread = dense / DENSE_BYTES_PER_TOKEN + (size - dense) / SPARSE_BYTES_PER_TOKEN
     return math.ceil(max(size / ASCII_BYTES_PER_TOKEN, spread) + others / OTHER_BYTES_PER_TOKEN)
 

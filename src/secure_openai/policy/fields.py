@@ -13,8 +13,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from secure_openai.errors import RequestError
-from secure_openai.policy.acceptor import Acceptor
-from secure_openai.policy.json_text import parse_json
+from secure_openai.policy.acceptor import LARGEST_BYTES, Acceptor
+from secure_openai.policy.json_text import parse_json, read_json
 from secure_openai.policy.rules import Check, resolved
 from secure_openai.tables import table
 from secure_openai.types import JsonObject, Operation, Parameters
@@ -64,7 +64,10 @@ class WrittenRequest(NamedTuple):
         Raises:
             RequestError: It is not well-formed; see `parse_json`.
         """
-        value = parse_json(self.text)
+        return self.addressed(parse_json(self.text))
+
+    def addressed(self, value: object) -> object:
+        """Return what was read, with the deployment that the address names."""
         if self.deployment is not None and isinstance(value, dict):
             return {**value, "model": self.deployment}
         return value
@@ -167,11 +170,16 @@ def check_request(
 
 def _rebuilt(operation: Operation, body: object, admitted: frozenset[str]) -> JsonObject:
     if isinstance(body, WrittenRequest):
-        accepted = _ACCEPTORS[operation].accepted(body.text)
+        acceptor, reading = _ACCEPTORS[operation], None
+        if len(body.text) <= LARGEST_BYTES:
+            accepted = acceptor.accepted(body.text)
+        else:
+            reading = read_json(body.text)
+            accepted = acceptor.rebuilt(reading)
         # A model that only the address names has not been looked at.
         if accepted is not None and body.deployment in (None, accepted["model"]):
             return accepted
-        body = body.read()
+        body = body.read() if reading is None else body.addressed(reading.value)
     usable = admitted - TABLES[operation]["never"].keys()
     rebuilt: JsonObject = Check(admitted=usable).value(body, _REQUESTS[operation], "")
     return rebuilt

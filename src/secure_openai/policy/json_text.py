@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from pydantic_core import from_json
 
 from secure_openai.errors import RequestError
-from secure_openai.types import JsonObject
+from secure_openai.policy.text import holds_refused
 
 LARGEST_DEPTH = 64
 LARGEST_INTEGER = 2**53 - 1
@@ -25,12 +26,40 @@ MANY_BYTES, LARGEST_VALUES = 65_536, 100_000
 quarter of a second, in which others wait."""
 
 _NUMBERS = frozenset({int, float})
-_WRITTEN_COLON = b"\\u003"
-"""How an escape begins that may stand for a colon."""
+_LIKE_COLON = b"\\u003"
+_WRITTEN_COLON = re.compile(rb"\\u003[aA]")
+"""How a colon is escaped, which stands among signs that some clients escape."""
+
+_FEW = 4_096
+"""Fewer colons than that are sooner taken out, many bytes looked at at a time, than counted."""
+
+_SHORT, _SHORT_OF_LARGE = 1_024, 64
+"""Shorter texts are looked at all together: where those of a large body are, what they are put
+together in takes several times its memory, as one character may widen all others."""
+
+
+class Reading(NamedTuple):
+    """What was read of a JSON text.
+
+    Attributes:
+        value: It.
+        plain: Whether every character in it is one that text may hold, names of members included;
+            where that is not known, it is not.
+        values: How many values it holds, where it is known to be plain.
+    """
+
+    value: object
+    plain: bool
+    values: int
 
 
 def parse_json(text: bytes, *, largest_depth: int = LARGEST_DEPTH) -> object:
-    """Return the value.
+    """Return the value; see `read_json`."""
+    return read_json(text, largest_depth=largest_depth).value
+
+
+def read_json(text: bytes, *, largest_depth: int = LARGEST_DEPTH) -> Reading:
+    """Return the value, and what is known of it.
 
     Raises:
         RequestError: It is not UTF-8, not JSON, too deep, repeats a member, or holds a number that
@@ -40,17 +69,17 @@ def parse_json(text: bytes, *, largest_depth: int = LARGEST_DEPTH) -> object:
         # An empty list takes twenty times the memory that its two characters do. Only of a large
         # text: looking costs more than reading a short one.
         raise RequestError(f"A body over {LARGE_BYTES} bytes holds more than images need.")
-    value = _quickly(text, largest_depth)
-    if value is None:
+    reading = _quickly(text, largest_depth)
+    if reading is None:
         if len(text) > MANY_BYTES:
             # The length of a number will do: to convert a million digits takes quadratic time.
             _require_few(_read(text, largest_depth, parse_int=len))
-        value = _strictly(text, largest_depth)
-        _check_depth(value, largest_depth)
-    return value
+        reading = Reading(_strictly(text, largest_depth), plain=False, values=0)
+        _check_depth(reading.value, largest_depth)
+    return reading
 
 
-def _quickly(text: bytes, largest_depth: int) -> object | None:
+def _quickly(text: bytes, largest_depth: int) -> Reading | None:
     """Return the value of a body, or `None` where the strict reader shall say.
 
     The quick reader takes less than the strict one and gives the same for what it takes, but for
@@ -61,16 +90,84 @@ def _quickly(text: bytes, largest_depth: int) -> object | None:
     Raises:
         RequestError: It holds too many values.
     """
-    if _WRITTEN_COLON in text:
+    # One byte is looked for many at a time, several are not, and a choice least of all.
+    escapes = b"\\" in text
+    if escapes and _LIKE_COLON in text and _WRITTEN_COLON.search(text):
         return None
     try:
         value = from_json(text, allow_inf_nan=False, cache_strings="keys")
     except ValueError:
         return None
-    if len(text) > MANY_BYTES:
-        _require_few(value)
-    whole = isinstance(value, dict) and _accounts_for(value, text.count(b":"), largest_depth)
-    return value if whole else None
+    if not isinstance(value, (dict, list)):
+        return None
+    short = _SHORT if len(text) <= LARGE_BYTES else _SHORT_OF_LARGE
+    looked = _look_at(value, largest_depth, short)
+    if looked is None:
+        return None
+    colons, plain = looked.members, True
+    for said in looked.texts:
+        encoded = said.encode()
+        colons += _colons(encoded)
+        # What is refused can only be written as an escape.
+        plain = plain and not (escapes and holds_refused(encoded))
+    return Reading(value, plain, looked.values) if colons == _colons(text) else None
+
+
+class _Looked(NamedTuple):
+    """What a value holds.
+
+    Attributes:
+        values: How many values.
+        members: How many of them are members of objects.
+        texts: Its texts and names, short ones put together.
+    """
+
+    values: int
+    members: int
+    texts: list[str]
+
+
+def _look_at(value: object, largest_depth: int, largest_short: int) -> _Looked | None:
+    """Return what a value holds, or `None` where it is too deep or a number in it too large.
+
+    Raises:
+        RequestError: It holds too many values.
+    """
+    values, members = 0, 0
+    level: list[Any] = [value]
+    short: list[str] = []
+    long: list[str] = []
+    for _ in range(largest_depth):
+        deeper: list[Any] = []
+        for holder in level:
+            values += len(holder)
+            if values > LARGEST_VALUES:
+                raise _too_many()
+            items: Iterable[Any] = holder
+            if isinstance(holder, dict):
+                members += len(holder)
+                short += holder
+                items = holder.values()
+            for item in items:
+                kind = type(item)
+                if kind is str:
+                    (short if len(item) < largest_short else long).append(item)
+                elif kind is dict or kind is list:
+                    deeper.append(item)
+                elif kind in _NUMBERS and abs(item) > LARGEST_INTEGER:
+                    return None
+        if not deeper:
+            return _Looked(values, members, [*long, "".join(short)])
+        level = deeper
+    return None
+
+
+def _colons(text: bytes) -> int:
+    if len(text) <= LARGE_BYTES:
+        found = len(text) - len(text.replace(b":", b"", _FEW))
+        if found < _FEW:
+            return found
+    return text.count(b":")
 
 
 def _require_few(value: object) -> None:
@@ -84,7 +181,7 @@ def _require_few(value: object) -> None:
         holders = [item for item in level if isinstance(item, (dict, list))]
         values += sum(map(len, holders))
         if values > LARGEST_VALUES:
-            raise RequestError(f"The body holds more than {LARGEST_VALUES} values.")
+            raise _too_many()
         level = [
             item
             for holder in holders
@@ -92,28 +189,8 @@ def _require_few(value: object) -> None:
         ]
 
 
-def _accounts_for(value: JsonObject, colons: int, largest_depth: int) -> bool:
-    """Return whether so many colons stand in a value, which is neither too deep nor too large."""
-    level: list[Any] = [value]
-    for _ in range(largest_depth):
-        deeper: list[Any] = []
-        for holder in level:
-            items: Iterable[Any] = holder
-            if isinstance(holder, dict):
-                colons -= len(holder) + "".join(holder).count(":")
-                items = holder.values()
-            for item in items:
-                kind = type(item)
-                if kind is str:
-                    colons -= item.count(":")
-                elif kind is dict or kind is list:
-                    deeper.append(item)
-                elif kind in _NUMBERS and abs(item) > LARGEST_INTEGER:
-                    return False
-        if not deeper:
-            return colons == 0
-        level = deeper
-    return False
+def _too_many() -> RequestError:
+    return RequestError(f"The body holds more than {LARGEST_VALUES} values.")
 
 
 def _strictly(text: bytes, largest_depth: int) -> object:

@@ -43,6 +43,11 @@ def _plain(text: str) -> bool:
         encoded = text.encode()
     except UnicodeEncodeError:
         return False
+    return not holds_refused(encoded)
+
+
+def holds_refused(encoded: bytes) -> bool:
+    """Return whether a control that is refused is in a text, encoded as UTF-8."""
     if len(encoded) > _LONG:
-        return not any(map(encoded.__contains__, _EACH_CONTROL))
-    return len(encoded.translate(None, _CONTROLS)) == len(encoded)
+        return any(map(encoded.__contains__, _EACH_CONTROL))
+    return len(encoded.translate(None, _CONTROLS)) < len(encoded)

@@ -255,13 +255,18 @@ class _Body:
             # It gave way while nobody waited for more of it.
             self._open = False
             raise self._displaced
+        # What is there already needs no time.
+        message, begun = begin(self._receive())
+        if message is not None:
+            return self._came(message)
         loop = asyncio.get_running_loop()
         while True:
             self._wait = Within(self._look_at - loop.time())
             try:
                 with self._wait:
-                    return await self._next()
+                    return self._came(await (begun or self._receive()))
             except TimeoutError:
+                begun = None
                 self._look_again(loop.time())
             finally:
                 self._wait = None
@@ -279,8 +284,8 @@ class _Body:
     def _look_from(self, now: float) -> None:
         self._look_at, self._looked = min(now + STALLED_SECONDS, self._until), self._size
 
-    async def _next(self) -> Message:
-        message = await self._receive()
+    def _came(self, message: Message) -> Message:
+        """Return a message once it is known that no more came than may."""
         # A client that leaves ends its body, and the application is told what came and then that.
         self._open = message.get("more_body", False)
         self._left = message["type"] == "http.disconnect"

@@ -7,7 +7,6 @@ would be refused in the end. So these give way to whoever has no place, and nobo
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Hashable
 from itertools import islice
 from typing import Protocol
@@ -74,6 +73,22 @@ class Pace:
         return now > self._until
 
 
+class _Share:
+    """What the bodies of one principal take together.
+
+    Attributes:
+        whose: Whose they are.
+        taken: How many bytes they take.
+        coming: How many are on their way, or wait for that.
+    """
+
+    __slots__ = ("coming", "taken", "whose")
+
+    def __init__(self, whose: Hashable) -> None:
+        self.whose = whose
+        self.taken = self.coming = 0
+
+
 class Room:
     """Memory and places for bodies that are not small, shared by everybody.
 
@@ -91,11 +106,10 @@ class Room:
         self._places_share = max(self._places // SHARES, 1)
         self._most_waiting = max(at_once // 8, 1)
         self._waiting = 0
-        self._taken: Counter[Hashable] = Counter()
-        # How many of somebody's are on their way, or wait for that.
-        self._coming: Counter[Hashable] = Counter()
-        # Whose each is, and what it has taken.
-        self._held: dict[Arriving, tuple[Hashable, int]] = {}
+        # Of whoever has any.
+        self._shares: dict[Hashable, _Share] = {}
+        # What each is of, and what it has taken.
+        self._held: dict[Arriving, tuple[_Share, int]] = {}
         # Those that are not whole yet.
         self._arriving: dict[Arriving, None] = {}
         self._doubted: dict[Hashable, float] = {}
@@ -117,18 +131,21 @@ class Room:
             Overloaded: There is no room for it, and none was made in time.
         """
         self.leave(one)
+        share = self._shares.get(whose) or _Share(whose)
         if whose is not None:
-            self._require_share(whose, size)
-        self._taken[whose] += size
-        self._coming[whose] += 1
+            self._require_share(share, size)
+        self._shares[whose] = share
+        share.taken += size
+        share.coming += 1
         try:
-            await self._made(size)
+            if not self._make(size):
+                await self._made(size)
         except BaseException:
-            self._forget(whose, size)
-            self._came(whose)
+            share.coming -= 1
+            self._forget(share, size)
             raise
         self._left -= size
-        self._held[one] = (whose, size)
+        self._held[one] = (share, size)
         self._arriving[one] = None
 
     def take(self, one: Arriving, size: int) -> None:
@@ -141,36 +158,37 @@ class Room:
         if size - taken > self._left:
             raise _full()
         self._left -= size - taken
-        self._taken[None] += size - taken
-        self._held[one] = (None, size)
+        share = self._shares.setdefault(None, _Share(None))
+        share.taken += size - taken
+        self._held[one] = (share, size)
 
     def arrived(self, one: Arriving) -> None:
         """Let a body that is whole stay until it leaves."""
         if one in self._arriving:
             del self._arriving[one]
-            self._came(self._held[one][0])
+            self._held[one][0].coming -= 1
 
     def leave(self, one: Arriving) -> None:
         """Give back what a body has taken, unless it was lost before."""
         if one not in self._held:
             return
-        whose, size = self._held.pop(one)
+        share, size = self._held.pop(one)
         self._left += size
-        self._forget(whose, size)
         if one in self._arriving:
             del self._arriving[one]
-            self._came(whose)
-            self._doubt(whose)
+            share.coming -= 1
+            self._doubt(share.whose)
+        self._forget(share, size)
 
-    def _require_share(self, whose: Hashable, size: int) -> None:
-        if self._taken[whose] + size > self._share:
+    def _require_share(self, share: _Share, size: int) -> None:
+        if share.taken + size > self._share:
             raise TooManyRequests(
                 f"Your large requests under way may take {self._share // MEBIBYTE} MiB together: "
                 "ask again when one of them is answered.",
                 retry_after=AGAIN_SECONDS,
                 limit=self._share // size,
             )
-        if self._coming[whose] >= self._places_share:
+        if share.coming >= self._places_share:
             raise TooManyRequests(
                 f"{self._places_share} large requests of yours are on their way: ask again when "
                 "one of them is whole.",
@@ -179,9 +197,7 @@ class Room:
             )
 
     async def _made(self, size: int) -> None:
-        """Return when there is room and a place."""
-        if self._make(size):
-            return
+        """Wait until there is room and a place."""
         if self._waiting >= self._most_waiting:
             raise _full()
         loop = asyncio.get_running_loop()
@@ -213,15 +229,10 @@ class Room:
     def _fits(self, size: int, left: int, arriving: int) -> bool:
         return size <= left and arriving < self._places
 
-    def _forget(self, whose: Hashable, size: int) -> None:
-        self._taken[whose] -= size
-        if not self._taken[whose]:
-            del self._taken[whose]
-
-    def _came(self, whose: Hashable) -> None:
-        self._coming[whose] -= 1
-        if not self._coming[whose]:
-            del self._coming[whose]
+    def _forget(self, share: _Share, size: int) -> None:
+        share.taken -= size
+        if not share.taken:
+            del self._shares[share.whose]
 
     def _doubt(self, whose: Hashable) -> None:
         now = asyncio.get_running_loop().time()
