@@ -145,35 +145,30 @@ class SecuredRoute(APIRoute):
         return secured
 
     async def _admitted(self, request: Request) -> None:
-        principal = await _admit(self.endpoint, request)
+        """Return once it is known who calls, and that they may; nobody is asked on public ones."""
+        access: Access | None = getattr(self.endpoint, _ATTRIBUTE, None)
+        if access is None:
+            raise Forbidden
+        if access.public:
+            return
+        assembly = assembly_of(request)
+        principal = await authenticate(request, assembly)
+        if principal is not None:
+            assembly.presence.note(principal)
+        try:
+            access.admit(principal)
+        except Forbidden:
+            record(request, "route.refused", principal, decision="refused", reason="no_role")
+            if principal is not None and not principal.roles and access.roles.issuperset(PEOPLE):
+                contact = assembly.settings.contact
+                raise Forbidden(f"You have no role here: ask {contact} for one.") from None
+            raise
+        if principal is not None and not access.before_notice:
+            await assembly.acceptances.require(principal)
+        # What `request.state` shows, without making that.
+        request.scope.setdefault("state", {})["principal"] = principal
         if self.changes and principal is not None:
             shares_of(request).change(principal.id)
-
-
-async def _admit(endpoint: Callable[..., Any], request: Request) -> Principal | None:
-    """Return who calls, if they may; nobody where nobody is asked."""
-    access = getattr(endpoint, _ATTRIBUTE, None)
-    if access is None:
-        raise Forbidden
-    if access.public:
-        return None
-    assembly = assembly_of(request)
-    principal = await authenticate(request, assembly)
-    if principal is not None:
-        assembly.presence.note(principal)
-    try:
-        access.admit(principal)
-    except Forbidden:
-        record(request, "route.refused", principal, decision="refused", reason="no_role")
-        if principal is not None and not principal.roles and access.roles.issuperset(PEOPLE):
-            contact = assembly.settings.contact
-            raise Forbidden(f"You have no role here: ask {contact} for one.") from None
-        raise
-    if principal is not None and not access.before_notice:
-        await assembly.acceptances.require(principal)
-    # What `request.state` shows, without making that.
-    request.scope.setdefault("state", {})["principal"] = principal
-    return principal
 
 
 def _takes_only_the_path(endpoint: Callable[..., Any]) -> bool:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from secure_openai.assembly import Assembly
 from secure_openai.edge.cookies import session_cookie
-from secure_openai.edge.middleware.refusal import header_values
+from secure_openai.edge.middleware.refusal import header_values, request_headers
 from secure_openai.errors import Unauthenticated
 from secure_openai.types import Principal
 
@@ -34,19 +34,22 @@ def bearer_of(request: Request) -> str | None:
     Raises:
         Unauthenticated: Another scheme, a second token, or two that differ.
     """
-    tokens: list[str] = []
-    for value in header_values(request.scope, b"authorization"):
-        scheme, _, written = value.partition(" ")
-        token = written.strip()
-        if scheme.lower() != "bearer" or not token:
-            raise Unauthenticated("Send Authorization: Bearer and an access token.")
-        tokens.append(token)
-    tokens.extend(value.strip() for value in header_values(request.scope, API_KEY_HEADER))
+    tokens = [_token_in(value) for value in header_values(request.scope, b"authorization")]
+    if API_KEY_HEADER in request_headers(request.scope):
+        tokens += [value.strip() for value in header_values(request.scope, API_KEY_HEADER)]
     if not tokens:
         return None
     if any(other != tokens[0] for other in tokens[1:]):
         raise Unauthenticated("The request carries two credentials that differ.")
     return tokens[0]
+
+
+def _token_in(value: str) -> str:
+    scheme, _, written = value.partition(" ")
+    token = written.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("Send Authorization: Bearer and an access token.")
+    return token
 
 
 async def authenticate(request: Request, assembly: Assembly) -> Principal | None:
@@ -61,7 +64,7 @@ async def authenticate(request: Request, assembly: Assembly) -> Principal | None
     """
     token = bearer_of(request)
     cookie = None
-    if header_values(request.scope, b"cookie"):
+    if b"cookie" in request_headers(request.scope):
         cookie = request.cookies.get(session_cookie(assembly.settings))
     if token is None and cookie is None:
         return None
@@ -71,7 +74,8 @@ async def authenticate(request: Request, assembly: Assembly) -> Principal | None
         if principal is None:
             raise Unauthenticated("The session has ended. Sign in again.")
         return principal
-    principal = await assembly.tokens.access_token(token)
+    tokens = assembly.tokens
+    principal = tokens.seen(token) or await tokens.access_token(token)
     if cookie is not None:
         other = await assembly.sessions.principal(cookie)
         if other is None or other.id != principal.id:
