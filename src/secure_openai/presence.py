@@ -56,6 +56,9 @@ class Presence:
         if noted is not None:
             until, known = noted
             if now < until and (known is principal or known == principal):
+                if known is not principal:
+                    # The same object is found without a look into it.
+                    self._noted[principal.id] = (until, principal)
                 return
             del self._noted[principal.id]
         self._noted[principal.id] = (now + INTERVAL, principal)

@@ -7,7 +7,10 @@ says two things is either broken or an attack.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
+from starlette.types import Scope
 
 from secure_openai.assembly import Assembly
 from secure_openai.edge.cookies import session_cookie
@@ -26,20 +29,20 @@ def assembly_of(request: Request) -> Assembly:
     return assembly
 
 
-def bearer_of(request: Request) -> str | None:
-    """Return the access token that the request carries, or `None` if it carries none.
+def _bearer_of(scope: Scope, headers: Mapping[bytes, bytes]) -> str | None:
+    """Return the access token that a request carries, or `None` if it carries none.
 
     `api-key` may carry the same token for clients that can send nothing else.
 
     Raises:
         Unauthenticated: Another scheme, a second token, or two that differ.
     """
-    tokens = [_token_in(value) for value in header_values(request.scope, b"authorization")]
-    if API_KEY_HEADER in request_headers(request.scope):
-        tokens += [value.strip() for value in header_values(request.scope, API_KEY_HEADER)]
+    tokens = [*map(_token_in, header_values(scope, b"authorization"))]
+    if API_KEY_HEADER in headers:
+        tokens += [value.strip() for value in header_values(scope, API_KEY_HEADER)]
     if not tokens:
         return None
-    if any(other != tokens[0] for other in tokens[1:]):
+    if len(tokens) > 1 and any(other != tokens[0] for other in tokens):
         raise Unauthenticated("The request carries two credentials that differ.")
     return tokens[0]
 
@@ -62,9 +65,10 @@ async def authenticate(request: Request, assembly: Assembly) -> Principal | None
     Raises:
         Unauthenticated: A credential that does not hold, or two that differ.
     """
-    token = bearer_of(request)
+    headers = request_headers(request.scope)
+    token = _bearer_of(request.scope, headers)
     cookie = None
-    if b"cookie" in request_headers(request.scope):
+    if b"cookie" in headers:
         cookie = request.cookies.get(session_cookie(assembly.settings))
     if token is None and cookie is None:
         return None

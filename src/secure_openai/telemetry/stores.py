@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import inspect
-import time
 from collections.abc import Awaitable, Callable
+from operator import attrgetter
+from time import perf_counter
 from typing import Any, TypeVar, cast
 
 from opentelemetry.trace import SpanKind
@@ -30,7 +31,15 @@ def observed(store: StoreT, *, system: str, collection: str) -> StoreT:
         system: Which database, in the words of the conventions (`db.system.name`).
         collection: Which store.
     """
-    return cast("StoreT", _Observed(store, system, collection))
+    kind = type(store)
+    # Of a property the store is asked each time, without another look at what it is.
+    properties = {
+        name: property(attrgetter(f"_observed_store.{name}"))
+        for name in dir(kind)
+        if isinstance(inspect.getattr_static(kind, name), property)
+    }
+    observing = type("Observed", (_Observed,), properties)
+    return cast("StoreT", observing(store, system, collection))
 
 
 class _Observed:
@@ -62,15 +71,15 @@ def _operation(
 
     @functools.wraps(call)
     async def operation(*arguments: Any, **options: Any) -> Any:
-        began = time.perf_counter()
+        began = perf_counter()
         try:
             result = await call(*arguments, **options)
         except BaseException as error:
-            seconds = time.perf_counter() - began
+            seconds = perf_counter() - began
             metrics.store_duration.record(seconds, {**told, names.ERROR.name: error_type(error)})
             past(title, told, SpanKind.CLIENT, seconds=seconds, error=error)
             raise
-        seconds = time.perf_counter() - began
+        seconds = perf_counter() - began
         metrics.store_duration.record(seconds, told)
         if seconds >= names.SLOW_SECONDS:
             past(title, told, SpanKind.CLIENT, seconds=seconds)
