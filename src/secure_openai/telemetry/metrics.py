@@ -29,17 +29,20 @@ GROUP = 64
 """How many measurements wait for each other."""
 
 _waiting: deque[tuple[Take, float, Told]] = deque()
-_handing_on = threading.RLock()
-"""Whoever collects does so in a thread of its own; whatever is found to be garbage meanwhile may
-measure as it ends."""
+_handing_on = threading.Lock()
+"""Whoever collects does so in a thread of its own."""
 
 
 def hand_on() -> None:
     """Give what waits to what takes it; several threads may."""
     with _handing_on:
-        while _waiting:
-            take, value, told = _waiting.popleft()
-            take(value, told)
+        _hand_on()
+
+
+def _hand_on() -> None:
+    while _waiting:
+        take, value, told = _waiting.popleft()
+        take(value, told)
 
 
 class Measured:
@@ -67,8 +70,13 @@ def _by_the_group(take: Take) -> Take:
 
     def measure(value: float, told: Told) -> None:
         append((take, value, told))
-        if len(waiting) >= GROUP:
-            hand_on()
+        # Whoever hands on already comes to it: another thread, or this one where what is found to
+        # be garbage meanwhile measures as it ends.
+        if len(waiting) >= GROUP and _handing_on.acquire(blocking=False):
+            try:
+                _hand_on()
+            finally:
+                _handing_on.release()
 
     return measure
 
@@ -84,7 +92,7 @@ def summed() -> Iterator[Callable[[], list[tuple[Metric, list[Sum]]]]]:
 
     def taken() -> list[tuple[Metric, list[Sum]]]:
         with _handing_on:
-            hand_on()
+            _hand_on()
             return sums.take()
 
     for metric, measured in _ALL:
