@@ -26,7 +26,15 @@ class Watched:
 
     def __init__(self, store: SqliteSightingStore) -> None:
         self.store, self.now, self._background = store, NOW, Background()
-        self.presence = Presence(store, self._background, clock=lambda: self.now)
+        self.presence = Presence(
+            store,
+            self._background,
+            clock=lambda: self.now,
+            monotonic=self._seconds,
+        )
+
+    def _seconds(self) -> float:
+        return self.now.timestamp()
 
     async def note(self, principal: Principal, later: timedelta = timedelta()) -> datetime | None:
         """Note a principal some time after `NOW`; return when they were last seen then."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+import time
+from collections.abc import Callable
+from datetime import timedelta
 
 from secure_openai.errors import SecureOpenAIError, StoreError
 from secure_openai.store.sightings import SightingStore
@@ -37,28 +39,39 @@ class Presence:
     Args:
         sightings: Where it is written down.
         background: Where writing finishes.
+        clock: Says when somebody was seen.
+        monotonic: Seconds that only grow, by which an hour is told: asked at every request.
     """
 
     def __init__(
-        self, sightings: SightingStore, background: Background, *, clock: Clock = utc_now
+        self,
+        sightings: SightingStore,
+        background: Background,
+        *,
+        clock: Clock = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sightings = sightings
         self._background = background
         self._clock = clock
-        self._noted: dict[PrincipalId, tuple[datetime, Principal]] = {}
+        self._monotonic = monotonic
+        self._noted: dict[PrincipalId, tuple[float, Principal]] = {}
         self._waiting: dict[PrincipalId, Principal] = {}
         self._writing = False
 
     def note(self, principal: Principal) -> None:
         """Write down that a principal came, if that is not written yet."""
-        now = self._clock()
+        now = self._monotonic()
         noted = self._noted.get(principal.id)
         if noted is not None:
             until, known = noted
             if now < until and (known is principal or known == principal):
+                if known is not principal:
+                    # The same object is found without a look into it.
+                    self._noted[principal.id] = (until, principal)
                 return
             del self._noted[principal.id]
-        self._noted[principal.id] = (now + INTERVAL, principal)
+        self._noted[principal.id] = (now + INTERVAL.total_seconds(), principal)
         if len(self._noted) > REMEMBERED:
             del self._noted[next(iter(self._noted))]
         self._waiting[principal.id] = principal

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive
 
 from secure_openai.edge.event_stream import (
     HEARTBEAT,
@@ -149,6 +149,34 @@ async def test_a_client_that_leaves_as_the_work_ends_cancels_nothing_after_it() 
     assert await while_present(receive, work()) == "done"
     await asyncio.sleep(0)
     await asyncio.sleep(0)
+
+
+async def test_whoever_stays_is_watched_and_nobody_else() -> None:
+    """Clients are asked for by rounds: those whose answer came before never, the others all."""
+    stay, watched = asyncio.Event(), [asyncio.Event() for _ in range(3)]
+
+    def of(number: int) -> Receive:
+        async def receive() -> Message:
+            watched[number].set()
+            await stay.wait()
+            return {"type": "http.disconnect"}
+
+        return receive
+
+    async def at_once() -> str:
+        return "done"
+
+    staying = [asyncio.create_task(while_present(of(one), stay.wait())) for one in (0, 1)]
+    assert await while_present(of(2), at_once()) == "done"
+    for one in (0, 1):
+        await watched[one].wait()
+    assert not watched[2].is_set()
+
+    later = asyncio.create_task(while_present(of(2), stay.wait()))
+    await watched[2].wait()
+    stay.set()
+
+    await asyncio.gather(*staying, later, return_exceptions=True)
 
 
 async def test_an_error_of_the_source_is_raised() -> None:

@@ -362,6 +362,39 @@ async def test_verifications_are_remembered_for_a_while_and_bounded(
         await validator.access_token(many[0])
 
 
+async def test_only_a_token_that_held_is_known_without_a_wait(
+    provider: IdentityProvider, keys: KeySource, monotonic: Clock
+) -> None:
+    """It is known for five minutes, and no longer than it holds or its key is published."""
+    clock = Clock()
+    clock.now = time.time()
+    validator = TokenValidator(
+        issuer=provider.issuer,
+        tenant_id=TENANT_ID,
+        client_id=WEB_CLIENT_ID,
+        audience=WEB_CLIENT_ID,
+        scope="access_as_user",
+        keys=keys,
+        clock=clock,
+    )
+    token, other = (signed(provider, claims(provider, uti=str(number))) for number in range(2))
+    refused = signed(provider, claims(provider, aud="somebody else"))
+    with pytest.raises(Unauthenticated):
+        await validator.access_token(refused)
+    assert [validator.seen(one) for one in (token, refused, "", "\ud800")] == [None] * 4
+
+    principal = await validator.access_token(token)
+    assert [validator.seen(one) for one in (token, other, f"{token}=")] == [principal, None, None]
+    clock.now += 301
+    assert validator.seen(token) is None
+
+    await validator.access_token(token)
+    rotate(provider.keys._path.parent, drop_old=True)
+    monotonic.now += 60
+    await validator.access_token(signed(provider, claims(provider)))
+    assert validator.seen(token) is None
+
+
 async def test_a_provider_that_is_away_is_said_and_comes_back(
     provider: IdentityProvider, validator: TokenValidator, keys: KeySource, monotonic: Clock
 ) -> None:

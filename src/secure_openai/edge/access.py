@@ -118,20 +118,10 @@ class SecuredRoute(APIRoute):
         if self.plain:
             self.app = self._call
 
-    async def respond(self, request: Request) -> Response:
-        """Return the answer of a plain endpoint, to whoever may have it.
-
-        Raises:
-            Unauthenticated: No one is signed in.
-            Forbidden: The principal has none of the roles.
-            TooManyRequests: They have asked for too many changes.
-        """
-        await self._admitted(request)
-        response: Response = await self.endpoint(request, **request.scope["path_params"])
-        return response
-
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self.respond(Request(scope, receive, send))
+        request = Request(scope, receive, send)
+        await self.admit(request)
+        response: Response = await self.endpoint(request, **scope["path_params"])
         await response(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -139,41 +129,42 @@ class SecuredRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def secured(request: Request) -> Response:
-            await self._admitted(request)
+            await self.admit(request)
             return await handler(request)
 
         return secured
 
-    async def _admitted(self, request: Request) -> None:
-        principal = await _admit(self.endpoint, request)
+    async def admit(self, request: Request) -> None:
+        """Return once it is known who calls, and that they may; nobody is asked on public ones.
+
+        Raises:
+            Unauthenticated: No one is signed in.
+            Forbidden: The principal has none of the roles.
+            TooManyRequests: They have asked for too many changes.
+        """
+        access: Access | None = getattr(self.endpoint, _ATTRIBUTE, None)
+        if access is None:
+            raise Forbidden
+        if access.public:
+            return
+        assembly = assembly_of(request)
+        principal = await authenticate(request, assembly)
+        if principal is not None:
+            assembly.presence.note(principal)
+        try:
+            access.admit(principal)
+        except Forbidden:
+            record(request, "route.refused", principal, decision="refused", reason="no_role")
+            if principal is not None and not principal.roles and access.roles.issuperset(PEOPLE):
+                contact = assembly.settings.contact
+                raise Forbidden(f"You have no role here: ask {contact} for one.") from None
+            raise
+        if principal is not None and not access.before_notice:
+            await assembly.acceptances.require(principal)
+        # What `request.state` shows, without making that.
+        request.scope.setdefault("state", {})["principal"] = principal
         if self.changes and principal is not None:
             shares_of(request).change(principal.id)
-
-
-async def _admit(endpoint: Callable[..., Any], request: Request) -> Principal | None:
-    """Return who calls, if they may; nobody where nobody is asked."""
-    access = getattr(endpoint, _ATTRIBUTE, None)
-    if access is None:
-        raise Forbidden
-    if access.public:
-        return None
-    assembly = assembly_of(request)
-    principal = await authenticate(request, assembly)
-    if principal is not None:
-        assembly.presence.note(principal)
-    try:
-        access.admit(principal)
-    except Forbidden:
-        record(request, "route.refused", principal, decision="refused", reason="no_role")
-        if principal is not None and not principal.roles and access.roles.issuperset(PEOPLE):
-            contact = assembly.settings.contact
-            raise Forbidden(f"You have no role here: ask {contact} for one.") from None
-        raise
-    if principal is not None and not access.before_notice:
-        await assembly.acceptances.require(principal)
-    # What `request.state` shows, without making that.
-    request.scope.setdefault("state", {})["principal"] = principal
-    return principal
 
 
 def _takes_only_the_path(endpoint: Callable[..., Any]) -> bool:

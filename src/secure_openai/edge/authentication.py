@@ -7,11 +7,14 @@ says two things is either broken or an attack.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
+from starlette.types import Scope
 
 from secure_openai.assembly import Assembly
 from secure_openai.edge.cookies import session_cookie
-from secure_openai.edge.middleware.refusal import header_values
+from secure_openai.edge.middleware.refusal import header_values, request_headers
 from secure_openai.errors import Unauthenticated
 from secure_openai.types import Principal
 
@@ -26,27 +29,30 @@ def assembly_of(request: Request) -> Assembly:
     return assembly
 
 
-def bearer_of(request: Request) -> str | None:
-    """Return the access token that the request carries, or `None` if it carries none.
+def _bearer_of(scope: Scope, headers: Mapping[bytes, bytes]) -> str | None:
+    """Return the access token that a request carries, or `None` if it carries none.
 
     `api-key` may carry the same token for clients that can send nothing else.
 
     Raises:
         Unauthenticated: Another scheme, a second token, or two that differ.
     """
-    tokens: list[str] = []
-    for value in header_values(request.scope, b"authorization"):
-        scheme, _, written = value.partition(" ")
-        token = written.strip()
-        if scheme.lower() != "bearer" or not token:
-            raise Unauthenticated("Send Authorization: Bearer and an access token.")
-        tokens.append(token)
-    tokens.extend(value.strip() for value in header_values(request.scope, API_KEY_HEADER))
+    tokens = [*map(_token_in, header_values(scope, b"authorization"))]
+    if API_KEY_HEADER in headers:
+        tokens += [value.strip() for value in header_values(scope, API_KEY_HEADER)]
     if not tokens:
         return None
-    if any(other != tokens[0] for other in tokens[1:]):
+    if len(tokens) > 1 and any(other != tokens[0] for other in tokens):
         raise Unauthenticated("The request carries two credentials that differ.")
     return tokens[0]
+
+
+def _token_in(value: str) -> str:
+    scheme, _, written = value.partition(" ")
+    token = written.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("Send Authorization: Bearer and an access token.")
+    return token
 
 
 async def authenticate(request: Request, assembly: Assembly) -> Principal | None:
@@ -59,9 +65,10 @@ async def authenticate(request: Request, assembly: Assembly) -> Principal | None
     Raises:
         Unauthenticated: A credential that does not hold, or two that differ.
     """
-    token = bearer_of(request)
+    headers = request_headers(request.scope)
+    token = _bearer_of(request.scope, headers)
     cookie = None
-    if header_values(request.scope, b"cookie"):
+    if b"cookie" in headers:
         cookie = request.cookies.get(session_cookie(assembly.settings))
     if token is None and cookie is None:
         return None
@@ -71,7 +78,8 @@ async def authenticate(request: Request, assembly: Assembly) -> Principal | None
         if principal is None:
             raise Unauthenticated("The session has ended. Sign in again.")
         return principal
-    principal = await assembly.tokens.access_token(token)
+    tokens = assembly.tokens
+    principal = tokens.seen(token) or await tokens.access_token(token)
     if cookie is not None:
         other = await assembly.sessions.principal(cookie)
         if other is None or other.id != principal.id:

@@ -11,6 +11,8 @@ from secure_openai.edge.middleware.refusal import header_values
 from secure_openai.errors import RequestError, UnsupportedMediaType
 from secure_openai.policy.json_text import parse_json
 
+JSON = "application/json"
+
 BodyT = TypeVar("BodyT", bound="Body")
 
 
@@ -39,7 +41,7 @@ async def json_text_of(request: Request) -> bytes:
         UnsupportedMediaType: The content type is not `application/json`.
     """
     types = header_values(request.scope, b"content-type")
-    if len(types) != 1 or types[0].partition(";")[0].strip().lower() != "application/json":
+    if types != (JSON,) and [one.partition(";")[0].strip().lower() for one in types] != [JSON]:
         raise UnsupportedMediaType("Send the body as application/json.")
     pieces: list[bytes] = []
     while True:

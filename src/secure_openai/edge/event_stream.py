@@ -21,8 +21,10 @@ from secure_openai.types import JsonObject
 
 T = TypeVar("T")
 
+OK = HTTPStatus.OK.value
+
 UNWATCHED_SECONDS = 0.05
-"""So long nobody looks whether the client is there."""
+"""So long, and at most twice as long, nobody looks whether the client is there."""
 
 HEARTBEAT_SECONDS = 15.0
 HEARTBEAT = b": heartbeat\n\n"
@@ -61,7 +63,7 @@ class EventStreamResponse(Response):
         heartbeat_seconds: float | None = HEARTBEAT_SECONDS,
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
-        self.status_code, self.background = HTTPStatus.OK.value, None
+        self.status_code, self.background = OK, None
         # As with Starlette's own streams: no body, and so no length to say.
         self.raw_headers = [
             # `no-transform` keeps proxies from compressing, which would hold events back.
@@ -127,19 +129,23 @@ class Presence:
         ClientDisconnect: The client left while the block ran.
     """
 
+    __slots__ = ("_gone", "_receive", "_rounds", "_task", "_watching")
+
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._gone = False
+        self._watching: asyncio.Task[None] | None = None
 
     def __enter__(self) -> None:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task(loop)
         assert task is not None  # noqa: S101 - whoever awaits is a task
         self._task = task
-        self._watching: asyncio.Task[None] | None = None
-        self._first = loop.call_later(UNWATCHED_SECONDS, self._watch)
+        self._rounds = _rounds_of(loop)
+        self._rounds.enter(self)
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
+        """Look from here on whether the client is there."""
         self._watching = asyncio.ensure_future(_left(self._receive))
         self._watching.add_done_callback(self._leave)
 
@@ -152,7 +158,7 @@ class Presence:
             self._task.cancel()
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._first.cancel()
+        self._rounds.leave(self)
         if self._watching is not None:
             self._watching.remove_done_callback(self._leave)
             self._watching.cancel()
@@ -163,6 +169,49 @@ class Presence:
         others = self._task.uncancel()
         if kind is asyncio.CancelledError and not others:
             raise ClientDisconnect from None
+
+
+class _Rounds:
+    """Goes round every `UNWATCHED_SECONDS`, and watches who was there the last time too.
+
+    Most have left before: a timer for each costs more than a place here.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._there: set[Presence] = set()
+        self._came: set[Presence] = set()
+        self._goes = False
+
+    def enter(self, one: Presence) -> None:
+        self._came.add(one)
+        if not self._goes:
+            self._goes = True
+            self.loop.call_later(UNWATCHED_SECONDS, self._go)
+
+    def leave(self, one: Presence) -> None:
+        self._came.discard(one)
+        self._there.discard(one)
+
+    def _go(self) -> None:
+        for one in self._there:
+            one.watch()
+        self._there, self._came = self._came, set()
+        self._goes = bool(self._there)
+        if self._goes:
+            self.loop.call_later(UNWATCHED_SECONDS, self._go)
+
+
+class _Latest:
+    rounds: _Rounds | None = None
+
+
+def _rounds_of(loop: asyncio.AbstractEventLoop) -> _Rounds:
+    """Return those of a loop; a process has one, a test one after the other."""
+    rounds = _Latest.rounds
+    if rounds is None or rounds.loop is not loop:
+        rounds = _Latest.rounds = _Rounds(loop)
+    return rounds
 
 
 async def _left(receive: Receive) -> None:

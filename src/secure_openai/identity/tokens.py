@@ -93,6 +93,18 @@ class TokenValidator:
         self._cache: OrderedDict[bytes, _Cached] = OrderedDict()
         keys.on_removed(self._forget)
 
+    def seen(self, token: str) -> Principal | None:
+        """Return whose access token this is, if it was seen to hold a short while ago."""
+        digest = _digest(token)
+        cached = self._cache.get(digest)
+        if cached is None:
+            return None
+        if self._clock() < cached.until:
+            self._cache.move_to_end(digest)
+            return cached.principal
+        del self._cache[digest]
+        return None
+
     async def access_token(self, token: str) -> Principal:
         """Return whose access token this is.
 
@@ -100,17 +112,13 @@ class TokenValidator:
             Unauthenticated: Naming the rule that failed.
             IdentityProviderUnavailable: No key is known yet.
         """
-        digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
-        cached = self._cache.get(digest)
-        if cached is not None:
-            if self._clock() < cached.until:
-                self._cache.move_to_end(digest)
-                return cached.principal
-            del self._cache[digest]
+        seen = self.seen(token)
+        if seen is not None:
+            return seen
         kid, claims = await self._claims(token, self._audience)
         principal = self._access_principal(claims)
         until = min(claims["exp"], self._clock() + CACHE_SECONDS)
-        self._cache[digest] = _Cached(principal, sys.intern(kid), until)
+        self._cache[_digest(token)] = _Cached(principal, sys.intern(kid), until)
         if len(self._cache) > CACHE_ENTRIES:
             self._cache.popitem(last=False)
         return principal
@@ -200,6 +208,10 @@ class TokenValidator:
         """Drop every cached verification by a key that is no longer published."""
         for digest in [digest for digest, entry in self._cache.items() if entry.kid == kid]:
             del self._cache[digest]
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def _kind_of(claims: dict[str, Any]) -> PrincipalKind:

@@ -41,12 +41,13 @@ class DrainingModel:
         Raises:
             AnswerCutOff: The process ends.
         """
+        until_cut = UntilCut(self._drain)
         try:
-            with UntilCut(self._drain):
+            with until_cut:
                 response = await self._model.open(request)
         except CutOffError:
             raise AnswerCutOff(DETAIL) from None
-        return _Draining(response, self._drain)
+        return _Draining(response, until_cut)
 
     async def ready(self) -> bool:
         """Return whether a request would probably be answered."""
@@ -64,9 +65,9 @@ class DrainingModel:
 class _Draining:
     """Implements `ModelResponse`."""
 
-    def __init__(self, response: ModelResponse, drain: Drain) -> None:
+    def __init__(self, response: ModelResponse, until_cut: UntilCut) -> None:
         self._response = response
-        self._drain = drain
+        self._until_cut = until_cut
         self._cut_off: ModelError | None = None
 
     @property
@@ -83,14 +84,14 @@ class _Draining:
 
     async def read(self) -> WholeAnswer:
         try:
-            with UntilCut(self._drain):
+            with self._until_cut:
                 return await self._response.read()
         except CutOffError:
             raise self._error() from None
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
         events = aiter(self._response.events())
-        until_cut = UntilCut(self._drain)
+        until_cut = self._until_cut
         followed = False
         while True:
             try:

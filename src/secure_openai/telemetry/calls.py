@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
-from typing import NamedTuple
+from time import perf_counter
 
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 
@@ -27,22 +26,26 @@ KINDS = 1000
 """Of so many the attributes are held: deployments by members by errors are fewer."""
 
 
-class _Kind(NamedTuple):
-    operation: str
-    provider: str
-    deployment: str
+class _Kind:
+    """What many calls have in common."""
 
-    def told(self) -> dict[str, str | bool]:
-        return {
-            names.OPERATION.name: self.operation,
-            names.PROVIDER.name: self.provider,
-            names.DEPLOYMENT.name: self.deployment,
+    def __init__(self, operation: str, provider: str, deployment: str) -> None:
+        self.name = f"{operation} {deployment}"
+        self.told: Mapping[str, str | bool] = {
+            names.OPERATION.name: operation,
+            names.PROVIDER.name: provider,
+            names.DEPLOYMENT.name: deployment,
         }
 
 
 @lru_cache(KINDS)
+def _kind(operation: Operation, provider: str, deployment: str) -> _Kind:
+    return _Kind(_OPERATIONS[operation], provider, deployment)
+
+
+@lru_cache(KINDS)
 def _ended(kind: _Kind, member: str, error: str | None) -> Told:
-    told = kind.told()
+    told = dict(kind.told)
     if member:
         told[names.MEMBER.name] = member
     if error is not None:
@@ -53,7 +56,7 @@ def _ended(kind: _Kind, member: str, error: str | None) -> Told:
 @lru_cache(KINDS)
 def _counted(kind: _Kind, tokens: str, estimated: bool) -> Told:  # noqa: FBT001 - cached by place
     return {
-        **kind.told(),
+        **kind.told,
         names.ESTIMATED.name: estimated,
         names.TOKEN_TYPE.name: tokens,
     }
@@ -72,17 +75,17 @@ class ModelCall:
     def __init__(
         self, *, operation: Operation, provider: str, deployment: str, stream: bool
     ) -> None:
-        self._kind = _Kind(_OPERATIONS[operation], provider, deployment)
+        self._kind = _kind(operation, provider, deployment)
         self._span = (
             INVALID_SPAN
             if unseen()
             else begun(
-                f"{self._kind.operation} {deployment}",
-                {**self._kind.told(), names.STREAM.name: stream},
+                self._kind.name,
+                {**self._kind.told, names.STREAM.name: stream},
                 SpanKind.CLIENT,
             )
         )
-        self._began = time.perf_counter()
+        self._began = perf_counter()
         self._first: float | None = None
 
     def active(self) -> AbstractContextManager[Span]:
@@ -92,7 +95,7 @@ class ModelCall:
     def answered(self) -> None:
         """Note that the first event has come."""
         if self._first is None:
-            self._first = time.perf_counter() - self._began
+            self._first = perf_counter() - self._began
 
     def end(
         self,
@@ -112,7 +115,7 @@ class ModelCall:
             member: Who answered, in a pool.
             attempts: Who was asked before and did not answer.
         """
-        seconds = time.perf_counter() - self._began
+        seconds = perf_counter() - self._began
         if self._first is not None:
             metrics.first_chunk.record(self._first, _ended(self._kind, member, None))
         for attempt in attempts:

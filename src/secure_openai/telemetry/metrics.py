@@ -1,8 +1,8 @@
 """Metrics: what happened how often, and how much of it. They are measured always, never sampled.
 
-They go to OpenTelemetry's instruments, or while somebody asks for `summed` into sums. Instruments
-are given them by the group, and whatever waits before someone collects: an SDK runs through much
-code for each, which takes half as long over and over as once among everything else.
+They go to OpenTelemetry's instruments, or while somebody asks for `summed` into sums: by the group,
+and whatever waits before someone collects. What each runs through there takes half as long over and
+over as once among everything else.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Take: TypeAlias = Callable[[float, Told], None]
 GROUP = 64
 """How many measurements wait for each other."""
 
-_waiting: deque[tuple[Measured, float, Told]] = deque()
+_waiting: deque[tuple[Take, float, Told]] = deque()
 _handing_on = threading.Lock()
 """Whoever collects does so in a thread of its own."""
 
@@ -36,33 +36,49 @@ _handing_on = threading.Lock()
 def hand_on() -> None:
     """Give what waits to what takes it; several threads may."""
     with _handing_on:
-        while _waiting:
-            measured, value, told = _waiting.popleft()
-            measured.take(value, told)
+        _hand_on()
+
+
+def _hand_on() -> None:
+    while _waiting:
+        take, value, told = _waiting.popleft()
+        take(value, told)
 
 
 class Measured:
     """An instrument whose measurements wait for a group.
 
-    Attributes:
+    Args:
         take: Takes one: what the API's instrument has for that.
+
+    Attributes:
         record: Measures.
         add: The same, of what counts.
     """
 
     def __init__(self, take: Take) -> None:
-        self.take = take
-        self.record: Take = self._wait
-        self.add: Take = self._wait
+        self._take = take
+        self.goes_to(None)
 
     def goes_to(self, sums: Take | None) -> None:
         """Measure into sums, or as before."""
-        self.record = self.add = sums or self._wait
+        self.record = self.add = _by_the_group(sums or self._take)
 
-    def _wait(self, value: float, told: Told) -> None:
-        _waiting.append((self, value, told))
-        if len(_waiting) >= GROUP:
-            hand_on()
+
+def _by_the_group(take: Take) -> Take:
+    waiting, append = _waiting, _waiting.append
+
+    def measure(value: float, told: Told) -> None:
+        append((take, value, told))
+        # Whoever hands on already comes to it: another thread, or this one where what is found to
+        # be garbage meanwhile measures as it ends.
+        if len(waiting) >= GROUP and _handing_on.acquire(blocking=False):
+            try:
+                _hand_on()
+            finally:
+                _handing_on.release()
+
+    return measure
 
 
 @contextmanager
@@ -73,10 +89,16 @@ def summed() -> Iterator[Callable[[], list[tuple[Metric, list[Sum]]]]]:
         What takes the sums of all that was measured since it was called last; any thread may.
     """
     sums = Sums()
+
+    def taken() -> list[tuple[Metric, list[Sum]]]:
+        with _handing_on:
+            _hand_on()
+            return sums.take()
+
     for metric, measured in _ALL:
         measured.goes_to(sums.adding(metric))
     try:
-        yield sums.take
+        yield taken
     finally:
         for _, measured in _ALL:
             measured.goes_to(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, Token
 from functools import cached_property
 from typing import TypeAlias
@@ -105,7 +105,7 @@ class Within:
             self.current.end()
 
 
-NO_SPAN = Within(INVALID_SPAN)
+NO_SPAN: AbstractContextManager[Span] = nullcontext(INVALID_SPAN)
 """A block without a span: it keeps nothing, so that all may be within it."""
 
 
@@ -167,7 +167,7 @@ def span(
     name: str,
     attributes: Mapping[str, str] | None = None,
     kind: SpanKind = SpanKind.INTERNAL,
-) -> Within:
+) -> AbstractContextManager[Span]:
     """Begin a span that is current, and ends, with a block; see `begun`."""
     return NO_SPAN if unseen() else Within(begun(name, attributes, kind))
 
@@ -217,7 +217,7 @@ def trace_id() -> str:
     """Return the id of the trace that is under way, 32 hexadecimal digits, or `""`."""
     hidden = _UNSEEN.get()
     if hidden is not None:
-        return trace.format_trace_id(hidden.trace_id)
+        return f"{hidden.trace_id:032x}"
     found = trace.get_current_span().get_span_context()
     return trace.format_trace_id(found.trace_id) if found.is_valid else ""
 

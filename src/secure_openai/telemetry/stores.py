@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import time
 from collections.abc import Awaitable, Callable
+from operator import attrgetter
+from time import perf_counter
 from typing import Any, TypeVar, cast
 
 from opentelemetry.trace import SpanKind
@@ -31,7 +32,15 @@ def observed(store: StoreT, *, system: str, collection: str) -> StoreT:
         system: Which database, in the words of the conventions (`db.system.name`).
         collection: Which store.
     """
-    return cast("StoreT", _Observed(store, system, collection))
+    kind = type(store)
+    # Of a property the store is asked each time, without another look at what it is.
+    properties = {
+        name: property(attrgetter(f"_observed_store.{name}"))
+        for name in dir(kind)
+        if isinstance(inspect.getattr_static(kind, name), property)
+    }
+    observing = type("Observed", (_Observed,), properties)
+    return cast("StoreT", observing(store, system, collection))
 
 
 class _Observed:
@@ -71,7 +80,7 @@ def _operation(
 
     @functools.wraps(call)
     async def operation(*arguments: Any, **options: Any) -> Any:
-        began = time.perf_counter()
+        began = perf_counter()
         try:
             result = await call(*arguments, **options)
         except BaseException as error:
@@ -90,7 +99,7 @@ def _begun_operation(
 
     @functools.wraps(call)
     def operation(*arguments: Any, **options: Any) -> asyncio.Future[Any]:
-        began = time.perf_counter()
+        began = perf_counter()
         done = call(*arguments, **options)
         done.add_done_callback(lambda done: _ended(title, told, began, _error_of(done)))
         return done
@@ -108,7 +117,7 @@ def _error_of(done: asyncio.Future[Any]) -> BaseException | None:
 
 
 def _ended(title: str, told: dict[str, str], began: float, error: BaseException | None) -> None:
-    seconds = time.perf_counter() - began
+    seconds = perf_counter() - began
     if error is not None:
         metrics.store_duration.record(seconds, {**told, names.ERROR.name: error_type(error)})
         past(title, told, SpanKind.CLIENT, seconds=seconds, error=error)

@@ -29,7 +29,7 @@ def adding(scope: Scope, send: Send, headers: Sequence[tuple[bytes, bytes]]) -> 
         if message["type"] == "http.response.start":
             scope[STATUS] = message["status"]
             own = message.get("headers", ())
-            present = {name for name, _ in own}
+            present = dict(own)
             added = [pair for pair in scope[_ADDED] if pair[0] not in present]
             message["headers"] = [*own, *added]
         return send(message)

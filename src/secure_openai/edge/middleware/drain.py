@@ -31,8 +31,12 @@ class DrainMiddleware:
             await self.app(scope, receive, send)
             return
         if not self._drain.begun:
-            with self._drain.work:
+            work = self._drain.work
+            work.count += 1
+            try:
                 await self.app(scope, receive, send)
+            finally:
+                work.count -= 1
             return
 
         async def send_and_close(message: Message) -> None:

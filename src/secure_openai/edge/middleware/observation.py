@@ -6,8 +6,8 @@ not taken over: whoever chooses ids chooses what is joined.
 
 from __future__ import annotations
 
-import time
 from functools import lru_cache
+from time import perf_counter
 
 from opentelemetry.trace import SpanKind
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -37,7 +37,7 @@ class ObservationMiddleware:
             await self.app(scope, receive, send)
             return
         method = scope["method"] if scope["method"] in METHODS else "_OTHER"
-        began = time.perf_counter()
+        began = perf_counter()
         with root(method, SpanKind.SERVER) as current:
             try:
                 await self.app(scope, receive, send)
@@ -48,7 +48,7 @@ class ObservationMiddleware:
                 route, problem = getattr(scope.get("route"), "path", None), scope.get(PROBLEM)
                 status = scope.get(STATUS, SERVER_ERROR)
                 told = _told(method, status, route, problem)
-                metrics.request_duration.record(time.perf_counter() - began, told)
+                metrics.request_duration.record(perf_counter() - began, told)
                 if current.is_recording():
                     current.update_name(method if route is None else f"{method} {route}")
                     current.set_attributes(told)

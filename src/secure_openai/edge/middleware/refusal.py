@@ -29,10 +29,11 @@ async def refuse(error: SecureOpenAIError, scope: Scope, receive: Receive, send:
 def header_values(scope: Scope, name: bytes) -> Sequence[str]:
     """Return every value of a header; `name` in lower case."""
     told = request_headers(scope)
-    if name not in told:
+    value = told.get(name)
+    if value is None:
         return ()
     if len(told) == len(scope["headers"]):
-        return (told[name].decode("latin-1"),)
+        return (value.decode("latin-1"),)
     return tuple(value.decode("latin-1") for key, value in scope["headers"] if key == name)
 
 

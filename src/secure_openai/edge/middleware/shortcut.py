@@ -60,11 +60,12 @@ class ShortcutMiddleware:
         if found is None:
             await self.app(scope, receive, send)
             return
-        scope["route"], scope["path_params"] = found
+        route, parts = scope["route"], scope["path_params"] = found
         request = Request(scope, receive, send)
         await self._turn
         try:
-            response = await found[0].respond(request)
+            await route.admit(request)
+            response: Response = await route.endpoint(request, **parts)
         except Exception as error:
             handler = self._handler_of(error)
             if handler is None:
