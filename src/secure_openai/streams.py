@@ -248,11 +248,16 @@ class Drain:
             one.cut()
 
 
+FEW = 4
+"""With so many requests under way a turn costs more than it saves."""
+
+
 class Turn:
     """A turn of the loop between two steps of a request, where others are under way.
 
     Requests that came together then go each step together. All that one does takes more code and
-    data than a processor's caches hold, and one step does not. Alone, a request waits for nothing.
+    data than a processor's caches hold, and one step does not. With few others it is not worth a
+    turn, and a request waits for nothing.
 
     Args:
         drain: Says what is under way.
@@ -265,7 +270,7 @@ class Turn:
 
     def __await__(self) -> Generator[None, None, None]:
         """Let the others come as far."""
-        if self._work.count > 1:
+        if self._work.count > FEW:
             # What `asyncio.sleep(0)` does.
             yield
 
