@@ -129,8 +129,8 @@ async def test_an_answer_that_drips_has_an_end() -> None:
 
 @pytest.mark.parametrize(
     ("behind", "connections"),
-    [(b"0\r\n\r\n", 1), (b"", 2), (b"6\r\n: more\r\n", 2)],
-    ids=["the end", "nothing", "more"],
+    [(b"0\r\n\r\n", 1), (b"", 2), (b"6\r\n: more\r\n", 2), (b"no chunk\r\n", 2)],
+    ids=["the end", "nothing", "more", "no HTTP"],
 )
 async def test_a_connection_serves_the_next_stream(behind: bytes, connections: int) -> None:
     """What ends a message may come after its last event; what never ends is not waited for."""

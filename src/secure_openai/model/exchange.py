@@ -182,6 +182,7 @@ class Answer:
         self._until = until
         self._reader = EventReader()
         self._head: list[ServerSentEvent] = []
+        self._done = False
 
     async def begin(self) -> None:
         """Wait for the first event that says something; whoever calls this bounds it.
@@ -215,16 +216,16 @@ class Answer:
         pauses = EachWithin(self._idle)
         try:
             for event in self._head:
+                self._done = event.is_done
                 yield event
                 if event.is_done:
-                    await self._come_to_the_end()
                     return
             while chunk := await self._chunk(pauses):
                 for event in self._reader.feed(chunk):
                     _raise_error_event(event)
+                    self._done = event.is_done
                     yield event
                     if event.is_done:
-                        await self._come_to_the_end()
                         return
             _broken("The model broke off in the middle of its answer.")
         except ModelError as error:
@@ -232,16 +233,6 @@ class Answer:
             raise
         finally:
             pauses.close()
-
-    async def _come_to_the_end(self) -> None:
-        """Wait a moment for what ends the message behind its last event.
-
-        Only then may the connection serve another request, which need not make one.
-        """
-        content = self._response.content
-        if not content.is_eof():
-            with suppress(TimeoutError, aiohttp.ClientError, OSError), Within(END_SECONDS):
-                await content.readany()
 
     async def _chunk(self, pauses: EachWithin | None = None) -> bytes:
         """Return the next piece, empty at the end; a stream bounds all its pauses."""
@@ -268,11 +259,17 @@ class Answer:
             ) from None
 
     async def aclose(self) -> None:
-        """Close the connection."""
-        # close, not release: an answer half read must stop the model's work, not drain it. One that
-        # came to its end has given its connection back already.
-        if not self._response.closed:
-            self._response.close()
+        """Close the connection, unless the answer came to its end and it may serve another one."""
+        try:
+            if self._done and not self._response.closed:
+                # What ends the message may come after its last event. Whatever it is, or does to
+                # the connection, the answer is whole.
+                with suppress(Exception), Within(END_SECONDS):
+                    await self._response.content.readany()
+        finally:
+            # close, not release: an answer half read must stop the model's work, not drain it.
+            if not self._response.closed:
+                self._response.close()
 
 
 def _broken(detail: str) -> NoReturn:
