@@ -277,13 +277,18 @@ async def test_an_answer_that_cannot_be_kept_is_said(
     assert end["answer"]["status"] == "interrupted"
 
 
+@pytest.mark.parametrize("at_once", [True, False], ids=["at once", "later"])
 async def test_usage_that_cannot_be_settled_stays_reserved(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, *, at_once: bool
 ) -> None:
-    """The answer is served; the reservation counts until it expires."""
+    """The answer is served, its end is recorded, and the reservation counts until it expires."""
 
-    async def full(*arguments: Any) -> Any:
-        raise StorageFull
+    def full(*arguments: Any) -> asyncio.Future[None]:
+        if at_once:
+            raise StorageFull
+        failed = asyncio.get_running_loop().create_future()
+        failed.set_exception(StorageFull())
+        return failed
 
     monkeypatch.setattr(world.assembly.usage, "settle", full)
     async with world.client(**world.bearer("Uma")) as http:
@@ -292,9 +297,12 @@ async def test_usage_that_cannot_be_settled_stays_reserved(
     totals = await world.assembly.usage.totals(
         owner, "scripted", now=world.assembly.pipeline._clock()
     )
+    (end,) = await world.settled()
 
     assert answer.status_code == 200
     assert totals.concurrent == 1
+    assert end.facts is not None
+    assert end.facts["settled"] is False
 
 
 async def test_what_nobody_expected_shows_nothing_of_our_insides(

@@ -340,10 +340,14 @@ class Pipeline:
 
     def _settle(self, completion: Completion, seconds: float) -> None:
         reservation, charge = completion.admission.reservation, completion.charge
-        if charge is None:
-            settled = self._usage.release(reservation)
-        else:
-            settled = self._usage.settle(reservation, charge)
+        try:
+            if charge is None:
+                settled = self._usage.release(reservation)
+            else:
+                settled = self._usage.settle(reservation, charge)
+        except Exception as error:
+            settled = asyncio.get_running_loop().create_future()
+            settled.set_exception(error)
         settled.add_done_callback(partial(self._settled, completion, charge, seconds))
         self._background.hold(settled)
 
