@@ -6,8 +6,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable
 from dataclasses import replace
+from typing import Any
 
 import httpx2
+import pytest
 
 from secure_openai.local.identity_provider.directory import COMMAND_LINE_CLIENT_ID
 from secure_openai.store.audit import AuditEvent
@@ -25,7 +27,9 @@ BORIS = replace(
 """Another administrator, whom the issuer's page does not offer."""
 
 
-async def test_two_administrators_and_a_user_at_once(world: World) -> None:
+async def test_two_administrators_and_a_user_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both act on the same person, who goes on; what can be done once is done once."""
     path = f"/api/admin/principals/{key_of(world, 'Uma')}"
     token = world.provider.issuance.access_token(BORIS, COMMAND_LINE_CLIENT_ID, for_api=True)
@@ -36,14 +40,14 @@ async def test_two_administrators_and_a_user_at_once(world: World) -> None:
         world.client(**world.bearer("Uma")) as uma,
     ):
         both = (ada, boris)
-        placed, looked, counted, asked, listed = await asyncio.gather(
+        placed, looked, counted, answered, listed = await asyncio.gather(
             together(*(hold(one, path, f"{at}") for at in range(5) for one in both)),
             together(*(one.get(path) for _ in range(5) for one in both)),
             together(*(one.post("/api/admin/usage/roll-up") for _ in range(2) for one in both)),
             asyncio.gather(*(ask(uma) for _ in range(4))),
             together(*(there.get("/api/conversations") for _ in range(5))),
         )
-        assert set(placed + looked + counted + asked + listed) == {200}
+        assert set(placed + looked + counted + answered + listed) == {200}
         (kept,) = (await read(ada, "/api/admin/holds"))["items"]
 
         lifted = await together(*(one.delete(f"{path}/hold") for _ in range(3) for one in both))
@@ -59,7 +63,16 @@ async def test_two_administrators_and_a_user_at_once(world: World) -> None:
             {one.json()["id"] for one in pair} for pair in (wishes[:2], wishes[2:])
         ]
         assert (len(erasures), len(exports)) == (1, 1)
+        asked, keys = asyncio.Event(), world.assembly.signer.public_keys
+
+        async def once_both_have_asked() -> Any:
+            await asked.wait()
+            return await keys()
+
+        # So few records are verified before the second has asked.
+        monkeypatch.setattr(world.assembly.signer, "public_keys", once_both_have_asked)
         begun = await together(*(one.post("/api/admin/audit/verification") for one in both))
+        asked.set()
         assert begun == [202, 202]
         assert await ask(uma) == 200
     await world.settled()
