@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 
 import psutil
 
@@ -18,6 +19,8 @@ from bench.gateway.sides import MIDDLE, MODEL, Side
 SCRIPT = Path(__file__).with_name("load.lua")
 PROMPTS = {"small": 12, "100 kB": 100_000}
 WARM_UP_SECONDS = 1
+AT_REST = 0.1
+"""Which part of a core a side takes at most that has nothing to do."""
 CONNECTIONS = (1, MIDDLE, 256)
 SLOW = 3
 """Times as long a side is asked that ends few requests a second."""
@@ -71,6 +74,7 @@ def measure(folder: Path, side: Side, prompt: str, connections: int, seconds: in
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     after = _processor_seconds(side)
     said = json.loads(done.stdout.splitlines()[-1])
+    _rest(side)
     # What is under way at the end was sent too.
     side.sent += said["requests"] + 2 * connections
     if said["failed"]:
@@ -86,6 +90,18 @@ def measure(folder: Path, side: Side, prompt: str, connections: int, seconds: in
         p99=said["p99"],
         memory=0 if side.pid is None else psutil.Process(side.pid).memory_info().rss / 1e6,
     )
+
+
+def _rest(side: Side) -> None:
+    """Return when a side works no more on what it was asked, or in half a minute.
+
+    A slow one has as many requests under way as connections, and the next side has the same core.
+    """
+    for _ in range(150):
+        before = _processor_seconds(side)
+        sleep(0.2)
+        if _processor_seconds(side) - before < AT_REST * 0.2:
+            return
 
 
 def _processor_seconds(side: Side) -> float:
