@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
@@ -57,14 +58,22 @@ async def keys(provider: IdentityProvider, monotonic: Clock) -> AsyncIterator[Ke
         await source.aclose()
 
 
-@pytest.fixture
-def validator(provider: IdentityProvider, keys: KeySource) -> TokenValidator:
-    """The validator as the application makes it."""
+def validating(
+    issuer: str, keys: KeySource, clock: Callable[[], float] = time.time
+) -> TokenValidator:
+    """Return the validator as the application makes it, by a clock."""
     return TokenValidator(
-        issuer=provider.issuer,
+        issuer=issuer,
         tenant_id=TENANT_ID,
         client_id=WEB_CLIENT_ID,
         audience=WEB_CLIENT_ID,
         scope="access_as_user",
         keys=keys,
+        clock=clock,
     )
+
+
+@pytest.fixture
+def validator(provider: IdentityProvider, keys: KeySource) -> TokenValidator:
+    """The validator as the application makes it."""
+    return validating(provider.issuer, keys)

@@ -20,9 +20,9 @@ from secure_openai.identity.authorization import AuthorizationClient
 from secure_openai.identity.keys import KeySource
 from secure_openai.identity.tokens import TokenValidator
 from secure_openai.local.identity_provider.app import IdentityProvider
-from secure_openai.local.identity_provider.directory import PEOPLE, TENANT_ID, WEB_CLIENT_ID
+from secure_openai.local.identity_provider.directory import PEOPLE, WEB_CLIENT_ID
 from secure_openai.local.identity_provider.grants import s256
-from tests.identity.conftest import APPLICATION_URL
+from tests.identity.conftest import APPLICATION_URL, validating
 from tests.servers import listening, port_of, served
 
 
@@ -173,14 +173,7 @@ def client_of(
     authority: str, keys: KeySource, **more: Any
 ) -> tuple[AuthorizationClient, TokenValidator]:
     """Return the client as the application makes it."""
-    tokens = TokenValidator(
-        issuer=authority,
-        tenant_id=TENANT_ID,
-        client_id=WEB_CLIENT_ID,
-        audience=WEB_CLIENT_ID,
-        scope="access_as_user",
-        keys=keys,
-    )
+    tokens = validating(authority, keys)
     made = AuthorizationClient(
         authority=authority, client_id=WEB_CLIENT_ID, tokens=tokens, keys=keys, **more
     )

@@ -29,7 +29,6 @@ from secure_openai.errors import (
 )
 from secure_openai.identity.authorization import AuthorizationClient
 from secure_openai.identity.keys import KeySource
-from secure_openai.identity.tokens import TokenValidator
 from secure_openai.local.identity_provider.__main__ import identity_provider
 from secure_openai.local.identity_provider.app import IdentityProvider
 from secure_openai.local.identity_provider.client_assertion import FederatedCredential
@@ -37,6 +36,7 @@ from secure_openai.local.identity_provider.directory import TENANT_ID, WEB_CLIEN
 from secure_openai.settings import Settings
 from secure_openai.testing.managed_identity import ManagedIdentity
 from secure_openai.testing.person import named, sign_in
+from tests.identity.conftest import validating
 from tests.servers import listening, port_of, served
 from tests.tls import make_tls
 
@@ -117,14 +117,7 @@ async def browsing(
     """Yield someone whose application vouches by `assertion`."""
     async with aiohttp.ClientSession() as http:
         keys = KeySource(provider.issuer, http=http)
-        tokens = TokenValidator(
-            issuer=provider.issuer,
-            tenant_id=TENANT_ID,
-            client_id=WEB_CLIENT_ID,
-            audience=WEB_CLIENT_ID,
-            scope="access_as_user",
-            keys=keys,
-        )
+        tokens = validating(provider.issuer, keys)
         client = AuthorizationClient(
             authority=provider.issuer,
             client_id=WEB_CLIENT_ID,

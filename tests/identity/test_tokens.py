@@ -23,7 +23,7 @@ from secure_openai.local.identity_provider.app import IdentityProvider
 from secure_openai.local.identity_provider.directory import PEOPLE, TENANT_ID, WEB_CLIENT_ID
 from secure_openai.local.identity_provider.signing_keys import rotate
 from secure_openai.types import Principal, PrincipalId, PrincipalKind
-from tests.identity.conftest import Clock
+from tests.identity.conftest import Clock, validating
 
 ADA = PEOPLE[0]
 
@@ -337,15 +337,7 @@ async def test_verifications_are_remembered_for_a_while_and_bounded(
 
     monkeypatch.setattr(tokens_module, "SignedToken", counted)
     monkeypatch.setattr(tokens_module, "CACHE_ENTRIES", 2)
-    validator = TokenValidator(
-        issuer=provider.issuer,
-        tenant_id=TENANT_ID,
-        client_id=WEB_CLIENT_ID,
-        audience=WEB_CLIENT_ID,
-        scope="access_as_user",
-        keys=keys,
-        clock=clock,
-    )
+    validator = validating(provider.issuer, keys, clock)
     many = [signed(provider, claims(provider, uti=str(number))) for number in range(3)]
     await validator.access_token(many[0])
     await validator.access_token(many[0])
@@ -368,15 +360,7 @@ async def test_only_a_token_that_held_is_known_without_a_wait(
     """It is known for five minutes, and no longer than it holds or its key is published."""
     clock = Clock()
     clock.now = time.time()
-    validator = TokenValidator(
-        issuer=provider.issuer,
-        tenant_id=TENANT_ID,
-        client_id=WEB_CLIENT_ID,
-        audience=WEB_CLIENT_ID,
-        scope="access_as_user",
-        keys=keys,
-        clock=clock,
-    )
+    validator = validating(provider.issuer, keys, clock)
     token, other = (signed(provider, claims(provider, uti=str(number))) for number in range(2))
     refused = signed(provider, claims(provider, aud="somebody else"))
     with pytest.raises(Unauthenticated):
