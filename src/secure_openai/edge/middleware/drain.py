@@ -31,12 +31,8 @@ class DrainMiddleware:
             await self.app(scope, receive, send)
             return
         if not self._drain.begun:
-            work = self._drain.work
-            work.count += 1
-            try:
+            with self._drain.work:
                 await self.app(scope, receive, send)
-            finally:
-                work.count -= 1
             return
 
         async def send_and_close(message: Message) -> None:
