@@ -32,7 +32,7 @@ from secure_openai.policy.estimate import estimate_prompt_tokens
 from secure_openai.policy.fields import CheckedRequest, check_request
 from secure_openai.store.audit import AuditEvent, AuditStore
 from secure_openai.store.usage import Reservation, UsageStore, UsageTotals
-from secure_openai.streams import Background, Drain, Turn, Within
+from secure_openai.streams import Background, Drain, Turn, Within, error_of
 from secure_openai.telemetry import metrics, names
 from secure_openai.telemetry.spans import span
 from secure_openai.types import (
@@ -359,7 +359,7 @@ class Pipeline:
         settled: asyncio.Future[None],
     ) -> None:
         admission = completion.admission
-        error = asyncio.CancelledError() if settled.cancelled() else settled.exception()
+        error = error_of(settled)
         if error is not None:
             # Whatever it was, the end is recorded: the audit is what usage can be made up from.
             logger.error(

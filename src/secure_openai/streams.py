@@ -214,6 +214,11 @@ class Background:
             await asyncio.gather(*self._work, return_exceptions=True)
 
 
+def error_of(done: asyncio.Future[Any]) -> BaseException | None:
+    """Return what work that has ended failed with, that of being cancelled included, or `None`."""
+    return asyncio.CancelledError() if done.cancelled() else done.exception()
+
+
 class Drain:
     """How a process ends: what is under way comes to its end, and nothing begins.
 

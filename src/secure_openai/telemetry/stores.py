@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 
 from opentelemetry.trace import SpanKind
 
+from secure_openai.streams import error_of
 from secure_openai.telemetry import metrics, names
 from secure_openai.telemetry.spans import error_type, past
 
@@ -101,7 +102,7 @@ def _begun_operation(
     def operation(*arguments: Any, **options: Any) -> asyncio.Future[Any]:
         began = perf_counter()
         done = call(*arguments, **options)
-        done.add_done_callback(lambda done: _ended(title, told, began, _error_of(done)))
+        done.add_done_callback(lambda done: _ended(title, told, began, error_of(done)))
         return done
 
     return operation
@@ -110,10 +111,6 @@ def _begun_operation(
 def _told(name: str, attributes: dict[str, str]) -> tuple[dict[str, str], str]:
     """Return what is measured with an operation, and what a span of it is called."""
     return {**attributes, names.QUERY.name: name}, f"{name} {attributes[names.COLLECTION.name]}"
-
-
-def _error_of(done: asyncio.Future[Any]) -> BaseException | None:
-    return asyncio.CancelledError() if done.cancelled() else done.exception()
 
 
 def _ended(title: str, told: dict[str, str], began: float, error: BaseException | None) -> None:
