@@ -105,7 +105,7 @@ def kept(running: Running) -> Kept:
         # Whoever opens the file next does so.
         fold(database)
         requests, tokens = database.execute(
-            "SELECT sum(requests), sum(tokens) FROM usage_window WHERE length(starts) = 10"
+            "SELECT sum(requests), sum(prompt_tokens + completion_tokens) FROM usage_total"
         ).fetchone()
         (reserved,) = database.execute("SELECT count(*) FROM reservation").fetchone()
     ids = {

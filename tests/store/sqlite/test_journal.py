@@ -8,7 +8,7 @@ import random
 import sqlite3
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,13 @@ from secure_openai.types import PrincipalId, Usage
 from tests.store import folder
 
 OWNERS = [PrincipalId("tenant", f"person-{number}") for number in range(9)]
-TABLES = ("reservation", "usage_window", "usage_day")
+TABLES = ("reservation", "usage_total")
 LIVES_SECONDS = 600
+
+
+def at(hours: int) -> datetime:
+    """Return when entries are of which each has an hour, and half of them an odd minute."""
+    return NOON + timedelta(hours=hours, minutes=hours % 2)
 
 
 def entries(seed: int) -> Iterator[Entry]:
@@ -55,7 +60,7 @@ def entries(seed: int) -> Iterator[Entry]:
         for identifier in chance.sample(held, min(2, len(held))):
             entry.renewed[identifier] = NOON.timestamp() + LIVES_SECONDS + number
         for place in range(chance.randrange(8)):
-            windows = Windows.of(NOON + timedelta(hours=number))
+            windows = Windows.of(at(number))
             entry.taken[f"{number}-{place}"] = Held(
                 chance.choice(OWNERS).key,
                 chance.choice(("gpt", "other")),
@@ -89,8 +94,9 @@ def told(connection: sqlite3.Connection) -> list[list[UsageDay] | UsageTotals]:
     found: list[list[UsageDay] | UsageTotals] = []
     for owner in OWNERS:
         found.append(days_of(connection, owner))
-        for hours in (0, 20, 39):
-            now = NOON + timedelta(hours=hours)
+        # The last of each day: of a minute before the last two nothing is told any more.
+        for hours in (11, 35, 39):
+            now = at(hours)
             key = (owner.key, "gpt")
             found.append(totals_of(connection, key, Windows.of(now), now))
     return found
@@ -128,7 +134,7 @@ async def test_slices_add_up_to_the_whole(
         assert rows <= most
         assert told(sliced) == true
     assert tables(sliced) == tables(whole)
-    assert tables(whole)["usage_day"]
+    assert tables(whole)["usage_total"]
     for connection in connections:
         connection.close()
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
-from itertools import cycle
+from itertools import cycle, permutations
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +190,7 @@ async def test_read_while_nothing_can_be_written(database: Database) -> None:
 
 
 async def test_closed(database: Database) -> None:
-    """A store that is closed leaves tables that say everything: the program before reads them."""
+    """A store that is closed leaves tables that say everything."""
     store = SqliteUsageStore(database)
     await spend(store, Usage(3, 4))
     await reserve(store)
@@ -198,10 +198,11 @@ async def test_closed(database: Database) -> None:
 
     found = await database.read(
         lambda connection: connection.execute(
-            "SELECT starts, requests, tokens FROM usage_window ORDER BY starts"
+            "SELECT day, requests, prompt_tokens, completion_tokens, even, even_requests,"
+            " even_tokens, odd, odd_requests, odd_tokens FROM usage_total"
         ).fetchall()
     )
-    assert found == [("2030-01-02", 2, 7), ("2030-01-02T12:00", 2, 7)]
+    assert found == [("2030-01-02", 2, 3, 4, "2030-01-02T12:00", 2, 7, "", 0, 0)]
     assert await count(database, "reservation") == 1
     assert await count(database, "usage_journal") == 0
 
@@ -234,7 +235,7 @@ async def test_a_fold_that_fails_is_none(database: Database) -> None:
 
     def refuse(connection: sqlite3.Connection) -> None:
         connection.execute(
-            "CREATE TRIGGER refused BEFORE INSERT ON usage_day"
+            "CREATE TRIGGER refused BEFORE INSERT ON usage_total"
             " BEGIN SELECT RAISE(ABORT, 'refused'); END"
         )
 
@@ -242,12 +243,40 @@ async def test_a_fold_that_fails_is_none(database: Database) -> None:
     with pytest.raises(StoreError):
         await store.roll_up(now=NOON)
     await store.aclose()
-    assert await count(database, "usage_window") == 0
+    assert await count(database, "usage_total") == 0
     assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 7, 7, 0, 1)
     await database.write(lambda connection: connection.execute("DROP TRIGGER refused").rowcount)
     assert await store.roll_up(now=NOON) == 0
-    assert await count(database, "usage_window") == 2
+    assert await count(database, "usage_total") == 1
     assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 7, 7, 0, 1)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("begin", [0, 1], ids=["even", "odd"])
+async def test_of_minutes_the_last_two_count(
+    database: Database, begin: int, order: tuple[int, ...]
+) -> None:
+    """Whenever they are folded, and whenever what began in one of them ends; of a day all do."""
+    store = SqliteUsageStore(database)
+    minutes = [NOON + timedelta(minutes=begin + number) for number in range(3)]
+    held = {}
+    for number in order:
+        held[number] = await reserve(store, 100, now=minutes[number])
+        await store.roll_up(now=NOON)
+    for number in reversed(order):
+        await store.settle(held[number], Usage(number, 1))
+        await store.roll_up(now=NOON)
+
+    told = [await store.totals(ANNA, "gpt", now=minute) for minute in minutes]
+    assert told == [
+        UsageTotals(0, 0, 6, 0, 3),
+        UsageTotals(1, 2, 6, 0, 3),
+        UsageTotals(1, 3, 6, 0, 3),
+    ]
+    # Whoever looks them up to count on is told the same.
+    made = await reserve(store, 10, now=minutes[2])
+    assert made.standing is not None
+    assert made.standing.remaining_tokens == LIMITS.tokens_per_minute - 13
 
 
 async def count(database: Database, table: str) -> int:
@@ -259,20 +288,20 @@ async def count(database: Database, table: str) -> int:
 
 
 async def test_purge(database: Database) -> None:
-    """Minutes go after a day, expired reservations too, days after their term; refused or not."""
+    """Expired reservations go after a day, and days after their term; refused or not."""
     store = SqliteUsageStore(database)
     await reserve(store, lifetime=10)
     await store.roll_up(now=NOON)
-    assert await count(database, "usage_window") == 2
+    assert await count(database, "reservation") == 1
 
     with pytest.raises(Refused):
         await reserve(store, 10**9, now=NOON + timedelta(days=2))
-    assert await count(database, "usage_window") == 1
+    assert await count(database, "usage_total") == 1
     assert await count(database, "reservation") == 0
 
     with pytest.raises(Refused):
         await reserve(store, 10**9, now=NOON + timedelta(days=DAYS_KEPT + 1))
-    assert await count(database, "usage_window") == 0
+    assert await count(database, "usage_total") == 0
     assert (await store.totals(ANNA, "gpt", now=NOON)).tokens_today == 0
 
 
@@ -284,23 +313,54 @@ WINDOWS = (
 """What a program counts that keeps no totals."""
 
 
-async def test_totals_of_a_program_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+DAYS = (
+    "INSERT INTO usage_day VALUES ('tenant/anna', 'gpt', '2030-01-02', 3, 15, 25)"
+    " ON CONFLICT DO UPDATE SET requests = requests + 3,"
+    " prompt_tokens = prompt_tokens + 15, completion_tokens = completion_tokens + 25"
+)
+"""What one counts besides that keeps totals."""
+
+
+@pytest.mark.parametrize(
+    ("version", "statements", "prompt"),
+    [(3, (WINDOWS,), 0), (9, (WINDOWS, DAYS), 15)],
+    ids=["no totals", "in tables of its own"],
+)
+async def test_totals_of_a_program_before(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    version: int,
+    statements: Sequence[str],
+    prompt: int,
+) -> None:
     """What a program before has counted is in the totals, also where it goes on beside ours."""
+
+    def count_there(connection: sqlite3.Connection) -> None:
+        for statement in statements:
+            connection.execute(statement)
+
     with monkeypatch.context() as patched:
-        patched.setattr("secure_openai.store.sqlite.schema.MIGRATIONS", MIGRATIONS[:3])
+        patched.setattr("secure_openai.store.sqlite.schema.MIGRATIONS", MIGRATIONS[:version])
         before = await Database.open(path)
-        await before.write(lambda connection: connection.execute(WINDOWS).rowcount)
+        await before.write(count_there)
         await before.aclose()
     database = await Database.open(path)
     store = SqliteUsageStore(database)
-    assert await store.of(ANNA) == [UsageDay(ANNA, "gpt", "2030-01-02", 3, 0, 40)]
+    assert await store.of(ANNA) == [UsageDay(ANNA, "gpt", "2030-01-02", 3, prompt, 40 - prompt)]
 
     await spend(store, Usage(5, 6))
-    await database.write(lambda connection: connection.execute(WINDOWS).rowcount)
+    await database.write(count_there)
     assert await store.roll_up(now=NOON) == 1
     assert await store.roll_up(now=NOON) == 0
+    assert await store.of(ANNA) == [
+        UsageDay(ANNA, "gpt", "2030-01-02", 7, 2 * prompt + 5, 2 * (40 - prompt) + 6)
+    ]
 
-    assert await store.of(ANNA) == [UsageDay(ANNA, "gpt", "2030-01-02", 7, 5, 86)]
+    await database.write(count_there)
+    assert await store.erase(ANNA, until="2030-01-02") == 1
+    assert await store.of(ANNA) == []
+    for table in ("usage_window", "usage_day", "usage_total"):
+        assert await count(database, table) == 0
     await database.aclose()
 
 

@@ -9,7 +9,7 @@ that fails leaves it so, and another one is begun.
 
 from __future__ import annotations
 
-import json
+import itertools
 import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,9 +38,6 @@ then, and are written nowhere else."""
 
 FEW = 8
 """So many accounts' rows are written within a millisecond."""
-
-SLICE_OF_FEW = 4 * SLICE
-"""How many changes of few accounts are folded at once: the more, the fewer rows each of them is."""
 
 MINUTES = 60
 """How many a book may know of before another one is begun: no account of it grows without end."""
@@ -130,14 +127,18 @@ class Book:
     @property
     def many_in_slice(self) -> bool:
         """Return whether the slice to be folded may be of so many that writing it takes long."""
-        return len({key for row in self._slice() for key in row.keys}) > FEW
+        keys = set[Key]()
+        for row in self._slice():
+            keys.update(row.keys)
+            if len(keys) > FEW:
+                return True
+        return False
 
     def _slice(self) -> Iterator[Row]:
         """Yield the rows to be folded at once."""
-        changes, keys = 0, set[Key]()
+        changes = 0
         for row in self._rows:
-            keys.update(row.keys)
-            if changes >= (SLICE if len(keys) > FEW else SLICE_OF_FEW):
+            if changes >= SLICE:
                 return
             changes += changes_in(row.line)
             yield row
@@ -205,13 +206,24 @@ def held_in(connection: sqlite3.Connection, owner: str | None = None) -> Iterato
 
 
 def counted_in(
-    connection: sqlite3.Connection, places: Sequence[tuple[str, ...]]
-) -> list[tuple[str, str, str, int, int]]:
-    """Return what the table says of these owners, deployments and windows, where it says any."""
-    return connection.execute(
-        "SELECT owner, deployment, starts, requests, tokens"
-        " FROM json_each(?) AS place CROSS JOIN usage_window"
-        " ON owner = place.value ->> 0 AND deployment = place.value ->> 1"
-        " AND starts = place.value ->> 2",
-        (json.dumps(places, ensure_ascii=False),),
-    ).fetchall()
+    connection: sqlite3.Connection, places: Sequence[tuple[str, str, str]]
+) -> Iterator[tuple[Key, dict[str, tuple[int, int]]]]:
+    """Yield requests and tokens by the windows of which the table says any.
+
+    Args:
+        connection: Where to read.
+        places: Whose windows: owners, deployments and days.
+    """
+    for owner, deployment, *counted in connection.execute(
+        "WITH place (owner, deployment, day) AS"
+        f" (VALUES {', '.join(['(?, ?, ?)'] * len(places))})"
+        " SELECT owner, deployment, day, requests, prompt_tokens + completion_tokens,"
+        " even, even_requests, even_tokens, odd, odd_requests, odd_tokens"
+        " FROM place CROSS JOIN usage_total USING (owner, deployment, day)",
+        [*itertools.chain(*places)],
+    ):
+        day, even, odd = counted[:3], counted[3:6], counted[6:]
+        yield (
+            (owner, deployment),
+            {starts: (requests, tokens) for starts, requests, tokens in (day, even, odd) if starts},
+        )

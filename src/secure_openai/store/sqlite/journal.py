@@ -31,9 +31,12 @@ _WRITER = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=
 Used = tuple[int, int]
 """Tokens of a prompt and of its answer."""
 
-SLICE = 64
-"""How many changes a row holds at most, and a slice before it is closed: of many principals one is
-written within 4 ms."""
+ROW = 64
+"""How many changes a row holds at most."""
+
+SLICE = 4 * ROW
+"""How many changes a slice holds before it is closed: of as many principals it is written within
+4 ms."""
 
 HELD = "id, owner, deployment, minute, day, tokens, expires"
 """The columns of an id and what it stands for."""
@@ -67,13 +70,13 @@ class Entry:
     def lines(self) -> Iterator[Line]:
         """Yield it as rows; what was made stands before what ends."""
         kinds: Line = {"taken": self.taken, "renewed": self.renewed, "ended": self.ended}
-        if 0 < changes_in(kinds) <= SLICE:
+        if 0 < changes_in(kinds) <= ROW:
             yield kinds
             return
         changes = [(kind, *change) for kind, every in kinds.items() for change in every.items()]
-        for begin in range(0, len(changes), SLICE):
+        for begin in range(0, len(changes), ROW):
             line: dict[str, dict[str, Any]] = {kind: {} for kind in kinds}
-            for kind, identifier, change in changes[begin : begin + SLICE]:
+            for kind, identifier, change in changes[begin : begin + ROW]:
                 line[kind][identifier] = change
             yield line
 
@@ -214,12 +217,9 @@ class Unfolded:
                 " WHERE reservation.id = renewed.key",
                 (json.dumps(self._renewed),),
             )
-        ordered = sorted(self.used.items())
         taken = [(identifier, *held) for identifier, held in self.taken.items()]
-        days = [(*place[:2], place[3], *used) for place, used in ordered]
         insert(connection, "reservation", taken)
-        insert(connection, "usage_window", list(_windows(ordered)), WINDOW_COUNTED)
-        insert(connection, "usage_day", days, DAY_COUNTED)
+        insert(connection, "usage_total", sorted(map(_total, self.used.items())), COUNTED)
         connection.execute("DELETE FROM usage_journal WHERE number <= ?", (self.last,))
 
     def _take_back(self, connection: sqlite3.Connection) -> None:
@@ -242,18 +242,28 @@ def changes_in(line: Line) -> int:
     return sum(map(len, line.values()))
 
 
-WINDOW_COUNTED = (
-    " ON CONFLICT DO UPDATE SET"
-    " requests = requests + excluded.requests, tokens = tokens + excluded.tokens"
-)
-DAY_COUNTED = (
+COUNTED = (
     " ON CONFLICT DO UPDATE SET requests = requests + excluded.requests,"
     " prompt_tokens = prompt_tokens + excluded.prompt_tokens,"
-    " completion_tokens = completion_tokens + excluded.completion_tokens"
+    " completion_tokens = completion_tokens + excluded.completion_tokens, "
+) + ", ".join(
+    # A later minute takes the place of the one two or more before it; nothing counts in that.
+    f"{parity} = max({parity}, excluded.{parity}), "
+    + ", ".join(
+        f"{parity}_{what} = iif(excluded.{parity} < {parity}, 0, excluded.{parity}_{what})"
+        f" + iif({parity} < excluded.{parity}, 0, {parity}_{what})"
+        for what in ("requests", "tokens")
+    )
+    for parity in ("even", "odd")
 )
+"""How what was used is added to a row of `usage_total`."""
+
+_NO_MINUTE = ("", 0, 0)
 
 
-def _windows(ordered: list[tuple[Place, list[int]]]) -> Iterator[tuple[str | int, ...]]:
-    for (owner, deployment, minute, day), (requests, prompt, answer) in ordered:
-        yield owner, deployment, minute, requests, prompt + answer
-        yield owner, deployment, day, requests, prompt + answer
+def _total(used: tuple[Place, list[int]]) -> tuple[str | int, ...]:
+    """Return what was used as a row of `usage_total`."""
+    (owner, deployment, minute, day), (requests, prompt, answer) = used
+    counted = (minute, requests, prompt + answer)
+    even, odd = (_NO_MINUTE, counted) if minute[-1] in "13579" else (counted, _NO_MINUTE)
+    return (day, owner, deployment, requests, prompt, answer, *even, *odd)

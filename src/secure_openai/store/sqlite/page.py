@@ -45,7 +45,7 @@ class Page:
 
     def _look_up(self, changes: Sequence[Change]) -> None:
         """Find whom the group is about in the book, and in the tables what does not stand there."""
-        missing: list[tuple[str, ...]] = []
+        missing: list[tuple[str, str, str]] = []
         for one in changes:
             key = one.key
             account = self._accounts.get(key)
@@ -57,15 +57,15 @@ class Page:
                 minute, day = held.minute, held.day
             else:
                 continue
-            if minute not in account.windows or day not in account.windows:
+            if day not in account.windows:
+                account.windows[day] = (0, 0)
+                missing.append((*key, day))
+            if minute not in account.windows:
                 self._book.minutes.add(minute)
-                for starts in {minute, day} - account.windows.keys():
-                    account.windows[starts] = (0, 0)
-                    missing.append((*key, starts))
+                account.windows[minute] = (0, 0)
         if missing:
-            for owner, deployment, starts, *counted in counted_in(self._connection, missing):
-                requests, tokens = counted
-                self._accounts[owner, deployment].windows[starts] = (requests, tokens)
+            for key, counted in counted_in(self._connection, missing):
+                self._accounts[key].windows |= counted
 
     def _end(self, one: Giving) -> None:
         """Charge what was used, or nothing; a reservation that has ended ends no more."""

@@ -19,7 +19,7 @@ from secure_openai.errors import StoreError
 from secure_openai.store.sqlite.book import FOLDED, Book
 from secure_openai.store.sqlite.changes import Change, Giving, Outcome, Taking
 from secure_openai.store.sqlite.database import Database, NotAtOnce, Work
-from secure_openai.store.sqlite.journal import SLICE, fold
+from secure_openai.store.sqlite.journal import ROW, SLICE, fold
 from secure_openai.store.sqlite.page import Page
 from secure_openai.streams import Within
 
@@ -141,7 +141,7 @@ class Reservations:
     def _at_once(self, changes: Sequence[Change]) -> list[Outcome] | None:
         """Carry changes out while everything waits; `None` if that takes long, or others write."""
         book = self._book
-        if book is None or book.old or (book.full and book.many_in_slice) or len(changes) > SLICE:
+        if book is None or book.old or (book.full and book.many_in_slice) or len(changes) > ROW:
             return None
         try:
             page, outcomes = self._database.write_at_once(partial(_still, book, changes))

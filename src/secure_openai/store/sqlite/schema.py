@@ -1,8 +1,9 @@
 """The tables, and how an older file becomes a current one.
 
-A file says its version in `PRAGMA user_version`. Migrations only add, and drop indexes: the program
-before opens the file of the program after, and ignores what it does not know. Documents carry a
-version of their own and keep members that the reading program does not know.
+A file says its version in `PRAGMA user_version`. Migrations only add, drop indexes, and move what
+was counted: the program before opens the file of the program after, and ignores what it does not
+know. Documents carry a version of their own and keep members that the reading program does not
+know.
 """
 
 from __future__ import annotations
@@ -10,6 +11,22 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Iterator
+
+MOVE_TOTALS = """
+    INSERT INTO usage_total (day, owner, deployment, requests, prompt_tokens, completion_tokens)
+        SELECT counted.starts, counted.owner, counted.deployment, counted.requests,
+            coalesce(total.prompt_tokens, 0), counted.tokens - coalesce(total.prompt_tokens, 0)
+        FROM usage_window AS counted LEFT JOIN usage_day AS total
+            ON total.day = counted.starts AND total.owner = counted.owner
+            AND total.deployment = counted.deployment
+        WHERE length(counted.starts) = 10
+        ON CONFLICT DO UPDATE SET requests = requests + excluded.requests,
+            prompt_tokens = prompt_tokens + excluded.prompt_tokens,
+            completion_tokens = completion_tokens + excluded.completion_tokens;
+    DELETE FROM usage_window;
+    DELETE FROM usage_day;
+    """
+"""Moves what a program before has counted, in tables that this one leaves empty, into its own."""
 
 MIGRATIONS = (
     """
@@ -227,6 +244,27 @@ MIGRATIONS = (
     DROP INDEX usage_day_by_owner;
     CREATE INDEX usage_window_minutes ON usage_window (starts) WHERE length(starts) > 10;
     """,
+    # One row for what were three in two tables and an index, each with a page of its own. Days
+    # are next to each other, so that a day's pages stay among those in use. Of minutes only the
+    # last two count, each in the columns of its parity: '' for none.
+    """
+    CREATE TABLE usage_total (
+        day TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        deployment TEXT NOT NULL,
+        requests INTEGER NOT NULL,
+        prompt_tokens INTEGER NOT NULL,
+        completion_tokens INTEGER NOT NULL,
+        even TEXT NOT NULL DEFAULT '',
+        even_requests INTEGER NOT NULL DEFAULT 0,
+        even_tokens INTEGER NOT NULL DEFAULT 0,
+        odd TEXT NOT NULL DEFAULT '',
+        odd_requests INTEGER NOT NULL DEFAULT 0,
+        odd_tokens INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (day, owner, deployment)
+    ) WITHOUT ROWID;
+    """
+    + MOVE_TOTALS,
 )
 
 APPLICATION_ID = 0x5EC0A1
@@ -251,7 +289,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         _check_ours(connection, version)
         for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-            for statement in _statements(script):
+            for statement in statements(script):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number}")
         if connection.execute("SELECT count(*) FROM audit_chain").fetchone() == (0,):
@@ -273,7 +311,7 @@ def _check_ours(connection: sqlite3.Connection, version: int) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-def _statements(script: str) -> Iterator[str]:
+def statements(script: str) -> Iterator[str]:
     """Yield a script's statements; a semicolon inside a trigger ends none."""
     statement = ""
     for line in script.splitlines(keepends=True):

@@ -16,7 +16,8 @@ from secure_openai.store.quota import DAYS_KEPT, Windows
 from secure_openai.store.sqlite.changes import Giving, Renewing, Taking, key_of
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.reservations import Reservations
-from secure_openai.store.sqlite.usage_reading import COLUMNS, day_of, days_of, totals_of
+from secure_openai.store.sqlite.schema import MOVE_TOTALS, statements
+from secure_openai.store.sqlite.usage_reading import COLUMNS, DAYS, day_of, days_of, totals_of
 from secure_openai.store.usage import Reservation, UsageDay, UsageTotals
 from secure_openai.types import Decision, Limits, Page, PrincipalId, ReservationId, Usage
 
@@ -56,7 +57,6 @@ class SqliteUsageStore:
     async def _purge(self, now: datetime) -> None:
         """Drop what is too old, once in a day."""
         self._purged = Windows.of(now).day
-        yesterday = Windows.of(now - timedelta(days=1)).day
         oldest = Windows.of(now - timedelta(days=DAYS_KEPT)).day
 
         def work(connection: sqlite3.Connection) -> None:
@@ -66,20 +66,12 @@ class SqliteUsageStore:
                 "DELETE FROM reservation WHERE expires <= ?",
                 ((now - timedelta(days=1)).timestamp(),),
             )
-            connection.execute(
-                "DELETE FROM usage_window WHERE length(starts) > 10 AND starts < ?", (yesterday,)
-            )
-            connection.execute(
-                "DELETE FROM usage_window WHERE (owner, deployment, starts) IN"
-                " (SELECT owner, deployment, day FROM usage_day WHERE day < ?)",
-                (oldest,),
-            )
-            connection.execute("DELETE FROM usage_day WHERE day < ?", (oldest,))
+            connection.execute("DELETE FROM usage_total WHERE day < ?", (oldest,))
 
         await self._reservations.alone(work)
 
     async def aclose(self) -> None:
-        """Leave tables that say everything, as the program before reads them."""
+        """Leave tables that say everything."""
         await self._fold()
 
     async def _fold(self) -> None:
@@ -113,20 +105,8 @@ class SqliteUsageStore:
         return await self._database.read(lambda connection: days_of(connection, principal))
 
     async def roll_up(self, *, now: datetime) -> int:  # noqa: ARG002 - the interface's
-        """Add to the totals what a program that kept none has counted; ours keeps them itself."""
-        return await self._reservations.alone(
-            lambda connection: (
-                connection.execute(
-                    "INSERT INTO usage_day SELECT owner, deployment, starts, requests, 0, tokens"
-                    " FROM usage_window WHERE length(starts) = 10 ON CONFLICT DO UPDATE SET"
-                    " requests = max(requests, excluded.requests),"
-                    " completion_tokens ="
-                    " max(completion_tokens, excluded.completion_tokens - prompt_tokens)"
-                    " WHERE excluded.requests > requests"
-                    " OR excluded.completion_tokens > prompt_tokens + completion_tokens"
-                ).rowcount
-            )
-        )
+        """Add to the totals what a program before has counted; ours keeps them itself."""
+        return await self._reservations.alone(_moved)
 
     async def day(
         self, day: str, *, limit: int = 100, continuation: str | None = None
@@ -139,7 +119,7 @@ class SqliteUsageStore:
         after = values_of(continuation, place, _plausible) or ("", "")
         rows = await self._database.read(
             lambda connection: connection.execute(
-                f"SELECT {COLUMNS} FROM usage_day WHERE day = ? AND (owner, deployment) > (?, ?)"
+                f"SELECT {COLUMNS} FROM usage_total WHERE day = ? AND (owner, deployment) > (?, ?)"
                 " ORDER BY owner, deployment LIMIT ?",
                 (day, *after, limit + 1),
             ).fetchall()
@@ -151,16 +131,23 @@ class SqliteUsageStore:
         """Drop what is counted of a principal's days up to `until`."""
 
         def work(connection: sqlite3.Connection) -> int:
+            _moved(connection)
             key = (principal.key, until)
             days = (
-                "DELETE FROM usage_day WHERE (day, owner, deployment) IN (SELECT"
-                " starts, owner, deployment FROM usage_window WHERE owner = ? AND starts <= ?)"
+                f"DELETE FROM usage_total WHERE (day, owner, deployment) IN ({DAYS} SELECT"
+                " day, owner, deployment FROM days CROSS JOIN usage_total USING (day)"
+                " WHERE owner = ? AND day <= ?)"
             )
-            minutes = "DELETE FROM usage_window WHERE owner = ? AND substr(starts, 1, 10) <= ?"
             held = "DELETE FROM reservation WHERE owner = ? AND day <= ?"
-            return sum(connection.execute(one, key).rowcount for one in (days, minutes, held))
+            return sum(connection.execute(one, key).rowcount for one in (days, held))
 
         return await self._reservations.alone(work)
+
+
+def _moved(connection: sqlite3.Connection) -> int:
+    """Move what a program before has counted into the totals; return of how many days."""
+    days, *_ = [connection.execute(one).rowcount for one in statements(MOVE_TOTALS)]
+    return days
 
 
 @lru_cache(maxsize=16)

@@ -14,6 +14,13 @@ from secure_openai.types import PrincipalId
 COLUMNS = "owner, deployment, day, requests, prompt_tokens, completion_tokens"
 Row = tuple[str, str, str, int, int, int]
 
+DAYS = (
+    "WITH RECURSIVE days (day) AS (SELECT min(day) FROM usage_total UNION ALL"
+    " SELECT (SELECT min(later.day) FROM usage_total AS later WHERE later.day > days.day)"
+    " FROM days WHERE day IS NOT NULL)"
+)
+"""Those of which anything was counted: the table has them first, and owners by the day."""
+
 
 def totals_of(
     connection: sqlite3.Connection, key: Key, windows: Windows, now: datetime
@@ -24,9 +31,8 @@ def totals_of(
     taken = {one: held for one, held in unfolded.taken.items() if held[:2] == key}
     held = unfolded.held(stored) | taken
     counted = dict.fromkeys((windows.minute, windows.day), (0, 0))
-    places = [(*key, starts) for starts in counted]
-    for _, _, starts, requests, tokens in counted_in(connection, places):
-        counted[starts] = (requests, tokens)
+    for _, found in counted_in(connection, [(*key, windows.day)]):
+        counted |= found
     for place, (requests, prompt, answer) in unfolded.used.items():
         for starts in place[2:]:
             if place[:2] == key and starts in counted:
@@ -42,10 +48,8 @@ def days_of(connection: sqlite3.Connection, principal: PrincipalId) -> list[Usag
     counted = {
         (day, deployment): used
         for deployment, day, *used in connection.execute(
-            "SELECT total.deployment, day, total.requests, prompt_tokens, completion_tokens"
-            " FROM usage_window AS counted CROSS JOIN usage_day AS total"
-            " ON day = starts AND total.owner = counted.owner"
-            " AND total.deployment = counted.deployment WHERE counted.owner = ?",
+            f"{DAYS} SELECT deployment, day, requests, prompt_tokens, completion_tokens"
+            " FROM days CROSS JOIN usage_total USING (day) WHERE owner = ?",
             (owner,),
         )
     }
