@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import resource
 import socket
 import time
@@ -14,6 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from secure_openai.errors import StartError
+from secure_openai.local.memory import prepare_to_serve
 from secure_openai.local.parent import watch_parent
 from secure_openai.local.protocol import BoundedHttpProtocol
 from secure_openai.settings import azure_host, is_loopback_host
@@ -22,10 +22,6 @@ from secure_openai.streams import Drain
 GRACE_SECONDS = 5
 CLOSE_SECONDS = 3
 """How long the last words of what was cut off may take."""
-
-GARBAGE_OBJECTS = 20_000
-"""How many objects more than before are alive when those in cycles are looked for. A request keeps
-some hundred while it waits, and Python's own 700 would look through them several times for each."""
 
 POLL_SECONDS = 0.05
 MOST_CONNECTIONS = 10_000
@@ -122,11 +118,9 @@ class DrainingServer(uvicorn.Server):
         self.force_exit = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Open the application, and look for cyclic garbage among what requests leave alone."""
+        """Open the application, and prepare to serve with it."""
         await super().startup(sockets)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(GARBAGE_OBJECTS)
+        prepare_to_serve()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait for what is under way, cut off what is left, and close."""

@@ -1,0 +1,42 @@
+"""How a process that serves treats its memory, once what the start has made is there."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+
+GARBAGE_OBJECTS = 20_000
+"""How many objects more than before are alive when those in cycles are looked for. A request keeps
+some hundred while it waits, and Python's own 700 would look through them several times for each."""
+
+FREE_BYTES = 32 * 1_048_576
+"""How much free memory the process keeps. The C library gives back what is over 128 kB: thirty
+bodies of 100 kB, each held several times over, are asked of the system again and again, page by
+page, which costs a request as much as deciding about it."""
+
+LARGE_BYTES = 1_048_576
+"""What is asked of the system by itself, and given back at once. It has to be said beside the other
+one: the C library finds a bound of its own only while it is told neither."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Names of the GNU C library's (mallopt(3))."""
+
+
+def prepare_to_serve() -> None:
+    """Look for cyclic garbage among what requests leave alone, and keep some free memory."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS)
+    keep_free_memory()
+
+
+def keep_free_memory() -> bool:
+    """Keep `FREE_BYTES`, and return whether this C library takes such a word."""
+    if sys.platform != "linux":
+        return False
+    # musl has no such function, and gives back nothing by itself.
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    return mallopt is not None and all(
+        (mallopt(_M_TRIM_THRESHOLD, FREE_BYTES), mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES))
+    )

@@ -1,0 +1,47 @@
+"""The memory that a process that serves keeps."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from secure_openai.local.memory import FREE_BYTES
+
+BODIES = """
+import sys
+import psutil
+from secure_openai.local.memory import keep_free_memory
+if sys.argv[1] == "keeps" and not keep_free_memory():
+    sys.exit("this C library takes no such word")
+resident = psutil.Process().memory_info
+before = resident().rss
+bodies = [bytes([1]) * 100_000 for _ in range(int(sys.argv[2]))]
+held = resident().rss
+del bodies
+print(held - before, held - resident().rss)
+"""
+
+
+def held_and_given_back(how: str, bodies: int) -> tuple[int, int]:
+    """Return how many bytes a process took for bodies, and gave back when it dropped them."""
+    done = subprocess.run(
+        [sys.executable, "-c", BODIES, how, str(bodies)], capture_output=True, text=True, check=True
+    )
+    held, given_back = map(int, done.stdout.split())
+    return held, given_back
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the GNU C library's")
+def test_free_memory_is_kept_up_to_a_bound() -> None:
+    """What thirty bodies took is there for the next ones; what hundreds took goes back."""
+    held, given_back = held_and_given_back("gives back", 200)
+    assert given_back > held / 2
+
+    held, given_back = held_and_given_back("keeps", 200)
+    assert held > 15_000_000
+    assert given_back < 1_000_000
+
+    held, given_back = held_and_given_back("keeps", 1_000)
+    assert held - given_back < FREE_BYTES + 8_000_000
