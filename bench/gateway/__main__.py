@@ -14,12 +14,15 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
+from operator import attrgetter
 from pathlib import Path
 
 from bench.gateway.attacks import beside_attacks
@@ -69,7 +72,7 @@ def main() -> None:
                 if "rates" in parts:
                     _rates(folder, every, given)
                 if "first-byte" in parts:
-                    _first_bytes(folder, every)
+                    _first_bytes(folder, every, given.rounds)
                 _sent(ingestion)
         if "streams" in parts:
             _streams(folder)
@@ -141,7 +144,7 @@ def _sent(ingestion: Ingestion) -> None:
     print(f"\nsent to Azure Monitor meanwhile: {taken}", flush=True)
 
 
-def _first_bytes(folder: Path, every: list[Side]) -> None:
+def _first_bytes(folder: Path, every: list[Side], count: int) -> None:
     mine = [
         side
         for side in every
@@ -151,15 +154,17 @@ def _first_bytes(folder: Path, every: list[Side]) -> None:
     rate = SHARE * measure(folder, limit, "small", 32, 3).rate
     print(f"\nfirst byte of a stream, open loop, {rate:.0f} requests a second:\n", flush=True)
     asked = body(folder, "streamed", "small", "local").read_bytes()
-    told = {
-        side.name: first_bytes(side, asked, rate=rate, seconds=FIRST_BYTE_SECONDS) for side in mine
-    }
-    _told(told, "first byte", {name: one.first for name, one in told.items()})
+    told: dict[str, list[Told]] = {side.name: [] for side in mine}
+    for _ in range(count):
+        for side in mine:
+            one = first_bytes(side, asked, rate=rate, seconds=FIRST_BYTE_SECONDS)
+            told[side.name].append(one)
+    _told(told, "first byte", attrgetter("first"))
 
 
 def _streams(folder: Path) -> None:
     print(f"\n{STREAMS} streams at once, an event every {EVERY:g} s:\n", flush=True)
-    told = {}
+    told: dict[str, list[Told]] = {}
     with ExitStack() as stack:
         pin(os.getpid(), LOAD_CORE)
         upstream = stack.enter_context(paced(CHUNKS, EVERY))
@@ -168,11 +173,11 @@ def _streams(folder: Path) -> None:
         with starlette(upstream) as (port, pid):
             url = f"http://127.0.0.1:{port}/streamed/chat/completions"
             side = Side(LIMIT, "streamed", url, nothing, pid)
-            told[LIMIT] = _held(folder, side)
+            told[LIMIT] = [_held(folder, side)]
         ingestion = stack.enter_context(ingesting(folder / "paced-ingestion"))
         with gateway(folder / "paced", upstream, "streamed", ingestion.settings) as side:
-            told["gateway"] = _held(folder, side)
-    _told(told, "event late", {name: one.late for name, one in told.items()})
+            told["gateway"] = [_held(folder, side)]
+    _told(told, "event late", attrgetter("late"))
 
 
 def _held(folder: Path, side: Side) -> Told:
@@ -180,18 +185,31 @@ def _held(folder: Path, side: Side) -> Told:
     return at_once(side, asked, count=STREAMS, begin_seconds=BEGIN_SECONDS)
 
 
-def _told(told: dict[str, Told], what: str, values: dict[str, list[float]]) -> None:
+def _told(told: dict[str, list[Told]], what: str, values: Callable[[Told], list[float]]) -> None:
+    """Print the medians of what each side's rounds showed, and how much there was of it."""
     row = "| {:<10} | {:>6} | {:>6} | {:>16} | {:>16} | {:>20} | {:>6} |"
     head = (f"{what} {part}, ms" for part in ("p50", "p99"))
     print(row.format("side", "ended", "broken", *head, "client late p99, ms", "MB"))
     print(row.format(*("---",) * 7))
-    for name, one in told.items():
-        figures = (f"{percentile(values[name] or [0.0], part):.2f}" for part in (0.5, 0.99))
-        lag = f"{percentile(one.lag, 0.99):.2f}"
-        cells = (one.ended, one.broken, *figures, lag, f"{one.memory:.0f}")
+    for name, rounds_of in told.items():
+        found, lag = [values(one) for one in rounds_of], [one.lag for one in rounds_of]
+        cells = (
+            sum(one.ended for one in rounds_of),
+            sum(one.broken for one in rounds_of),
+            _median(found, 0.5),
+            _median(found, 0.99),
+            _median(lag, 0.99),
+            f"{max(one.memory for one in rounds_of):.0f}",
+        )
         print(row.format(name, *cells), flush=True)
-        for reason, count in one.reasons.items():
-            print(f"{count} broke: {reason}", file=sys.stderr)
+        for reason, number in sum((one.reasons for one in rounds_of), Counter()).items():
+            print(f"{number} broke: {reason}", file=sys.stderr)
+
+
+def _median(rounds_of: list[list[float]], part: float) -> str:
+    """Return the median of the rounds' percentiles; nothing where no round has values."""
+    found = [percentile(values, part) for values in rounds_of if values]
+    return f"{statistics.median(found):.2f}" if found else ""
 
 
 def _table(found: dict[str, Figure]) -> None:

@@ -18,10 +18,10 @@ from secure_openai.store.sqlite.audit import _append, head_of
 from secure_openai.store.sqlite.database import Database
 from secure_openai.types import PrincipalId, utc_now
 
-FEW_RECORDS, FEW_PRINCIPALS = 1_000, 10
+FEW_RECORDS, FEWER_PRINCIPALS = 1_000, (10, 1_000)
 BATCH = 10_000
 LATEST = 10_000
-"""How many principals are asked for again, each a few times at most."""
+"""How many principals are asked for again, each after all others of them."""
 
 ROUND_SECONDS, WARMING_SECONDS = 2, 10
 
@@ -46,25 +46,28 @@ def by_records(
 def by_principals(
     folder: Path, upstream: int, settings: Mapping[str, str], *, principals: int, count: int
 ) -> dict[str, Figure]:
-    """Return what is measured with the warm tokens of ten and of many, and of many at first."""
+    """Return what is measured with the warm tokens of few and of many, and of many at first."""
     place = folder / "principals"
     with gateway(place, upstream, "whole", settings) as side:
-        few, many = (
+        *fewer, many = (
             replace(
                 side,
                 name=f"{number:,} principals, warm tokens",
                 tokens=cold_tokens(place, side, number),
             )
-            for number in (FEW_PRINCIPALS, principals)
+            for number in (*FEWER_PRINCIPALS, principals)
         )
-        measure(folder, few, "small", MIDDLE, 1)
+        measure(folder, fewer[0], "small", MIDDLE, 1)
         found: list[Figure] = []
         while many.sent < principals:
             found.append(measure(folder, many, "small", MIDDLE, WARMING_SECONDS))
         told = {f"{principals:,} principals, each for the first time": median_of(found)}
-        # The last ones: a busy machine takes longer for all of them than one is remembered.
-        many.sent = max(0, principals - LATEST)
-        return told | _in_turn(folder, [few, many], count)
+        # The last ones, in turn: for all of them a busy machine takes longer than one is
+        # remembered, and as many as are remembered drive each other out where one more comes.
+        latest = place / "latest"
+        latest.write_text("".join(many.tokens.read_text().splitlines(keepends=True)[-LATEST:]))
+        many = replace(many, tokens=latest, sent=0)
+        return told | _in_turn(folder, [*fewer, many], count)
 
 
 def _in_turn(folder: Path, sides: list[Side], count: int) -> dict[str, Figure]:

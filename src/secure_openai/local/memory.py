@@ -11,15 +11,19 @@ GARBAGE_OBJECTS = 20_000
 some hundred while it waits, and Python's own 700 would look through them several times for each."""
 
 FREE_BYTES = 32 * 1_048_576
-"""How much free memory the process keeps. The C library gives back what is over 128 kB: thirty
+"""How much free memory is kept, of each arena. The C library gives back what is over 128 kB: thirty
 bodies of 100 kB, each held several times over, are asked of the system again and again, page by
 page, which costs a request as much as deciding about it."""
+
+ARENAS = 2
+"""How many threads share what is kept; the C library would make eight for each core, and Python's
+threads hardly ever ask at the same time."""
 
 LARGE_BYTES = 1_048_576
 """What is asked of the system by itself, and given back at once. It has to be said beside the other
 one: the C library finds a bound of its own only while it is told neither."""
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Names of the GNU C library's (mallopt(3))."""
 
 
@@ -33,10 +37,12 @@ def prepare_to_serve() -> None:
 
 def keep_free_memory() -> bool:
     """Keep `FREE_BYTES`, and return whether this C library takes such a word."""
-    if sys.platform != "linux":
-        return False
-    # musl has no such function, and gives back nothing by itself.
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    # Others have no such function: what they keep is their own affair.
+    mallopt = None if sys.platform == "win32" else getattr(ctypes.CDLL(None), "mallopt", None)
     return mallopt is not None and all(
-        (mallopt(_M_TRIM_THRESHOLD, FREE_BYTES), mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES))
+        (
+            mallopt(_M_TRIM_THRESHOLD, FREE_BYTES),
+            mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES),
+            mallopt(_M_ARENA_MAX, ARENAS),
+        )
     )

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import cycle, permutations
 from pathlib import Path
 from typing import Any
@@ -251,19 +252,19 @@ async def test_a_fold_that_fails_is_none(database: Database) -> None:
     assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 7, 7, 0, 1)
 
 
-@pytest.mark.parametrize("order", list(permutations(range(3))))
 @pytest.mark.parametrize("begin", [0, 1], ids=["even", "odd"])
+@pytest.mark.parametrize("order", list(permutations(range(3))))
 async def test_of_minutes_the_last_two_count(
     database: Database, begin: int, order: tuple[int, ...]
 ) -> None:
-    """Whenever they are folded, and whenever what began in one of them ends; of a day all do."""
+    """However late what began in one of them ends, and wherever it is folded; of a day all do."""
     store = SqliteUsageStore(database)
     minutes = [NOON + timedelta(minutes=begin + number) for number in range(3)]
-    held = {}
-    for number in order:
-        held[number] = await reserve(store, 100, now=minutes[number])
+    held = []
+    for minute in minutes:
+        held.append(await reserve(store, 100, now=minute))
         await store.roll_up(now=NOON)
-    for number in reversed(order):
+    for number in order:
         await store.settle(held[number], Usage(number, 1))
         await store.roll_up(now=NOON)
 
@@ -277,6 +278,23 @@ async def test_of_minutes_the_last_two_count(
     made = await reserve(store, 10, now=minutes[2])
     assert made.standing is not None
     assert made.standing.remaining_tokens == LIMITS.tokens_per_minute - 13
+
+
+@pytest.mark.parametrize("minutes", [1, 2, 3, 120])
+async def test_a_clock_that_is_set_back(database: Database, path: Path, minutes: int) -> None:
+    """What is asked in minutes that had been before counts in them, for every process."""
+    other = await Database.open(path)
+    stores = [SqliteUsageStore(database), SqliteUsageStore(other)]
+    ahead = NOON + timedelta(minutes=minutes)
+    await spend(stores[0], Usage(1, 1), now=ahead)
+    limits, made = replace(LIMITS, requests_per_minute=3), 0
+    with pytest.raises(Refused):
+        for number in range(10):
+            await reserve(stores[number % 2], 1, limits=limits, now=NOON)
+            await stores[number % 2].roll_up(now=NOON)
+            made += 1
+    assert made == 3
+    await other.aclose()
 
 
 async def count(database: Database, table: str) -> int:
@@ -318,7 +336,7 @@ DAYS = (
     " ON CONFLICT DO UPDATE SET requests = requests + 3,"
     " prompt_tokens = prompt_tokens + 15, completion_tokens = completion_tokens + 25"
 )
-"""What one counts besides that keeps totals."""
+"""What one counts besides, that keeps totals."""
 
 
 @pytest.mark.parametrize(
@@ -334,34 +352,37 @@ async def test_totals_of_a_program_before(
     prompt: int,
 ) -> None:
     """What a program before has counted is in the totals, also where it goes on beside ours."""
-
-    def count_there(connection: sqlite3.Connection) -> None:
-        for statement in statements:
-            connection.execute(statement)
-
     with monkeypatch.context() as patched:
         patched.setattr("secure_openai.store.sqlite.schema.MIGRATIONS", MIGRATIONS[:version])
         before = await Database.open(path)
-        await before.write(count_there)
+        for statement in statements:
+            await before.write(partial(executed, statement))
         await before.aclose()
     database = await Database.open(path)
     store = SqliteUsageStore(database)
     assert await store.of(ANNA) == [UsageDay(ANNA, "gpt", "2030-01-02", 3, prompt, 40 - prompt)]
 
     await spend(store, Usage(5, 6))
-    await database.write(count_there)
-    assert await store.roll_up(now=NOON) == 1
-    assert await store.roll_up(now=NOON) == 0
+    for _ in range(2):
+        # It finds nothing that it had counted, begins, and goes on.
+        for statement in (WINDOWS, DAYS):
+            await database.write(partial(executed, statement))
+    await store.roll_up(now=NOON)
     assert await store.of(ANNA) == [
-        UsageDay(ANNA, "gpt", "2030-01-02", 7, 2 * prompt + 5, 2 * (40 - prompt) + 6)
+        UsageDay(ANNA, "gpt", "2030-01-02", 10, prompt + 35, 40 - prompt + 56)
     ]
+    assert (await store.totals(ANNA, "gpt", now=NOON)).requests_today == 10
 
-    await database.write(count_there)
     assert await store.erase(ANNA, until="2030-01-02") == 1
     assert await store.of(ANNA) == []
     for table in ("usage_window", "usage_day", "usage_total"):
         assert await count(database, table) == 0
     await database.aclose()
+
+
+def executed(statement: str, connection: sqlite3.Connection) -> None:
+    """Execute a statement."""
+    connection.execute(statement)
 
 
 async def test_one_that_cannot_be_counted(database: Database) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from secure_openai.store.quota import Windows
+from secure_openai.store.sqlite.connection import ROWS
 from secure_openai.store.sqlite.journal import (
     HELD,
     SLICE,
@@ -214,16 +215,18 @@ def counted_in(
         connection: Where to read.
         places: Whose windows: owners, deployments and days.
     """
-    for owner, deployment, *counted in connection.execute(
-        "WITH place (owner, deployment, day) AS"
-        f" (VALUES {', '.join(['(?, ?, ?)'] * len(places))})"
-        " SELECT owner, deployment, day, requests, prompt_tokens + completion_tokens,"
-        " even, even_requests, even_tokens, odd, odd_requests, odd_tokens"
-        " FROM place CROSS JOIN usage_total USING (owner, deployment, day)",
-        [*itertools.chain(*places)],
-    ):
-        day, even, odd = counted[:3], counted[3:6], counted[6:]
-        yield (
-            (owner, deployment),
-            {starts: (requests, tokens) for starts, requests, tokens in (day, even, odd) if starts},
-        )
+    for begin in range(0, len(places), ROWS):
+        some = places[begin : begin + ROWS]
+        values = ", ".join(["(?, ?, ?)"] * len(some))
+        for owner, deployment, *counted in connection.execute(
+            f"WITH place (owner, deployment, day) AS (VALUES {values})"
+            " SELECT owner, deployment, day, requests, prompt_tokens + completion_tokens,"
+            " even, even_requests, even_tokens, odd, odd_requests, odd_tokens"
+            " FROM place CROSS JOIN usage_total USING (owner, deployment, day)",
+            [*itertools.chain(*some)],
+        ):
+            windows = (counted[:3], counted[3:6], counted[6:])
+            yield (
+                (owner, deployment),
+                {starts: (requests, tokens) for starts, requests, tokens in windows if starts},
+            )

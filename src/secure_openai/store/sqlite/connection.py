@@ -14,7 +14,7 @@ from secure_openai.errors import StorageFull, StoreError
 BUSY_MILLISECONDS = 10_000
 
 ROWS = 16
-"""How many are inserted with one statement."""
+"""How many are inserted, or looked up, with one statement."""
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from secure_openai.store.sqlite.connection import insert
@@ -36,7 +37,7 @@ ROW = 64
 
 SLICE = 4 * ROW
 """How many changes a slice holds before it is closed: of as many principals it is written within
-4 ms."""
+some milliseconds."""
 
 HELD = "id, owner, deployment, minute, day, tokens, expires"
 """The columns of an id and what it stands for."""
@@ -219,7 +220,9 @@ class Unfolded:
             )
         taken = [(identifier, *held) for identifier, held in self.taken.items()]
         insert(connection, "reservation", taken)
-        insert(connection, "usage_total", sorted(map(_total, self.used.items())), COUNTED)
+        # Of one key they stay in the order in which they were asked.
+        totals = sorted(map(_total, self.used.items()), key=_KEY)
+        insert(connection, "usage_total", totals, COUNTED)
         connection.execute("DELETE FROM usage_journal WHERE number <= ?", (self.last,))
 
     def _take_back(self, connection: sqlite3.Connection) -> None:
@@ -247,17 +250,20 @@ COUNTED = (
     " prompt_tokens = prompt_tokens + excluded.prompt_tokens,"
     " completion_tokens = completion_tokens + excluded.completion_tokens, "
 ) + ", ".join(
-    # A later minute takes the place of the one two or more before it; nothing counts in that.
-    f"{parity} = max({parity}, excluded.{parity}), "
+    # Which was asked in last takes the place of another one, also where a clock was set back.
+    f"{parity} = iif(excluded.{parity}_requests > 0, excluded.{parity}, {parity}), "
     + ", ".join(
-        f"{parity}_{what} = iif(excluded.{parity} < {parity}, 0, excluded.{parity}_{what})"
-        f" + iif({parity} < excluded.{parity}, 0, {parity}_{what})"
+        f"{parity}_{what} = CASE WHEN excluded.{parity} = {parity}"
+        f" THEN {parity}_{what} + excluded.{parity}_{what}"
+        f" WHEN excluded.{parity}_requests > 0 THEN excluded.{parity}_{what}"
+        f" ELSE {parity}_{what} END"
         for what in ("requests", "tokens")
     )
     for parity in ("even", "odd")
 )
 """How what was used is added to a row of `usage_total`."""
 
+_KEY = itemgetter(0, 1, 2)
 _NO_MINUTE = ("", 0, 0)
 
 

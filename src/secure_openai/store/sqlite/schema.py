@@ -12,22 +12,6 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 
-MOVE_TOTALS = """
-    INSERT INTO usage_total (day, owner, deployment, requests, prompt_tokens, completion_tokens)
-        SELECT counted.starts, counted.owner, counted.deployment, counted.requests,
-            coalesce(total.prompt_tokens, 0), counted.tokens - coalesce(total.prompt_tokens, 0)
-        FROM usage_window AS counted LEFT JOIN usage_day AS total
-            ON total.day = counted.starts AND total.owner = counted.owner
-            AND total.deployment = counted.deployment
-        WHERE length(counted.starts) = 10
-        ON CONFLICT DO UPDATE SET requests = requests + excluded.requests,
-            prompt_tokens = prompt_tokens + excluded.prompt_tokens,
-            completion_tokens = completion_tokens + excluded.completion_tokens;
-    DELETE FROM usage_window;
-    DELETE FROM usage_day;
-    """
-"""Moves what a program before has counted, in tables that this one leaves empty, into its own."""
-
 MIGRATIONS = (
     """
     CREATE TABLE conversation (
@@ -245,8 +229,9 @@ MIGRATIONS = (
     CREATE INDEX usage_window_minutes ON usage_window (starts) WHERE length(starts) > 10;
     """,
     # One row for what were three in two tables and an index, each with a page of its own. Days
-    # are next to each other, so that a day's pages stay among those in use. Of minutes only the
-    # last two count, each in the columns of its parity: '' for none.
+    # are next to each other, so that a day's pages stay among those in use. Of minutes only two
+    # count, each in the columns of its parity: '' for none. What a program before counts goes on
+    # into it, by the triggers.
     """
     CREATE TABLE usage_total (
         day TEXT NOT NULL,
@@ -263,8 +248,33 @@ MIGRATIONS = (
         odd_tokens INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (day, owner, deployment)
     ) WITHOUT ROWID;
-    """
-    + MOVE_TOTALS,
+    INSERT INTO usage_total (day, owner, deployment, requests, prompt_tokens, completion_tokens)
+        SELECT day, owner, deployment, requests, prompt_tokens, completion_tokens FROM usage_day;
+    INSERT INTO usage_total (day, owner, deployment, requests, prompt_tokens, completion_tokens)
+        SELECT starts, owner, deployment, requests, 0, tokens
+        FROM usage_window WHERE length(starts) = 10
+        ON CONFLICT DO UPDATE SET requests = max(requests, excluded.requests),
+            completion_tokens =
+                max(completion_tokens, excluded.completion_tokens - prompt_tokens);
+    DELETE FROM usage_window;
+    DELETE FROM usage_day;
+    CREATE TRIGGER usage_day_begun AFTER INSERT ON usage_day
+    BEGIN
+        INSERT INTO usage_total (day, owner, deployment, requests, prompt_tokens, completion_tokens)
+            VALUES (NEW.day, NEW.owner, NEW.deployment,
+                NEW.requests, NEW.prompt_tokens, NEW.completion_tokens)
+            ON CONFLICT DO UPDATE SET requests = requests + excluded.requests,
+                prompt_tokens = prompt_tokens + excluded.prompt_tokens,
+                completion_tokens = completion_tokens + excluded.completion_tokens;
+    END;
+    CREATE TRIGGER usage_day_counted AFTER UPDATE ON usage_day
+    BEGIN
+        UPDATE usage_total SET requests = requests + NEW.requests - OLD.requests,
+            prompt_tokens = prompt_tokens + NEW.prompt_tokens - OLD.prompt_tokens,
+            completion_tokens = completion_tokens + NEW.completion_tokens - OLD.completion_tokens
+            WHERE day = NEW.day AND owner = NEW.owner AND deployment = NEW.deployment;
+    END;
+    """,
 )
 
 APPLICATION_ID = 0x5EC0A1
@@ -289,7 +299,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         _check_ours(connection, version)
         for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-            for statement in statements(script):
+            for statement in _statements(script):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number}")
         if connection.execute("SELECT count(*) FROM audit_chain").fetchone() == (0,):
@@ -311,7 +321,7 @@ def _check_ours(connection: sqlite3.Connection, version: int) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-def statements(script: str) -> Iterator[str]:
+def _statements(script: str) -> Iterator[str]:
     """Yield a script's statements; a semicolon inside a trigger ends none."""
     statement = ""
     for line in script.splitlines(keepends=True):

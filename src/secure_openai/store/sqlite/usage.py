@@ -16,7 +16,6 @@ from secure_openai.store.quota import DAYS_KEPT, Windows
 from secure_openai.store.sqlite.changes import Giving, Renewing, Taking, key_of
 from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.reservations import Reservations
-from secure_openai.store.sqlite.schema import MOVE_TOTALS, statements
 from secure_openai.store.sqlite.usage_reading import COLUMNS, DAYS, day_of, days_of, totals_of
 from secure_openai.store.usage import Reservation, UsageDay, UsageTotals
 from secure_openai.types import Decision, Limits, Page, PrincipalId, ReservationId, Usage
@@ -57,6 +56,7 @@ class SqliteUsageStore:
     async def _purge(self, now: datetime) -> None:
         """Drop what is too old, once in a day."""
         self._purged = Windows.of(now).day
+        yesterday = Windows.of(now - timedelta(days=1)).day
         oldest = Windows.of(now - timedelta(days=DAYS_KEPT)).day
 
         def work(connection: sqlite3.Connection) -> None:
@@ -67,6 +67,9 @@ class SqliteUsageStore:
                 ((now - timedelta(days=1)).timestamp(),),
             )
             connection.execute("DELETE FROM usage_total WHERE day < ?", (oldest,))
+            # What a program before counts stands in the totals too: it needs its own day's alone.
+            connection.execute("DELETE FROM usage_day WHERE day < ?", (yesterday,))
+            connection.execute("DELETE FROM usage_window WHERE starts < ?", (yesterday,))
 
         await self._reservations.alone(work)
 
@@ -105,8 +108,8 @@ class SqliteUsageStore:
         return await self._database.read(lambda connection: days_of(connection, principal))
 
     async def roll_up(self, *, now: datetime) -> int:  # noqa: ARG002 - the interface's
-        """Add to the totals what a program before has counted; ours keeps them itself."""
-        return await self._reservations.alone(_moved)
+        """Bring nothing up to date but the tables: the totals are kept with each fold."""
+        return await self._reservations.alone(lambda _: 0)
 
     async def day(
         self, day: str, *, limit: int = 100, continuation: str | None = None
@@ -131,7 +134,6 @@ class SqliteUsageStore:
         """Drop what is counted of a principal's days up to `until`."""
 
         def work(connection: sqlite3.Connection) -> int:
-            _moved(connection)
             key = (principal.key, until)
             days = (
                 f"DELETE FROM usage_total WHERE (day, owner, deployment) IN ({DAYS} SELECT"
@@ -139,15 +141,15 @@ class SqliteUsageStore:
                 " WHERE owner = ? AND day <= ?)"
             )
             held = "DELETE FROM reservation WHERE owner = ? AND day <= ?"
-            return sum(connection.execute(one, key).rowcount for one in (days, held))
+            erased = sum(connection.execute(one, key).rowcount for one in (days, held))
+            # What a program before has counted of them stands in the totals too.
+            connection.execute("DELETE FROM usage_day WHERE owner = ? AND day <= ?", key)
+            connection.execute(
+                "DELETE FROM usage_window WHERE owner = ? AND substr(starts, 1, 10) <= ?", key
+            )
+            return erased
 
         return await self._reservations.alone(work)
-
-
-def _moved(connection: sqlite3.Connection) -> int:
-    """Move what a program before has counted into the totals; return of how many days."""
-    days, *_ = [connection.execute(one).rowcount for one in statements(MOVE_TOTALS)]
-    return days
 
 
 @lru_cache(maxsize=16)
