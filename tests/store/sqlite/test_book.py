@@ -131,7 +131,6 @@ async def test_the_book_says_what_is_stored(
     monkeypatch.setattr(book_module, "FOLDED", 5)
     monkeypatch.setattr(book_module, "SLICE", 4)
     monkeypatch.setattr(book_module, "MINUTES", 5)
-    monkeypatch.setattr(book_module, "FEW", 1)
     chance, store = random.Random(seed), SqliteUsageStore(database)
     held: list[Reservation] = []
     told = failed = 0

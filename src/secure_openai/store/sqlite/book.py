@@ -37,9 +37,6 @@ FOLDED = 500
 accounts stand in the book that it does not name. The more, the more reservations have ended by
 then, and are written nowhere else."""
 
-FEW = 8
-"""So many accounts' rows are written within a millisecond."""
-
 MINUTES = 60
 """How many a book may know of before another one is begun: no account of it grows without end."""
 
@@ -124,16 +121,6 @@ class Book:
     def full(self) -> bool:
         """Return whether a slice of the journal is to be folded."""
         return self.journaled >= FOLDED
-
-    @property
-    def many_in_slice(self) -> bool:
-        """Return whether the slice to be folded may be of so many that writing it takes long."""
-        keys = set[Key]()
-        for row in self._slice():
-            keys.update(row.keys)
-            if len(keys) > FEW:
-                return True
-        return False
 
     def _slice(self) -> Iterator[Row]:
         """Yield the rows to be folded at once."""

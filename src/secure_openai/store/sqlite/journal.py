@@ -35,9 +35,9 @@ Used = tuple[int, int]
 ROW = 64
 """How many changes a row holds at most."""
 
-SLICE = 4 * ROW
+SLICE = 2 * ROW
 """How many changes a slice holds before it is closed: of as many principals it is written within
-some milliseconds."""
+two milliseconds, in which everything waits."""
 
 HELD = "id, owner, deployment, minute, day, tokens, expires"
 """The columns of an id and what it stands for."""

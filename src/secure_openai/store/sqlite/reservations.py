@@ -139,9 +139,9 @@ class Reservations:
         return True
 
     def _at_once(self, changes: Sequence[Change]) -> list[Outcome] | None:
-        """Carry changes out while everything waits; `None` if that takes long, or others write."""
+        """Carry changes out while everything waits; `None` if they are many, or others write."""
         book = self._book
-        if book is None or book.old or (book.full and book.many_in_slice) or len(changes) > ROW:
+        if book is None or book.old or len(changes) > ROW:
             return None
         try:
             page, outcomes = self._database.write_at_once(partial(_still, book, changes))
