@@ -16,8 +16,8 @@ bodies of 100 kB, each held several times over, are asked of the system again an
 page, which costs a request as much as deciding about it."""
 
 ARENAS = 2
-"""How many threads share what is kept; the C library would make eight for each core, and Python's
-threads hardly ever ask at the same time."""
+"""How many arenas all threads share. The C library would make up to eight for each core, and of
+Python's threads hardly two ever ask at the same time."""
 
 LARGE_BYTES = 1_048_576
 """What is asked of the system by itself, and given back at once. It has to be said beside the other

@@ -1,6 +1,6 @@
 """Reservations made, settled and released by the group: one look and one write for all that wait.
 
-A group is written at once, on the thread that serves, unless somebody else writes or it takes long.
+A group is written at once, on the thread that serves, unless somebody else writes or it is large.
 Whoever comes while one is written elsewhere waits for the next one. What gives tokens back is
 applied before what takes them, and each reservation is decided knowing all before it, so a group
 decides as its members one after the other would. What was decided is told once the journal has it.
