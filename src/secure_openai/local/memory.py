@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import sys
 
 GARBAGE_OBJECTS = 20_000
 """How many objects more than before are alive when those in cycles are looked for. A request keeps
@@ -38,7 +37,7 @@ def prepare_to_serve() -> None:
 def keep_free_memory() -> bool:
     """Keep `FREE_BYTES`, and return whether this C library takes such a word."""
     # Others have no such function: what they keep is their own affair.
-    mallopt = None if sys.platform == "win32" else getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     return mallopt is not None and all(
         (
             mallopt(_M_TRIM_THRESHOLD, FREE_BYTES),

@@ -9,7 +9,6 @@ that fails leaves it so, and another one is begun.
 
 from __future__ import annotations
 
-import itertools
 import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from secure_openai.store.quota import Windows
-from secure_openai.store.sqlite.connection import ROWS
+from secure_openai.store.sqlite.connection import in_values
 from secure_openai.store.sqlite.journal import (
     HELD,
     SLICE,
@@ -122,15 +121,6 @@ class Book:
         """Return whether a slice of the journal is to be folded."""
         return self.journaled >= FOLDED
 
-    def _slice(self) -> Iterator[Row]:
-        """Yield the rows to be folded at once."""
-        changes = 0
-        for row in self._rows:
-            if changes >= SLICE:
-                return
-            changes += changes_in(row.line)
-            yield row
-
     @property
     def old(self) -> bool:
         """Return whether another one is to be begun."""
@@ -159,7 +149,7 @@ class Book:
     def fold(self, connection: sqlite3.Connection) -> None:
         """Move a slice of the journal, as it is remembered, into the tables."""
         self.open = True
-        unfolded = Unfolded((row.number, row.line) for row in self._slice())
+        unfolded = Unfolded(((row.number, row.line) for row in self._rows), most=SLICE)
         unfolded.knowing(self.ended, self.stored)
         unfolded.write(connection)
         self.stored.difference_update(unfolded.ended)
@@ -202,15 +192,13 @@ def counted_in(
         connection: Where to read.
         places: Whose windows: owners, deployments and days.
     """
-    for begin in range(0, len(places), ROWS):
-        some = places[begin : begin + ROWS]
-        values = ", ".join(["(?, ?, ?)"] * len(some))
+    for values, some in in_values(places):
         for owner, deployment, *counted in connection.execute(
             f"WITH place (owner, deployment, day) AS (VALUES {values})"
             " SELECT owner, deployment, day, requests, prompt_tokens + completion_tokens,"
             " even, even_requests, even_tokens, odd, odd_requests, odd_tokens"
             " FROM place CROSS JOIN usage_total USING (owner, deployment, day)",
-            [*itertools.chain(*some)],
+            some,
         ):
             windows = (counted[:3], counted[3:6], counted[6:])
             yield (
