@@ -126,9 +126,22 @@ def test_older_conversations_come_as_one_scrolls(mine: Page) -> None:
     expect(mine.locator("#conversations li[data-id]")).to_have_count(60)
     mine.get_by_label("Search conversations").fill("c")
     expect(mine.locator("#found li")).to_have_count(50)
+    assert mine.locator("#conversations-nav").evaluate("it => it.scrollTop") == 0
     mine.locator("#older").scroll_into_view_if_needed()
 
     expect(mine.locator("#found li")).to_have_count(60)
+
+
+def test_a_window_that_ends_further_down_is_filled(mine: Page) -> None:
+    """Nobody can scroll to an end that is in sight already."""
+    for number in range(120):
+        api(mine, "POST", "/api/conversations", {"title": f"c{number}"})
+    mine.set_viewport_size({"width": 1280, "height": 6000})
+    mine.reload()
+
+    expect(mine.locator("#conversations li[data-id]")).to_have_count(120)
+    mine.get_by_label("Search conversations").fill("c")
+    expect(mine.locator("#found li")).to_have_count(120)
 
 
 def test_what_is_listed_stays_in_its_place(mine: Page) -> None:

@@ -119,6 +119,7 @@ async function older() {
     list.dataset.continuation = page.continuation ?? "";
     for (const one of page.items) if (!rowOf(one.id)) list.append(item(one));
     group();
+    watch();
   } catch (error) {
     toast(wordsOf(error), { action: t("chat.retry"), act: older });
   } finally {
@@ -127,7 +128,14 @@ async function older() {
 }
 const sentinel = document.querySelector("#older");
 const options = { root: sentinel.parentElement, rootMargin: "0px 0px 600px" };
-new IntersectionObserver(([seen]) => seen.isIntersecting && older(), options).observe(sentinel);
+const observer = new IntersectionObserver((seen) => seen.at(-1).isIntersecting && older(), options);
+
+// An observer speaks only of what changes: rows that came may leave the end in sight, where it was.
+function watch() {
+  observer.unobserve(sentinel);
+  observer.observe(sentinel);
+}
+watch();
 
 let asked = 0;
 let waiting = null;
@@ -151,6 +159,7 @@ async function search() {
   found.hidden = !words;
   none.hidden = true;
   rest = null;
+  sentinel.parentElement.scrollTop = 0;
   if (words) await look({ words, mine });
 }
 
@@ -171,7 +180,9 @@ async function look({ words, mine, continuation = null }) {
       none.hidden = Boolean(found.children.length);
       none.textContent = more ? t("conversations.searching") : t("conversations.none_found", { words });
     } while (more && fresh < FOUND_AT_ONCE);
-    if (more) rest = { words, mine, continuation: more };
+    if (!more) return;
+    rest = { words, mine, continuation: more };
+    watch();
   } catch (error) {
     if (mine !== asked) return;
     none.textContent = wordsOf(error);
