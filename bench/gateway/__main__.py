@@ -152,14 +152,17 @@ def _first_bytes(folder: Path, every: list[Side], count: int) -> None:
     ]
     limit = next(side for side in mine if side.name == LIMIT)
     rate = SHARE * measure(folder, limit, "small", 32, 3).rate
-    print(f"\nfirst byte of a stream, open loop, {rate:.0f} requests a second:\n", flush=True)
     asked = body(folder, "streamed", "small", "local").read_bytes()
-    told: dict[str, list[Told]] = {side.name: [] for side in mine}
-    for _ in range(count):
-        for side in mine:
-            one = first_bytes(side, asked, rate=rate, seconds=FIRST_BYTE_SECONDS)
-            told[side.name].append(one)
-    _told(told, "first byte", attrgetter("first"))
+    pin(os.getpid(), LOAD_CORE)
+    for keeps in (True, False):
+        how = "connections that are kept" if keeps else "a connection for each"
+        print(f"\nfirst byte of a stream, open loop, {rate:.0f} a second, {how}:\n", flush=True)
+        told: dict[str, list[Told]] = {side.name: [] for side in mine}
+        for _ in range(count):
+            for side in mine:
+                one = first_bytes(side, asked, rate=rate, seconds=FIRST_BYTE_SECONDS, keeps=keeps)
+                told[side.name].append(one)
+        _told(told, "first byte", attrgetter("first"))
 
 
 def _streams(folder: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import random
 import re
 import time
@@ -18,6 +19,9 @@ from urllib.parse import urlsplit
 import psutil
 
 from bench.gateway.sides import Side
+
+_END = b"data: [DONE]\n\n\r\n0\r\n\r\n"
+"""How a stream ends: with its last event, and the last chunk (RFC 9112, section 7.1)."""
 
 _SENT = re.compile(rb'"content":"\s?(\d{12,})"')
 LAG_EVERY = 0.01
@@ -62,10 +66,33 @@ def _request(side: Side, body: bytes, token: str) -> bytes:
     return head.encode() + body
 
 
-async def _stream(side: Side, request: bytes, told: Told) -> None:
-    """Read one stream to its end."""
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def _connected(side: Side, kept: list[Connection]) -> Connection:
+    """Return a connection that was kept and is open still, or a fresh one."""
+    while kept:
+        reader, writer = kept.pop()
+        if not reader.at_eof():
+            return reader, writer
+        writer.close()
     parts = urlsplit(side.url)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=1 << 20)
+    return await asyncio.open_connection(parts.hostname, parts.port, limit=1 << 20)
+
+
+async def _stream(
+    side: Side, request: bytes, told: Told, kept: list[Connection] | None = None
+) -> None:
+    """Read one stream to its end.
+
+    Args:
+        side: Who is asked.
+        request: All of it.
+        told: Where to tell what came of it.
+        kept: Connections to use again, this one too; without, it has one of its own.
+    """
+    reader, writer = await _connected(side, [] if kept is None else kept)
+    lasts = False
     try:
         began = time.perf_counter()
         writer.write(request)
@@ -74,7 +101,7 @@ async def _stream(side: Side, request: bytes, told: Told) -> None:
             said = await reader.read(65_536)
             raise ConnectionError(head.partition(b"\r\n")[0], said[:150])
         first, tail = True, b""
-        while b"[DONE]" not in tail:
+        while not tail.endswith(_END):
             piece = await reader.read(65536)
             if not piece:
                 raise ConnectionError("the stream broke off")
@@ -83,15 +110,23 @@ async def _stream(side: Side, request: bytes, told: Told) -> None:
                 told.first.append((time.perf_counter() - began) * 1e3)
                 first = False
             told.late += [(now - int(sent)) / 1e6 for sent in _SENT.findall(piece)]
-            tail = tail[-16:] + piece
+            tail = (tail + piece)[-len(_END) :]
         told.ended += 1
+        lasts = kept is not None
     except (OSError, EOFError, ValueError) as error:
         told.broken += 1
         told.reasons[repr(error)[:200]] += 1
     finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+        if kept is not None and lasts:
+            kept.append((reader, writer))
+        else:
+            await _closed(writer)
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
 
 
 async def _watched(work: Callable[[Told], Awaitable[None]], pid: int | None) -> Told:
@@ -107,27 +142,42 @@ async def _watched(work: Callable[[Told], Awaitable[None]], pid: int | None) -> 
                 told.memory = max(told.memory, memory)
 
     watching = asyncio.ensure_future(watch())
+    # A look for garbage among all that this process has imported holds the client up for 20 ms.
+    gc.collect()
+    gc.disable()
     try:
         await work(told)
     finally:
+        gc.enable()
         watching.cancel()
     return told
 
 
-def first_bytes(side: Side, body: bytes, *, rate: float, seconds: float) -> Told:
-    """Ask in an open loop, at random moments that no answer moves."""
+def first_bytes(side: Side, body: bytes, *, rate: float, seconds: float, keeps: bool) -> Told:
+    """Ask in an open loop, at random moments that no answer moves.
+
+    Args:
+        side: Who is asked.
+        body: What.
+        rate: How often in a second.
+        seconds: For how long.
+        keeps: Whether connections are used again, as clients do, or each request has its own.
+    """
     token = side.tokens.read_text().split("\n", 1)[0]
     request = _request(side, body, token)
     moments = random.Random(1)
 
     async def ask(told: Told) -> None:
         loop = asyncio.get_running_loop()
+        kept: list[Connection] | None = [] if keeps else None
         begun, due, end = [], loop.time(), loop.time() + seconds
         while due < end:
             await asyncio.sleep(max(0.0, due - loop.time()))
-            begun.append(asyncio.ensure_future(_stream(side, request, told)))
+            begun.append(asyncio.ensure_future(_stream(side, request, told, kept)))
             due += moments.expovariate(rate)
         await asyncio.gather(*begun)
+        for _, writer in kept or ():
+            await _closed(writer)
 
     return asyncio.run(_watched(ask, side.pid))
 

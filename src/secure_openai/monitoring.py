@@ -78,9 +78,12 @@ SECONDS_BETWEEN_METRICS = 60.0
 TOKEN_SECONDS = 30.0
 FLUSH_SECONDS = 10.0
 READ_SECONDS = 10
-SPANS_AT_ONCE = 32
+SECONDS_BETWEEN_TRACES = 15.0
+"""Each sending takes 10 ms of the interpreter besides its spans; a full batch goes at once."""
+
+SPANS_AT_ONCE = 8
 POINTS_AT_ONCE = 4
-PAUSE_SECONDS = 0.0005
+PAUSE_SECONDS = 0.002
 SAMPLE_RATE = "_MS.sampleRate"
 """In which attribute the exporter looks for the rate, in per cent."""
 
@@ -135,7 +138,11 @@ def _start(
         # Their ends are ours to bound.
         shutdown_on_exit=False,
     )
-    tracing.add_span_processor(BatchSpanProcessor(UnhurriedExporter(**how)))
+    tracing.add_span_processor(
+        BatchSpanProcessor(
+            UnhurriedExporter(**how), schedule_delay_millis=SECONDS_BETWEEN_TRACES * 1000
+        )
+    )
     measuring = MeterProvider(
         [
             PeriodicExportingMetricReader(

@@ -13,9 +13,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from secure_openai.errors import StartError
-from secure_openai.local.memory import prepare_to_serve
 from secure_openai.local.parent import watch_parent
 from secure_openai.local.protocol import BoundedHttpProtocol
+from secure_openai.local.runtime import prepare_to_serve
 from secure_openai.settings import azure_host, is_loopback_host
 from secure_openai.streams import Drain
 

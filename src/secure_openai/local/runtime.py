@@ -1,9 +1,10 @@
-"""How a process that serves treats its memory, once what the start has made is there."""
+"""What a process that serves asks of Python and of the C library, once its start is over."""
 
 from __future__ import annotations
 
 import ctypes
 import gc
+import sys
 
 GARBAGE_OBJECTS = 20_000
 """How many objects more than before are alive when those in cycles are looked for. A request keeps
@@ -22,15 +23,23 @@ LARGE_BYTES = 1_048_576
 """What is asked of the system by itself, and given back at once. It has to be said beside the other
 one: the C library finds a bound of its own only while it is told neither."""
 
+TURN_SECONDS = 0.001
+"""After how long a thread that has the interpreter gives way to one that waits for it. Python's own
+5 ms are many requests: whoever sends observations, or writes, has them several times over."""
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 """Names of the GNU C library's (mallopt(3))."""
 
 
 def prepare_to_serve() -> None:
-    """Look for cyclic garbage among what requests leave alone, and keep some free memory."""
+    """Look for cyclic garbage among what requests leave alone; let threads take short turns.
+
+    Some free memory is kept, too.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS)
+    sys.setswitchinterval(TURN_SECONDS)
     keep_free_memory()
 
 

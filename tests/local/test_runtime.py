@@ -1,4 +1,4 @@
-"""The memory that a process that serves keeps."""
+"""What a process that serves asks of Python and of the C library."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from secure_openai.local.memory import FREE_BYTES
+from secure_openai.local.runtime import FREE_BYTES, TURN_SECONDS
 
 BODIES = """
 import sys
 import psutil
-from secure_openai.local.memory import prepare_to_serve
+from secure_openai.local.runtime import prepare_to_serve
 if sys.argv[1] == "serves":
     prepare_to_serve()
 resident = psutil.Process().memory_info
@@ -46,3 +46,14 @@ def test_free_memory_is_kept_up_to_a_bound() -> None:
 
     held, given_back = held_and_given_back("serves", 1_000)
     assert held - given_back < FREE_BYTES + 8_000_000
+
+
+def test_threads_take_short_turns() -> None:
+    """Whoever has the interpreter gives way sooner than Python would have it."""
+    asked = (
+        "import sys; from secure_openai.local.runtime import prepare_to_serve;"
+        " print(sys.getswitchinterval()); prepare_to_serve(); print(sys.getswitchinterval())"
+    )
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    before, after = map(float, done.stdout.split())
+    assert before > after == pytest.approx(TURN_SECONDS)
