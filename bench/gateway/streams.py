@@ -12,13 +12,16 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import psutil
 
 from bench.gateway.sides import Side
+
+Connection: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 _END = b"data: [DONE]\n\n\r\n0\r\n\r\n"
 """How a stream ends: with its last event, and the last chunk (RFC 9112, section 7.1)."""
@@ -66,61 +69,60 @@ def _request(side: Side, body: bytes, token: str) -> bytes:
     return head.encode() + body
 
 
-Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+@contextlib.asynccontextmanager
+async def _connection(side: Side, kept: list[Connection] | None) -> AsyncIterator[Connection]:
+    """Yield a connection that was kept and is open still, or a fresh one.
 
-
-async def _connected(side: Side, kept: list[Connection]) -> Connection:
-    """Return a connection that was kept and is open still, or a fresh one."""
+    Args:
+        side: To whom.
+        kept: Those to use again, and where this one goes unless it fails; without, it is closed.
+    """
     while kept:
         reader, writer = kept.pop()
         if not reader.at_eof():
-            return reader, writer
+            break
         writer.close()
-    parts = urlsplit(side.url)
-    return await asyncio.open_connection(parts.hostname, parts.port, limit=1 << 20)
+    else:
+        parts = urlsplit(side.url)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=1 << 20)
+    try:
+        yield reader, writer
+    except BaseException:
+        await _closed(writer)
+        raise
+    if kept is None:
+        await _closed(writer)
+    else:
+        kept.append((reader, writer))
 
 
 async def _stream(
     side: Side, request: bytes, told: Told, kept: list[Connection] | None = None
 ) -> None:
-    """Read one stream to its end.
-
-    Args:
-        side: Who is asked.
-        request: All of it.
-        told: Where to tell what came of it.
-        kept: Connections to use again, this one too; without, it has one of its own.
-    """
-    reader, writer = await _connected(side, [] if kept is None else kept)
-    lasts = False
+    """Read one stream to its end; see `_connection`."""
     try:
-        began = time.perf_counter()
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200"):
-            said = await reader.read(65_536)
-            raise ConnectionError(head.partition(b"\r\n")[0], said[:150])
-        first, tail = True, b""
-        while not tail.endswith(_END):
-            piece = await reader.read(65536)
-            if not piece:
-                raise ConnectionError("the stream broke off")
-            now = time.monotonic_ns()
-            if first:
-                told.first.append((time.perf_counter() - began) * 1e3)
-                first = False
-            told.late += [(now - int(sent)) / 1e6 for sent in _SENT.findall(piece)]
-            tail = (tail + piece)[-len(_END) :]
-        told.ended += 1
-        lasts = kept is not None
+        async with _connection(side, kept) as (reader, writer):
+            began = time.perf_counter()
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            if not head.startswith(b"HTTP/1.1 200"):
+                said = await reader.read(65_536)
+                raise ConnectionError(head.partition(b"\r\n")[0], said[:150])
+            first, tail = True, b""
+            while not tail.endswith(_END):
+                piece = await reader.read(65536)
+                if not piece:
+                    raise ConnectionError("the stream broke off")
+                now = time.monotonic_ns()
+                if first:
+                    told.first.append((time.perf_counter() - began) * 1e3)
+                    first = False
+                told.late += [(now - int(sent)) / 1e6 for sent in _SENT.findall(piece)]
+                tail = (tail + piece)[-len(_END) :]
+            told.ended += 1
     except (OSError, EOFError, ValueError) as error:
         told.broken += 1
         told.reasons[repr(error)[:200]] += 1
-    finally:
-        if kept is not None and lasts:
-            kept.append((reader, writer))
-        else:
-            await _closed(writer)
 
 
 async def _closed(writer: asyncio.StreamWriter) -> None:

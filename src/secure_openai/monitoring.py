@@ -75,12 +75,12 @@ logger = logging.getLogger(__name__)
 
 SERVICE = "secure-openai"
 SECONDS_BETWEEN_METRICS = 60.0
-TOKEN_SECONDS = 30.0
-FLUSH_SECONDS = 10.0
-READ_SECONDS = 10
 SECONDS_BETWEEN_TRACES = 15.0
 """Each sending takes 10 ms of the interpreter besides its spans; a full batch goes at once."""
 
+TOKEN_SECONDS = 30.0
+FLUSH_SECONDS = 10.0
+READ_SECONDS = 10
 SPANS_AT_ONCE = 8
 POINTS_AT_ONCE = 4
 PAUSE_SECONDS = 0.002

@@ -127,7 +127,8 @@ async function older() {
   }
 }
 const sentinel = document.querySelector("#older");
-const options = { root: sentinel.parentElement, rootMargin: "0px 0px 600px" };
+const scrolled = sentinel.parentElement;
+const options = { root: scrolled, rootMargin: "0px 0px 600px" };
 const observer = new IntersectionObserver((seen) => seen.at(-1).isIntersecting && older(), options);
 
 // An observer speaks only of what changes: rows that came may leave the end in sight, where it was.
@@ -159,7 +160,7 @@ async function search() {
   found.hidden = !words;
   none.hidden = true;
   rest = null;
-  sentinel.parentElement.scrollTop = 0;
+  scrolled.scrollTop = 0;
   if (words) await look({ words, mine });
 }
 
