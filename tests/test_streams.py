@@ -1,17 +1,20 @@
 """Streams that are watched, and work that outlives its asker."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import ExitStack, aclosing
+from itertools import groupby
 from typing import Any
 
 import pytest
 
 from secure_openai.streams import (
     FEW,
+    GATHERED,
     Background,
     Drain,
     EachWithin,
+    Gathering,
     Turn,
     Within,
     begin,
@@ -121,6 +124,55 @@ async def test_requests_go_each_step_together() -> None:
             others.enter_context(drain.work)
         await asyncio.gather(request("a"), request("b"))
     assert steps == ["a begins", "b begins", "a goes on", "b goes on"]
+
+
+async def gathered(came: Sequence[int], *, cancelled: int = -1) -> list[tuple[int, ...]]:
+    """Return who went on together, of requests that come after so many turns of the loop each."""
+    drain, went = Drain(), list[tuple[int, int]]()
+    gathering, turns = Gathering(drain), 0
+
+    async def request(number: int, after: int) -> None:
+        for _ in range(after):
+            await asyncio.sleep(0)
+        with drain.work:
+            await gathering
+            went.append((turns, number))
+
+    with ExitStack() as others:
+        for _ in range(FEW):
+            others.enter_context(drain.work)
+        tasks = [asyncio.ensure_future(request(*one)) for one in enumerate(came)]
+        while not all(task.done() for task in tasks):
+            await asyncio.sleep(0)
+            turns += 1
+            if turns == 1 and cancelled >= 0:
+                tasks[cancelled].cancel()
+    return [tuple(name for _, name in group) for _, group in groupby(went, lambda one: one[0])]
+
+
+@pytest.mark.parametrize(
+    ("came", "together"),
+    [
+        ([0, 0, 0], [(0, 1, 2)]),
+        ([0, 1, 2, 1], [(0, 1, 3, 2)]),
+        ([0, 5, 5], [(0,), (1, 2)]),
+        (range(2 * GATHERED), [tuple(range(GATHERED)), tuple(range(GATHERED, 2 * GATHERED))]),
+    ],
+    ids=["at once", "one after the other", "after a pause", "without an end"],
+)
+async def test_requests_gather(came: Sequence[int], together: list[tuple[int, ...]]) -> None:
+    """Who comes with the next turn goes along, up to a number of turns, in the order of coming."""
+    assert await gathered(came) == together
+
+
+async def test_who_is_cancelled_takes_nobody_along() -> None:
+    """Whoever waits with it goes on all the same."""
+    assert await gathered([0, 0, 0], cancelled=1) == [(0, 2)]
+
+
+async def test_alone_nobody_gathers() -> None:
+    """With few others a request waits for nothing."""
+    assert list(Gathering(Drain()).__await__()) == []
 
 
 async def test_what_takes_too_long_ends_with_a_timeout() -> None:

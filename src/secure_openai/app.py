@@ -53,7 +53,7 @@ from secure_openai.errors import MethodNotAllowed, NotFound, SecureOpenAIError
 from secure_openai.jobs.scheduler import scheduled
 from secure_openai.observation import sending_observations
 from secure_openai.settings import Settings
-from secure_openai.streams import Drain, Turn
+from secure_openai.streams import Drain, Gathering
 
 SILENT: TelemetryConfig = {
     "auto_configure": False,
@@ -147,7 +147,7 @@ def create_app(
                 routes=gateway.answering() if gateway.router in routers else (),
                 prefix=gateway.DEPLOYMENTS,
                 handlers=HANDLERS,
-                turn=Turn(ending),
+                turn=Gathering(ending),
             ),
         ],
     )

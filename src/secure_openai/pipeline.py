@@ -23,6 +23,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 from secure_openai.completion import Admission, Completion
 from secure_openai.errors import Refused, SecureOpenAIError, StoreError
@@ -32,7 +33,7 @@ from secure_openai.policy.estimate import estimate_prompt_tokens
 from secure_openai.policy.fields import CheckedRequest, check_request
 from secure_openai.store.audit import AuditEvent, AuditStore
 from secure_openai.store.usage import Reservation, UsageStore, UsageTotals
-from secure_openai.streams import Background, Drain, Turn, Within, error_of
+from secure_openai.streams import Background, Drain, Gathering, Turn, Within, error_of
 from secure_openai.telemetry import metrics, names
 from secure_openai.telemetry.spans import span
 from secure_openai.types import (
@@ -44,7 +45,6 @@ from secure_openai.types import (
     Principal,
     PrincipalKind,
     Reason,
-    Usage,
     utc_now,
 )
 
@@ -70,6 +70,7 @@ class Pipeline:
 
     Attributes:
         turn: What a request awaits between two steps.
+        answered: What it awaits when its answer begins.
     """
 
     def __init__(
@@ -84,7 +85,9 @@ class Pipeline:
         drain: Drain | None = None,
         clock: Clock = utc_now,
     ) -> None:
-        self.turn = Turn(drain or Drain())
+        drain = drain or Drain()
+        self.turn = Turn(drain)
+        self.answered = Gathering(drain)
         self._policy = policy
         self._provider = provider
         self._usage = usage
@@ -348,50 +351,47 @@ class Pipeline:
         except Exception as error:
             settled = asyncio.get_running_loop().create_future()
             settled.set_exception(error)
-        settled.add_done_callback(partial(self._settled, completion, charge, seconds))
-        self._background.hold(settled)
-
-    def _settled(
-        self,
-        completion: Completion,
-        charge: Usage | None,
-        seconds: float,
-        settled: asyncio.Future[None],
-    ) -> None:
-        admission = completion.admission
-        error = error_of(settled)
-        if error is not None:
-            # Whatever it was, the end is recorded: the audit is what usage can be made up from.
-            logger.error(
-                "usage could not be settled (%s)", admission.request.request_id, exc_info=error
-            )
+        # Without the completion: what it holds is not to be kept until this is written.
         facts: JsonObject = {
             "latency_ms": round(seconds * 1000),
             "ended": completion.ended,
             "finish_reason": completion.finish_reason,
         }
-        if error is not None:
-            facts["settled"] = False
         if charge is not None:
             facts |= {
                 "prompt_tokens": charge.prompt_tokens,
                 "completion_tokens": charge.completion_tokens,
                 "estimated": charge.estimated,
             }
-        facts |= _model_facts(completion)
+        end = _End(
+            completion.admission.principal,
+            completion.admission.deployment.name,
+            completion.admission.request.request_id,
+            completion.outcome,
+            facts | _model_facts(completion),
+        )
+        settled.add_done_callback(partial(self._settled, end))
+        self._background.hold(settled)
+
+    def _settled(self, end: _End, settled: asyncio.Future[None]) -> None:
+        error, facts = error_of(settled), end.facts
+        if error is not None:
+            # Whatever it was, the end is recorded: the audit is what usage can be made up from.
+            logger.error("usage could not be settled (%s)", end.request_id, exc_info=error)
+            facts |= {"settled": False}
         try:
             self._record(
                 "completion.settled",
-                admission.principal,
-                admission.deployment.name,
-                admission.request.request_id,
+                end.principal,
+                end.deployment,
+                end.request_id,
                 decision="allowed",
-                reason=completion.outcome,
+                reason=end.outcome,
                 facts=facts,
                 happened=True,
             )
         except StoreError:
-            logger.exception("an end is not in the audit (%s)", admission.request.request_id)
+            logger.exception("an end is not in the audit (%s)", end.request_id)
 
     def _record_refusal(
         self,
@@ -448,6 +448,16 @@ class Pipeline:
             ),
             happened=happened,
         )
+
+
+class _End(NamedTuple):
+    """What the audit is told of a completion, once it is settled."""
+
+    principal: Principal
+    deployment: str
+    request_id: str
+    outcome: str
+    facts: JsonObject
 
 
 KINDS = 1_000

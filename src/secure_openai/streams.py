@@ -280,6 +280,44 @@ class Turn:
             yield
 
 
+GATHERED = 8
+"""In so many turns of the loop requests gather that come one after the other."""
+
+
+class Gathering(Turn):
+    """Some turns of the loop, in which requests gather that did not come together.
+
+    What waits goes on in the order in which it came, as soon as a turn brings nobody else.
+    """
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self, drain: Drain) -> None:
+        super().__init__(drain)
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Wait for others, where any are under way."""
+        if self._work.count > FEW:
+            loop = asyncio.get_running_loop()
+            if not self._waiting:
+                loop.call_soon(self._look, loop, 0, GATHERED)
+            # One each: who is cancelled takes nobody along.
+            gathered = loop.create_future()
+            self._waiting.append(gathered)
+            yield from gathered
+
+    def _look(self, loop: asyncio.AbstractEventLoop, before: int, turns: int) -> None:
+        """Let them go on, or look again after another turn, if more came than there were before."""
+        if len(self._waiting) > before and turns > 1:
+            loop.call_soon(self._look, loop, len(self._waiting), turns - 1)
+            return
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if not one.done():
+                one.set_result(None)
+
+
 class UntilCut:
     """A block that ends with `CutOffError` when there is no more time for it, or is not entered.
 

@@ -92,9 +92,10 @@ def test_usage_that_is_none_is_none(payload: dict[str, object]) -> None:
     assert usage_of(payload) is None
 
 
-def test_usage_is_never_negative() -> None:
-    """A model that reports nonsense cannot give quota back."""
+def test_usage_is_never_nonsense() -> None:
+    """A model that reports it cannot give quota back, nor charge what no store can add up."""
     for reported in (
+        {"prompt_tokens": 2**53, "completion_tokens": 3},
         {"prompt_tokens": -5, "completion_tokens": 3},
         {"input_tokens": 5, "output_tokens": -3},
         {"prompt_tokens": 5, "total_tokens": 3},

@@ -174,7 +174,7 @@ async def _answered(
             await turn
             with Presence(request.receive):
                 await completion.open()
-                await turn
+                await pipeline.answered
                 answer = await completion.read()
             await turn
         finally:

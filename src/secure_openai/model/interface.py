@@ -207,6 +207,10 @@ _COUNTS = (
 """How chat completions, responses and embeddings name the two counts of a usage."""
 
 
+LARGEST_COUNT = 2**53 - 1
+"""What every reader of JSON understands as the same number (RFC 8259 section 6), and a store adds up."""
+
+
 def usage_of(payload: JsonObject) -> Usage | None:
     """Return the usage that a response or an event reports, or `None` where it reports none."""
     inner = payload.get("response")
@@ -224,4 +228,6 @@ def usage_of(payload: JsonObject) -> Usage | None:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= LARGEST_COUNT else None

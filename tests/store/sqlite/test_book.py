@@ -10,22 +10,23 @@ from contextlib import closing
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from secure_openai.errors import StoreError
 from secure_openai.store.quota import Windows
 from secure_openai.store.sqlite import book as book_module
-from secure_openai.store.sqlite.book import MINUTES
+from secure_openai.store.sqlite import reservations
+from secure_openai.store.sqlite.book import Book, held_in
 from secure_openai.store.sqlite.changes import Giving, Taking
 from secure_openai.store.sqlite.connection import connect
 from secure_openai.store.sqlite.database import Database
-from secure_openai.store.sqlite.reservations import carried_out
+from secure_openai.store.sqlite.journal import Key, Unfolded, append, rows_in
+from secure_openai.store.sqlite.page import Page
 from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.usage import Reservation
 from secure_openai.testing.usage_contract import ANNA, BEN, NOON, reserve
-from secure_openai.types import Limits, PrincipalId, Usage
+from secure_openai.types import Limits, PrincipalId, Standing, Usage
 
 LIMITS = Limits(
     requests_per_minute=10_000,
@@ -40,72 +41,75 @@ KEY = ("tenant/anna", "gpt")
 PEOPLE = [ANNA, BEN, *(PrincipalId("tenant", f"person-{number}") for number in range(5))]
 
 
-def taking(number: int, minutes: int = 0) -> Taking:
+def taking(number: int, minutes: int = 0, key: Key = KEY) -> Taking:
     """Return a reservation to be decided."""
     seconds = NOON.timestamp() + 60 * minutes
     windows = Windows.at(seconds)
-    return Taking(KEY, f"reservation-{number}", 10, LIMITS, windows, seconds, seconds + 600)
+    return Taking(key, f"reservation-{number}", 10, LIMITS, windows, seconds, seconds + 600)
 
 
-@pytest.fixture
-async def connection(path: Path) -> sqlite3.Connection:
-    """Return a connection to a database of nothing."""
-    await (await Database.open(path)).aclose()
-    return connect(path)
+def written(database: Database, book: Book, page: Page) -> None:
+    """Write a page, and let the book know."""
+    lines = list(page.entry.lines())
+    with closing(connect(database.path)) as connection:
+        book.journal(zip(append(connection, lines), lines, strict=True), page.number)
 
 
-@pytest.mark.parametrize("how", ["ROLLBACK", "COMMIT"])
-async def test_a_book_is_true_once_it_is_committed(
-    connection: sqlite3.Connection, how: str
-) -> None:
-    """What a transaction has changed in a book that did not end well makes it no one's book."""
-    with closing(connection):
-        connection.execute("BEGIN IMMEDIATE")
-        page, _ = carried_out(connection, None, [taking(1)])
-        connection.execute("COMMIT")
-        book = page.turned()
-        assert book.is_of(connection)
+async def test_a_book_is_true_until_another_one_writes(database: Database, path: Path) -> None:
+    """Whatever else is written, the journal's ends tell whether it was of what is counted."""
+    book = await database.write(Book.begun)
+    assert not database.read_at_once(book.is_of)
+    page = Page(book, database.read_at_once)
+    page.take(taking(1))
+    written(database, book, page)
+    assert database.read_at_once(book.is_of)
 
-        connection.execute("BEGIN IMMEDIATE")
-        page, _ = carried_out(connection, book, [Giving(KEY, "reservation-1", None), taking(2)])
-        connection.execute(how)
-        assert not book.is_of(connection)
-        assert book.old
-        if how == "COMMIT":
-            assert page.turned().is_of(connection)
+    with closing(connect(path)) as other:
+        append(other, [{"taken": {}, "renewed": {"another": 1.0}, "ended": {}}])
+    assert not database.read_at_once(book.is_of)
 
 
-async def test_a_book_that_fails_in_between(connection: sqlite3.Connection) -> None:
-    """What was changed in a book, before anything of it was journaled, makes it no one's too."""
-    with closing(connection):
-        connection.execute("BEGIN IMMEDIATE")
-        page, _ = carried_out(connection, None, [taking(1), taking(2)])
-        connection.execute("COMMIT")
-        book = page.turned()
-        wrong: Any = "a word and no usage"
+async def test_an_account_keeps_two_minutes(database: Database) -> None:
+    """However long it stands in the book, it holds what the table would."""
+    book = await database.write(Book.begun)
+    page = Page(book, database.read_at_once)
+    for minutes in range(90):
+        page.take(taking(minutes, minutes))
+    # Its minute has gone, so that it counts in the day alone.
+    ending = asyncio.get_running_loop().create_future()
+    page.give(Giving(KEY, "reservation-3", Usage(1, 2)), ending)
 
-        connection.execute("BEGIN IMMEDIATE")
-        ends = [Giving(KEY, "reservation-1", Usage(1, 1)), Giving(KEY, "reservation-2", wrong)]
-        with pytest.raises(AttributeError):
-            carried_out(connection, book, ends)
-        connection.execute("ROLLBACK")
-        assert not book.is_of(connection)
+    last, this = (Windows.at(NOON.timestamp() + 60 * number).minute for number in (88, 89))
+    assert book.accounts[KEY].windows == {last: (1, 0), this: (1, 0), "2030-01-02": (90, 3)}
 
 
-async def test_a_book_of_many_minutes_is_old(connection: sqlite3.Connection) -> None:
-    """Another one is begun before accounts hold more than an hour's minutes and a few."""
-    with closing(connection):
-        book = None
-        for minutes in range(MINUTES + 1):
-            assert book is None or not book.old
-            connection.execute("BEGIN IMMEDIATE")
-            page, _ = carried_out(connection, book, [taking(minutes, minutes)])
-            connection.execute("COMMIT")
-            book = page.turned()
+async def test_a_book_forgets(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Accounts beyond a number go, the first ones first, but those that the journal names."""
+    monkeypatch.setattr(book_module, "ACCOUNTS", 3)
+    book = await database.write(Book.begun)
+    pages = []
+    for number in range(6):
+        page = Page(book, database.read_at_once)
+        page.take(taking(number, key=(f"tenant/{number}", "gpt")))
+        pages.append(page)
+    for page in pages:
+        written(database, book, page)
+    book.forget(10)
+    assert len(book.accounts) == 6
 
-        assert book is not None
-        assert book.old
-        assert len(book.accounts[KEY].windows) == MINUTES + 2
+    # Two rows are folded: what was reserved there is in the table.
+    monkeypatch.setattr(book_module, "SLICE", 2)
+    with closing(connect(database.path)) as connection:
+        unfolded = book.slice()
+        unfolded.write(connection)
+    book.folded(unfolded)
+    book.forget(10)
+    assert sorted(book.accounts) == [(f"tenant/{number}", "gpt") for number in range(2, 6)]
+    again = Page(book, database.read_at_once)
+    standing = again.take(taking(7, key=("tenant/0", "gpt")))
+    assert isinstance(standing, Standing)
+    assert standing.remaining_requests == LIMITS.requests_per_minute - 2
+    assert standing.remaining_tokens == LIMITS.tokens_per_minute - 20
 
 
 REFUSE = "CREATE TRIGGER refused BEFORE INSERT ON {} BEGIN SELECT RAISE(ABORT, 'refused'); END"
@@ -114,6 +118,16 @@ REFUSE = "CREATE TRIGGER refused BEFORE INSERT ON {} BEGIN SELECT RAISE(ABORT, '
 def executed(statement: str, connection: sqlite3.Connection) -> None:
     """Execute a statement."""
     connection.execute(statement)
+
+
+async def reserved(database: Database) -> int:
+    """Return how many reservations have not ended, in the table and the journal."""
+
+    def work(connection: sqlite3.Connection) -> int:
+        unfolded = Unfolded(rows_in(connection))
+        return len(unfolded.taken) + len(unfolded.held(dict(held_in(connection))))
+
+    return await database.read(work)
 
 
 def faults(chance: random.Random) -> Iterator[str]:
@@ -130,7 +144,8 @@ async def test_the_book_says_what_is_stored(
     """Whoever reserves is told how they stand as the tables and the journal say it after."""
     monkeypatch.setattr(book_module, "FOLDED", 5)
     monkeypatch.setattr(book_module, "SLICE", 4)
-    monkeypatch.setattr(book_module, "MINUTES", 5)
+    monkeypatch.setattr(book_module, "ACCOUNTS", 3)
+    monkeypatch.setattr(reservations, "RETRY_SECONDS", 0.01)
     chance, store = random.Random(seed), SqliteUsageStore(database)
     held: list[Reservation] = []
     told = failed = 0
@@ -151,13 +166,26 @@ async def test_the_book_says_what_is_stored(
         owner = chance.choice(PEOPLE)
         waiting = [asyncio.ensure_future(one) for one in giving]
         await asyncio.sleep(0)
+        made = None
         try:
+            if fault and chance.random() < 0.5:
+                # Another book has to be begun.
+                await store.roll_up(now=now)
             made = await reserve(store, 10, principal=owner, limits=LIMITS, now=now)
+            if fault == "usage_journal":
+                await store.of(owner)
+                await reserve(store, 10, principal=owner, limits=LIMITS, now=now)
         except StoreError:
             failed += 1
-        else:
+        if fault:
+            await database.write(partial(executed, "DROP TRIGGER refused"))
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        held += [one for one, end in zip(ending, ends, strict=False) if end is not None]
+        if made is not None:
             held.append(made)
             told += 1
+            while (await reserved(database)) < len(held):
+                await asyncio.sleep(0.001)
             counted = await store.totals(owner, "gpt", now=now)
             assert made.standing is not None
             assert (
@@ -167,9 +195,5 @@ async def test_the_book_says_what_is_stored(
                 LIMITS.requests_per_minute - counted.requests_this_minute,
                 LIMITS.tokens_per_minute - counted.tokens_this_minute,
             )
-        ends = await asyncio.gather(*waiting, return_exceptions=True)
-        held += [one for one, end in zip(ending, ends, strict=False) if end is not None]
-        if fault:
-            await database.write(partial(executed, "DROP TRIGGER refused"))
     assert told > 60
     assert failed > 5

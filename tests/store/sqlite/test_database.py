@@ -24,7 +24,7 @@ from secure_openai.store.sqlite import connection as sqlite_connection
 from secure_openai.store.sqlite import database as sqlite_database
 from secure_openai.store.sqlite.audit import SqliteAuditStore
 from secure_openai.store.sqlite.conversations import SqliteConversationStore
-from secure_openai.store.sqlite.database import Database, NotAtOnce
+from secure_openai.store.sqlite.database import Database
 from secure_openai.store.sqlite.schema import MIGRATIONS, migrate
 from secure_openai.store.sqlite.verification import verify_database
 from secure_openai.testing.audit_contract import event, no_seals
@@ -80,44 +80,32 @@ async def kept(database: Database) -> int:
     return int(rows)
 
 
-async def test_at_once(database: Database) -> None:
-    """What is written at once is there, and whoever writes next finds it."""
-    assert database.write_at_once(put) == "done"
-    assert await kept(database) == 1
-    assert await database.write(
-        lambda connection: connection.execute("DELETE FROM usage_window").rowcount
-    ) == (1)
+def rows_of(connection: sqlite3.Connection) -> int:
+    """Count what is there."""
+    (rows,) = connection.execute("SELECT count(*) FROM usage_window").fetchone()
+    return int(rows)
 
 
-async def test_not_at_once_while_another_writes(database: Database, path: Path) -> None:
-    """It waits for nobody, leaves nothing, and can be done later."""
+async def test_read_at_once(database: Database, path: Path) -> None:
+    """What is written by then is found on the caller's thread, also while another one writes."""
+    assert database.read_at_once(rows_of) == 0
+    await database.write(put)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(NotAtOnce):
-            database.write_at_once(put)
-    assert await kept(database) == 0
-    assert database.write_at_once(put) == "done"
+        other.execute("DELETE FROM usage_window")
+        assert database.read_at_once(rows_of) == 1
+        other.execute("COMMIT")
+    assert database.read_at_once(rows_of) == 0
 
 
-async def test_not_at_once_what_fails(database: Database) -> None:
-    """What fails leaves nothing, whether SQLite or the work itself says no."""
-
-    def refused(connection: sqlite3.Connection) -> None:
-        put(connection)
-        put(connection)
-
-    def wrong(connection: sqlite3.Connection) -> None:
-        put(connection)
-        raise LookupError
-
-    with pytest.raises(NotAtOnce):
-        database.write_at_once(refused)
-    with pytest.raises(LookupError):
-        database.write_at_once(wrong)
-    assert await kept(database) == 0
+async def test_nothing_is_written_at_once(database: Database) -> None:
+    """What reads at once cannot write, and what fails or comes too late is an error of ours."""
+    with pytest.raises(StoreError):
+        database.read_at_once(put)
+    assert database.read_at_once(rows_of) == 0
     await database.aclose()
-    with pytest.raises(NotAtOnce):
-        database.write_at_once(put)
+    with pytest.raises(StoreError):
+        database.read_at_once(rows_of)
 
 
 async def test_folder_is_a_file(tmp_path: Path) -> None:

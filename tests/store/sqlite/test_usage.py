@@ -17,9 +17,10 @@ import pytest
 
 from secure_openai.errors import Refused, StoreError
 from secure_openai.store.quota import DAYS_KEPT
-from secure_openai.store.sqlite import book
+from secure_openai.store.sqlite import book, reservations
 from secure_openai.store.sqlite import connection as connection_module
 from secure_openai.store.sqlite.database import Database
+from secure_openai.store.sqlite.reservations import DELAY_SECONDS, LATE_SECONDS
 from secure_openai.store.sqlite.schema import MIGRATIONS
 from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.usage import UsageDay, UsageTotals
@@ -57,13 +58,23 @@ class TestFoldedAlways(UsageStoreContract):
 
 
 class InTurn:
-    """Stores of one file, each as another process has it, of which every call takes the next."""
+    """Stores of one file, each as another process has it, of which every call takes the next.
+
+    Whoever only reads is told what others have written, so they have.
+    """
 
     def __init__(self, *stores: SqliteUsageStore) -> None:
-        self._stores = cycle(stores)
+        self._stores = stores
+        self._turns = cycle(stores)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(next(self._stores), name)
+        return getattr(next(self._turns), name)
+
+    async def totals(self, *args: Any, **kwargs: Any) -> UsageTotals:
+        """Return what one counts, once all have written."""
+        for store in self._stores:
+            await store.of(ANNA)
+        return await next(self._turns).totals(*args, **kwargs)
 
 
 class TestProcessesInTurn(UsageStoreContract):
@@ -121,18 +132,21 @@ async def test_another_process_has_written(database: Database, path: Path, left:
 
 
 async def test_while_another_writes(database: Database, path: Path) -> None:
-    """What cannot be counted at once is as soon as the other one has written."""
+    """Nobody is told more than can be lost: who comes while a write is late waits for its end."""
     store = SqliteUsageStore(database)
     await spend(store, Usage(1, 1))
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
+        settled = store.settle(await reserve(store, 1), Usage(1, 1))
+        await asyncio.sleep(DELAY_SECONDS + 2 * LATE_SECONDS)
         waiting = [asyncio.ensure_future(reserve(store, 1)) for _ in range(3)]
         _, late = await asyncio.wait(waiting, timeout=0.05)
-        assert len(late) == len(waiting)
+        assert (len(late), settled.done()) == (len(waiting), False)
         other.execute("COMMIT")
 
     assert len({one.id for one in await asyncio.gather(*waiting)}) == len(waiting)
-    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(4, 5, 5, 3, 4)
+    await settled
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(5, 7, 7, 3, 5)
 
 
 async def test_what_a_dead_process_held(database: Database, path: Path) -> None:
@@ -208,24 +222,56 @@ async def test_closed(database: Database) -> None:
     assert await count(database, "usage_journal") == 0
 
 
-async def test_what_cannot_be_written_counts_nothing(
+@pytest.mark.parametrize("begun", [False, True], ids=["before anything", "under way"])
+async def test_what_cannot_be_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch, *, begun: bool
+) -> None:
+    """Whoever was told anything is counted as soon as it can be written; until then nobody is."""
+    monkeypatch.setattr(connection_module, "BUSY_MILLISECONDS", 10)
+    monkeypatch.setattr(reservations, "RETRY_SECONDS", 0.05)
+    database = await Database.open(path)
+    store = SqliteUsageStore(database)
+    kept = await reserve(store, 100)
+    # What is written goes on to be decided by; what is rolled up has to be begun again.
+    await (store.of(ANNA) if begun else store.roll_up(now=NOON))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        settled = store.settle(kept, Usage(1, 1))
+        await asyncio.wait([settled], timeout=0.2)
+        assert settled.done() is not begun
+        with pytest.raises(StoreError):
+            await reserve(store, 100)
+        with pytest.raises(StoreError):
+            await store.roll_up(now=NOON)
+        assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 100, 100, 1, 1)
+
+    if begun:
+        await settled
+    else:
+        assert isinstance(settled.exception(), StoreError)
+        await store.settle(kept, Usage(1, 1))
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 2, 2, 0, 1)
+    await reserve(store, 100)
+    await store.aclose()
+    await database.aclose()
+
+
+async def test_closed_while_nothing_can_be_written(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A reservation that could not be written is refused, and nothing remembers it."""
+    """It ends, and whoever settled is told that it was not."""
     monkeypatch.setattr(connection_module, "BUSY_MILLISECONDS", 10)
     database = await Database.open(path)
     store = SqliteUsageStore(database)
     kept = await reserve(store, 100)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError):
-            await reserve(store, 100)
-        with pytest.raises(StoreError):
-            await store.settle(kept, Usage(1, 1))
-
-    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 100, 100, 1, 1)
-    await store.settle(kept, Usage(1, 1))
-    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 2, 2, 0, 1)
+        settled = store.settle(kept, Usage(1, 1))
+        async with asyncio.timeout(5):
+            await store.aclose()
+    assert isinstance(settled.exception(), StoreError)
+    with pytest.raises(StoreError):
+        await reserve(store, 100)
     await database.aclose()
 
 
@@ -245,6 +291,7 @@ async def test_a_fold_that_fails_is_none(database: Database) -> None:
         await store.roll_up(now=NOON)
     await store.aclose()
     assert await count(database, "usage_total") == 0
+    store = SqliteUsageStore(database)
     assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 7, 7, 0, 1)
     await database.write(lambda connection: connection.execute("DROP TRIGGER refused").rowcount)
     assert await store.roll_up(now=NOON) == 0

@@ -3,20 +3,20 @@
 It is true for as long as the journal begins and ends with its own rows: whoever else changes what
 is counted adds to it or folds it. So nothing is looked up again that stands in the book. Everyone
 whom the journal names stands in it, so who does not stand there is found in the tables alone. To
-fold a slice of the journal changes no account. While a transaction changes it, it is nobody's: one
-that fails leaves it so, and another one is begun.
+fold a slice of the journal changes no account. What was decided and is not in the journal yet
+stands in the accounts too.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
-from secure_openai.store.quota import Windows
-from secure_openai.store.sqlite.connection import in_values
+from secure_openai.store.sqlite.account import Account
 from secure_openai.store.sqlite.journal import (
     HELD,
     SLICE,
@@ -29,42 +29,14 @@ from secure_openai.store.sqlite.journal import (
     ends_of,
     fold,
 )
-from secure_openai.store.usage import UsageTotals
 
 FOLDED = 500
-"""How many changes the journal holds before a slice is folded with every group, and how many
-accounts stand in the book that it does not name. The more, the more reservations have ended by
-then, and are written nowhere else."""
+"""How many changes the journal holds before slices of it are folded. The more, the more
+reservations have ended by then, and are written nowhere else."""
 
-MINUTES = 60
-"""How many a book may know of before another one is begun: no account of it grows without end."""
-
-
-class Account:
-    """What counts of one principal's use of one deployment.
-
-    Attributes:
-        held: Reservations that have not ended, expired ones too, by their ids.
-        windows: Requests and tokens of each window that was looked at.
-    """
-
-    __slots__ = ("held", "windows")
-
-    def __init__(self, held: dict[str, Held], windows: dict[str, tuple[int, int]]) -> None:
-        self.held = held
-        self.windows = windows
-
-    def totals(self, windows: Windows, now: float) -> UsageTotals:
-        """Return what counts at `now`, of windows that were looked at."""
-        requests_this_minute, minute = self.windows[windows.minute]
-        requests_today, day = self.windows[windows.day]
-        concurrent = 0
-        for one in self.held.values():
-            if one.expires > now:
-                concurrent += 1
-                minute += one.tokens if one.minute == windows.minute else 0
-                day += one.tokens if one.day == windows.day else 0
-        return UsageTotals(requests_this_minute, minute, day, concurrent, requests_today)
+ACCOUNTS = 10_000
+"""How many accounts stand in the book before it forgets those that nothing names: of whoever stands
+in it nothing is looked up. Each takes about a kilobyte."""
 
 
 class Row(NamedTuple):
@@ -73,27 +45,26 @@ class Row(NamedTuple):
     Attributes:
         number: Its number.
         line: What it holds.
-        keys: Whose it may be.
+        page: On which page of the book it was decided.
     """
 
     number: int
     line: Line
-    keys: tuple[Key, ...]
+    page: int
 
 
 @dataclass
 class Book:
-    """Accounts as of one state of the journal.
+    """Accounts as of one state of the journal, and what was decided since.
 
     Attributes:
         held: The reservations that the table holds of whoever has no account here: few, and read
             at once.
         stored: The ids of all that the table holds.
-        accounts: Those that were looked up or changed.
+        accounts: Those that were looked up or changed, the first ones first.
         journaled: How many changes the journal holds.
         ended: What its rows say was used, of the reservations that they end.
-        minutes: Those of which anything was looked up.
-        open: Whether it says what is not committed: a transaction that fails leaves it so.
+        page: How many pages were begun.
     """
 
     held: dict[Key, dict[str, Held]] = field(default_factory=dict)
@@ -101,10 +72,8 @@ class Book:
     accounts: dict[Key, Account] = field(default_factory=dict)
     journaled: int = 0
     ended: dict[str, Used | None] = field(default_factory=dict)
-    minutes: set[str] = field(default_factory=set)
-    open: bool = False
+    page: int = 0
     _rows: deque[Row] = field(default_factory=deque)
-    _most: int = field(default_factory=lambda: FOLDED)
 
     @classmethod
     def begun(cls, connection: sqlite3.Connection) -> Book:
@@ -121,14 +90,9 @@ class Book:
         """Return whether a slice of the journal is to be folded."""
         return self.journaled >= FOLDED
 
-    @property
-    def old(self) -> bool:
-        """Return whether another one is to be begun."""
-        return self.open or len(self.minutes) > MINUTES
-
     def is_of(self, connection: sqlite3.Connection) -> bool:
         """Return whether nobody else has written since, as far as an empty journal tells."""
-        if self.open or not self._rows:
+        if not self._rows:
             return False
         return (self._rows[0].number, self._rows[-1].number) == ends_of(connection)
 
@@ -139,19 +103,21 @@ class Book:
             account = self.accounts[key] = Account(self.held.pop(key, {}), {})
         return account
 
-    def journal(self, rows: Iterable[tuple[int, Line]], keys: tuple[Key, ...]) -> None:
-        """Note rows that were written, with their numbers, and whose they may be."""
+    def journal(self, rows: Iterable[tuple[int, Line]], page: int) -> None:
+        """Note rows that were written, with their numbers, and the page that they were."""
         for number, line in rows:
-            self._rows.append(Row(number, line, keys))
+            self._rows.append(Row(number, line, page))
             self.ended.update(line["ended"])
             self.journaled += changes_in(line)
 
-    def fold(self, connection: sqlite3.Connection) -> None:
-        """Move a slice of the journal, as it is remembered, into the tables."""
-        self.open = True
+    def slice(self) -> Unfolded:
+        """Return what a slice of the journal, as it is remembered, adds up to."""
         unfolded = Unfolded(((row.number, row.line) for row in self._rows), most=SLICE)
         unfolded.knowing(self.ended, self.stored)
-        unfolded.write(connection)
+        return unfolded
+
+    def folded(self, unfolded: Unfolded) -> None:
+        """Note that a slice was moved into the tables."""
         self.stored.difference_update(unfolded.ended)
         self.stored.update(unfolded.taken)
         for _ in range(unfolded.rows):
@@ -160,17 +126,18 @@ class Book:
             for identifier in line["ended"]:
                 del self.ended[identifier]
 
-    def close(self) -> None:
-        """Stand by what was changed, once it is committed; forget accounts that are not needed."""
-        self.open = False
-        if len(self.accounts) < self._most:
+    def forget(self, most: int) -> None:
+        """Forget accounts that are not needed, where there are too many; look at `most` of them."""
+        if len(self.accounts) <= ACCOUNTS:
             return
-        # Who was only refused stands here too.
-        for key in self.accounts.keys() - set().union(*(row.keys for row in self._rows)):
-            held = self.accounts.pop(key).held
-            if held:
-                self.held[key] = held
-        self._most = len(self.accounts) + FOLDED
+        named = self._rows[0].page if self._rows else self.page
+        for key in list(islice(self.accounts, most)):
+            account = self.accounts.pop(key)
+            if account.page >= named:
+                # The journal names it, or will: it stands behind the others.
+                self.accounts[key] = account
+            elif account.held:
+                self.held[key] = account.held
 
 
 def held_in(connection: sqlite3.Connection, owner: str | None = None) -> Iterator[tuple[str, Held]]:
@@ -183,25 +150,15 @@ def held_in(connection: sqlite3.Connection, owner: str | None = None) -> Iterato
         yield identifier, Held(*held)
 
 
-def counted_in(
-    connection: sqlite3.Connection, places: Sequence[tuple[str, str, str]]
-) -> Iterator[tuple[Key, dict[str, tuple[int, int]]]]:
-    """Yield requests and tokens by the windows of which the table says any.
-
-    Args:
-        connection: Where to read.
-        places: Whose windows: owners, deployments and days.
-    """
-    for values, some in in_values(places):
-        for owner, deployment, *counted in connection.execute(
-            f"WITH place (owner, deployment, day) AS (VALUES {values})"
-            " SELECT owner, deployment, day, requests, prompt_tokens + completion_tokens,"
-            " even, even_requests, even_tokens, odd, odd_requests, odd_tokens"
-            " FROM place CROSS JOIN usage_total USING (owner, deployment, day)",
-            some,
-        ):
-            windows = (counted[:3], counted[3:6], counted[6:])
-            yield (
-                (owner, deployment),
-                {starts: (requests, tokens) for starts, requests, tokens in windows if starts},
-            )
+def counted_in(connection: sqlite3.Connection, key: Key, day: str) -> dict[str, tuple[int, int]]:
+    """Return requests and tokens of a day and its last minutes, of which the table says any."""
+    row = connection.execute(
+        "SELECT day, requests, prompt_tokens + completion_tokens,"
+        " even, even_requests, even_tokens, odd, odd_requests, odd_tokens"
+        " FROM usage_total WHERE owner = ? AND deployment = ? AND day = ?",
+        (*key, day),
+    ).fetchone()
+    if row is None:
+        return {}
+    windows = (row[:3], row[3:6], row[6:])
+    return {starts: (requests, tokens) for starts, requests, tokens in windows if starts}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from secure_openai.store.quota import Windows
 from secure_openai.store.sqlite.journal import Key
 from secure_openai.store.usage import Reservation
-from secure_openai.types import Decision, Limits, PrincipalId, Standing, Usage
+from secure_openai.types import Limits, PrincipalId, Usage
 
 
 class Taking(NamedTuple):
@@ -58,11 +58,6 @@ class Renewing(NamedTuple):
         """Return the renewal of a reservation."""
         key = key_of(reservation.principal, reservation.deployment)
         return cls(key, reservation.id, expires.timestamp())
-
-
-Change: TypeAlias = Taking | Giving | Renewing
-Outcome: TypeAlias = Standing | Decision | None
-"""How a principal stands with a reservation that was made, or why it was not."""
 
 
 def key_of(principal: PrincipalId, deployment: str) -> Key:

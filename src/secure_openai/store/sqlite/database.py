@@ -34,10 +34,6 @@ Source: SQLite, "Result and Error Codes".
 """
 
 
-class NotAtOnce(Exception):
-    """It cannot be written at once."""
-
-
 class Database:
     """An open database file.
 
@@ -48,9 +44,6 @@ class Database:
 
     A commit waits for the disk unless everything in it can do without (SQLite, "PRAGMA
     synchronous", of a file with a write-ahead log): the next one that waits takes it along.
-
-    What is short and can do without may be written at once, on the caller's thread, while nobody
-    else writes: a thread of its own would wait for the interpreter's lock with every statement.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,10 +54,9 @@ class Database:
         self._reading: list[sqlite3.Connection] = []
         self._writing = connect(path)
         self._waits = True
-        self._direct = threading.Lock()
         try:
             migrate(self._writing)
-            self._direct_writing = _at_once(path)
+            self._direct = _at_once(path)
         except sqlite3.Error as error:
             self._writing.close()
             raise translated(error) from error
@@ -114,30 +106,20 @@ class Database:
         result: T = await item.future
         return result
 
-    def write_at_once(self, work: Work[T]) -> T:
-        """Run `work` in a transaction on this thread, without a wait for anything.
+    def read_at_once(self, work: Work[T]) -> T:
+        """Run short work on this thread, on a connection that cannot write and waits for nobody.
 
-        What it wrote survives the process, as after `write` that does not wait.
+        Each of its statements reads what is written by then.
 
         Raises:
-            NotAtOnce: Somebody else writes, or it cannot be written: nothing was.
+            StoreError: The database cannot be read.
         """
-        if self._closed or not self._direct.acquire(blocking=False):
-            raise NotAtOnce
-        connection = self._direct_writing
+        if self._closed:
+            raise StoreError("The store is closed.")
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            result = work(connection)
-            connection.execute("COMMIT")
-        except BaseException as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
-                raise NotAtOnce from error
-            raise
-        finally:
-            self._direct.release()
-        return result
+            return work(self._direct)
+        except sqlite3.Error as error:
+            raise translated(error) from error
 
     async def read(self, work: Work[T]) -> T:
         """Run `work` on a connection that cannot write.
@@ -181,8 +163,7 @@ class Database:
         if self._closed:
             return
         self._closed = True
-        with self._direct:
-            self._direct_writing.close()
+        self._direct.close()
         self._writes.put(None)
         await asyncio.to_thread(self._writer.join)
         self._readers.shutdown()
@@ -248,11 +229,10 @@ class Database:
 
 
 def _at_once(path: Path) -> sqlite3.Connection:
-    """Return a connection that waits for nobody, and leaves the log to the other one."""
+    """Return a connection that waits for nobody."""
     connection = connect(path)
     connection.execute("PRAGMA busy_timeout = 0")
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute("PRAGMA query_only = ON")
     return connection
 
 

@@ -56,7 +56,7 @@ class Held(NamedTuple):
 
 @dataclass
 class Entry:
-    """What one group changes; no reservation is made and ends in the same one.
+    """What is written at the same time.
 
     Attributes:
         taken: Reservations that were made, by their ids.

@@ -1,9 +1,9 @@
-"""Reservations made, settled and released by the group: one look and one write for all that wait.
+"""Reservations made, settled and released: decided in memory, and written a few times a second.
 
-A group is written at once, on the thread that serves, unless somebody else writes or it is large.
-Whoever comes while one is written elsewhere waits for the next one. What gives tokens back is
-applied before what takes them, and each reservation is decided knowing all before it, so a group
-decides as its members one after the other would. What was decided is told once the journal has it.
+Whoever asks is told at once, by the book, while it is our turn among the programs that have the
+file open. What was decided is written while others are decided already, so a sudden end loses what
+was not written yet. While a write is late nobody is told anything before it is done, and while it
+fails nothing is reserved.
 """
 
 from __future__ import annotations
@@ -11,63 +11,96 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
-from typing import TypeAlias, TypeVar, cast
+from typing import Any, TypeVar
 
 from secure_openai.errors import StoreError
 from secure_openai.store.sqlite.book import FOLDED, Book
-from secure_openai.store.sqlite.changes import Change, Giving, Outcome, Taking
-from secure_openai.store.sqlite.database import Database, NotAtOnce, Work
-from secure_openai.store.sqlite.journal import ROW, SLICE, fold
+from secure_openai.store.sqlite.changes import Giving, Renewing, Taking
+from secure_openai.store.sqlite.database import Database, Work
+from secure_openai.store.sqlite.fair_lock import FairLock
+from secure_openai.store.sqlite.journal import SLICE, Line, Unfolded, append, fold
 from secure_openai.store.sqlite.page import Page
 from secure_openai.streams import Within
+from secure_openai.types import Decision, Standing
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-GROUP = 256
-"""How many are written at once."""
+DELAY_SECONDS = 0.02
+"""How long what was decided waits for company before it is written."""
+
+LATE_SECONDS = 0.05
+"""How long a write may take before nobody is told anything until it is done."""
+
+RETRY_SECONDS = 0.5
+
+PAGE = 512
+"""How many changes are decided before whoever comes waits until they are written."""
 
 MOST_FOLDED = 2 * FOLDED
-"""With how many changes in the journal nothing more is reserved before some are folded."""
+"""With how many changes in the journal it is folded until there are fewer."""
 
-DELAY_SECONDS = 0.02
-"""How long what gives back may wait for company. What takes ends the wait."""
-
-
-Waiting: TypeAlias = tuple[Change, "asyncio.Future[Outcome]"]
+FORGOTTEN = 128
+"""How many accounts the book looks at with each write, to forget them."""
 
 
 class Reservations:
-    """The queue of changes of one database."""
+    """Who asks for quota in one file, and the task that decides and writes.
+
+    The task has the turn for as long as anybody asks, and writes alone: nobody who stops waiting
+    can make it unclear what was written.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._queue: list[Waiting] = []
-        self._hurry = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._turn = FairLock(database.path)
         self._book: Book | None = None
-        self._writing = asyncio.Lock()
+        # What is being decided, while it is our turn, and what is being written, since when.
+        self._page: Page | None = None
+        self._writing: Page | None = None
+        self._since = 0.0
+        self._failing = False
+        self._waiting: list[asyncio.Future[None]] = []
+        self._giving: list[tuple[Giving | Renewing, asyncio.Future[None]]] = []
+        self._alone: list[tuple[Work[Any], asyncio.Future[Any]]] = []
+        self._hurry = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
-    def change(self, change: Change) -> asyncio.Future[Outcome]:
-        """Return what becomes of a change, for when it survives the process.
+    async def take(self, taking: Taking) -> Standing | Decision:
+        """Return how a principal stands with a reservation, or the decision that refuses it.
 
-        That is how a principal stands with a reservation, or the decision that refuses it; or
-        `StoreError`, where the database cannot be written.
+        Raises:
+            StoreError: The database cannot be read or written.
+        """
+        while (page := self._page) is None or len(page) >= PAGE or self._late:
+            await self._event()
+        return page.take(taking)
+
+    def give(self, giving: Giving | Renewing) -> asyncio.Future[None]:
+        """Return what says when a change that gives back, or renews, survives the process.
+
+        Whoever takes after this is decided after it.
         """
         future = asyncio.get_running_loop().create_future()
-        self._queue.append((change, future))
-        if isinstance(change, Taking):
-            self._hurry.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.ensure_future(self._run())
+        if self._page is None:
+            self._giving.append((giving, future))
+            self._start()
+        else:
+            _give(self._page, giving, future)
         return future
 
-    def give(self, giving: Giving) -> asyncio.Future[None]:
-        """Return what says when a change that gives back survives the process."""
-        return cast("asyncio.Future[None]", self.change(giving))
+    async def written(self) -> None:
+        """Return when what was asked before is written, or cannot be for now."""
+        with suppress(StoreError):
+            while self._giving:
+                await self._event()
+            pages = [page for page in (self._writing, self._page) if page]
+            while not all(page.done for page in pages):
+                await self._event()
 
     async def alone(self, work: Work[T]) -> T:
         """Run `work` on tables that say everything, while nothing is reserved or settled.
@@ -75,134 +108,208 @@ class Reservations:
         Raises:
             StoreError: The database cannot be written.
         """
+        if self._failing:
+            raise StoreError
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._alone.append((work, future))
+        self._start()
+        return await future
 
-        def folded(connection: sqlite3.Connection) -> T:
-            fold(connection)
-            return work(connection)
+    async def aclose(self) -> None:
+        """Write what was decided, if it can be, and leave tables that say everything."""
+        with suppress(StoreError):
+            await self.alone(lambda _: None)
+        self._closing.set()
+        if self._task is not None:
+            await asyncio.wait([self._task])
+        self._turn.close()
 
-        async with self._writing:
+    @property
+    def _late(self) -> bool:
+        """Return whether a write fails, or takes too long for anybody to be told anything."""
+        if self._writing is None or self._failing:
+            return self._failing
+        return asyncio.get_running_loop().time() - self._since > LATE_SECONDS
+
+    async def _event(self) -> None:
+        """Return when something is decided, or was written.
+
+        Raises:
+            StoreError: Nothing can be.
+        """
+        if self._failing:
+            raise StoreError
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        self._start()
+        await future
+
+    def _start(self) -> None:
+        self._hurry.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(self._run())
+
+    async def _run(self) -> None:
+        while self._waiting or self._giving or self._alone:
+            try:
+                await self._turn.acquire()
+                try:
+                    await self._do_alone()
+                    if self._waiting or self._giving:
+                        await self._decide()
+                finally:
+                    self._turn.release()
+            except Exception as error:
+                # Whatever it was, whoever waits is told.
+                self._forsake(error)
+
+    async def _do_alone(self) -> None:
+        while self._alone:
             self._book = None
-            await self._fold()
-            return await self._database.write(folded)
+            work, future = self._alone.pop(0)
+            try:
+                await self._fold()
+                result = await self._database.write(partial(_folded, work))
+            except Exception as error:
+                if not future.done():
+                    future.set_exception(error)
+            else:
+                if not future.done():
+                    future.set_result(result)
+
+    async def _decide(self) -> None:
+        """Decide for as long as anybody asks, unless somebody else is to have the turn."""
+        book = self._book = await self._true_book()
+        page = self._page = Page(book, self._database.read_at_once)
+        giving, self._giving = self._giving, []
+        for change, future in giving:
+            _give(page, change, future)
+        self._wake()
+        more = True
+        while more:
+            self._hurry.clear()
+            with suppress(TimeoutError), Within(DELAY_SECONDS):
+                await self._hurry.wait()
+            more = bool(page) and not self._alone and not self._turn.wanted
+            ended, page = page, Page(book, self._database.read_at_once)
+            self._page = page if more else None
+            if ended:
+                await self._write(book, ended)
+            self._wake()
+
+    async def _true_book(self) -> Book:
+        """Return a book of all that the tables and the journal say."""
+        book = self._book
+        if book is not None and self._database.read_at_once(book.is_of):
+            return book
+        await self._fold()
+        return await self._database.write(Book.begun, waits=False)
 
     async def _fold(self) -> None:
         """Fold the journal, and let others write between its slices."""
         while await self._database.write(partial(fold, most=SLICE), waits=False):
             pass
 
-    async def _run(self) -> None:
-        while self._queue:
-            if not self._hurry.is_set():
-                try:
-                    with Within(DELAY_SECONDS):
-                        await self._hurry.wait()
-                except TimeoutError:
-                    pass
-            # Whatever else came with the same turn of the loop goes along.
-            await asyncio.sleep(0)
-            group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
-            if not any(isinstance(change, Taking) for change, _ in self._queue):
-                self._hurry.clear()
-            if not await self._written(group) and len(group) > 1:
-                for one in group:
-                    await self._written([one])
+    async def _write(self, book: Book, page: Page) -> None:
+        """Write a page, sooner or later: what it decided was told."""
+        self._writing, self._since = page, asyncio.get_running_loop().time()
+        lines = list(page.entry.lines())
+        while True:
             try:
-                await self._catch_up()
-            except Exception as error:
-                # Whatever it was, whoever waits in the queue is answered all the same.
-                logger.warning("the journal of quota was not folded (%s)", type(error).__name__)
+                await self._journal(book, lines, page.number)
+            except StoreError as error:
+                if self._closing.is_set():
+                    raise
+                if not self._failing:
+                    logger.warning("quota cannot be written (%s)", type(error).__name__)
+                self._failing = True
+                self._refuse(error)
+                with suppress(TimeoutError), Within(RETRY_SECONDS):
+                    await self._closing.wait()
+            else:
+                break
+        self._writing, self._failing = None, False
+        page.tell()
+        book.forget(FORGOTTEN)
+        before = book.journaled + 1
+        while MOST_FOLDED <= book.journaled < before:
+            before = book.journaled
+            with suppress(StoreError):
+                await self._journal(book, [], page.number)
 
-    async def _catch_up(self) -> None:
-        """Fold what groups have journaled that were larger than the slices folded with them."""
-        async with self._writing:
-            while (book := self._book) is not None and book.journaled >= MOST_FOLDED:
-                self._book = None
-                if await self._database.write(partial(_slice_folded, book), waits=False):
-                    book.close()
-                    self._book = book
+    async def _journal(self, book: Book, lines: list[Line], page: int) -> None:
+        """Write rows into the journal, and fold a slice of it where it is full."""
+        if not lines and not book.full:
+            return
+        # A power cut ends the requests of these reservations too.
+        numbers, unfolded = await self._database.write(
+            partial(_journaled, book, lines), waits=False
+        )
+        book.journal(zip(numbers, lines, strict=True), page)
+        if unfolded is not None:
+            book.folded(unfolded)
 
-    async def _written(self, group: list[Waiting]) -> bool:
-        """Write a group and tell those who wait, or return that each had better go alone."""
-        changes = [change for change, _ in group]
-        try:
-            outcomes = self._at_once(changes)
-            if outcomes is None:
-                outcomes = await self._in_turn(changes)
-        except Exception as error:
-            if len(group) > 1 and not isinstance(error, StoreError):
-                return False
-            for _, future in group:
-                if not future.done():
-                    future.set_exception(error)
-            return True
-        _tell(group, outcomes)
-        return True
+    def _wake(self) -> None:
+        """Let whoever waits look again."""
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
 
-    def _at_once(self, changes: Sequence[Change]) -> list[Outcome] | None:
-        """Carry changes out while everything waits; `None` if they are many, or others write."""
-        book = self._book
-        if book is None or book.old or len(changes) > ROW:
-            return None
-        try:
-            page, outcomes = self._database.write_at_once(partial(_still, book, changes))
-        except NotAtOnce:
-            return None
-        self._book = page.turned()
-        return outcomes
+    def _refuse(self, error: Exception) -> None:
+        """Tell whoever waits that nothing can be decided."""
+        futures = [*self._waiting, *(one for _, one in (*self._giving, *self._alone))]
+        self._waiting, self._giving, self._alone = [], [], []
+        for future in futures:
+            if not future.done():
+                future.set_exception(error)
 
-    async def _in_turn(self, changes: Sequence[Change]) -> list[Outcome]:
-        """Carry changes out on the thread that writes, after whoever came before."""
-        async with self._writing:
-            book, self._book = self._book, None
-            if book is None or book.old:
-                book = None
-                await self._fold()
-            # A power cut ends the requests of these reservations too.
-            page, outcomes = await self._database.write(
-                lambda connection: carried_out(
-                    connection, book if book and book.is_of(connection) else None, changes
-                ),
-                waits=False,
-            )
-            self._book = page.turned()
-        return outcomes
+    def _forsake(self, error: Exception) -> None:
+        """Begin again with what is written, and tell everybody of whom nothing is."""
+        for page in (self._writing, self._page):
+            if page is not None:
+                page.fail(error)
+        self._book = self._writing = self._page = None
+        self._failing = False
+        self._refuse(error)
 
 
-def _tell(group: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
-    for (_, future), outcome in zip(group, outcomes, strict=False):
-        if not future.done():
-            future.set_result(outcome)
+def _give(page: Page, giving: Giving | Renewing, future: asyncio.Future[None]) -> None:
+    """Carry a change out on a page, which tells when it is written."""
+    try:
+        page.give(giving, future)
+    except Exception as error:
+        # Whatever it was, it is this change's alone.
+        future.set_exception(error)
 
 
-def _still(
-    book: Book, changes: Sequence[Change], connection: sqlite3.Connection
-) -> tuple[Page, list[Outcome]]:
-    """Carry changes out by a book that is still true.
+def _folded(work: Work[T], connection: sqlite3.Connection) -> T:
+    """Run `work` on tables that say everything."""
+    fold(connection)
+    return work(connection)
 
-    Raises:
-        NotAtOnce: Others have written.
+
+def _journaled(
+    book: Book, lines: list[Line], connection: sqlite3.Connection
+) -> tuple[list[int], Unfolded | None]:
+    """Write rows into the journal and fold a slice of it, as the book remembers it.
+
+    Return the numbers of the rows, and the slice; none if there is enough room in the journal, or
+    it cannot be folded.
     """
-    if not book.is_of(connection):
-        raise NotAtOnce
-    return carried_out(connection, book, changes)
-
-
-def carried_out(
-    connection: sqlite3.Connection, book: Book | None, changes: Sequence[Change]
-) -> tuple[Page, list[Outcome]]:
-    """Carry changes out by a book that is true, or by another one if there is none.
-
-    Return the page that holds them, and what became of each.
-    """
-    page = Page(connection, book)
-    outcomes = page.carry_out(changes)
-    page.write()
-    return page, outcomes
-
-
-def _slice_folded(book: Book, connection: sqlite3.Connection) -> bool:
-    """Fold a slice, unless others have written: then the book says nothing of the journal."""
-    true = book.is_of(connection)
-    if true:
-        book.fold(connection)
-    return true
+    numbers = append(connection, lines)
+    if not book.full:
+        return numbers, None
+    connection.execute("SAVEPOINT slice")
+    try:
+        unfolded = book.slice()
+        unfolded.write(connection)
+    except sqlite3.Error as error:
+        if not connection.in_transaction:
+            # A full disk, after which nothing is left of the transaction.
+            raise
+        connection.execute("ROLLBACK TO slice")
+        logger.warning("the journal of quota was not folded (%s)", type(error).__name__)
+        unfolded = None
+    connection.execute("RELEASE slice")
+    return numbers, unfolded

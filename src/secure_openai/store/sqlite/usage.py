@@ -45,7 +45,7 @@ class SqliteUsageStore:
         if self._purged != windows.day:
             await self._purge(now)
         key, identifier = key_of(principal, deployment), ReservationId(fresh_id())
-        decided = await self._reservations.change(
+        decided = await self._reservations.take(
             Taking(key, identifier, tokens, limits, windows, seconds, seconds + lifetime)
         )
         if isinstance(decided, Decision):
@@ -74,8 +74,8 @@ class SqliteUsageStore:
         await self._reservations.alone(work)
 
     async def aclose(self) -> None:
-        """Leave tables that say everything."""
-        await self._fold()
+        """Leave tables that say everything, if they can be written."""
+        await self._reservations.aclose()
 
     async def _fold(self) -> None:
         """Let the tables say everything, if they can be written."""
@@ -84,7 +84,7 @@ class SqliteUsageStore:
 
     async def renew(self, reservation: Reservation, *, expires: datetime) -> None:
         """Keep a reservation alive for longer; nothing happens if it is gone."""
-        await self._reservations.change(Renewing.until(expires, reservation))
+        await self._reservations.give(Renewing.until(expires, reservation))
 
     def settle(self, reservation: Reservation, usage: Usage) -> asyncio.Future[None]:
         """Put what was used in the place of what was reserved, in the windows of `made`."""
@@ -99,12 +99,14 @@ class SqliteUsageStore:
     ) -> UsageTotals:
         """Return what counts at `now`."""
         key, windows = key_of(principal, deployment), Windows.of(now)
+        await self._reservations.written()
         return await self._database.read(
             lambda connection: totals_of(connection, key, windows, now)
         )
 
     async def of(self, principal: PrincipalId) -> Sequence[UsageDay]:
         """Return what a principal used, by day and deployment."""
+        await self._reservations.written()
         return await self._database.read(lambda connection: days_of(connection, principal))
 
     async def roll_up(self, *, now: datetime) -> int:  # noqa: ARG002 - the interface's

@@ -6,7 +6,8 @@ import sqlite3
 from datetime import datetime
 
 from secure_openai.store.quota import Windows
-from secure_openai.store.sqlite.book import Account, counted_in, held_in
+from secure_openai.store.sqlite.account import Account
+from secure_openai.store.sqlite.book import counted_in, held_in
 from secure_openai.store.sqlite.journal import Key, Unfolded, rows_in
 from secure_openai.store.usage import UsageDay, UsageTotals
 from secure_openai.types import PrincipalId
@@ -31,8 +32,7 @@ def totals_of(
     taken = {one: held for one, held in unfolded.taken.items() if held[:2] == key}
     held = unfolded.held(stored) | taken
     counted = dict.fromkeys((windows.minute, windows.day), (0, 0))
-    for _, found in counted_in(connection, [(*key, windows.day)]):
-        counted |= found
+    counted |= counted_in(connection, key, windows.day)
     for place, (requests, prompt, answer) in unfolded.used.items():
         for starts in place[2:]:
             if place[:2] == key and starts in counted:
