@@ -208,7 +208,7 @@ _COUNTS = (
 
 
 LARGEST_COUNT = 2**53 - 1
-"""What every reader of JSON understands as the same number (RFC 8259 section 6), and a store adds up."""
+"""Every reader of JSON understands it as the same number (RFC 8259, section 6)."""
 
 
 def usage_of(payload: JsonObject) -> Usage | None:
