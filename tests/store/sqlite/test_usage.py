@@ -237,23 +237,100 @@ async def test_what_cannot_be_written(
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         settled = store.settle(kept, Usage(1, 1))
-        await asyncio.wait([settled], timeout=0.2)
-        assert settled.done() is not begun
+        await asyncio.wait([settled])
+        assert isinstance(settled.exception(), StoreError)
         with pytest.raises(StoreError):
             await reserve(store, 100)
         with pytest.raises(StoreError):
             await store.roll_up(now=NOON)
         assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 100, 100, 1, 1)
 
-    if begun:
-        await settled
-    else:
-        assert isinstance(settled.exception(), StoreError)
-        await store.settle(kept, Usage(1, 1))
-    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 2, 2, 0, 1)
+    async with asyncio.timeout(5):
+        while await store.totals(ANNA, "gpt", now=NOON) != UsageTotals(1, 2, 2, 0, 1):
+            await asyncio.sleep(0.01)
     await reserve(store, 100)
     await store.aclose()
     await database.aclose()
+
+
+async def test_what_is_given_back_while_a_write_fails(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is charged once it can be written, also where somebody waits for the turn meanwhile."""
+    monkeypatch.setattr(reservations, "RETRY_SECONDS", 0.05)
+    store = SqliteUsageStore(database)
+    held = [await reserve(store, 100) for _ in range(3)]
+    await store.of(ANNA)
+    await database.write(partial(executed, REFUSED))
+    ends = [store.settle(held[0], Usage(1, 1))]
+    rolling = asyncio.ensure_future(store.roll_up(now=NOON))
+    for number in (1, 2):
+        # The first one is told within a while, and so is who comes later.
+        await asyncio.wait([ends[-1]], timeout=5)
+        ends.append(store.settle(held[number], Usage(1, 1)))
+    async with asyncio.timeout(5):
+        told = await asyncio.gather(*ends, rolling, return_exceptions=True)
+    assert {type(one) for one in told} == {StoreError}
+
+    await database.write(partial(executed, "DROP TRIGGER refused"))
+    async with asyncio.timeout(5):
+        while await store.totals(ANNA, "gpt", now=NOON) != UsageTotals(3, 6, 6, 0, 3):
+            await asyncio.sleep(0.01)
+
+
+REFUSED = (
+    "CREATE TRIGGER refused BEFORE INSERT ON usage_journal"
+    " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+)
+
+
+async def test_who_counts_without_the_turn(database: Database, path: Path) -> None:
+    """Where the lock's files are taken away all is counted, and more admitted for a moment only."""
+    other = await Database.open(path)
+    stores = [SqliteUsageStore(database), SqliteUsageStore(other)]
+    many = replace(LIMITS, requests_per_minute=1_000, tokens_per_minute=9_000, tokens_per_day=9_000)
+    await reserve(stores[0], 1)
+    for ending in ("-door", "-lock"):
+        path.with_name(path.name + ending).unlink()
+
+    async def one(store: SqliteUsageStore) -> None:
+        await store.settle(await reserve(store, 1, limits=many), Usage(1, 1))
+
+    for _ in range(20):
+        await asyncio.gather(*(one(store) for store in stores for _ in range(10)))
+    for store in stores:
+        await store.of(ANNA)
+    # Who has the turn is told with the next write that others have counted, or gives it up.
+    await asyncio.sleep(3 * DELAY_SECONDS)
+
+    expected = UsageTotals(401, 801, 801, 1, 401)
+    assert await stores[0].totals(ANNA, "gpt", now=NOON) == expected
+    made = await reserve(stores[1], 1, limits=many)
+    assert made.standing is not None
+    assert made.standing.remaining_requests == 1_000 - 402
+    await other.aclose()
+
+
+async def test_a_read_that_fails_loses_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What could not be looked up is, once another book was begun."""
+    store = SqliteUsageStore(database)
+    kept = await reserve(store, 100)
+    await store.roll_up(now=NOON)
+    reads = 0
+
+    def failing(work: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        if reads == 1:
+            raise StoreError
+        return Database.read_at_once(database, work)
+
+    monkeypatch.setattr(database, "read_at_once", failing)
+    await store.settle(kept, Usage(1, 1))
+    assert reads > 1
+    assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 2, 2, 0, 1)
 
 
 async def test_closed_while_nothing_can_be_written(

@@ -34,7 +34,7 @@ FOLDED = 500
 """How many changes the journal holds before slices of it are folded. The more, the more
 reservations have ended by then, and are written nowhere else."""
 
-ACCOUNTS = 10_000
+ACCOUNTS = 20_000
 """How many accounts stand in the book before it forgets those that nothing names: of whoever stands
 in it nothing is looked up. Each takes about a kilobyte."""
 
@@ -92,9 +92,12 @@ class Book:
 
     def is_of(self, connection: sqlite3.Connection) -> bool:
         """Return whether nobody else has written since, as far as an empty journal tells."""
-        if not self._rows:
-            return False
-        return (self._rows[0].number, self._rows[-1].number) == ends_of(connection)
+        return bool(self._rows) and self.ends == ends_of(connection)
+
+    @property
+    def ends(self) -> tuple[int | None, int | None]:
+        """Return the numbers of the first row and the last, as `ends_of` finds them."""
+        return (self._rows[0].number, self._rows[-1].number) if self._rows else (None, None)
 
     def account(self, key: Key) -> Account:
         """Return an account, and enter it if it does not stand here."""

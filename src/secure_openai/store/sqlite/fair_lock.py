@@ -27,7 +27,8 @@ class FairLock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._paths = [path.with_name(path.name + ending) for ending in ("-door", "-lock")]
+        true = path.resolve()
+        self._paths = [true.with_name(true.name + ending) for ending in ("-door", "-lock")]
         self._files: list[int] = []
         self._closed = False
 
@@ -40,8 +41,8 @@ class FairLock:
         if self._closed:
             raise StoreError("The store is closed.")
         try:
-            if not self._files:
-                self._files = [_opened(path) for path in self._paths]
+            for path in self._paths[len(self._files) :]:
+                self._files.append(_opened(path))
             door, lock = self._files
             await _taken(door)
             try:

@@ -115,8 +115,7 @@ class Page:
                 giver.set_result(None)
 
     def fail(self, error: Exception) -> None:
-        """Tell who gave that it will not be."""
-        self.done = True
+        """Tell who gave that it is not written for now."""
         for giver in self._givers:
             if not giver.done():
                 giver.set_exception(error)

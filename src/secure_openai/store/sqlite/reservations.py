@@ -3,7 +3,7 @@
 Whoever asks is told at once, by the book, while it is our turn among the programs that have the
 file open. What was decided is written while others are decided already, so a sudden end loses what
 was not written yet. While a write is late nobody is told anything before it is done, and while it
-fails nothing is reserved.
+fails nothing is reserved. What was told stays so: it is written as soon as it can be.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from secure_openai.store.sqlite.book import FOLDED, Book
 from secure_openai.store.sqlite.changes import Giving, Renewing, Taking
 from secure_openai.store.sqlite.database import Database, Work
 from secure_openai.store.sqlite.fair_lock import FairLock
-from secure_openai.store.sqlite.journal import SLICE, Line, Unfolded, append, fold
+from secure_openai.store.sqlite.journal import SLICE, Line, Unfolded, append, ends_of, fold
 from secure_openai.store.sqlite.page import Page
 from secure_openai.streams import Within
 from secure_openai.types import Decision, Standing
@@ -83,15 +83,28 @@ class Reservations:
     def give(self, giving: Giving | Renewing) -> asyncio.Future[None]:
         """Return what says when a change that gives back, or renews, survives the process.
 
-        Whoever takes after this is decided after it.
+        Whoever takes after this is decided after it. It is `StoreError` where it does not survive
+        it for now, but counts, and is written as soon as it can be.
         """
         future = asyncio.get_running_loop().create_future()
         if self._page is None:
             self._giving.append((giving, future))
             self._start()
         else:
-            _give(self._page, giving, future)
+            self._give(self._page, giving, future)
         return future
+
+    def _give(self, page: Page, giving: Giving | Renewing, future: asyncio.Future[None]) -> None:
+        """Carry a change out on a page, which tells when it is written."""
+        try:
+            page.give(giving, future)
+        except StoreError:
+            # It is asked again, on a page of a book that was begun again.
+            self._giving.append((giving, future))
+        except Exception as error:
+            # Whatever it was, it is this change's alone.
+            if not future.done():
+                future.set_exception(error)
 
     async def written(self) -> None:
         """Return when what was asked before is written, or cannot be for now."""
@@ -117,6 +130,7 @@ class Reservations:
 
     async def aclose(self) -> None:
         """Write what was decided, if it can be, and leave tables that say everything."""
+        await self.written()
         with suppress(StoreError):
             await self.alone(lambda _: None)
         self._closing.set()
@@ -146,7 +160,11 @@ class Reservations:
 
     def _start(self) -> None:
         self._hurry.set()
-        if self._task is None or self._task.done():
+        if self._task is not None and not self._task.done():
+            return
+        if self._closing.is_set():
+            self._refuse(StoreError("The store is closed."))
+        else:
             self._task = asyncio.ensure_future(self._run())
 
     async def _run(self) -> None:
@@ -160,8 +178,19 @@ class Reservations:
                 finally:
                     self._turn.release()
             except Exception as error:
-                # Whatever it was, whoever waits is told.
+                if not isinstance(error, StoreError):
+                    logger.exception("quota was not decided")
                 self._forsake(error)
+                self._refuse(error)
+                if self._closing.is_set():
+                    self._giving = []
+                elif self._giving:
+                    await self._pause()
+
+    async def _pause(self) -> None:
+        """Wait before something is tried again."""
+        with suppress(TimeoutError), Within(RETRY_SECONDS):
+            await self._closing.wait()
 
     async def _do_alone(self) -> None:
         while self._alone:
@@ -183,25 +212,33 @@ class Reservations:
         page = self._page = Page(book, self._database.read_at_once)
         giving, self._giving = self._giving, []
         for change, future in giving:
-            _give(page, change, future)
+            self._give(page, change, future)
         self._wake()
         more = True
         while more:
             self._hurry.clear()
             with suppress(TimeoutError), Within(DELAY_SECONDS):
                 await self._hurry.wait()
-            more = bool(page) and not self._alone and not self._turn.wanted
+            more = bool(page) and not (self._alone or self._giving or self._turn.wanted)
             ended, page = page, Page(book, self._database.read_at_once)
             self._page = page if more else None
-            if ended:
-                await self._write(book, ended)
+            if ended and not await self._write(book, ended):
+                # Somebody wrote without having the turn: what was decided stays so.
+                logger.warning("another program has counted without its turn")
+                self._book = self._page = None
+                if more and page:
+                    await self._write(book, page)
+                more = False
             self._wake()
 
     async def _true_book(self) -> Book:
         """Return a book of all that the tables and the journal say."""
         book = self._book
-        if book is not None and self._database.read_at_once(book.is_of):
-            return book
+        if book is not None:
+            with suppress(StoreError):
+                if self._database.read_at_once(book.is_of):
+                    return book
+        self._book = None
         await self._fold()
         return await self._database.write(Book.begun, waits=False)
 
@@ -210,44 +247,64 @@ class Reservations:
         while await self._database.write(partial(fold, most=SLICE), waits=False):
             pass
 
-    async def _write(self, book: Book, page: Page) -> None:
-        """Write a page, sooner or later: what it decided was told."""
-        self._writing, self._since = page, asyncio.get_running_loop().time()
-        lines = list(page.entry.lines())
+    async def _write(self, book: Book, page: Page) -> bool:
+        """Write a page, sooner or later: what it decided was told.
+
+        Return whether the book is still true.
+
+        Raises:
+            StoreError: It cannot be written, and will not be tried again.
+        """
+        self._writing = page
+        lines, full = list(page.entry.lines()), book.full
         while True:
             try:
-                await self._journal(book, lines, page.number)
-            except StoreError as error:
+                true = await self._journal(book, lines, page.number, full=full)
+            except Exception as error:
+                # Whatever it was, nothing goes on before it is over.
+                if not self._failing:
+                    unknown = None if isinstance(error, StoreError) else error
+                    logger.warning(
+                        "quota cannot be written (%s)", type(error).__name__, exc_info=unknown
+                    )
+                self._failing, full = True, False
+                for one in (page, self._page):
+                    if one is not None:
+                        one.fail(error)
+                self._refuse(error)
                 if self._closing.is_set():
                     raise
-                if not self._failing:
-                    logger.warning("quota cannot be written (%s)", type(error).__name__)
-                self._failing = True
-                self._refuse(error)
-                with suppress(TimeoutError), Within(RETRY_SECONDS):
-                    await self._closing.wait()
+                await self._pause()
             else:
                 break
-        self._writing, self._failing = None, False
+        self._failing = False
         page.tell()
         book.forget(FORGOTTEN)
         before = book.journaled + 1
-        while MOST_FOLDED <= book.journaled < before:
-            before = book.journaled
-            with suppress(StoreError):
-                await self._journal(book, [], page.number)
+        with suppress(StoreError):
+            while true and MOST_FOLDED <= book.journaled < before:
+                before = book.journaled
+                true = await self._journal(book, [], page.number, full=True)
+        self._writing = None
+        return true
 
-    async def _journal(self, book: Book, lines: list[Line], page: int) -> None:
-        """Write rows into the journal, and fold a slice of it where it is full."""
-        if not lines and not book.full:
-            return
+    async def _journal(self, book: Book, lines: list[Line], page: int, *, full: bool) -> bool:
+        """Write rows into the journal, and fold a slice of it where it is full.
+
+        Return whether the book is still true; one that is not knows nothing of the rows.
+        """
+        if not lines and not full:
+            return True
+        self._since = asyncio.get_running_loop().time()
         # A power cut ends the requests of these reservations too.
-        numbers, unfolded = await self._database.write(
-            partial(_journaled, book, lines), waits=False
+        true, numbers, unfolded = await self._database.write(
+            partial(_journaled, book, lines, full=full), waits=False
         )
-        book.journal(zip(numbers, lines, strict=True), page)
-        if unfolded is not None:
-            book.folded(unfolded)
+        if true:
+            book.journal(zip(numbers, lines, strict=True), page)
+            if unfolded is not None:
+                book.folded(unfolded)
+        return true
 
     def _wake(self) -> None:
         """Let whoever waits look again."""
@@ -257,30 +314,22 @@ class Reservations:
                 future.set_result(None)
 
     def _refuse(self, error: Exception) -> None:
-        """Tell whoever waits that nothing can be decided."""
+        """Tell whoever waits that nothing can be done; what gives back is still to be."""
         futures = [*self._waiting, *(one for _, one in (*self._giving, *self._alone))]
-        self._waiting, self._giving, self._alone = [], [], []
+        self._waiting, self._alone = [], []
         for future in futures:
             if not future.done():
                 future.set_exception(error)
 
     def _forsake(self, error: Exception) -> None:
-        """Begin again with what is written, and tell everybody of whom nothing is."""
+        """Begin again with what is written."""
         for page in (self._writing, self._page):
-            if page is not None:
+            if page:
+                logger.error("quota of %d changes is lost", len(page))
                 page.fail(error)
+                page.done = True
         self._book = self._writing = self._page = None
         self._failing = False
-        self._refuse(error)
-
-
-def _give(page: Page, giving: Giving | Renewing, future: asyncio.Future[None]) -> None:
-    """Carry a change out on a page, which tells when it is written."""
-    try:
-        page.give(giving, future)
-    except Exception as error:
-        # Whatever it was, it is this change's alone.
-        future.set_exception(error)
 
 
 def _folded(work: Work[T], connection: sqlite3.Connection) -> T:
@@ -290,16 +339,17 @@ def _folded(work: Work[T], connection: sqlite3.Connection) -> T:
 
 
 def _journaled(
-    book: Book, lines: list[Line], connection: sqlite3.Connection
-) -> tuple[list[int], Unfolded | None]:
-    """Write rows into the journal and fold a slice of it, as the book remembers it.
+    book: Book, lines: list[Line], connection: sqlite3.Connection, *, full: bool
+) -> tuple[bool, list[int], Unfolded | None]:
+    """Write rows into the journal and, if it is full, fold a slice as the book remembers it.
 
-    Return the numbers of the rows, and the slice; none if there is enough room in the journal, or
+    Return whether the book was true until then, the numbers of the rows, and the slice; none if
     it cannot be folded.
     """
+    true = ends_of(connection) == book.ends
     numbers = append(connection, lines)
-    if not book.full:
-        return numbers, None
+    if not (true and full):
+        return true, numbers, None
     connection.execute("SAVEPOINT slice")
     try:
         unfolded = book.slice()
@@ -312,4 +362,4 @@ def _journaled(
         logger.warning("the journal of quota was not folded (%s)", type(error).__name__)
         unfolded = None
     connection.execute("RELEASE slice")
-    return numbers, unfolded
+    return true, numbers, unfolded
