@@ -19,8 +19,9 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import version
 from operator import attrgetter
 from pathlib import Path
@@ -47,10 +48,10 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=1)
-    parser.add_argument("--connections", default=",".join(map(str, CONNECTIONS)))
+    parser.add_argument("--connections", type=_numbers, default=tuple(CONNECTIONS))
     parser.add_argument("--litellm", type=Path, help="an environment with litellm[proxy] in it")
-    parser.add_argument("--kinds", default=",".join(KINDS))
-    parser.add_argument("--prompts", default=",".join(PROMPTS))
+    parser.add_argument("--kinds", type=partial(_some, KINDS), default=tuple(KINDS))
+    parser.add_argument("--prompts", type=partial(_some, PROMPTS), default=tuple(PROMPTS))
     parser.add_argument("--records", type=int, default=1_000_000)
     parser.add_argument("--principals", type=int, default=100_000)
     parser.add_argument("--unsent", action="store_true", help="also with nothing exported")
@@ -64,8 +65,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         if "rates" in parts or "first-byte" in parts:
-            kinds = tuple(given.kinds.split(","))
-            with sides(folder, litellm=given.litellm, kinds=kinds, unsent=given.unsent) as (
+            with sides(folder, litellm=given.litellm, kinds=given.kinds, unsent=given.unsent) as (
                 every,
                 ingestion,
             ):
@@ -82,15 +82,32 @@ def main() -> None:
             _flat(folder, parts, given)
 
 
+def _some(known: Iterable[str], text: str) -> tuple[str, ...]:
+    """Return the names in a list with commas, all of which are known."""
+    names = tuple(text.split(","))
+    if unknown := set(names) - set(known):
+        raise argparse.ArgumentTypeError(
+            f"there is no {', '.join(sorted(unknown))}: write {', '.join(known)}"
+        )
+    return names
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Return the numbers in a list with commas."""
+    try:
+        return tuple(map(int, text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no list of numbers: write 1,32") from None
+
+
 def _rates(folder: Path, every: list[Side], given: argparse.Namespace) -> None:
-    connections = tuple(map(int, given.connections.split(",")))
     for kind, prompt, number, found in rounds(
         folder,
         every,
         count=given.rounds,
         seconds=given.seconds,
-        connections=connections,
-        prompts=tuple(given.prompts.split(",")),
+        connections=given.connections,
+        prompts=given.prompts,
     ):
         plural = "" if number == 1 else "s"
         print(f"\n{kind}, {prompt} prompt, {number} connection{plural}:\n")
