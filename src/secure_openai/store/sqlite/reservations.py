@@ -324,7 +324,7 @@ class Reservations:
     def _forsake(self, error: Exception) -> None:
         """Begin again with what is written."""
         for page in (self._writing, self._page):
-            if page:
+            if page and not page.done:
                 logger.error("quota of %d changes is lost", len(page))
                 page.fail(error)
                 page.done = True
