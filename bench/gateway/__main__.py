@@ -171,6 +171,9 @@ def _first_bytes(folder: Path, every: list[Side], count: int) -> None:
     rate = SHARE * measure(folder, limit, "small", 32, 3).rate
     asked = body(folder, "streamed", "small", "local").read_bytes()
     pin(os.getpid(), LOAD_CORE)
+    for side in mine:
+        # What has just started is slower: the rates are measured after some seconds, too.
+        first_bytes(side, asked, rate=rate, seconds=FIRST_BYTE_SECONDS, keeps=True)
     for keeps in (True, False):
         how = "connections that are kept" if keeps else "a connection for each"
         print(f"\nfirst byte of a stream, open loop, {rate:.0f} a second, {how}:\n", flush=True)
