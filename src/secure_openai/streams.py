@@ -9,6 +9,7 @@ from collections.abc import (
     Awaitable,
     Coroutine,
     Generator,
+    Iterable,
     Iterator,
 )
 from contextlib import contextmanager
@@ -214,6 +215,17 @@ class Background:
             await asyncio.gather(*self._work, return_exceptions=True)
 
 
+def tell(waiting: Iterable[asyncio.Future[None]], error: Exception | None = None) -> None:
+    """Let those go on who wait still, or fail with an error."""
+    for one in waiting:
+        if one.done():
+            continue
+        if error is None:
+            one.set_result(None)
+        else:
+            one.set_exception(error)
+
+
 def error_of(done: asyncio.Future[Any]) -> BaseException | None:
     """Return what work that has ended failed with, that of being cancelled included, or `None`."""
     return asyncio.CancelledError() if done.cancelled() else done.exception()
@@ -313,9 +325,7 @@ class Gathering(Turn):
             loop.call_soon(self._look, loop, len(self._waiting), turns - 1)
             return
         waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            if not one.done():
-                one.set_result(None)
+        tell(waiting)
 
 
 class UntilCut:

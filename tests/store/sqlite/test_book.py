@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sqlite3
 from collections.abc import Awaitable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -27,6 +26,7 @@ from secure_openai.store.sqlite.usage import SqliteUsageStore
 from secure_openai.store.usage import Reservation
 from secure_openai.testing.usage_contract import ANNA, BEN, NOON, reserve
 from secure_openai.types import Limits, PrincipalId, Standing, Usage
+from tests.store.sqlite.refusing import ADMIT, REFUSE, executed
 
 LIMITS = Limits(
     requests_per_minute=10_000,
@@ -112,14 +112,6 @@ async def test_a_book_forgets(database: Database, monkeypatch: pytest.MonkeyPatc
     assert standing.remaining_tokens == LIMITS.tokens_per_minute - 20
 
 
-REFUSE = "CREATE TRIGGER refused BEFORE INSERT ON {} BEGIN SELECT RAISE(ABORT, 'refused'); END"
-
-
-def executed(statement: str, connection: sqlite3.Connection) -> None:
-    """Execute a statement."""
-    connection.execute(statement)
-
-
 async def everything_written(store: SqliteUsageStore) -> None:
     """Wait until what was asked before is written, however often it could not be."""
     somebody = PrincipalId("tenant", "somebody")
@@ -183,7 +175,7 @@ async def test_the_book_says_what_is_stored(
         except StoreError:
             failed += 1
         if fault:
-            await database.write(partial(executed, "DROP TRIGGER refused"))
+            await database.write(partial(executed, ADMIT))
         # Whoever is told that it could not be written for now is counted all the same.
         await asyncio.gather(*waiting, return_exceptions=True)
         await everything_written(store)

@@ -72,14 +72,6 @@ def put(connection: sqlite3.Connection) -> str:
     return "done"
 
 
-async def kept(database: Database) -> int:
-    """Return how much of that is there."""
-    (rows,) = await database.read(
-        lambda connection: connection.execute("SELECT count(*) FROM usage_window").fetchone()
-    )
-    return int(rows)
-
-
 def rows_of(connection: sqlite3.Connection) -> int:
     """Count what is there."""
     (rows,) = connection.execute("SELECT count(*) FROM usage_window").fetchone()

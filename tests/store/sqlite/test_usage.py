@@ -35,6 +35,7 @@ from secure_openai.testing.usage_contract import (
     spend,
 )
 from secure_openai.types import Usage
+from tests.store.sqlite.refusing import ADMIT, REFUSE, executed
 
 
 @pytest.fixture
@@ -261,7 +262,7 @@ async def test_what_is_given_back_while_a_write_fails(
     store = SqliteUsageStore(database)
     held = [await reserve(store, 100) for _ in range(3)]
     await store.of(ANNA)
-    await database.write(partial(executed, REFUSED))
+    await database.write(partial(executed, REFUSE.format("usage_journal")))
     ends = [store.settle(held[0], Usage(1, 1))]
     rolling = asyncio.ensure_future(store.roll_up(now=NOON))
     for number in (1, 2):
@@ -272,16 +273,10 @@ async def test_what_is_given_back_while_a_write_fails(
         told = await asyncio.gather(*ends, rolling, return_exceptions=True)
     assert {type(one) for one in told} == {StoreError}
 
-    await database.write(partial(executed, "DROP TRIGGER refused"))
+    await database.write(partial(executed, ADMIT))
     async with asyncio.timeout(5):
         while await store.totals(ANNA, "gpt", now=NOON) != UsageTotals(3, 6, 6, 0, 3):
             await asyncio.sleep(0.01)
-
-
-REFUSED = (
-    "CREATE TRIGGER refused BEFORE INSERT ON usage_journal"
-    " BEGIN SELECT RAISE(ABORT, 'refused'); END"
-)
 
 
 async def test_who_counts_without_the_turn(database: Database, path: Path) -> None:
@@ -357,20 +352,14 @@ async def test_a_fold_that_fails_is_none(database: Database) -> None:
     store = SqliteUsageStore(database)
     await spend(store, Usage(3, 4))
 
-    def refuse(connection: sqlite3.Connection) -> None:
-        connection.execute(
-            "CREATE TRIGGER refused BEFORE INSERT ON usage_total"
-            " BEGIN SELECT RAISE(ABORT, 'refused'); END"
-        )
-
-    await database.write(refuse)
+    await database.write(partial(executed, REFUSE.format("usage_total")))
     with pytest.raises(StoreError):
         await store.roll_up(now=NOON)
     await store.aclose()
     assert await count(database, "usage_total") == 0
     store = SqliteUsageStore(database)
     assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 7, 7, 0, 1)
-    await database.write(lambda connection: connection.execute("DROP TRIGGER refused").rowcount)
+    await database.write(partial(executed, ADMIT))
     assert await store.roll_up(now=NOON) == 0
     assert await count(database, "usage_total") == 1
     assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 7, 7, 0, 1)
@@ -502,11 +491,6 @@ async def test_totals_of_a_program_before(
     for table in ("usage_window", "usage_day", "usage_total"):
         assert await count(database, table) == 0
     await database.aclose()
-
-
-def executed(statement: str, connection: sqlite3.Connection) -> None:
-    """Execute a statement."""
-    connection.execute(statement)
 
 
 async def test_one_that_cannot_be_counted(database: Database) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from secure_openai.errors import StorageFull, StoreError
 BUSY_MILLISECONDS = 10_000
 
 ROWS = 16
-"""How many are inserted, or looked up, with one statement."""
+"""How many are inserted with one statement."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -80,20 +80,12 @@ def insert(
         rows: What to insert.
         otherwise: What to do with a row that is there already.
     """
-    for values, some in in_values(rows):
-        connection.execute(f"INSERT INTO {into} VALUES {values}{otherwise}", some)
-
-
-def in_values(rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[str, list[Any]]]:
-    """Yield rows of one length, some for each statement: `(?, ?), (?, ?)`, and what it stands for.
-
-    At most `ROWS` of them: a connection keeps a statement prepared for each number that it met.
-    """
+    # At most `ROWS` at once: a connection keeps a statement prepared for each number that it met.
     for begin in range(0, len(rows), ROWS):
         some = rows[begin : begin + ROWS]
-        yield (
-            ", ".join([f"({', '.join('?' * len(some[0]))})"] * len(some)),
-            [*itertools.chain(*some)],
+        values = ", ".join([f"({', '.join('?' * len(some[0]))})"] * len(some))
+        connection.execute(
+            f"INSERT INTO {into} VALUES {values}{otherwise}", [*itertools.chain(*some)]
         )
 
 

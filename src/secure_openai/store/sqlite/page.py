@@ -12,6 +12,7 @@ from secure_openai.store.sqlite.book import Book, counted_in
 from secure_openai.store.sqlite.changes import Giving, Renewing, Taking
 from secure_openai.store.sqlite.database import Work
 from secure_openai.store.sqlite.journal import Entry, Held, Key
+from secure_openai.streams import tell
 from secure_openai.types import Decision, Standing
 
 T = TypeVar("T")
@@ -110,15 +111,11 @@ class Page:
     def tell(self) -> None:
         """Tell who gave that it is written."""
         self.done = True
-        for giver in self._givers:
-            if not giver.done():
-                giver.set_result(None)
+        tell(self._givers)
 
     def fail(self, error: Exception) -> None:
         """Tell who gave that it is not written for now."""
-        for giver in self._givers:
-            if not giver.done():
-                giver.set_exception(error)
+        tell(self._givers, error)
 
     def _looked_up(self, key: Key, day: str) -> Account:
         """Return an account in which a day stands."""

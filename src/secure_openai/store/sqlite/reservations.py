@@ -22,7 +22,7 @@ from secure_openai.store.sqlite.database import Database, Work
 from secure_openai.store.sqlite.fair_lock import FairLock
 from secure_openai.store.sqlite.journal import SLICE, Line, Unfolded, append, ends_of, fold
 from secure_openai.store.sqlite.page import Page
-from secure_openai.streams import Within
+from secure_openai.streams import Within, tell
 from secure_openai.types import Decision, Standing
 
 logger = logging.getLogger(__name__)
@@ -103,8 +103,7 @@ class Reservations:
             self._giving.append((giving, future))
         except Exception as error:
             # Whatever it was, it is this change's alone.
-            if not future.done():
-                future.set_exception(error)
+            tell([future], error)
 
     async def written(self) -> None:
         """Return when what was asked before is written, or cannot be for now."""
@@ -200,8 +199,7 @@ class Reservations:
                 await self._fold()
                 result = await self._database.write(partial(_folded, work))
             except Exception as error:
-                if not future.done():
-                    future.set_exception(error)
+                tell([future], error)
             else:
                 if not future.done():
                     future.set_result(result)
@@ -309,17 +307,13 @@ class Reservations:
     def _wake(self) -> None:
         """Let whoever waits look again."""
         waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        tell(waiting)
 
     def _refuse(self, error: Exception) -> None:
         """Tell whoever waits that nothing can be done; what gives back is still to be."""
         futures = [*self._waiting, *(one for _, one in (*self._giving, *self._alone))]
         self._waiting, self._alone = [], []
-        for future in futures:
-            if not future.done():
-                future.set_exception(error)
+        tell(futures, error)
 
     def _forsake(self, error: Exception) -> None:
         """Begin again with what is written."""
