@@ -73,6 +73,8 @@ async def used(world: World) -> dict[str, int]:
         assert event.facts
         spent = event.facts["prompt_tokens"] + event.facts["completion_tokens"]
         tokens[event.principal.key] = tokens.get(event.principal.key, 0) + spent
+    # Who came is written down a moment later.
+    await world.assembly.background.drain()
     return tokens
 
 
@@ -159,8 +161,6 @@ async def test_csv_is_not_obeyed(world: World) -> None:
     hostile = '=HYPERLINK("https://evil.example","x")'
     key = PrincipalId(world.settings.tenant_id, named("Uma").oid)
     await used(world)
-    # Who came is written down a moment later.
-    await world.assembly.background.drain()
     await world.assembly.sightings.see(
         Principal(key, PrincipalKind.PERSON, frozenset({"user"}), f'{hostile}\n"'), now=utc_now()
     )
@@ -248,6 +248,8 @@ async def test_near_a_limit(tmp_path: Path, identity_folder: Path) -> None:
                 spent = await world.assembly.usage.of(PrincipalId.parse(key_of(world, "Uma")))
                 if sum(one.prompt_tokens + one.completion_tokens for one in spent) > 31_000:
                     break
+        # Who came is written down a moment later.
+        await world.assembly.background.drain()
         async with world.client(**world.bearer("Ada")) as http:
             assert await ask(http) == 200
             (near,) = (await read(http, "/api/admin/quotas"))["items"]

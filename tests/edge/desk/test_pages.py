@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from html import unescape
 from html.parser import HTMLParser
@@ -238,10 +237,7 @@ async def test_my_data(world: World) -> None:
         assert asked.headers["location"] == "/my-data?done=export"
         await world.settled()
         # Who was here is written down a moment later.
-        uma_id = PrincipalId(world.settings.tenant_id, named("Uma").oid)
-        async with asyncio.timeout(10):
-            while await world.assembly.sightings.get(uma_id) is None:
-                await asyncio.sleep(0.01)
+        await world.assembly.background.drain()
         await JOBS["erasure"].run(world.assembly)
         (address,) = re.findall(r'href="(/api/me/export/[^"]+)"', await shown(uma, "/my-data"))
         file = (await uma.get(address)).json()
