@@ -113,6 +113,8 @@ def use(page: Page, observed: Observed) -> list[str]:
     expect(page.get_by_role("alert")).to_contain_text("The store is not available")
     expect(page.get_by_label("Message")).to_have_value(f"{PROMPT} while the store is away")
     estate.cosmos.fault = lambda _: None
+    # The audit tries again a moment later.
+    until(page, lambda: page.request.get(f"{estate.url}/readyz").status == 200)
 
     page.goto(f"{estate.url}/nowhere/{PROMPT}?code={ANSWER}")
     secrets.append(by_gateway(observed))
