@@ -17,13 +17,13 @@ pytest.register_assert_rewrite(
     *(f"secure_openai.testing.{path.stem}" for path in _TESTING.glob("*_contract.py"))
 )
 
-from secure_openai.local.identity_provider.signing_keys import (  # noqa: E402
+from secure_openai.local.identity_provider.signing_keys import (  # noqa: E402 - see above
     FILE_NAME,
     new_key,
     write_keys,
 )
-from tests.tls import Tls, make_tls  # noqa: E402
-from tests.world import World, running_world  # noqa: E402
+from tests.tls import Tls, make_tls  # noqa: E402 - see above
+from tests.world import World, running_world  # noqa: E402 - see above
 
 
 @pytest.fixture(scope="session")

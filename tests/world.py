@@ -92,6 +92,10 @@ class World:
                 await asyncio.sleep(0.02)
         return [event for event in await self.events() if event.action == "completion.settled"]
 
+    async def noted(self) -> None:
+        """Return once whoever came is written down, which is done a moment after they did."""
+        await self.assembly.background.drain()
+
 
 @asynccontextmanager
 async def running_world(

@@ -307,10 +307,10 @@ class WholeTraces(Sampler):
         parent_context: Context | None,
         trace_id: int,
         name: str,  # noqa: ARG002 - the interface's
-        kind: SpanKind | None = None,  # noqa: ARG002
+        kind: SpanKind | None = None,  # noqa: ARG002 - the same
         attributes: Attributes = None,
-        *more: Any,  # noqa: ARG002
-        **options: Any,  # noqa: ARG002
+        *more: Any,  # noqa: ARG002 - the same
+        **options: Any,  # noqa: ARG002 - the same
     ) -> SamplingResult:
         """Decide for one span."""
         parent = trace.get_current_span(parent_context).get_span_context()

@@ -48,7 +48,7 @@ class Observed:
 
 
 @asynccontextmanager
-async def whole(servers: Servers, folder: Path, port: int) -> AsyncIterator[Application]:  # noqa: F811
+async def whole(servers: Servers, folder: Path, port: int) -> AsyncIterator[Application]:  # noqa: F811 - a fixture
     """Run an application on an estate of its own, every request of it traced."""
     async with running_estate(servers, uuid4().hex[:12]) as estate:
         sent = estate.telemetry_to(port)
@@ -62,7 +62,7 @@ async def whole(servers: Servers, folder: Path, port: int) -> AsyncIterator[Appl
 
 
 @pytest.fixture
-def observed(servers: Servers, tmp_path: Path) -> Iterator[Observed]:  # noqa: F811
+def observed(servers: Servers, tmp_path: Path) -> Iterator[Observed]:  # noqa: F811 - a fixture
     """Run it in a thread: the browser's own calls wait."""
     with ingesting(servers.tls) as ingestion:
         port = urlsplit(ingestion.url).port

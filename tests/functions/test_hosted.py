@@ -40,7 +40,7 @@ MARKER = "PLANTED-MARKER-51c9"
 
 @pytest.fixture
 def environment(
-    estate: Estate,  # noqa: F811
+    estate: Estate,  # noqa: F811 - a fixture
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Say what Terraform and App Service would say."""
@@ -68,7 +68,7 @@ async def invoke(*names: str) -> None:
 
 
 @pytest.mark.usefixtures("environment")
-async def test_every_function(estate: Estate) -> None:  # noqa: F811
+async def test_every_function(estate: Estate) -> None:  # noqa: F811 - a fixture
     """Each does its job by the managed identity alone, and what is left is the same after two."""
     async with web() as assembly:
         for owner in (ANNA, BEN):
@@ -127,7 +127,7 @@ conversation_days = 30
 
 @pytest.mark.usefixtures("environment")
 async def test_the_policy_of_the_package_counts(
-    estate: Estate,  # noqa: F811
+    estate: Estate,  # noqa: F811 - a fixture
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -168,7 +168,7 @@ def told(ingestion: Ingestion, name: str) -> set[tuple[str, str | None]]:
 
 
 @pytest.mark.process
-async def test_runs_are_measured_where_azure_monitor_is(estate: Estate) -> None:  # noqa: F811
+async def test_runs_are_measured_where_azure_monitor_is(estate: Estate) -> None:  # noqa: F811 - a fixture
     """Each run arrives by the managed identity, one that failed with its error; no log does."""
     estate.vault.refuses = True
     with ingesting(estate.tls) as ingestion:

@@ -25,7 +25,7 @@ async def in_sqlite(tmp_path: Path) -> AsyncIterator[Kept]:
 
 
 @pytest.fixture
-async def in_cosmos(bridge: Bridge, database_name: str) -> AsyncIterator[Kept]:  # noqa: F811
+async def in_cosmos(bridge: Bridge, database_name: str) -> AsyncIterator[Kept]:  # noqa: F811 - a fixture
     """Return the stores in Cosmos DB."""
     async with opened_cosmos(bridge.url, database_name) as kept:
         yield kept

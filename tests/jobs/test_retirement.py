@@ -78,8 +78,8 @@ class Warner:
 
 @pytest.fixture
 def job(
-    manager: ResourceManager,  # noqa: F811
-    management: AzureDeployments,  # noqa: F811
+    manager: ResourceManager,  # noqa: F811 - a fixture
+    management: AzureDeployments,  # noqa: F811 - a fixture
     audit: SqliteAuditStore,
     database: Database,
 ) -> Warner:
@@ -145,7 +145,7 @@ async def test_each_step_is_recorded_once(job: Warner, caplog: pytest.LogCapture
 
 async def test_an_account_that_may_not_be_looked_at(
     job: Warner,
-    manager: ResourceManager,  # noqa: F811
+    manager: ResourceManager,  # noqa: F811 - a fixture
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Without the role to look, settings and table say what they know, and it is said who did."""

@@ -112,7 +112,7 @@ def terminal(command: Sequence[str], environment: Mapping[str, str]) -> Iterator
         try:
             # Whoever runs the tests in the background ignores Ctrl-C, and so would their children.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-            os.execve(command[0], list(command), dict(environment))  # noqa: S606
+            os.execve(command[0], list(command), dict(environment))  # noqa: S606 - what a terminal does
         finally:
             os._exit(127)
     opened = Terminal(descriptor, pid)

@@ -77,7 +77,7 @@ def make_package(
     project: Project | None = None,
     policy: Path | None = None,
     fetched: Path | None = None,
-    progress: Progress = lambda what, done: None,  # noqa: ARG005
+    progress: Progress = lambda *_: None,
 ) -> Package:
     """Make a package of the framework, or of the application in a folder of one's own.
 

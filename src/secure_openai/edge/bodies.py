@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,6 +13,8 @@ from secure_openai.errors import RequestError, UnsupportedMediaType
 from secure_openai.policy.json_text import parse_json
 
 JSON = "application/json"
+
+_STRONG = re.compile(r'"([^"]+)"')
 
 BodyT = TypeVar("BodyT", bound="Body")
 
@@ -96,7 +99,7 @@ def etag_of(request: Request) -> str:
     Raises:
         RequestError: It is missing, weak or `*`: a change must say what it changes.
     """
-    value = request.headers.get("if-match", "")
-    if len(value) < 3 or value[0] != '"' or value[-1] != '"' or '"' in value[1:-1]:  # noqa: PLR2004
+    found = _STRONG.fullmatch(request.headers.get("if-match", ""))
+    if found is None:
         raise RequestError('Send If-Match with the etag that you read, in quotes: "…".')
-    return value[1:-1]
+    return found[1]

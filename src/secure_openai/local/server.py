@@ -126,8 +126,8 @@ class DrainingServer(uvicorn.Server):
         """Wait for what is under way, cut off what is left, and close."""
         self._drain.begin()
         end = time.monotonic() + self._grace_seconds
-        # A signal handler may wake no event.
-        while self._drain.under_way and not self._impatient and time.monotonic() < end:  # noqa: ASYNC110
+        # What is looked at changes in a signal handler too, which may wake no event.
+        while self._drain.under_way and not self._impatient and time.monotonic() < end:  # noqa: ASYNC110 - see above
             await asyncio.sleep(POLL_SECONDS)
         self._drain.cut()
         await super().shutdown(sockets)

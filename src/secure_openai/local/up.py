@@ -98,7 +98,7 @@ class System:
         # New with every start, known to the application and the model server alone, unless someone
         # chose it to ask the model server directly.
         self._model_key = model_key() or secrets.token_urlsafe(32)
-        self._progress: Callable[[str, float | None], None] = lambda what, done: None  # noqa: ARG005
+        self._progress: Callable[[str, float | None], None] = lambda *_: None
         self._processes: Processes | None = None
 
     def tell(self, progress: Callable[[str, float | None], None]) -> None:

@@ -81,7 +81,7 @@ class EventReader:
 
 
 def _event(raw: bytes, *, followed: bool) -> ServerSentEvent:
-    if raw.startswith(b"data: ") and raw.count(b"\n") == 2 and b"\r" not in raw:  # noqa: PLR2004
+    if raw.startswith(b"data: ") and raw.count(b"\n") == 2 and b"\r" not in raw:  # noqa: PLR2004 - both ends of lines
         # Nearly all are so: one line of data, and the blank one.
         return ServerSentEvent(raw, raw[6:-2], followed=followed)
     data, event = [], b""

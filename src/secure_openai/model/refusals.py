@@ -42,6 +42,12 @@ WINDOW_CODES = frozenset({"context_length_exceeded", "string_above_max_length"})
 LONG_SECONDS = 3600.0
 """A throttle of an hour or more is no rush: the deployment has next to no capacity."""
 
+LONGEST_NAME = 64
+"""What is longer is no name of a parameter or a code."""
+
+MOST_DIGITS = 9
+"""What has more is no count of anything that is left."""
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
@@ -70,7 +76,7 @@ class ErrorAnswer:
     def _plain(self, name: str) -> str:
         error = self.payload.get("error")
         value = error.get(name) if isinstance(error, dict) else None
-        fits = isinstance(value, str) and value.isidentifier() and len(value) <= 64  # noqa: PLR2004
+        fits = isinstance(value, str) and value.isidentifier() and len(value) <= LONGEST_NAME
         return str(value) if fits else ""
 
 
@@ -146,7 +152,7 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
 
 
 def _count(value: str) -> int | None:
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None  # noqa: PLR2004
+    return int(value) if value.isascii() and value.isdigit() and len(value) <= MOST_DIGITS else None
 
 
 def _throttled(answer: ErrorAnswer, request: ModelRequest) -> ModelError:

@@ -101,7 +101,7 @@ def _object(
     *,
     members: Mapping[str, JsonObject],
     required: Sequence[str] = (),
-    refused: object = None,  # noqa: ARG001
+    refused: object = None,  # noqa: ARG001 - a member of the rule
     without: str | None,
 ) -> CoreSchema | None:
     schemas = {name: _schema(one) for name, one in members.items() if name != without}
@@ -138,7 +138,7 @@ def _text(
     least: int = 0,
     most: int | None = None,
     form: str | None = None,
-    example: object = None,  # noqa: ARG001
+    example: object = None,  # noqa: ARG001 - a member of the rule
 ) -> CoreSchema:
     # Looked for anywhere unless it says where.
     pattern = None if form is None else rf"\A(?:{form})"
@@ -166,7 +166,7 @@ def _nothing() -> CoreSchema:
     return core_schema.none_schema()
 
 
-def _json(*, schema: object = None) -> CoreSchema:  # noqa: ARG001
+def _json(*, schema: object = None) -> CoreSchema:  # noqa: ARG001 - a member of the rule
     # What a schema must not hold is taken nowhere. It becomes a value of Python first: each type
     # that is tried in vain copies what it was told of a text, with all that it holds.
     levels = core_schema.definition_reference_schema(f"json {LARGEST_JSON_DEPTH}")

@@ -17,6 +17,8 @@ LARGEST_DEPTH = 64
 LARGEST_INTEGER = 2**53 - 1
 """RFC 7493, 2.2: beyond it, readers disagree about the number."""
 
+_MOST_DIGITS = len(str(-LARGEST_INTEGER))
+
 LARGE_BYTES = 1_048_576
 LARGEST_COUNT = 200_000
 """How many commas and opening brackets a large text may have, in what it says included."""
@@ -259,6 +261,6 @@ def _number(digits: str) -> float:
 
 def _integer(digits: str) -> int:
     # The length first: converting a million digits takes quadratic time.
-    if len(digits) > 17 or abs(int(digits)) > LARGEST_INTEGER:  # noqa: PLR2004
+    if len(digits) > _MOST_DIGITS or abs(int(digits)) > LARGEST_INTEGER:
         raise RequestError(f"A number is larger than {LARGEST_INTEGER}.")
     return int(digits)

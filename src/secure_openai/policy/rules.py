@@ -22,6 +22,9 @@ from secure_openai.types import Decision, JsonObject, Reason
 LARGEST_NODES = 100_000
 """How many values a request may hold in all."""
 
+LONGEST_SHOWN = 64
+"""A name that is longer is not repeated to whoever sent it."""
+
 REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 """What a schema calls the address of another one."""
 
@@ -134,7 +137,7 @@ class Check:
             raise RequestError(f"Only {only} is accepted here.", pointer=pointer)
         return value
 
-    def _nothing(self, value: object, rule: JsonObject, pointer: str) -> NoReturn:  # noqa: ARG002
+    def _nothing(self, value: object, rule: JsonObject, pointer: str) -> NoReturn:  # noqa: ARG002 - as each type's
         """What may be written as null and says nothing."""
         _wrong("null", pointer)
 
@@ -308,7 +311,7 @@ def not_allowed(name: str, pointer: str, why: str | None) -> NoReturn:
     Raises:
         Refused: Always.
     """
-    shown = name if name.isascii() and name.isprintable() and len(name) <= 64 else "…"  # noqa: PLR2004
+    shown = name if name.isascii() and name.isprintable() and len(name) <= LONGEST_SHOWN else "…"
     where = f"{pointer}/{shown}"
     refuse(f"The field {where} is not allowed here" + (f": {why}." if why else "."), where)
 

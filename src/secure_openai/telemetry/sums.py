@@ -66,7 +66,7 @@ class Sums:
             found.total += value
             if value < found.least:  # noqa: PLR1730 - a call costs as much as all else here
                 found.least = value
-            if value > found.most:  # noqa: PLR1730
+            if value > found.most:  # noqa: PLR1730 - the same
                 found.most = value
             found.buckets[bisect_left(bounds, value)] += 1
 

@@ -172,7 +172,10 @@ def _cosmos_takes(who: Callable[[Any], bool]) -> Breaks:
     def breaks(sight: Sight) -> AbstractContextManager[object]:
         gate = sight.estate.cosmos.gate
         assert gate is not None
-        instead = lambda request: None if who(request) else gate(request)  # noqa: E731
+
+        def instead(request: Any) -> Any:
+            return None if who(request) else gate(request)
+
         return changed(sight.estate.cosmos, "gate", instead)
 
     return breaks

@@ -96,7 +96,7 @@ async def test_people_are_found_by_what_they_are_called(world: World) -> None:
         assert await ask(one) == 200
     async with world.client(**world.bearer("Nora")) as one:
         problem(await one.get("/api/admin/holds"), 403)
-    await world.assembly.background.drain()
+    await world.noted()
     await world.settled()
     async with world.client(**world.bearer("Ada"), **world.own) as ada:
         for said in ("Uma User", "uma USER", " Uma User ", "uma@contoso.example", uma):

@@ -73,8 +73,7 @@ async def used(world: World) -> dict[str, int]:
         assert event.facts
         spent = event.facts["prompt_tokens"] + event.facts["completion_tokens"]
         tokens[event.principal.key] = tokens.get(event.principal.key, 0) + spent
-    # Who came is written down a moment later.
-    await world.assembly.background.drain()
+    await world.noted()
     return tokens
 
 
@@ -206,7 +205,7 @@ async def test_principals_and_one_of_them(world: World) -> None:
     await used(world)
     async with world.browser("Uma") as uma, world.client(**world.bearer("Ada"), **world.own) as ada:
         cookie = uma.cookies.get("secure_openai_session", "")
-        await world.assembly.background.drain()
+        await world.noted()
         everyone = await read(ada, "/api/admin/principals")
         assert {item["name"] for item in everyone["items"]} == {"Uma User", "Ada Admin"}
         (found,) = (await read(ada, "/api/admin/principals?search=UMA"))["items"]
@@ -248,8 +247,7 @@ async def test_near_a_limit(tmp_path: Path, identity_folder: Path) -> None:
                 spent = await world.assembly.usage.of(PrincipalId.parse(key_of(world, "Uma")))
                 if sum(one.prompt_tokens + one.completion_tokens for one in spent) > 31_000:
                     break
-        # Who came is written down a moment later.
-        await world.assembly.background.drain()
+        await world.noted()
         async with world.client(**world.bearer("Ada")) as http:
             assert await ask(http) == 200
             (near,) = (await read(http, "/api/admin/quotas"))["items"]
@@ -274,8 +272,7 @@ async def test_near_a_limit_of_a_minute(tmp_path: Path, identity_folder: Path) -
             begun = utc_now().minute
             asked = [await ask(uma) for _ in range(3)]
             await world.settled()
-            # Who came is written down a moment later.
-            await world.assembly.background.drain()
+            await world.noted()
             items = (await read(ada, "/api/admin/quotas"))["items"]
             if asked == [200] * 3 and begun == utc_now().minute:
                 break

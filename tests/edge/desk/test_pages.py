@@ -236,8 +236,7 @@ async def test_my_data(world: World) -> None:
         asked = await send(uma, "/my-data/export")
         assert asked.headers["location"] == "/my-data?done=export"
         await world.settled()
-        # Who was here is written down a moment later.
-        await world.assembly.background.drain()
+        await world.noted()
         await JOBS["erasure"].run(world.assembly)
         (address,) = re.findall(r'href="(/api/me/export/[^"]+)"', await shown(uma, "/my-data"))
         file = (await uma.get(address)).json()

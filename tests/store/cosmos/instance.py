@@ -97,7 +97,7 @@ async def main(url: str, name: str, who: str) -> None:
     keys = [f"{who}{number}" for number in range(5)]
     for key in keys:
         await sessions.put(replace(session(key), expires=NOW + timedelta(hours=12)))
-    print(json.dumps({"conflicts": conflicts, "taken": taken, "keys": keys}), flush=True)  # noqa: T201
+    print(json.dumps({"conflicts": conflicts, "taken": taken, "keys": keys}), flush=True)  # noqa: T201 - a program: it answers so
     theirs = json.loads(await asyncio.to_thread(sys.stdin.readline))
     accepted = [await sessions.get(key) for key in theirs]
     print(sum(one is not None for one in accepted), flush=True)  # noqa: T201 - the parent reads it

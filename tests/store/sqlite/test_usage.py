@@ -44,6 +44,13 @@ def store(database: Database) -> SqliteUsageStore:
     return SqliteUsageStore(database)
 
 
+async def counts(store: SqliteUsageStore, expected: UsageTotals) -> None:
+    """Wait until a store, which could not write for a while, counts as expected."""
+    async with asyncio.timeout(5):
+        while await store.totals(ANNA, "gpt", now=NOON) != expected:
+            await asyncio.sleep(0.01)
+
+
 class TestSqliteUsageStore(UsageStoreContract):
     """The contract, on SQLite."""
 
@@ -246,9 +253,7 @@ async def test_what_cannot_be_written(
             await store.roll_up(now=NOON)
         assert await store.totals(ANNA, "gpt", now=NOON) == UsageTotals(1, 100, 100, 1, 1)
 
-    async with asyncio.timeout(5):
-        while await store.totals(ANNA, "gpt", now=NOON) != UsageTotals(1, 2, 2, 0, 1):
-            await asyncio.sleep(0.01)
+    await counts(store, UsageTotals(1, 2, 2, 0, 1))
     await reserve(store, 100)
     await store.aclose()
     await database.aclose()
@@ -274,9 +279,7 @@ async def test_what_is_given_back_while_a_write_fails(
     assert {type(one) for one in told} == {StoreError}
 
     await database.write(partial(executed, ADMIT))
-    async with asyncio.timeout(5):
-        while await store.totals(ANNA, "gpt", now=NOON) != UsageTotals(3, 6, 6, 0, 3):
-            await asyncio.sleep(0.01)
+    await counts(store, UsageTotals(3, 6, 6, 0, 3))
 
 
 async def test_who_counts_without_the_turn(database: Database, path: Path) -> None:

@@ -84,7 +84,7 @@ def questions(needs: Needs, subscription: str) -> Iterator[Question]:
             yield Question(Check.DELETED, name.name, partial(_deleted, at, name))
 
 
-async def _drawn(name: Name, manager: ResourceManager) -> tuple[Answer, ...]:  # noqa: ARG001
+async def _drawn(name: Name, manager: ResourceManager) -> tuple[Answer, ...]:  # noqa: ARG001 - as each answer's
     says = f"the end of this {name.kind}'s name is drawn when it is applied: nobody has it before"
     return (Answer(Check.NAME, name.name, Outcome.FINE, says),)
 

@@ -22,7 +22,7 @@ DENYING: Final = frozenset({"deny", "denyaction"})
 _PARAMETER: Final = re.compile(r"\[parameters\('([^']+)'\)\]", re.IGNORECASE)
 
 
-def questions(needs: Needs, subscription: str) -> Iterator[Question]:  # noqa: ARG001
+def questions(needs: Needs, subscription: str) -> Iterator[Question]:  # noqa: ARG001 - as each check's
     """Yield what to ask."""
     at = f"/subscriptions/{subscription}"
     yield Question(Check.POLICY, "assignments", partial(_denying, at))

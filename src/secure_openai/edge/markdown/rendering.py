@@ -162,7 +162,7 @@ def _fence(
     self: RendererProtocol,  # noqa: ARG001 - markdown-it gives it
     tokens: Sequence[Token],
     index: int,
-    options: OptionsDict,  # noqa: ARG001
+    options: OptionsDict,  # noqa: ARG001 - markdown-it gives it
     env: Environment,
 ) -> str:
     token = tokens[index]
@@ -174,10 +174,10 @@ def _fence(
 
 
 def _mathematics(
-    self: RendererProtocol,  # noqa: ARG001
+    self: RendererProtocol,  # noqa: ARG001 - markdown-it gives it
     tokens: Sequence[Token],
     index: int,
-    options: OptionsDict,  # noqa: ARG001
+    options: OptionsDict,  # noqa: ARG001 - markdown-it gives it
     env: Environment,
 ) -> str:
     token = tokens[index]
@@ -190,11 +190,11 @@ def _mathematics(
 
 
 def _host(
-    self: RendererProtocol,  # noqa: ARG001
+    self: RendererProtocol,  # noqa: ARG001 - markdown-it gives it
     tokens: Sequence[Token],
     index: int,
-    options: OptionsDict,  # noqa: ARG001
-    env: Environment,  # noqa: ARG001
+    options: OptionsDict,  # noqa: ARG001 - markdown-it gives it
+    env: Environment,  # noqa: ARG001 - markdown-it gives it
 ) -> str:
     return f'<span class="host"> {html.escape(tokens[index].content)}</span>'
 

@@ -43,6 +43,9 @@ STALLED_SECONDS = 5.0
 LEAST_BYTES = 4_096
 """How much of a body must come in that time, or all that is left of it."""
 
+MOST_DIGITS = 10
+"""A length of so many is over any limit: one of more is not read as a number."""
+
 
 class LimitsMiddleware:
     """Hands on bodies that are bounded in size and time, and in memory all together.
@@ -337,9 +340,8 @@ def _from(message: Message | None, begun: Begun[Message] | None, receive: Receiv
 
 
 def _number(length: bytes) -> int:
-    # Ten digits are over any limit.
-    digits = length.isdigit() and len(length) <= 10  # noqa: PLR2004
-    return int(length) if digits else 10**10
+    digits = length.isdigit() and len(length) <= MOST_DIGITS
+    return int(length) if digits else 10**MOST_DIGITS
 
 
 def _too_large(most: int) -> TooLarge:

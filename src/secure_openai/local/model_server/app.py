@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -175,9 +176,9 @@ def _refused_by_model(error: JsonObject) -> Response:
 
 
 def _refuse(status: int, code: str, message: str) -> Response:
-    kind = "invalid_request_error" if status == 400 else "server_error"  # noqa: PLR2004
+    kind = "invalid_request_error" if status == HTTPStatus.BAD_REQUEST else "server_error"
     return JSONResponse(
         {"error": {"message": message, "type": kind, "param": None, "code": code}},
         status_code=status,
-        headers={"Retry-After": RETRY_SECONDS} if status == 429 else None,  # noqa: PLR2004
+        headers={"Retry-After": RETRY_SECONDS} if status == HTTPStatus.TOO_MANY_REQUESTS else None,
     )

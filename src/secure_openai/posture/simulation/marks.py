@@ -9,7 +9,7 @@ from typing import Final
 Path = tuple[str | int, ...]
 """The way to a value: names of attributes and positions in lists."""
 
-SECRET_PREFIX: Final = "simulated-secret-"  # noqa: S105
+SECRET_PREFIX: Final = "simulated-secret-"  # noqa: S105 - no secret: it marks invented ones
 """How every invented key begins. What holds one elsewhere has copied it from there."""
 
 _INVENTED: Final = "invented"

@@ -171,10 +171,11 @@ def appended(
 
 def plausible_end(values: list[object]) -> bool:
     """Return whether a page of conversations could end so: a time, and those shown of it."""
-    if len(values) < 2 or not all(isinstance(value, str) for value in values):  # noqa: PLR2004
-        return False
-    updated, *shown = (str(value) for value in values)
-    return bool(datetime.fromisoformat(updated)) and all(map(_IDENTIFIER.fullmatch, shown))
+    match values:
+        case [str(updated), str(), *_] if all(isinstance(value, str) for value in values):
+            shown = map(str, values[1:])
+            return bool(datetime.fromisoformat(updated)) and all(map(_IDENTIFIER.fullmatch, shown))
+    return False
 
 
 def plausible_part(values: list[object]) -> bool:

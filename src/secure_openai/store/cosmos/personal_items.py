@@ -104,9 +104,10 @@ def counting(
 
 def plausible_end(values: list[object]) -> bool:
     """Return whether a page could end so: at a time, and those shown of it."""
-    if len(values) < 2 or not all(isinstance(value, str) for value in values):  # noqa: PLR2004
-        return False
-    return bool(datetime.fromisoformat(str(values[0])))
+    match values:
+        case [str(changed), str(), *_] if all(isinstance(value, str) for value in values):
+            return bool(datetime.fromisoformat(changed))
+    return False
 
 
 async def clear_items(container: Container, owner: str, conversation: str) -> None:

@@ -44,7 +44,7 @@ class SqliteAuditStore(QueuedAudit):
         await self._database.write(partial(_append, documents))
         return len(documents)
 
-    async def heads(self, *, since: datetime | None = None) -> list[ChainHead]:  # noqa: ARG002
+    async def heads(self, *, since: datetime | None = None) -> list[ChainHead]:  # noqa: ARG002 - the interface's
         """Return the chain's head, if it has one; this chain never ends, whatever `since`."""
         head = await self._database.read(head_of)
         return [head] if head.sequence else []

@@ -92,4 +92,4 @@ def _marks(names: Sequence[str]) -> str:
 
 def _plausible(values: list[object]) -> bool:
     """Return whether a search could end so: at a time and a sequence."""
-    return len(values) == 2 and isinstance(values[0], str) and isinstance(values[1], int)  # noqa: PLR2004
+    return [type(value) for value in values] == [str, int]

@@ -117,4 +117,4 @@ def _stored(
 
 def _plausible(values: list[object]) -> bool:
     """Return whether a page of sightings could end so: at a time and an owner."""
-    return len(values) == 2 and all(isinstance(value, str) for value in values)  # noqa: PLR2004
+    return [type(value) for value in values] == [str, str]

@@ -162,4 +162,4 @@ def _lasting(seconds: float) -> timedelta:
 
 def _plausible(values: list[object]) -> bool:
     """Return whether a page of totals could end so: at an owner and a deployment."""
-    return len(values) == 2 and all(isinstance(value, str) for value in values)  # noqa: PLR2004
+    return [type(value) for value in values] == [str, str]
